@@ -1,0 +1,106 @@
+"""What is asked of a model and what it answers, independent of any server."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+__all__ = ["Answer", "Message", "Model", "Purpose", "Request", "Stage", "Usage", "request_key"]
+
+
+class Stage(StrEnum):
+    """What a call is for."""
+
+    GENERATE = "generate"
+    DEBUG = "debug"
+    INPUTS = "inputs"
+    JUDGE = "judge"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """Which call of the method this is. Unique within a run; never sent to the server."""
+
+    problem_id: str
+    stage: Stage
+    sample: int = 0
+    round: int = 0
+    """0 for a first sample, 1.. for debugging rounds."""
+    ordinal: str = ""
+    """Tells apart calls of one stage, sample and round, like `pair-0-2/swapped`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call."""
+
+    messages: tuple[Message, ...]
+    purpose: Purpose
+    temperature: float = 0.7
+    max_tokens: int | None = None
+    """Of the answer, thinking included; None leaves it to the server."""
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    extra: dict[str, object] = field(default_factory=dict)
+    """Further body fields, sent as they are (`top_k`, `priority`, ...)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call; None where the server does not say."""
+
+    prompt: int | None = None
+    cached: int | None = None
+    output: int | None = None
+    """Thinking included."""
+    reasoning: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer."""
+
+    text: str
+    """Without thinking."""
+    reasoning: str = ""
+    finish_reason: str = "stop"
+    """`stop`, `length` (cut), or what else the server says."""
+    usage: Usage = Usage()
+    model: str = ""
+    seconds: float = 0.0
+
+
+class Model(Protocol):
+    """Anything that answers: an endpoint, a recording, a script, a cache before one of them."""
+
+    name: str
+
+    async def ask(self, request: Request) -> Answer:
+        """Answer `request`.
+
+        Raises:
+            ModelError: the call failed for good; the message says what to do.
+        """
+        ...
+
+
+def request_key(request: Request) -> str:
+    """Content hash of everything that changes the answer; the purpose does not. Hex, 64 characters.
+
+    The model's name is not part of it: a store or a recording belongs to one model.
+    """
+    body = asdict(request)
+    del body["purpose"]
+    text = json.dumps(body, sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

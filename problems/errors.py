@@ -1,0 +1,41 @@
+"""What can go wrong that is nobody's candidate's fault.
+
+    SstarError
+    |-- UserError            what the user gave cannot be used; exit code 2
+    |   `-- ProblemFileError a data file: path and line are named
+    `-- InfrastructureError  the machine, the engine or the endpoint failed; exit code 3
+
+A candidate's failure is never an exception: it is data (`sandbox.Execution`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["InfrastructureError", "ProblemFileError", "SstarError", "UserError"]
+
+
+class SstarError(Exception):
+    """An error whose text is one line a user can act on: what, where, what to do."""
+
+
+class UserError(SstarError):
+    """What the user gave cannot be used. Exit code 2."""
+
+
+class InfrastructureError(SstarError):
+    """Something outside the program failed and work is left. Exit code 3."""
+
+
+class ProblemFileError(UserError):
+    """A data file cannot be read; the message starts with `path:line:`."""
+
+    def __init__(self, path: Path | str, line: int | None, message: str) -> None:
+        """Name `path`, the 1-based `line` (None for the file as a whole) and the fault."""
+        where = f"{path}:{line}" if line is not None else str(path)
+        super().__init__(f"{where}: {message}")
+        self.path = str(path)
+        self.line = line

@@ -1,0 +1,66 @@
+"""The Problem record: what has to be solved and which tests say so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Kind", "Problem", "Test"]
+
+
+class Kind(StrEnum):
+    """How a candidate is run."""
+
+    STDIN = "stdin"
+    """A whole program: reads standard input, writes standard output."""
+    FUNCTION = "function"
+    """A function or a method of a class: called with arguments, its return value counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One test, in one of two forms.
+
+    Input and output (the verdict is decided outside the sandbox): `input` is the text on standard
+    input, or for functions one encoded value (`problems.values`) per argument, one a line; `output` is the
+    expected standard output, or one encoded value. `output` is None where only the input is known.
+
+    Assertions (`program` set): Python source that is run after the candidate in the candidate's own
+    process and must run to its end. It carries its expected values inside, so such a test
+    trusts the candidate more than the first form does.
+    """
+
+    __test__ = False  # not a pytest class
+
+    input: str = ""
+    output: str | None = None
+    program: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A problem as every part of the product sees it. `problems.jsonl` reads and writes it."""
+
+    id: str
+    statement: str
+    kind: Kind
+    entry_point: str | None = None
+    """Name of the function, or `Class.method`; None for `stdin`."""
+    starter_code: str = ""
+    """Shown to the model; put in front of a candidate that does not define the entry point."""
+    public_tests: tuple[Test, ...] = ()
+    """May be used while solving."""
+    hidden_tests: tuple[Test, ...] = ()
+    """Only ever used to grade."""
+    time_limit_s: float = 6.0
+    """CPU seconds for one test."""
+    memory_limit_mb: int = 1024
+    checker: str | Mapping[str, str] = "exact"
+    """A name of `problems.checkers.CHECKERS`, with `:argument` where it takes one, or {"program": source}."""
+    preamble: str = ""
+    """Source run before the candidate, in its name space but under another file name: common imports."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,11 @@
+"""The sandbox's own failures. A candidate's failure is data: see `outcome.Execution`."""
+
+from __future__ import annotations
+
+from problems import InfrastructureError
+
+__all__ = ["SandboxError"]
+
+
+class SandboxError(InfrastructureError):
+    """The sandbox cannot be started, or broke; the message says what to do."""

@@ -1,0 +1,178 @@
+"""Records of the sandbox: what to run, under which limits, and what happened.
+
+A candidate's failure is data here, never an exception. `IE` alone means that the sandbox failed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
+
+__all__ = [
+    "Execution",
+    "Failure",
+    "Limits",
+    "Mode",
+    "Program",
+    "Sandbox",
+    "Status",
+    "Verdict",
+    "execution_key",
+]
+
+
+class Verdict(StrEnum):
+    """Of a candidate on a test or a set of tests; the names are those of the online judges."""
+
+    AC = "AC"
+    WA = "WA"
+    RE = "RE"
+    TLE = "TLE"
+    MLE = "MLE"
+    OLE = "OLE"
+    CE = "CE"
+    IE = "IE"
+
+
+class Status(StrEnum):
+    """How one run ended, before anyone compares its output."""
+
+    OK = "OK"
+    RE = "RE"
+    TLE = "TLE"
+    MLE = "MLE"
+    OLE = "OLE"
+    CE = "CE"
+    IE = "IE"
+
+
+class Mode(StrEnum):
+    """What a run does with its input."""
+
+    MAIN = "main"
+    """Run the program as `__main__`; the input is its standard input; standard output counts."""
+    CALL = "call"
+    """Run the program, then call its entry point; the input is `values.encode_lines(arguments)`; the
+    return value counts."""
+    ASSERT = "assert"
+    """Run the program, then the input as Python source in the same name space; it must run to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Source that can be run. Two equal programs are one program to every cache."""
+
+    code: str
+    mode: Mode = Mode.MAIN
+    entry_point: str | None = None
+    """For `CALL`: `name` or `Class.name` (a fresh instance is made for every run)."""
+    preamble: str = ""
+    """Source run before `code` in the same name space under another file name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one run on one input."""
+
+    cpu_s: float = 6.0
+    wall_s: float | None = None
+    """Ceiling against sleepers; None: 3 * cpu_s + 2, generous because load must not decide a verdict."""
+    memory_mb: int = 1024
+    output_kb: int = 16 * 1024
+    """Standard output, standard error and the returned value, each."""
+
+    @property
+    def wall_ceiling_s(self) -> float:
+        """The wall limit in force."""
+        return self.wall_s if self.wall_s is not None else 3 * self.cpu_s + 2
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a run did not end well, in words that may be shown to a model."""
+
+    type: str
+    """Exception class, `SIGSEGV`, `exit status 3`, `SyntaxError`, ..."""
+    message: str = ""
+    """Last line of the traceback without the type, capped."""
+    line: int | None = None
+    """1-based line of the candidate's own code where it was raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What happened when one program ran on one input."""
+
+    status: Status
+    stdout: str = ""
+    """Decoded as UTF-8 with `backslashreplace`: undecodable output stays distinguishable."""
+    stderr: str = ""
+    """The last 2,000 characters."""
+    result: str | None = None
+    """`CALL` only: the encoded return value."""
+    failure: Failure | None = None
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    memory_mb: float = 0.0
+    """Peak resident set size."""
+    limit: Literal["cpu", "wall"] | None = None
+    """Which limit a TLE ran over."""
+
+    @property
+    def output(self) -> str | None:
+        """What counts for the verdict: the returned value where there is one, else standard output."""
+        return self.result if self.result is not None else self.stdout
+
+
+class Sandbox(Protocol):
+    """Runs untrusted programs: `docker.DockerSandbox`, `local.LocalSandbox`, `fake.FakeSandbox`."""
+
+    name: str
+    """For messages and the manifest, like `docker` or `local`."""
+
+    async def __aenter__(self) -> Self:
+        """Start what has to be started.
+
+        Raises:
+            SandboxError: it cannot isolate here; the message says what to install.
+        """
+        ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop every process and remove every container of ours."""
+        ...
+
+    async def run(
+        self,
+        program: Program,
+        inputs: Sequence[str],
+        limits: Limits,
+        *,
+        stop_on_failure: bool = False,
+    ) -> list[Execution]:
+        """Run `program` once on each input, in order; one fresh process each.
+
+        With `stop_on_failure` the first run whose status is not OK is the last, so the list may be
+        shorter than `inputs`. Never raises for what the program does. A run lost to a fault of the
+        sandbox is retried, then reported as `IE`.
+        """
+        ...
+
+
+def execution_key(program: Program, text: str, limits: Limits) -> str:
+    """Content hash under which the result of one run is kept: hex, 64 characters."""
+    body = json.dumps([asdict(program), text, asdict(limits)], sort_keys=True)
+    return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()

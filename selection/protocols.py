@@ -1,0 +1,90 @@
+"""What selection needs from outside, owned here so that the arrow points one way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from problems import Problem
+
+__all__ = ["Ask", "Candidate", "Distinguishing", "Question", "Reply", "Selection"]
+
+
+class Question(StrEnum):
+    """The questions selection may put to a model; each is a prompt template of the same name."""
+
+    INPUTS = "inputs"
+    """Write test inputs for the problem. Values: `count`."""
+    DISTINGUISH = "distinguish"
+    """Write inputs on which two programs differ. Values: `first`, `second` (their code), `count`."""
+    JUDGE = "judge"
+    """Which of the outputs is right? Values: `cases`, a list of {"input", "first", "second"}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A model's answer as selection sees it."""
+
+    text: str
+    tokens: int
+    """Prompt and output together."""
+
+
+class Ask(Protocol):
+    """Puts a question to a model; `agent` implements it, tests script it."""
+
+    async def __call__(
+        self, question: Question, problem: Problem, ordinal: str, **values: Any
+    ) -> Reply | None:
+        """The reply, or None where the call failed for good (the failure has been recorded).
+
+        `ordinal` tells this call apart from the others of the problem, like `0-2/swapped`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A program to choose among. Its place in the list is its index."""
+
+    code: str
+    """Complete: starter code and preamble are put in by `sandbox.grade`."""
+    public_passed: int
+    public_total: int
+    hidden_pass: bool | None = None
+    """Known only where a run has been graded; read by `oracle` alone."""
+
+    @property
+    def survives(self) -> bool:
+        """Passed every public test (with no public tests everyone does)."""
+        return self.public_passed == self.public_total
+
+
+@dataclass(frozen=True, slots=True)
+class Distinguishing:
+    """An input that splits the survivors, and what each cluster did."""
+
+    input: str
+    outputs: dict[str, str]
+    """Cluster number (as text, in order of `Selection.clusters`) -> canonical behaviour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What was chosen and why."""
+
+    method: str
+    chosen: int | None
+    """Index into the candidates; None where there is none."""
+    confidence: float
+    """0..1: estimated probability that the chosen program is right or, for methods without an estimate, its
+    share of the survivors."""
+    clusters: tuple[tuple[int, ...], ...] = ()
+    distinguishing: tuple[Distinguishing, ...] = ()
+    calls: int = 0
+    tokens: int = 0
+    executions: int = 0
+    notes: tuple[str, ...] = field(default=())
+    """One line each: what was asked, dropped or unparsable."""
