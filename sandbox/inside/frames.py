@@ -1,0 +1,57 @@
+"""Frames: two big-endian 4-byte lengths, a JSON object, raw bytes. Both directions, both sides.
+
+Text of programs travels in the object; inputs and outputs travel raw, so nothing has to be escaped and
+the inside can hand them on without ever decoding them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+__all__ = ["LARGEST", "Decoder", "pack"]
+
+LARGEST = 1 << 30
+"""Longest part of a frame that is believed, in bytes."""
+
+
+def pack(head: dict[str, Any], blob: bytes = b"") -> bytes:
+    """One frame.
+
+    Raises:
+        ValueError: a part is longer than `LARGEST`.
+    """
+    text = json.dumps(head, separators=(",", ":")).encode("ascii")
+    if max(len(text), len(blob)) > LARGEST:
+        raise ValueError("a frame's part is longer than 1 GiB")
+    return len(text).to_bytes(4, "big") + len(blob).to_bytes(4, "big") + text + blob
+
+
+class Decoder:
+    """Cuts a byte stream into frames, whatever pieces it arrives in."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def feed(self, data: bytes) -> list[tuple[dict[str, Any], bytes]]:
+        """Every frame that `data` completes.
+
+        Raises:
+            ValueError: the stream is not made of frames.
+        """
+        self._bytes += data
+        found = []
+        while len(self._bytes) >= 8:
+            head_size = int.from_bytes(self._bytes[:4], "big")
+            blob_size = int.from_bytes(self._bytes[4:8], "big")
+            if max(head_size, blob_size) > LARGEST:
+                raise ValueError("not a frame: a part would be longer than 1 GiB")
+            end = 8 + head_size + blob_size
+            if len(self._bytes) < end:
+                break
+            head = json.loads(self._bytes[8 : 8 + head_size])
+            if not isinstance(head, dict):
+                raise ValueError("not a frame: its head is not an object")
+            found.append((head, bytes(self._bytes[8 + head_size : end])))
+            del self._bytes[:end]
+        return found

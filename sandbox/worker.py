@@ -1,0 +1,187 @@
+"""One place where programs run, seen from outside: a byte stream to a supervisor, and what is said on it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sandbox.errors import SandboxError
+from sandbox.inside import frames
+from sandbox.supervisor import Settings, greeting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sandbox.outcome import Limits, Program
+
+__all__ = ["Conversation", "Worker", "WorkerLost"]
+
+_START_S = 60.0
+_GRACE_S = 20.0
+_COMPILE_S = 40.0
+_WINDOW = 32 * 1024
+"""Bytes under way towards the inside: less than a pipe holds, so a send never waits for a program."""
+
+
+class WorkerLost(Exception):  # noqa: N818 - what happened, not whose fault
+    """The worker died, hung or talked nonsense; what it was doing has to be done elsewhere."""
+
+
+class Worker(Protocol):
+    """A supervisor somewhere, reached by blocking calls from one thread at a time (`kill`: from any)."""
+
+    settings: Settings
+    """What `Conversation.open` tells the supervisor."""
+
+    def start(self) -> None:
+        """Start the supervisor's process (`supervisor.command`).
+
+        Raises:
+            SandboxError: it cannot be started here; the message says what to do.
+        """
+        ...
+
+    def send(self, data: bytes) -> None:
+        """Write all of `data` to the supervisor's standard input.
+
+        Raises:
+            OSError: it is gone.
+        """
+        ...
+
+    def receive(self, timeout_s: float) -> bytes:
+        """What is there of the supervisor's standard output, at least a byte; empty at its end.
+
+        Raises:
+            TimeoutError: nothing came in `timeout_s`.
+            OSError: it is gone.
+        """
+        ...
+
+    def kill(self) -> None:
+        """End the supervisor and all it started, and wait for that. Any thread, any state, repeatedly."""
+        ...
+
+    def log(self) -> str:
+        """The last lines of its standard error, for messages."""
+        ...
+
+
+class Conversation:
+    """Speaks the protocol over a worker. Blocking; one request at a time."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.runs = 0
+        """Runs made so far."""
+        self.features: dict[str, Any] = {}
+        """What the supervisor said about itself: `python`, `seccomp`, ..."""
+        self._decoder = frames.Decoder()
+        self._waiting: list[tuple[dict[str, Any], bytes]] = []
+        self._request = 0
+
+    def open(self) -> None:
+        """Start the worker and greet it.
+
+        Raises:
+            SandboxError: it does not start or does not answer; the message holds its log.
+        """
+        self.worker.start()
+        try:
+            self.worker.send(greeting(self.worker.settings))
+            (head, _) = self._next(_START_S)
+        except (OSError, WorkerLost) as error:
+            log = self.worker.log().strip().splitlines()
+            self.worker.kill()
+            raise SandboxError(
+                f"the sandbox does not start: {log[-1] if log else error}. `sstar doctor` tells what is missing"
+            ) from error
+        if "hello" not in head:
+            self.worker.kill()
+            raise SandboxError(f"the sandbox does not start: {head.get('error', head)}")
+        self.features = head["hello"]
+
+    def ping(self) -> None:
+        """Make sure that the worker answers.
+
+        Raises:
+            WorkerLost: it does not.
+        """
+        try:
+            self.worker.send(frames.pack({"ping": self._request}))
+        except OSError as error:
+            raise WorkerLost(str(error)) from error
+        (head, _) = self._next(_GRACE_S)
+        if head.get("pong") != self._request:
+            raise WorkerLost("wrong answer to a ping")
+
+    def run(
+        self, program: Program, inputs: Sequence[bytes], limits: Limits, *, stop_on_failure: bool
+    ) -> Iterator[tuple[dict[str, Any], bytes]]:
+        """The answers to `inputs`, in order, as they come; one with a `compile` key stands for all.
+
+        With `stop_on_failure` the inside skips what follows the first failed run.
+
+        Raises:
+            WorkerLost: the worker has to be thrown away.
+        """
+        self._request += 1
+        request = {
+            "id": self._request,
+            "code": program.code,
+            "mode": program.mode.value,
+            "entry_point": program.entry_point,
+            "preamble": program.preamble,
+            "cpu_s": limits.cpu_s,
+            "wall_s": limits.wall_ceiling_s,
+            "memory_mb": limits.memory_mb,
+            "output_kb": limits.output_kb,
+            "stop": stop_on_failure,
+        }
+        try:
+            yield from self._exchange(request, inputs, limits.wall_ceiling_s)
+        except OSError as error:
+            raise WorkerLost(str(error)) from error
+
+    def _exchange(
+        self, request: dict[str, Any], inputs: Sequence[bytes], wall_s: float
+    ) -> Iterator[tuple[dict[str, Any], bytes]]:
+        pending = [frames.pack(request)]
+        queue = [*(frames.pack({"run": place}, text) for place, text in enumerate(inputs))]
+        queue.append(frames.pack({"end": self._request}))
+        queue.reverse()
+        under_way: list[int] = []
+        patience_s = _COMPILE_S + wall_s + _GRACE_S
+        while True:
+            while queue and (not under_way or sum(under_way) + len(queue[-1]) <= _WINDOW):
+                pending.append(queue.pop())
+                under_way.append(len(pending[-1]))
+            if pending:
+                self.worker.send(b"".join(pending))
+                pending = []
+            (head, blob) = self._next(patience_s)
+            if head.get("id") != self._request:
+                raise WorkerLost("an answer to another request")
+            if "done" in head:
+                return
+            yield head, blob
+            patience_s = wall_s + _GRACE_S
+            self.runs += 1
+            if "compile" in head or head.get("last"):
+                del queue[1:]  # only the end is still worth sending
+            under_way = under_way[1:]
+
+    def _next(self, timeout_s: float) -> tuple[dict[str, Any], bytes]:
+        deadline = time.monotonic() + timeout_s
+        while not self._waiting:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise WorkerLost(f"no answer for {timeout_s:.0f} s")
+            try:
+                data = self.worker.receive(left_s)
+                if not data:
+                    raise WorkerLost(f"it ended: {self.worker.log().strip()[-300:]}")
+                self._waiting = self._decoder.feed(data)
+            except (OSError, ValueError) as error:
+                raise WorkerLost(str(error)) from error
+        return self._waiting.pop(0)
