@@ -1,0 +1,159 @@
+"""The containers of the Docker sandbox: with which walls they are made, and how none is left behind."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sandbox.owner import OWNER_LABEL, SESSION_LABEL, Owner, describe_owner, is_orphan
+from sandbox.supervisor import ENVIRONMENT, Settings, command
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+__all__ = ["Walls", "choose_memory_mb", "choose_settings", "create_container", "new_labels", "reap_orphans"]
+__all__ += ["remove_container"]
+
+_PYTHON = "/usr/bin/python3"
+_CAPABILITIES = ("SETUID", "SETGID", "KILL")
+_PIDS = 256
+"""Processes and threads in a container: the supervisor's few and one run's `Settings.processes`."""
+_LARGEST_RUN_MB = 4096
+_OVERHEAD_MB = 512
+_SMALLEST_MB = 768
+_STACK_BYTES = 1 << 30
+_REMOVAL_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Walls:
+    """What every container of a sandbox has in common."""
+
+    image: str
+    """Id of the image: unlike a tag it stays as long as a container uses it."""
+    labels: dict[str, str]
+    memory_mb: int
+    runtime: str | None = None
+    """Name of an OCI runtime that the engine knows, like `runsc`; None: its default."""
+    cpus: str | None = None
+    """Cores in the form `0,2-3`; None: all."""
+
+
+def new_labels() -> dict[str, str]:
+    """Labels that say whose a container is; new for every sandbox."""
+    return describe_owner().to_labels() | {SESSION_LABEL: secrets.token_hex(8)}
+
+
+def choose_memory_mb(engine_memory_mb: int, workers: int) -> int:
+    """Megabytes for each of `workers` containers on an engine with `engine_memory_mb`.
+
+    Enough for one run at the highest limit we grant and its supervisor, but all of them together leave the
+    engine's machine a fifth of its memory, and at least what most runs need to fail by themselves.
+    """
+    share = engine_memory_mb * 4 // 5 // max(1, workers)
+    return max(_SMALLEST_MB, min(_LARGEST_RUN_MB + _OVERHEAD_MB, share))
+
+
+def choose_settings(security_options: list[str]) -> Settings:
+    """Uids for the runs of one container, its own ones where possible: the kernel counts processes by uid.
+
+    An engine with remapped users (rootless, userns-remap) has 65,536 uids; others have 4 thousand million.
+    """
+    remapped = any(name in option for option in security_options for name in ("rootless", "userns"))
+    if remapped:
+        count = 1000
+        first = 1000 + count * secrets.randbelow(64)
+    else:
+        count = 4096
+        first = (1 << 30) + count * secrets.randbelow(1 << 17)
+    return Settings(uids=(first, count))
+
+
+def create_container(client: APIClient, walls: Walls) -> str:
+    """Create, but not start, a container that waits for a greeting on its standard input; its id.
+
+    It ends by itself, and the engine removes it, as soon as nobody is attached to its standard input any
+    more, so that it does not outlive this process however that ends.
+    """
+    from docker.types import LogConfig, Ulimit
+
+    host = client.create_host_config(
+        auto_remove=True,
+        network_mode="none",
+        ipc_mode="none",
+        read_only=True,
+        cap_drop=["ALL"],
+        cap_add=list(_CAPABILITIES),
+        security_opt=["no-new-privileges"],
+        pids_limit=_PIDS,
+        mem_limit=walls.memory_mb << 20,
+        memswap_limit=walls.memory_mb << 20,
+        log_config=LogConfig(type="none"),  # else the engine writes every output to its disk
+        ulimits=[
+            Ulimit(name="stack", soft=8 << 20, hard=_STACK_BYTES),
+            Ulimit(name="core", soft=0, hard=0),
+        ],
+        cpuset_cpus=walls.cpus,
+        runtime=walls.runtime,
+    )
+    made = client.create_container(
+        walls.image,
+        entrypoint=command(_PYTHON),
+        user="0:0",
+        environment=ENVIRONMENT,
+        working_dir="/",
+        hostname="sandbox",
+        labels=walls.labels,
+        stdin_open=True,  # with StdinOnce: standard input ends when we are gone
+        network_disabled=True,
+        host_config=host,
+    )
+    return str(made["Id"])
+
+
+def remove_container(client: APIClient, container: str) -> None:
+    """Kill `container` and wait until the engine has forgotten it; nothing where there is none.
+
+    Raises:
+        OSError: the engine does not answer.
+        docker.errors.APIError: it refuses.
+    """
+    from docker.errors import APIError, NotFound
+
+    try:
+        client.remove_container(container, v=True, force=True)
+    except NotFound:
+        return
+    except APIError as error:
+        if error.status_code != 409:
+            raise
+        deadline = time.monotonic() + _REMOVAL_S
+        while _exists(client, container) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
+def reap_orphans(client: APIClient, here: Owner | None = None) -> list[str]:
+    """Remove the containers whose owner is dead (`owner.is_orphan`); their ids."""
+    here = here or describe_owner()
+    reaped = []
+    for found in client.containers(all=True, filters={"label": [OWNER_LABEL]}):
+        if is_orphan(Owner.from_labels(found["Labels"]), here, running=_runs(found)):
+            remove_container(client, found["Id"])
+            reaped.append(str(found["Id"]))
+    return reaped
+
+
+def _runs(found: dict[str, Any]) -> bool:
+    return str(found.get("State")) in ("running", "paused", "restarting")
+
+
+def _exists(client: APIClient, container: str) -> bool:
+    from docker.errors import NotFound
+
+    try:
+        client.inspect_container(container)
+    except NotFound:
+        return False
+    return True

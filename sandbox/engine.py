@@ -1,0 +1,164 @@
+"""Finds the Docker engine, says quickly whether it answers, and turns its refusals into advice."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandbox.errors import SandboxError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from docker import APIClient
+
+__all__ = ["EngineState", "connect_engine", "engine_address", "probe_engine"]
+
+_SOCKET = "/var/run/docker.sock"
+_WITHOUT = "or use `--sandbox local`"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """What `probe_engine` found."""
+
+    address: str
+    """Where it looked, like `unix:///var/run/docker.sock`."""
+    version: str | None = None
+    """The engine's version; None: it does not answer."""
+    reason: str | None = None
+    """One line on what is missing and what to do; None: ready to run programs."""
+    image: str | None = None
+    """Tag of the sandbox's image where the engine has it."""
+
+    @property
+    def reachable(self) -> bool:
+        """Whether an engine answered."""
+        return self.version is not None
+
+
+def engine_address() -> str:
+    """`DOCKER_HOST`, else the system engine's socket, else that of this user's rootless engine."""
+    if host := os.environ.get("DOCKER_HOST"):
+        return host
+    rootless = Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent")) / "docker.sock"
+    if not Path(_SOCKET).exists() and rootless.exists():
+        return f"unix://{rootless}"
+    return f"unix://{_SOCKET}"
+
+
+def connect_engine(timeout_s: int = 60) -> APIClient:
+    """A client of the engine that has answered once; every later request may take `timeout_s`.
+
+    Raises:
+        SandboxError: no engine, no permission, or no answer; the text says what to do.
+    """
+    address = engine_address()
+    _try_socket(address, timeout_s)
+    import docker.errors  # here: 0.2 s that commands without Docker must not pay
+    import docker.utils
+    from docker import APIClient
+
+    try:
+        options = docker.utils.kwargs_from_env()
+        options["base_url"] = address
+        return APIClient(**options, version="auto", timeout=timeout_s)  # asks for the version
+    except docker.errors.DockerException as error:
+        raise SandboxError(_explain(address, error, timeout_s)) from error
+
+
+def probe_engine(timeout_s: int = 2) -> EngineState:
+    """Ask for the engine's version and for the image, in `timeout_s` at most; nothing missing is raised.
+
+    At once where there is no socket. A stuck engine, or a slow `ssh`, is given up on after `timeout_s`.
+    """
+    address = engine_address()
+    found: list[EngineState] = []
+
+    def ask() -> None:
+        found.append(_ask_engine(address, timeout_s))
+
+    # A thread of its own: an engine that answers byte by byte outlives every time-out of a socket.
+    asking = threading.Thread(target=ask, name="probe-engine", daemon=True)
+    asking.start()
+    asking.join(timeout_s)
+    if found:
+        return found[0]
+    return EngineState(address, reason=_stuck(address, timeout_s))
+
+
+def _ask_engine(address: str, timeout_s: int) -> EngineState:
+    from sandbox.image.build import find_image, image_tag  # here: it imports this module
+
+    try:
+        client = connect_engine(timeout_s)
+    except SandboxError as error:
+        return EngineState(address, reason=str(error))
+    try:
+        version = str(client.version()["Version"])
+        tag = image_tag()
+        if find_image(client, tag):
+            return EngineState(address, version, image=tag)
+        return EngineState(address, version, reason=f"its image {tag} is missing: run `make image`")
+    except OSError as error:
+        return EngineState(address, reason=_explain(address, error, timeout_s))
+    finally:
+        client.close()
+
+
+def _try_socket(address: str, timeout_s: float) -> None:
+    """Tell a missing, a forbidden and a dead socket apart before the SDK hides which it was."""
+    if not address.startswith("unix://"):
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(timeout_s)
+        try:
+            probe.connect(address.removeprefix("unix://"))
+        except OSError as error:
+            raise SandboxError(_explain(address, error, timeout_s)) from error
+
+
+def _explain(address: str, error: BaseException, timeout_s: float) -> str:
+    """One line for what `error`, or what caused it, says about the engine."""
+    text = str(error)
+    if "paramiko" in text:
+        return f"{address} needs the SDK's ssh support (`pip install 'docker[ssh]'`), {_WITHOUT}"
+    if _caused_by(error, lambda cause: isinstance(cause, PermissionError)):
+        return (
+            f"no permission for the Docker engine at {address}: join its group "
+            f"(`sudo usermod -aG docker $USER`, then log in again), {_WITHOUT}"
+        )
+    if _caused_by(error, lambda cause: isinstance(cause, TimeoutError) or "Timeout" in type(cause).__name__):
+        return _stuck(address, timeout_s)
+    detail = "" if isinstance(error, FileNotFoundError | ConnectionRefusedError) else f" ({text[:200]})"
+    return (
+        f"no Docker engine answers at {address}{detail}: is dockerd running? "
+        f"Start it (`sudo systemctl start docker`), {_WITHOUT}"
+    )
+
+
+def _stuck(address: str, timeout_s: float) -> str:
+    return (
+        f"the Docker engine at {address} did not answer within {timeout_s:g} s: it may be stuck; "
+        f"restart it (`sudo systemctl restart docker`), {_WITHOUT}"
+    )
+
+
+def _caused_by(error: BaseException | None, accept: Callable[[BaseException], bool]) -> bool:
+    """Whether `error` or anything it was raised from, or wraps as an argument, is accepted."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        cause = waiting.pop()
+        if not isinstance(cause, BaseException) or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        if accept(cause):
+            return True
+        waiting += [cause.__cause__, cause.__context__]
+        waiting += [part for part in cause.args if isinstance(part, BaseException)]
+    return False

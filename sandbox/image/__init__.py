@@ -1,0 +1,1 @@
+"""The image that the Docker sandbox runs: one Python, its standard library, nothing else."""

@@ -1,0 +1,149 @@
+"""Runs inside a Debian with Python and copies out what a Python program needs, and nothing else.
+
+Interpreter, standard library (compiled), the shared libraries that both map, and no shell, no package
+manager, no other program: what is not there cannot be used by what breaks out of the interpreter.
+Called as `python3 -I collect.py TARGET`; TARGET ends with `.tar` for an archive, else it is a folder.
+Standard library only, nothing of ours imported, any Python from 3.11 on.
+"""
+
+from __future__ import annotations
+
+import compileall
+import ctypes
+import importlib
+import json
+import os
+import platform
+import py_compile
+import shutil
+import sys
+import sysconfig
+import tarfile
+import tempfile
+from pathlib import Path
+
+__all__ = ["collect"]
+
+_LEFT_OUT = shutil.ignore_patterns(
+    "__pycache__", "*-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3",
+    "config-*", "sitecustomize.py", "_tkinter*", "_test*.so", "xxlimited*", "_ctypes_test*",
+)  # fmt: skip
+_TOP_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+
+
+def collect(root: Path) -> None:
+    """Fill the folder `root` with a root file system for this interpreter."""
+    libraries = _find_libraries()
+    root.mkdir(exist_ok=True)
+    _link_top_folders(root)
+    stdlib = Path(sysconfig.get_path("stdlib"))
+    shutil.copytree(stdlib, _inside(root, stdlib), symlinks=True, ignore=_LEFT_OUT, dirs_exist_ok=True)
+    interpreter = Path(sys.executable).resolve()
+    for file in [interpreter, *libraries]:
+        _inside(root, file.parent).mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, _inside(root, file))
+    _link_names(root, {*libraries, interpreter})
+    start = root / "usr" / "bin" / "python3"
+    start.parent.mkdir(parents=True, exist_ok=True)
+    if not start.exists():
+        start.symlink_to(interpreter)
+    for folder in ("dev", "etc", "proc", "sys", "tmp"):
+        (root / folder).mkdir(exist_ok=True)
+    locale = Path("/usr/lib/locale/C.utf8")
+    if locale.exists():
+        shutil.copytree(locale, _inside(root, locale))
+    for file in (Path("/etc/ld.so.cache"), Path("/etc/os-release")):
+        if file.exists():
+            shutil.copyfile(file, _inside(root, file))
+    facts = {"python": platform.python_version(), "packages": _list_packages()}
+    (root / "etc" / "sstar-image.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
+    compileall.compile_dir(
+        str(_inside(root, stdlib)),
+        stripdir=str(root),
+        quiet=2,
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
+
+
+def _inside(root: Path, path: Path) -> Path:
+    return root / path.relative_to("/")
+
+
+def _find_libraries() -> list[Path]:
+    """Every shared library that the interpreter maps once all of its extension modules are loaded."""
+    dynload = Path(sysconfig.get_path("stdlib")) / "lib-dynload"
+    for file in sorted(dynload.glob("*.so")):
+        name = file.name.partition(".")[0]
+        try:
+            importlib.import_module(name)
+        except ImportError as error:  # an optional part of the distribution: its programs fail the same way
+            print(f"left out: {name} ({error})", file=sys.stderr)  # noqa: T201
+    ctypes.CDLL("libgcc_s.so.1")  # loaded by name when a thread is cancelled, so nothing links it
+    maps = Path("/proc/self/maps").read_text().splitlines()
+    mapped = {line.split(maxsplit=5)[-1] for line in maps}
+    return sorted(
+        Path(path)
+        for path in mapped
+        if path.startswith("/") and ".so" in Path(path).name and not path.startswith(str(dynload))
+    )
+
+
+def _link_top_folders(root: Path) -> None:
+    for name in _TOP_FOLDERS:
+        folder = Path("/") / name
+        if folder.is_symlink():
+            (root / name).symlink_to(folder.readlink())
+            (root / folder.readlink().as_posix().lstrip("/")).mkdir(parents=True, exist_ok=True)
+
+
+def _link_names(root: Path, files: set[Path]) -> None:
+    """Repeat the symbolic links (sonames, the loader's fixed path, `python3`) that lead to `files`."""
+    wanted = {file.resolve() for file in files}
+    folders = {file.parent for file in files} | {Path("/lib64"), Path("/lib"), Path("/usr/lib64")}
+    for folder in sorted({folder.resolve() for folder in folders if folder.is_dir()}):
+        for entry in folder.iterdir():
+            copy = _inside(root, entry)
+            if entry.is_symlink() and entry.resolve() in wanted and not copy.exists():
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.symlink_to(entry.readlink())
+
+
+def _list_packages() -> dict[str, str]:
+    """Version by package, from the archives just unpacked or from the package database."""
+    archives = Path("/var/cache/apt/archives").glob("*.deb")
+    found = [file.stem.split("_")[:2] for file in archives]
+    status = Path("/var/lib/dpkg/status")
+    if not found and status.exists():
+        for block in status.read_text().split("\n\n"):
+            fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line[:40])
+            if "Package" in fields and "Version" in fields:
+                found.append([fields["Package"], fields["Version"]])
+    return {name: version.replace("%3a", ":") for name, version in sorted(found)}
+
+
+def _write_tar(folder: Path, target: Path) -> None:
+    """Archive `folder`; owners, times and order fixed so that equal content is an equal file."""
+
+    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid = member.gid = 0
+        member.uname = member.gname = "root"
+        member.mtime = 0
+        return member
+
+    with tarfile.open(target, "w", format=tarfile.GNU_FORMAT) as archive:
+        for path in sorted(folder.iterdir()):
+            archive.add(path, arcname=path.name, filter=plain)
+
+
+def _main(target: Path) -> None:
+    os.umask(0o022)
+    if target.suffix != ".tar":
+        collect(target)
+        return
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        collect(Path(folder))
+        _write_tar(Path(folder), target)
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]))
