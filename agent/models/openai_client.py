@@ -1,0 +1,251 @@
+"""A model behind any server that speaks the OpenAI chat API, vLLM first."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import anyio
+
+from agent.models.endpoint import ServerInfo, parse_base_url, read_models, show_url
+from agent.models.errors import ModelError, ModelUserError
+from agent.models.refusals import explain, read_refusal, refuses_field
+from agent.models.retry import RetryPolicy, TransientError, is_transient, read_retry_after, retry
+from agent.models.wire import build_body, read_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import httpx2
+
+    from agent.models.refusals import Refusal
+    from agent.models.request import Answer, Request
+    from agent.models.transport import Transport
+    from agent.models.wire import MaxTokensField, SystemRole
+
+__all__ = ["OpenAIModel"]
+
+_log = logging.getLogger(__name__)
+_MAX_LISTED = 20
+
+
+class OpenAIModel:
+    """`name` at a chat-completions endpoint, asked by many tasks of one event loop at once.
+
+    Args:
+        name: as the server knows it.
+        base_url: up to and including `/v1`.
+        api_key: None where the server wants none.
+        key_name: where the key comes from, for messages.
+        max_in_flight: calls under way at once, waits between attempts included; more wait their turn.
+        timeout_s: wall time of one attempt.
+        retry_policy: how often a call that failed is sent again.
+        system_role: where system messages go, for models that know no such role.
+        max_tokens_field: how the answer's limit is called; changed by itself where the server says so.
+        headers: sent with each request.
+        jitter_seed: makes the waits between attempts repeatable.
+        on_retry: gets one line before each wait; by default it is logged.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        base_url: str,
+        api_key: str | None = None,
+        key_name: str = "OPENAI_API_KEY",
+        max_in_flight: int = 128,
+        timeout_s: float = 600.0,
+        retry_policy: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        system_role: SystemRole = "system",
+        max_tokens_field: MaxTokensField = "max_tokens",
+        headers: Mapping[str, str] | None = None,
+        jitter_seed: int = 0,
+        on_retry: Callable[[str], None] = _log.warning,
+    ) -> None:
+        self.name = name
+        self.base_url = parse_base_url(base_url)
+        self.url = show_url(self.base_url)
+        self.retry_policy = retry_policy
+        self.system_role: SystemRole = system_role
+        self.max_tokens_field: MaxTokensField = max_tokens_field
+        self._key = (api_key or "").strip()
+        if not (self._key.isascii() and self._key.isprintable()):
+            raise ModelUserError(f"the key in {key_name} has characters that no key has: copy it again")
+        self._key_name = key_name
+        self._max_in_flight = max_in_flight
+        self._timeout_s = timeout_s
+        self._headers = dict(headers or {})
+        self._jitter = random.Random(jitter_seed)
+        self._on_retry = on_retry
+        self._limiter = anyio.CapacityLimiter(max_in_flight)
+
+    def __repr__(self) -> str:
+        return f"OpenAIModel({self.name!r}, base_url={self.url!r})"
+
+    @cached_property
+    def _transport(self) -> Transport:
+        from agent.models.transport import Transport
+
+        return Transport(
+            self.base_url,
+            api_key=self._key,
+            max_connections=self._max_in_flight + 4,  # beside the calls, a look at what is served
+            timeout_s=self._timeout_s,
+            headers=self._headers,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections; calls under way fail."""
+        if "_transport" in self.__dict__:
+            await self._transport.aclose()
+
+    async def ask(self, request: Request) -> Answer:
+        """Answer `request`, trying again while another attempt may help.
+
+        Raises:
+            ContextError: prompt and answer do not fit the model.
+            CallError: the server will not answer this prompt.
+            ModelUserError: wrong key, model name, address or setting.
+            ModelError: no answer after every attempt.
+        """
+        async with self._limiter:
+            started = time.perf_counter()
+            try:
+                return await retry(
+                    lambda: self._ask_once(request),
+                    policy=self.retry_policy,
+                    jitter=self._jitter,
+                    on_retry=self._on_retry,
+                )
+            except TransientError as fault:
+                raise self._give_up(fault, time.perf_counter() - started) from fault
+
+    def _give_up(self, fault: TransientError, seconds: float) -> ModelError:
+        if fault.unreachable:
+            return ModelError(
+                f"no server answers at {self.url}: start one with `vllm serve {self.name}` or give --base-url"
+            )
+        return ModelError(
+            f"{self.url} gave no answer in {seconds:.0f} s, last: {fault.why}; run again to go on"
+        )
+
+    async def _ask_once(self, request: Request) -> Answer:
+        field = self.max_tokens_field
+        body = build_body(request, self.name, system_role=self.system_role, max_tokens_field=field)
+        started = time.perf_counter()
+        response = await self._transport.post_chat(body)
+        if response.status_code < 300:
+            return read_answer(
+                _read_object(response, self.url), model=self.name, seconds=time.perf_counter() - started
+            )
+        refusal = read_refusal(response.status_code, response.text, secret=self._key)
+        if request.max_tokens is not None and refuses_field(refusal, field):
+            other: MaxTokensField = "max_completion_tokens" if field == "max_tokens" else "max_tokens"
+            if other not in body:
+                self.max_tokens_field = other
+                raise TransientError(f"{self.url} wants {other}", retry_after_s=0.0)
+        await self._raise_refusal(response, refusal, request.max_tokens)
+        raise AssertionError("unreachable")
+
+    async def _raise_refusal(
+        self, response: httpx2.Response, refusal: Refusal, max_tokens: int | None
+    ) -> None:
+        status = refusal.status
+        if is_transient(status) and refusal.code != "insufficient_quota":
+            raise TransientError(
+                f"{self.url} answered {status}: {refusal.message}",
+                retry_after_s=read_retry_after(response.headers, time.time()),
+            )
+        if status == 404:
+            raise ModelUserError(self._explain_missing(refusal, tuple(await self._list_quietly())))
+        raise explain(
+            refusal,
+            url=self.url,
+            key_name=self._key_name,
+            has_key=bool(self._key),
+            max_tokens=max_tokens,
+        )
+
+    def _explain_missing(self, refusal: Refusal, served: tuple[str, ...]) -> str:
+        if not served:
+            return (
+                f"{self.url} answered 404 ({refusal.message}): wrong model name {self.name!r}, or not the "
+                "address of an OpenAI-compatible server, which mostly ends in /v1"
+            )
+        more = f" and {len(served) - _MAX_LISTED} more" if len(served) > _MAX_LISTED else ""
+        return f"{self.url} does not serve {self.name!r}; it serves: {', '.join(served[:_MAX_LISTED])}{more}"
+
+    async def _list_quietly(self) -> dict[str, dict[str, Any]]:
+        try:
+            response = await self._transport.get_models()
+        except TransientError:
+            return {}
+        return read_models(response.text) if response.status_code < 300 else {}
+
+    async def check(self) -> ServerInfo:
+        """Ask the server what it serves, once, without a retry; costs no tokens.
+
+        A server that does not list its models passes: the first call will tell.
+
+        Raises:
+            ModelUserError: wrong key, address, or a model that is not served.
+            ModelError: nothing answers.
+        """
+        started = time.perf_counter()
+        try:
+            response = await self._transport.get_models()
+        except TransientError as fault:
+            raise self._give_up(fault, time.perf_counter() - started) from fault
+        seconds = time.perf_counter() - started
+        status = response.status_code
+        refusal = read_refusal(status, response.text, secret=self._key)
+        if status in (429, 502, 503, 504):
+            raise ModelError(
+                f"{self.url} is not ready: it answered {status} ({refusal.message}); try again later"
+            )
+        if status == 404 and not self.base_url.rpartition("/")[2].startswith("v"):
+            raise ModelUserError(self._explain_missing(refusal, ()))
+        if 300 <= status < 500 and status not in (404, 405):
+            await self._raise_refusal(response, refusal, None)
+        served = read_models(response.text) if status < 300 else {}
+        if served and not _find(self.name, served):
+            raise ModelUserError(self._explain_missing(refusal, tuple(served)))
+        entry = served.get(self.name, {})
+        length = entry.get("max_model_len") or entry.get("context_length") or entry.get("context_window")
+        version = await self._transport.get_version() if entry.get("owned_by") == "vllm" else None
+        return ServerInfo(
+            url=self.url,
+            models=tuple(served),
+            max_model_len=length if isinstance(length, int) else None,
+            version=f"vllm {version}" if version else None,
+            seconds=seconds,
+        )
+
+
+def _find(name: str, served: Mapping[str, object]) -> bool:
+    """Whether `name` is among the `served`, with or without a gateway's prefix or variant suffix."""
+    plain = name.partition(":")[0]
+    return any(known in (name, plain) or known.endswith(f"/{name}") for known in served)
+
+
+def _read_object(response: httpx2.Response, url: str) -> dict[str, Any]:
+    """The JSON object of a response that claims success; what a proxy may put in its place is tried again."""
+    try:
+        data = json.loads(response.content)
+    except ValueError:
+        data = None
+    if not isinstance(data, dict) or ("error" in data and not data.get("choices")):
+        start = " ".join(response.text[:100].split())
+        raise TransientError(f"{url} answered something that is not a chat completion: {start!r}")
+    return data

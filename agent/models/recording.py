@@ -1,0 +1,175 @@
+"""Calls written to a file as they are answered, one JSON object a line.
+
+    {"key": "<request_key>", "model": "...", "request": {..., "purpose": {...}}, "answer": {...}}
+
+The file may be packed with gzip afterwards. `key` is for people who search; reading computes it anew.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import zlib
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from agent.models.request import Answer, Message, Purpose, Request, Stage, Usage, request_key
+from problems import InfrastructureError, ProblemFileError, UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.models.request import Model
+
+__all__ = ["Call", "Recorder", "read_calls", "write_call"]
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One recorded call."""
+
+    request: Request
+    answer: Answer
+
+
+def write_call(call: Call, model: str) -> str:
+    """`call` as one line of JSON text, newline included; `model` is the name that was asked."""
+    record = {
+        "key": request_key(call.request),
+        "model": model,
+        "request": asdict(call.request),
+        "answer": asdict(call.answer),
+    }
+    return json.dumps(record) + "\n"
+
+
+def _read_call(data: Any) -> Call:
+    request, answer = dict(data["request"]), dict(data["answer"])
+    purpose = dict(request.pop("purpose"))
+    purpose["stage"] = Stage(purpose["stage"])
+    messages = tuple(Message(**message) for message in request.pop("messages"))
+    stop = tuple(request.pop("stop", ()))
+    usage = Usage(**answer.pop("usage", {}))
+    texts = [answer["text"], purpose["problem_id"], *(message.content for message in messages)]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a text is not a string")
+    return Call(
+        Request(messages=messages, purpose=Purpose(**purpose), stop=stop, **request),
+        Answer(usage=usage, **answer),
+    )
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        raw = path.read_bytes()
+        return gzip.decompress(raw) if raw.startswith(_GZIP_MAGIC) else raw
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such recording; make one with --record {path}") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path}: cannot read the recording: {error}") from error
+
+
+def read_calls(path: Path) -> list[Call]:
+    """The calls recorded in `path`, plain or gzip, in the order they were answered.
+
+    A last line without its end was being written when its writer was killed; it is left out.
+
+    Raises:
+        UserError: the file cannot be read, or holds no call.
+        ProblemFileError: a line is not a recorded call; path and line are named.
+    """
+    lines = _read_bytes(path).split(b"\n")
+    calls: list[Call] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            data = json.loads(line)
+        except ValueError as error:
+            if number == len(lines):
+                break
+            raise ProblemFileError(path, number, f"not JSON: {error}") from error
+        try:
+            calls.append(_read_call(data))
+        except (ValueError, TypeError, KeyError) as error:
+            raise ProblemFileError(path, number, f"not a recorded call: {error!r}") from error
+    if not calls:
+        raise UserError(f"{path}: holds no recorded call")
+    return calls
+
+
+class Recorder:
+    """Asks `model` and appends each answered call to `path` before it hands the answer on.
+
+    An existing file is continued. Failed calls are not written.
+
+    Raises:
+        UserError: `path` cannot be opened for writing.
+    """
+
+    def __init__(self, model: Model, path: Path) -> None:
+        self.name = model.name
+        self.path = path
+        self._model = model
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a+b", buffering=0)
+        except OSError as error:
+            raise UserError(f"{path}: cannot record there: {error.strerror}") from error
+        self._size = _mend_end(self._file.fileno())
+
+    async def ask(self, request: Request) -> Answer:
+        """The model's answer, once it is on record; raises what the model raises.
+
+        Raises:
+            InfrastructureError: the file cannot be written; it keeps what it had.
+        """
+        answer = await self._model.ask(request)
+        line = write_call(Call(request, answer), self.name).encode()
+        try:
+            written = 0
+            while written < len(line):
+                written += self._file.write(line[written:])
+        except OSError as error:
+            os.ftruncate(self._file.fileno(), self._size)
+            raise InfrastructureError(
+                f"{self.path}: cannot record: {error.strerror}; make room and run again"
+            ) from error
+        self._size += len(line)
+        return answer
+
+    def close(self) -> None:
+        """Close the file; the model stays open."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _mend_end(descriptor: int) -> int:
+    """Make the file end with a whole line, dropping a torn one; its size then, in bytes."""
+    size = os.fstat(descriptor).st_size
+    tail_start = size
+    while tail_start > 0:
+        block_start = max(0, tail_start - 65536)
+        block = os.pread(descriptor, tail_start - block_start, block_start)
+        cut = block.rfind(b"\n")
+        if cut >= 0:
+            tail_start = block_start + cut + 1
+            break
+        tail_start = block_start
+    tail = os.pread(descriptor, size - tail_start, tail_start)
+    if not tail:
+        return size
+    try:
+        json.loads(tail)
+    except ValueError:
+        os.ftruncate(descriptor, tail_start)
+        return tail_start
+    return size + os.write(descriptor, b"\n")

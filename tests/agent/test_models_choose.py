@@ -1,0 +1,88 @@
+"""Which model a name stands for, and where the key may go."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from agent.models import Answer, Message, OpenAIModel, Purpose, ReplayModel, Request, Stage, make_model
+from agent.models.recording import Call, write_call
+from problems import UserError
+
+CALL = Call(Request((Message("user", "x"),), Purpose("p", Stage.GENERATE)), Answer("y"))
+ENVIRONMENT = {"OPENAI_API_KEY": "sk-1"}
+
+
+def test_a_name_is_a_model_at_the_local_server(monkeypatch):
+    """Without an address the server on this machine is meant, and the key is not sent there."""
+    model = make_model("org/name", environment=ENVIRONMENT)
+    assert isinstance(model, OpenAIModel)
+    assert (model.name, model.base_url, model._key) == ("org/name", "http://localhost:8000/v1", "")
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "url", "key"),
+    [
+        ("https://api.openai.com/v1/", ENVIRONMENT, "https://api.openai.com/v1", "sk-1"),
+        ("http://gpu-node:8000/v1", ENVIRONMENT, "http://gpu-node:8000/v1", "sk-1"),
+        ("http://10.0.0.7:8000/v1", ENVIRONMENT, "http://10.0.0.7:8000/v1", "sk-1"),
+        ("http://8.8.8.8/v1", {}, "http://8.8.8.8/v1", ""),
+        (None, {**ENVIRONMENT, "OPENAI_BASE_URL": "https://a.example/v1"}, "https://a.example/v1", "sk-1"),
+        ("https://b.example/v1", {"OPENAI_BASE_URL": "https://a.example/v1"}, "https://b.example/v1", ""),
+    ],
+)
+def test_the_key_goes_to_the_address_that_was_given(given, environment, url, key):
+    """The flag wins over the environment's address, and an address that the user chose gets the key."""
+    model = make_model("m", base_url=given, environment=environment)
+    assert isinstance(model, OpenAIModel)
+    assert (model.base_url, model._key) == (url, key)
+
+
+def test_the_key_is_not_sent_in_clear_text_to_the_world():
+    """A public address without encryption is refused as long as a key would go there by itself."""
+    with pytest.raises(UserError, match=r"http://example\.com/v1 is a public address without encryption"):
+        make_model("m", base_url="http://example.com/v1", environment=ENVIRONMENT)
+    model = make_model("m", base_url="http://example.com/v1", api_key="given", environment=ENVIRONMENT)
+    assert isinstance(model, OpenAIModel)
+
+
+def test_replay_names_a_file(tmp_path):
+    """`replay:FILE` answers from the file and needs neither address nor key."""
+    path = tmp_path / "calls.jsonl"
+    path.write_text(write_call(CALL, "m"))
+    model = make_model(f"replay:{path}", strict_replay=True, environment={})
+    assert isinstance(model, ReplayModel)
+    assert model.strict
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("vllm:org/name", "run `vllm serve org/name` in another terminal and give -m org/name"),
+        ("replay:", "give replay:FILE"),
+        ("replay:nowhere.jsonl", "nowhere.jsonl: no such recording"),
+        ("  ", "-m is empty"),
+    ],
+)
+def test_a_name_that_cannot_be_used_says_why(spec, words):
+    """What is not there yet, not named or not found is one line with what to do."""
+    with pytest.raises(UserError) as caught:
+        make_model(spec, environment={})
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_tag_after_a_colon_belongs_to_the_name():
+    """Names like `qwen:7b` are whole names."""
+    assert make_model("qwen:7b", environment={}).name == "qwen:7b"
+
+
+def test_importing_models_loads_no_sdk():
+    """`--help` must not pay for the SDK."""
+    code = (
+        "import sys, agent.models; print([m for m in ('openai', 'httpx2', 'tenacity') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"

@@ -1,0 +1,150 @@
+"""Reading answers and refusals, without a server."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.models import ContextError, Message, ModelUserError, Purpose, Request, Stage
+from agent.models.refusals import explain, read_refusal, refuses_field
+from agent.models.retry import read_retry_after
+from agent.models.wire import build_body, read_answer, split_thinking
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["choices", "message", "content", "reasoning", "usage", "text", "prompt_tokens_details"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "thinking"),
+    [
+        ("plain", "plain", ""),
+        ("  plain\n", "  plain\n", ""),
+        ("<think>\nhm\n</think>\n\ndone", "done", "hm"),
+        ("\n<think></think>done", "done", ""),
+        ("hm\n</think>\n\ndone", "done", "hm"),
+        ("<think>hm, and then", "", "hm, and then"),
+        ("<think>", "", ""),
+        ("<think>a</think><think>b</think>done", "done", "a\nb"),
+        ("<think>a</think>done <think>not this</think>", "done <think>not this</think>", "a"),
+        ("I use <think> here", "I use <think> here", ""),
+        ('s.split("</think>")', 's.split("</think>")', ""),
+        ("", "", ""),
+    ],
+)
+def test_thinking_is_told_from_the_answer(content, text, thinking):
+    """Tags at the start, cut, begun by the template or merely spoken of are each read as what they are."""
+    assert split_thinking(content) == (text, thinking)
+
+
+@given(st.lists(st.sampled_from(["<think>", "</think>", "a", "\n", " ", '"']), max_size=12).map("".join))
+def test_splitting_ends_and_invents_nothing(content):
+    """Whatever the tags, text is a tail of the content."""
+    text, _ = split_thinking(content)
+    assert content.endswith(text)
+
+
+@pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
+def test_thinking_that_the_server_parsed_is_kept_apart(name):
+    """A reasoning field wins, and then the content is not searched for tags."""
+    message = {"content": "about </think> tags", name: "hm"}
+    answer = read_answer({"choices": [{"message": message}]}, model="m", seconds=1.5)
+    assert (answer.text, answer.reasoning) == ("about </think> tags", "hm")
+    assert (answer.model, answer.seconds, answer.finish_reason) == ("m", 1.5, "unknown")
+
+
+def test_thinking_cut_by_the_limit_leaves_no_text():
+    """A model that spent its whole limit thinking has answered nothing, and the reason is kept."""
+    for message in ({"content": "<think>so much"}, {"content": None, "reasoning": "so much"}):
+        answer = read_answer(
+            {"choices": [{"message": message, "finish_reason": "length"}]}, model="m", seconds=0
+        )
+        assert (answer.text, answer.reasoning, answer.finish_reason) == ("", "so much", "length")
+
+
+def test_content_in_parts_is_joined():
+    """Servers that answer in parts are read as well."""
+    parts = [{"type": "text", "text": "a"}, {"type": "image"}, "?", {"type": "text", "text": "b"}]
+    assert read_answer({"choices": [{"message": {"content": parts}}]}, model="m", seconds=0).text == "ab"
+
+
+@given(st.dictionaries(st.sampled_from(["choices", "usage", "model"]), JSON))
+def test_no_shape_of_answer_crashes_the_reader(data):
+    """Any JSON object is read as some answer."""
+    answer = read_answer(data, model="m", seconds=0)
+    assert isinstance(answer.text, str)
+
+
+@given(JSON.map(lambda value: value), st.integers(300, 599))
+def test_no_shape_of_refusal_crashes_the_reader(data, status):
+    """Any body is read as one capped line, without the key."""
+    import json
+
+    refusal = read_refusal(status, json.dumps(data) + "secret-key", secret="secret-key")
+    assert "\n" not in refusal.message
+    assert len(refusal.message) <= 300
+    assert "secret-key" not in refusal.message
+
+
+def test_system_text_without_a_user_message_becomes_one():
+    """No text is lost when a model without a system role gets nothing but system messages."""
+    request = Request((Message("system", "a"), Message("system", "b")), Purpose("p", Stage.JUDGE))
+    body = build_body(request, "m", system_role="user", max_tokens_field="max_tokens")
+    assert body["messages"] == [{"role": "user", "content": "a\n\nb"}]
+
+
+@pytest.mark.parametrize(
+    ("message", "limit"),
+    [
+        ("The input (5000 tokens) is longer than the model's context length (4096 tokens).", 4096),
+        ("Requested token count exceeds the model's maximum context length of 4096 tokens.", 4096),
+        ("max_tokens=5000 cannot be greater than max_model_len=4096.", 4096),
+        ("This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.", 4096),
+    ],
+)
+def test_the_length_is_found_in_each_servers_words(message, limit):
+    """The model's length is read from the message, and decides whether call or setting is at fault."""
+    refusal = read_refusal(400, f'{{"error": {{"message": "{message}"}}}}')
+    context = {"url": "u", "key_name": "K", "has_key": False}
+    fault = explain(refusal, max_tokens=100, **context)
+    assert isinstance(fault, ContextError)
+    assert fault.max_length == limit
+    assert isinstance(explain(refusal, max_tokens=limit, **context), ModelUserError)
+
+
+def test_a_field_that_is_refused_for_its_value_is_not_unknown():
+    """Too large a limit is not mistaken for a server that calls it something else."""
+    large = read_refusal(400, '{"error": {"message": "max_tokens or max_completion_tokens is too large: 9"}}')
+    assert not refuses_field(large, "max_tokens")
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after": "-3"}, 0.0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "Thu, 01 Jan 1970 00:01:40 GMT"}, 90.0),
+        ({"retry-after": "Thu, 01 Jan 1970 00:00:01 GMT"}, 0.0),
+        ({"retry-after-ms": "250", "retry-after": "7"}, 0.25),
+        ({"retry-after-ms": "x", "retry-after": "7"}, 7.0),
+    ],
+)
+def test_every_form_of_retry_after_is_read(headers, wait_s):
+    """Seconds, dates and milliseconds are read, nonsense is ignored, the past is now."""
+    assert read_retry_after(headers, now_s=10.0) == wait_s
