@@ -93,9 +93,8 @@ class Conversation:
         except (OSError, WorkerLost) as error:
             log = self.worker.log().strip().splitlines()
             self.worker.kill()
-            raise SandboxError(
-                f"the sandbox does not start: {log[-1] if log else error}. `sstar doctor` tells what is missing"
-            ) from error
+            detail = log[-1] if log else error
+            raise SandboxError(f"the sandbox does not start: {detail} (see `sstar doctor`)") from error
         if "hello" not in head:
             self.worker.kill()
             raise SandboxError(f"the sandbox does not start: {head.get('error', head)}")
@@ -169,6 +168,7 @@ class Conversation:
             self.runs += 1
             if "compile" in head or head.get("last"):
                 del queue[1:]  # only the end is still worth sending
+                under_way = []
             under_way = under_way[1:]
 
     def _next(self, timeout_s: float) -> tuple[dict[str, Any], bytes]:

@@ -51,7 +51,7 @@ class Decoder:
                 break
             head = json.loads(self._bytes[8 : 8 + head_size])
             if not isinstance(head, dict):
-                raise ValueError("not a frame: its head is not an object")
+                raise ValueError("not a frame: its head is not an object")  # noqa: TRY004 - bad data, not a bad call
             found.append((head, bytes(self._bytes[8 + head_size : end])))
             del self._bytes[:end]
         return found

@@ -1,0 +1,99 @@
+"""From what the parent of a run measured to the record of what happened. Trusts the report for words only."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import TYPE_CHECKING, Any
+
+from sandbox.outcome import Execution, Failure, Limits, Mode, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["classify", "compile_failure", "lost"]
+
+_STDERR_CHARS = 2000
+
+
+def compile_failure(why: Mapping[str, Any]) -> Execution:
+    """The record of a program that does not compile."""
+    return Execution(Status.CE, failure=Failure(why["type"], why["message"], why["line"]))
+
+
+def lost(message: str) -> Execution:
+    """The record of a run that the sandbox failed to make."""
+    return Execution(Status.IE, failure=Failure("SandboxError", message))
+
+
+def classify(head: Mapping[str, Any], blob: bytes, mode: Mode, limits: Limits) -> Execution:
+    """The record of one run; `head` and `blob` are the inside's answer."""
+    (out_size, err_size, _) = head["sizes"]
+    cut = out_size + head["tail"]
+    (out, err, raw) = (blob[:out_size], blob[out_size:cut], blob[cut:])
+    (report, _, result) = raw.partition(b"\n")
+    told = _read_report(report, head["token"])
+    oversized = max(head["sizes"]) > limits.output_kb * 1024
+    (status, failure, limit) = _decide(head, told, mode, limits, oversized=oversized)
+    most = limits.output_kb * 1024
+    return Execution(
+        status,
+        stdout=_text(out[:most]),
+        stderr=_text(err)[-_STDERR_CHARS:],
+        result=_text(result) if mode is Mode.CALL and status is Status.OK else None,
+        failure=failure,
+        cpu_s=head["cpu_s"],
+        wall_s=head["wall_s"],
+        memory_mb=head["memory_mb"],
+        limit=limit,
+    )
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace")
+
+
+def _read_report(report: bytes, token: str) -> dict[str, Any]:
+    """What the run said about its end; empty unless it is well formed and holds this run's token."""
+    try:
+        told = json.loads(report)
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) and told.get("token") == token else {}
+
+
+def _decide(
+    head: Mapping[str, Any], told: Mapping[str, Any], mode: Mode, limits: Limits, *, oversized: bool
+) -> tuple[Status, Failure | None, Any]:
+    if head["killed"] == "wall":
+        return Status.TLE, Failure("TimeLimit", f"over {limits.wall_ceiling_s:g} s of wall time"), "wall"
+    if head["killed"] == "cpu" or head["cpu_s"] > limits.cpu_s:
+        return Status.TLE, Failure("TimeLimit", f"over {limits.cpu_s:g} s of CPU time"), "cpu"
+    if oversized:
+        return Status.OLE, Failure("OutputLimit", f"over {limits.output_kb} KB of output"), None
+    starved = head["signal"] == signal.SIGKILL and head["memory_mb"] * 2 > limits.memory_mb
+    if told.get("memory") is True or starved or head["memory_mb"] > limits.memory_mb:
+        return Status.MLE, Failure("MemoryError", f"over {limits.memory_mb} MB"), None
+    if head["signal"] is not None:
+        return Status.RE, Failure(_signal_name(head["signal"])), None
+    if isinstance(told.get("missing"), str):
+        return Status.CE, Failure("EntryPointMissing", told["missing"][:500]), None
+    if head["exit"] != 0:
+        return Status.RE, _failure(told) or Failure(f"exit status {head['exit']}"), None
+    if told.get("failure") is not None or (mode is not Mode.MAIN and not told):
+        return Status.RE, _failure(told) or Failure("exit status 0", "it ended before it was done"), None
+    return Status.OK, None, None
+
+
+def _failure(told: Mapping[str, Any]) -> Failure | None:
+    match told.get("failure"):
+        case [str(kind), str(message), int() | None as line]:
+            return Failure(kind[:100], message[:500], line)
+    return None
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,199 @@
+"""The program process: one request, from its first frame to its last.
+
+It compiles the program once and forks a run per input. It executes nothing of a candidate's. Inputs are
+copied from the stream to a memory file through a buffer that is wiped, and outputs go from memory file to
+stream in the kernel, so a run, which is a copy of this process, holds its own input and no other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gc
+import importlib
+import json
+import os
+import re
+import resource
+import sys
+from typing import Any
+
+from sandbox.inside import driver, frames, kernel, run
+
+__all__ = ["Stream", "serve"]
+
+_IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([A-Za-z_][\w., \t]*)", re.MULTILINE)
+_TRUSTED = frozenset(
+    "abc array bisect calendar cmath collections contextlib copy dataclasses datetime decimal enum fractions"
+    " functools hashlib heapq inspect io itertools json math numbers operator os pprint queue random re"
+    " statistics string struct sys textwrap threading time traceback types typing unicodedata uuid".split()
+)
+"""Standard modules without side effects: imported before the first fork if the program imports them."""
+_COMPILE_CPU_S = 10
+_COMPILE_MEMORY = 2 << 30
+_PIECE = 64 * 1024
+_ZEROS = bytes(_PIECE)
+
+
+class Stream:
+    """The frames between us and the outside, read piece by piece and never ahead."""
+
+    def __init__(self, source: int, sink: int) -> None:
+        self.source = source
+        self.sink = sink
+        self._piece = bytearray(_PIECE)
+
+    def take(self) -> tuple[dict[str, Any], int]:
+        """The next frame's head, and how many raw bytes follow it.
+
+        Raises:
+            EOFError: the other side has gone.
+        """
+        sizes = self._exactly(8)
+        head = json.loads(self._exactly(int.from_bytes(sizes[:4], "big")))
+        return head, int.from_bytes(sizes[4:], "big")
+
+    def _exactly(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            part = os.read(self.source, size - len(data))
+            if not part:
+                raise EOFError
+            data += part
+        return data
+
+    def copy(self, size: int, target: int | None) -> None:
+        """Move `size` raw bytes to the descriptor `target`, or nowhere, and keep no trace of them.
+
+        Raises:
+            EOFError: the other side has gone.
+        """
+        view = memoryview(self._piece)
+        while size:
+            count = os.readv(self.source, [view[: min(size, _PIECE)]])
+            if not count:
+                raise EOFError
+            sent = count if target is None else 0
+            while sent < count:
+                sent += os.write(target or 0, view[sent:count])
+            view[:count] = _ZEROS[:count]
+            size -= count
+
+    def send(self, head: dict[str, Any], sources: list[tuple[int, int, int]] | None = None) -> None:
+        """One frame; its raw part is `sources`: descriptor, offset and length each."""
+        parts = sources or []
+        text = frames.pack(head)
+        size = sum(length for (_, _, length) in parts)
+        self._write(text[:4] + size.to_bytes(4, "big") + text[8:])
+        for descriptor, offset, length in parts:
+            self._send_file(descriptor, offset, length)
+
+    def _write(self, data: bytes) -> None:
+        sent = 0
+        while sent < len(data):
+            sent += os.write(self.sink, data[sent:])
+
+    def _send_file(self, descriptor: int, offset: int, length: int) -> None:
+        while length:
+            try:
+                count = os.sendfile(self.sink, descriptor, offset, length)
+            except OSError as error:
+                if error.errno not in (errno.EINVAL, errno.ENOSYS):
+                    raise
+                view = memoryview(self._piece)
+                count = os.preadv(descriptor, [view[: min(length, _PIECE)]], offset)
+                self._write(bytes(view[:count]))
+                view[:count] = _ZEROS[:count]
+            if not count:
+                raise OSError(errno.EIO, "an output shrank while it was read")
+            offset += count
+            length -= count
+
+
+def serve(stream: Stream, ground: run.Ground) -> None:
+    """Answer one request, or one ping.
+
+    Raises:
+        EOFError: the other side has gone.
+        OSError: the sandbox is broken.
+    """
+    (request, rest) = stream.take()
+    stream.copy(rest, None)
+    if "ping" in request:
+        stream.send({"pong": request["ping"]})
+        return
+    kernel.control(kernel.CHILD_SUBREAPER)
+    name = request["id"]
+    ground.page[8:16] = name.to_bytes(8, "little")
+    ground.page[1] = 1
+    job = _compile(request)
+    ground.page[1] = 0
+    if isinstance(job, dict):
+        stream.send({"id": name, "compile": job})
+    del request["code"], request["preamble"]
+    skipping = isinstance(job, dict)
+    while True:
+        (head, size) = stream.take()
+        if "end" in head:
+            stream.send({"id": name, "done": True})
+            return
+        if skipping or isinstance(job, dict):
+            stream.copy(size, None)
+            continue
+        for descriptor in (0, 1, 2, 3):
+            os.ftruncate(descriptor, 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        stream.copy(size, 0)
+        os.lseek(0, 0, os.SEEK_SET)
+        skipping = _answer(stream, ground, job, request, head["run"])
+
+
+def _answer(stream: Stream, ground: run.Ground, job: driver.Job, request: dict[str, Any], place: int) -> bool:
+    """Make one run and send how it went; whether the runs that follow are to be skipped."""
+    end = run.execute(ground, job, request)
+    most = (request["output_kb"] << 10) + 4096
+    sizes = [min(os.fstat(descriptor).st_size, most) for descriptor in (1, 2, 3)]
+    tail = min(sizes[1], 8192)
+    fine = end["exit"] == 0 and end["killed"] is None and end["cpu_s"] <= request["cpu_s"]
+    fine = fine and max(sizes) <= request["output_kb"] << 10
+    stopping = bool(request["stop"]) and not fine
+    head = {"id": request["id"], "run": place, **end, "sizes": sizes, "tail": tail, "last": stopping}
+    stream.send(head, [(1, 0, sizes[0]), (2, sizes[1] - tail, tail), (3, 0, sizes[2])])
+    return stopping
+
+
+def _compile(request: dict[str, Any]) -> driver.Job | dict[str, Any]:
+    """The compiled program, or why it does not compile: `type`, `message`, `line`.
+
+    Limits keep a program that is made to break the compiler from more than ending this process.
+    """
+    resource.setrlimit(resource.RLIMIT_CPU, (_COMPILE_CPU_S, resource.RLIM_INFINITY))
+    (_, hard) = resource.getrlimit(resource.RLIMIT_AS)
+    soft = _COMPILE_MEMORY if hard == resource.RLIM_INFINITY else min(hard, _COMPILE_MEMORY)
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    codes = []
+    for text, file in ((request["preamble"], driver.PREAMBLE_FILE), (request["code"], driver.CODE_FILE)):
+        if not text and file == driver.PREAMBLE_FILE:
+            continue
+        try:
+            codes.append(compile(text, file, "exec", dont_inherit=True))
+        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+            line = getattr(error, "lineno", None) if file == driver.CODE_FILE else None
+            message = getattr(error, "msg", None) or str(error)
+            return {"type": type(error).__name__, "message": str(message)[:500], "line": line}
+    everything = request["preamble"] + "\n" + request["code"]
+    _import_ahead(everything)
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    resource.setrlimit(resource.RLIMIT_CPU, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    gc.freeze()
+    opens = any(word in everything for word in ("open(", "TextIOWrapper", "FileIO", "BufferedWriter"))
+    return driver.Job(codes, request["mode"], request["entry_point"] or "", opens=opens)
+
+
+def _import_ahead(text: str) -> None:
+    for found in _IMPORT.finditer(text):
+        for item in found.group(1).replace(",", " ").split():
+            name = item.partition(".")[0]
+            if name in _TRUSTED and name not in sys.modules:
+                with contextlib.suppress(ImportError):
+                    importlib.import_module(name)

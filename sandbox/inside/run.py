@@ -1,0 +1,171 @@
+"""One run: a fork of the program process, confined, timed from outside, and cleaned up after."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import math
+import mmap
+import os
+import resource
+import select
+import signal
+import time
+from typing import Any
+
+from sandbox.inside import driver, kernel, seccomp
+
+__all__ = ["Ground", "execute", "set_common_limits"]
+
+_STREAMS = (0, 1, 2, 3)
+"""Standard input, output and error and the report: memory files that stay, emptied before each run."""
+_INTERPRETER_MB = 64
+_STACK = 512 * 1024 * 1024
+_FILES = 64
+_CPU_SLACK_S = 0.02
+_KILL_PATIENCE_S = 10.0
+
+
+class Ground:
+    """What is known about the place: settings, and a page shared with the supervisor.
+
+    Byte 0: the run has confined itself. Byte 1: a program is being compiled. 8..16: the request's id.
+    16..20: runs so far, from which the next uid follows.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.uids = settings["uids"]
+        self.seccomp = settings["seccomp"]
+        self.processes = settings["processes"]
+        self.page = mmap.mmap(-1, mmap.PAGESIZE)
+
+    def next_uid(self) -> int:
+        """A uid that no process has; -1 where runs share the supervisor's."""
+        count = int.from_bytes(self.page[16:20], "little")
+        self.page[16:20] = ((count + 1) & 0xFFFFFFFF).to_bytes(4, "little")
+        return self.uids[0] + count % self.uids[1] if self.uids else -1
+
+
+def execute(ground: Ground, job: driver.Job, limits: dict[str, Any]) -> dict[str, Any]:
+    """Run `job` once on what descriptor 0 holds; how it ended. Its outputs are on descriptors 1 to 3.
+
+    Raises:
+        OSError: the run could not be made or cleaned up after; this is not the candidate's doing.
+    """
+    uid = ground.next_uid()
+    token = os.urandom(8).hex()
+    ground.page[0] = 0
+    started_s = time.monotonic()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _confine(ground, limits, uid)
+            driver.perform(job, token)
+        finally:
+            os._exit(71)
+    killed = _watch(pid, limits, started_s)
+    (_, status, usage) = os.wait4(pid, 0)
+    wall_s = time.monotonic() - started_s
+    strays = _sweep(uid)
+    if ground.page[0] != 1:
+        raise OSError(errno.EPERM, "a run could not confine itself")
+    return {
+        "token": token,
+        "exit": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
+        "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
+        "killed": killed,
+        "cpu_s": usage.ru_utime + usage.ru_stime,
+        "wall_s": wall_s,
+        "memory_mb": usage.ru_maxrss / 1024,
+        "strays": strays,
+    }
+
+
+def _confine(ground: Ground, limits: dict[str, Any], uid: int) -> None:
+    os.setsid()
+    kernel.close_from(len(_STREAMS))
+    memory = (limits["memory_mb"] + _INTERPRETER_MB) << 20
+    cpu_s = math.ceil(limits["cpu_s"]) + 1
+    for kind, soft, hard in (
+        (resource.RLIMIT_AS, memory, memory + (16 << 20)),
+        (resource.RLIMIT_CPU, cpu_s, cpu_s + 1),
+        (resource.RLIMIT_FSIZE, (limits["output_kb"] << 10) + 4096, (limits["output_kb"] << 10) + 4096),
+    ):
+        resource.setrlimit(kind, (soft, hard))
+    if uid >= 0:
+        resource.setrlimit(resource.RLIMIT_NPROC, (ground.processes, ground.processes))
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    kernel.control(kernel.DUMPABLE, 0)
+    kernel.control(kernel.PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    if ground.seccomp:
+        kernel.install_filter(seccomp.build_run(os.getpid()))
+    ground.page[0] = 1
+    ground.page.close()  # what follows must not reach it
+
+
+def _watch(pid: int, limits: dict[str, Any], started_s: float) -> str | None:
+    """Wait for the end of `pid`; kill it over a limit and say which."""
+    clock = (~pid << 3) | 2  # the kernel's name for that process's CPU time
+    handle = os.pidfd_open(pid)
+    poller = select.poll()
+    poller.register(handle, select.POLLIN)
+    killed = None
+    wait_s = min(limits["cpu_s"] + _CPU_SLACK_S, limits["wall_s"])
+    while not poller.poll(max(1, math.ceil(wait_s * 1000))):
+        cpu_left_s = limits["cpu_s"] + _CPU_SLACK_S - time.clock_gettime(clock)
+        wall_left_s = limits["wall_s"] - (time.monotonic() - started_s)
+        if min(cpu_left_s, wall_left_s) <= 0:
+            killed = "cpu" if cpu_left_s <= 0 else "wall"
+            os.kill(pid, signal.SIGKILL)
+            wait_s = _KILL_PATIENCE_S
+        else:
+            wait_s = min(cpu_left_s, wall_left_s)
+    os.close(handle)
+    return killed
+
+
+def _sweep(uid: int) -> int:
+    """Kill and reap whatever the run left behind; how many there were."""
+    count = 0
+    deadline_s = time.monotonic() + _KILL_PATIENCE_S
+    while True:
+        try:
+            (pid, _) = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return count
+        if pid:
+            count += 1
+            continue
+        if time.monotonic() > deadline_s:
+            raise OSError(errno.ETIMEDOUT, "what a run left behind cannot be killed")
+        _kill_strays(uid)
+        time.sleep(0.001)
+
+
+def _kill_strays(uid: int) -> None:
+    if uid >= 0:
+        helper = os.fork()
+        if helper == 0:
+            try:
+                os.setresuid(uid, uid, uid)
+                os.kill(-1, signal.SIGKILL)
+            finally:
+                os._exit(0)
+        os.waitpid(helper, 0)
+        return
+    me = os.getpid()
+    with open(f"/proc/{me}/task/{me}/children") as file:  # noqa: PTH123 - pathlib would be one more import
+        for pid in file.read().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+
+
+def set_common_limits() -> None:
+    """Limits that are the same for every run, set once: they are inherited."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES, _FILES))
+    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    stack = _STACK if hard == resource.RLIM_INFINITY else min(hard, _STACK)
+    resource.setrlimit(resource.RLIMIT_STACK, (stack, hard))

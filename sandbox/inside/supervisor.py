@@ -1,0 +1,175 @@
+"""The supervisor: starts a program process for each request and stays clean itself.
+
+It never reads a request: the program process that it forks when the stream has something does, so neither
+the supervisor nor the next program process ever holds a candidate's source, input or output.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import gc
+import importlib
+import io
+import os
+import platform
+import select
+import signal
+import sys
+import traceback
+import warnings
+from typing import Any
+
+from sandbox.inside import driver, kernel, program, run, seccomp
+
+__all__ = ["main"]
+
+_COMMON = "bisect collections functools heapq itertools math operator random re string typing".split()
+"""What contest programs import most; imported here, once."""
+_GONE = 3
+_COMPILED_TOO_LONG = signal.SIGXCPU
+_PROBE = {"cpu_s": 10.0, "wall_s": 60.0, "memory_mb": 512, "output_kb": 16}
+
+
+def main(settings: dict[str, Any]) -> None:
+    """Set up the place, say hello, serve until the stream ends. Never returns."""
+    (source, sink, log) = (fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10) for descriptor in (0, 1, 2))
+    stream = program.Stream(source, sink)
+    try:
+        try:
+            ground = _prepare(settings)
+        except OSError as error:
+            stream.send({"error": str(error)})
+            raise
+        stream.send({"hello": {"python": platform.python_version(), "seccomp": ground.seccomp}})
+        while _serve_one(stream, ground, log):
+            pass
+    except BaseException:  # noqa: BLE001 - the log is all that is left
+        os.write(log, traceback.format_exc().encode())
+        os._exit(1)
+    os._exit(0)
+
+
+def _prepare(settings: dict[str, Any]) -> run.Ground:
+    """Everything that is the same for every run, done before the first fork.
+
+    Raises:
+        OSError: runs cannot be confined as the settings ask.
+    """
+    _lay_streams()
+    warnings.simplefilter("ignore")
+    for name in _COMMON:
+        importlib.import_module(name)
+    atexit._clear()  # noqa: SLF001 - nothing of ours may run at a candidate's end
+    run.set_common_limits()
+    kernel.control(kernel.NO_NEW_PRIVILEGES)
+    kernel.control(kernel.DUMPABLE, 0)
+    if settings["seccomp"]:
+        if not seccomp.SUPPORTED:
+            raise OSError(f"no system call filter for {platform.machine()}")
+        kernel.install_filter(seccomp.build_common())
+    ground = run.Ground(settings)
+    gc.disable()  # a collection would touch, and so copy, the pages that forks share
+    gc.collect()
+    gc.freeze()
+    _probe(ground)
+    return ground
+
+
+def _lay_streams() -> None:
+    """Memory files on 0 to 3, and the interpreter's streams anew on top of them: forks reuse both."""
+    for descriptor in (0, 1, 2, 3):
+        file = os.memfd_create("stream")
+        if file != descriptor:
+            os.dup2(file, descriptor)
+            os.close(file)
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0)), "utf-8", "surrogateescape")
+    sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w")), "utf-8", "surrogateescape")
+    sys.stderr = io.TextIOWrapper(io.BufferedWriter(io.FileIO(2, "w")), "utf-8", "backslashreplace")
+    (sys.__stdin__, sys.__stdout__, sys.__stderr__) = (sys.stdin, sys.stdout, sys.stderr)  # type: ignore[misc]
+
+
+def _probe(ground: run.Ground) -> None:
+    """Run nothing, confined, so that a place that cannot confine is found out now."""
+    child = os.fork()
+    if child == 0:
+        try:
+            kernel.control(kernel.CHILD_SUBREAPER)
+            end = run.execute(ground, driver.Job([], "main", "", opens=False), _PROBE)
+            os._exit(0 if end["exit"] == 0 else 1)
+        except BaseException:  # noqa: BLE001 - told by the exit status
+            os._exit(1)
+    (_, status) = os.waitpid(child, 0)
+    if status != 0:
+        detail = os.pread(2, 300, 0).decode("utf-8", "replace").strip()
+        raise OSError(f"a first, empty run failed {detail}")
+
+
+def _serve_one(stream: program.Stream, ground: run.Ground, log: int) -> bool:
+    """Have the next request served; False when the other side has gone."""
+    poller = select.poll()
+    poller.register(stream.source, select.POLLIN)
+    ((_, events),) = poller.poll()
+    if not events & select.POLLIN:
+        return False
+    child = os.fork()
+    if child == 0:
+        _be_program(stream, ground, log)
+    handle = os.pidfd_open(child)
+    poller.modify(stream.source, 0)  # only a hang-up is of interest now
+    poller.register(handle, select.POLLIN)
+    ready = [descriptor for (descriptor, _) in poller.poll()]
+    if handle not in ready:
+        os.kill(child, signal.SIGKILL)
+    os.close(handle)
+    (_, status) = os.waitpid(child, 0)
+    _reap_others()
+    if handle not in ready or (os.WIFEXITED(status) and os.WEXITSTATUS(status) == _GONE):
+        return False
+    if status == 0:
+        return True
+    if ground.page[1] != 1:
+        raise ChildProcessError(f"the program process ended with status {status}")
+    _answer_for_the_dead(stream, ground, status)
+    return True
+
+
+def _be_program(stream: program.Stream, ground: run.Ground, log: int) -> None:
+    status = 1
+    try:
+        program.serve(stream, ground)
+        status = 0
+    except EOFError:
+        status = _GONE
+    except BaseException:  # noqa: BLE001 - the log is all that is left
+        os.write(log, traceback.format_exc().encode())
+    finally:
+        os._exit(status)
+
+
+def _reap_others() -> None:
+    """As PID 1 we are the parent of every process whose own has died."""
+    while True:
+        try:
+            (pid, _) = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+
+
+def _answer_for_the_dead(stream: program.Stream, ground: run.Ground, status: int) -> None:
+    """The compiler was brought down by the program: say so, and skip the rest of the request."""
+    name = int.from_bytes(ground.page[8:16], "little")
+    number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    (kind, message) = ("SyntaxError", "it cannot be compiled: the compiler crashed")
+    if number == _COMPILED_TOO_LONG:
+        message = "it cannot be compiled in 10 s"
+    stream.send({"id": name, "compile": {"type": kind, "message": message, "line": None}})
+    while True:
+        (head, size) = stream.take()
+        stream.copy(size, None)
+        if "end" in head:
+            stream.send({"id": name, "done": True})
+            ground.page[1] = 0
+            return

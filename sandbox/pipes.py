@@ -1,0 +1,106 @@
+"""A worker whose supervisor is a child process of ours, reached through pipes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import tempfile
+import threading
+from typing import TYPE_CHECKING, BinaryIO
+
+from sandbox.errors import SandboxError
+from sandbox.supervisor import ENVIRONMENT, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["PipeWorker"]
+
+_LOG_BYTES = 4000
+
+
+class PipeWorker:
+    """Implements `worker.Worker`: runs `arguments`, which must end up as `supervisor.command(...)`."""
+
+    def __init__(self, arguments: Sequence[str], settings: Settings) -> None:
+        self.settings = settings
+        self._arguments = list(arguments)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: BinaryIO | None = None
+        self._ending = threading.Lock()
+
+    def start(self) -> None:
+        """Start the process, in a session of its own so that Ctrl-C reaches us alone.
+
+        Raises:
+            SandboxError: there is no such command.
+        """
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
+        try:
+            self._process = subprocess.Popen(
+                self._arguments,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                env=ENVIRONMENT,
+                cwd="/",
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._log.close()
+            raise SandboxError(f"cannot start {self._arguments[0]}: {error.strerror}") from error
+
+    def _pipe(self, name: str) -> int:
+        pipe = getattr(self._process, name, None)
+        if pipe is None or pipe.closed:
+            raise BrokenPipeError("the worker has ended")
+        return int(pipe.fileno())
+
+    def send(self, data: bytes) -> None:
+        """Write all of `data`.
+
+        Raises:
+            OSError: the process is gone.
+        """
+        descriptor = self._pipe("stdin")
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+
+    def receive(self, timeout_s: float) -> bytes:
+        """What is there, at least a byte; empty at the end.
+
+        Raises:
+            TimeoutError: nothing came in `timeout_s`.
+            OSError: the process is gone.
+        """
+        descriptor = self._pipe("stdout")
+        poller = select.poll()
+        poller.register(descriptor, select.POLLIN)
+        if not poller.poll(timeout_s * 1000):
+            raise TimeoutError(f"no answer for {timeout_s:.0f} s")
+        return os.read(descriptor, 1 << 18)
+
+    def kill(self) -> None:
+        """End the process and what it started. Its namespace, or a death signal, takes the rest along."""
+        with self._ending:
+            process = self._process
+            if process is None:
+                return
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
+
+    def log(self) -> str:
+        """The end of its standard error."""
+        if self._log is None:
+            return ""
+        size = os.fstat(self._log.fileno()).st_size
+        start = max(0, size - _LOG_BYTES)
+        return os.pread(self._log.fileno(), _LOG_BYTES, start).decode("utf-8", "replace")
