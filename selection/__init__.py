@@ -1,5 +1,21 @@
 """Picks one candidate among many by what the programs do."""
 
+from selection.methods import METHODS, Method, choose, select_all
+from selection.pool import Pool, expected_accuracy, tier
 from selection.protocols import Ask, Candidate, Distinguishing, Question, Reply, Selection
 
-__all__ = ["Ask", "Candidate", "Distinguishing", "Question", "Reply", "Selection"]
+__all__ = [
+    "METHODS",
+    "Ask",
+    "Candidate",
+    "Distinguishing",
+    "Method",
+    "Pool",
+    "Question",
+    "Reply",
+    "Selection",
+    "choose",
+    "expected_accuracy",
+    "select_all",
+    "tier",
+]

@@ -1,0 +1,101 @@
+"""What the candidates of one problem do, found out once and shared by every method.
+
+A program runs on an input at most once, a question is put at most once; a method that needs what another
+one has already found out gets it from memory. Its own `Ledger` still counts it, so the costs that are
+reported do not depend on which methods ran before.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from sandbox.grade import limits_for, program_for
+from selection.source import fingerprint
+from selection.together import run_together
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from problems import Problem
+    from sandbox.outcome import Execution, Limits, Sandbox
+    from selection.protocols import Ask, Candidate, Question, Reply
+
+__all__ = ["Board", "Ledger"]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What one method's choice rests on: its cost as if it had been the only one."""
+
+    runs: set[tuple[int, str]] = field(default_factory=set)
+    """(program, input)."""
+    tokens: dict[str, int] = field(default_factory=dict)
+    """Call -> tokens."""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def cost(self) -> dict[str, int]:
+        """`calls`, `tokens` and `executions` of a `Selection`."""
+        return {
+            "calls": len(self.tokens),
+            "tokens": sum(self.tokens.values()),
+            "executions": len(self.runs),
+        }
+
+
+class Board:
+    """Programs, runs and answers of one problem. Belongs to one event loop."""
+
+    def __init__(
+        self, problem: Problem, candidates: Sequence[Candidate], sandbox: Sandbox, ask: Ask | None
+    ) -> None:
+        """Nothing is run or asked before a method needs it."""
+        self.problem = problem
+        self.ask_model = ask
+        self._sandbox = sandbox
+        first: dict[str, int] = {}
+        self.program_of = tuple(
+            first.setdefault(fingerprint(candidate.code), index) for index, candidate in enumerate(candidates)
+        )
+        """Candidate index -> index of the first candidate that is the same program (`source.fingerprint`)."""
+        self._programs = {index: program_for(problem, candidates[index].code) for index in first.values()}
+        self._runs: dict[tuple[int, str], Execution] = {}
+        self._replies: dict[str, Reply | None] = {}
+        self._locks: dict[int | str, anyio.Lock] = {}
+
+    async def run(
+        self, members: Iterable[int], inputs: Sequence[str], ledger: Ledger, limits: Limits | None = None
+    ) -> dict[int, list[Execution]]:
+        """What each candidate of `members` does on each of `inputs`, in order; all candidates at once.
+
+        `limits` (None: the problem's) hold for what has not run yet.
+        """
+        limits = limits or limits_for(self.problem)
+        wanted = list(members)
+        programs = sorted({self.program_of[index] for index in wanted})
+        await run_together(partial(self._run_program, program, inputs, limits) for program in programs)
+        ledger.runs.update((program, text) for program in programs for text in inputs)
+        return {index: [self._runs[self.program_of[index], text] for text in inputs] for index in wanted}
+
+    async def _run_program(self, program: int, inputs: Sequence[str], limits: Limits) -> None:
+        async with self._locks.setdefault(program, anyio.Lock()):
+            missing = [text for text in dict.fromkeys(inputs) if (program, text) not in self._runs]
+            if missing:
+                runs = await self._sandbox.run(self._programs[program], missing, limits)
+                self._runs.update(zip(((program, text) for text in missing), runs, strict=True))
+
+    async def ask(self, question: Question, ordinal: str, ledger: Ledger, **values: Any) -> Reply | None:
+        """The model's reply to `question`; None where the call failed. Needs a model."""
+        assert self.ask_model is not None
+        key = json.dumps([question, ordinal, values], sort_keys=True)
+        async with self._locks.setdefault(key, anyio.Lock()):
+            if key not in self._replies:
+                self._replies[key] = await self.ask_model(question, self.problem, ordinal, **values)
+        reply = self._replies[key]
+        ledger.tokens[key] = reply.tokens if reply else 0
+        return reply

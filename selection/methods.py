@@ -1,0 +1,62 @@
+"""All methods by name."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Protocol
+
+from problems import UserError
+from selection.baselines import select_first, select_majority, select_oracle, select_random
+from selection.sstar import select_sstar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from selection.pool import Pool
+    from selection.protocols import Selection
+
+__all__ = ["METHODS", "Method", "choose", "select_all"]
+
+
+class Method(Protocol):
+    """Chooses one candidate of a pool."""
+
+    async def __call__(self, pool: Pool) -> Selection:
+        """The choice. The same pool gives the same choice.
+
+        Raises:
+            InfrastructureError: the sandbox broke. A failed model call is no error but missing evidence.
+        """
+        ...
+
+
+METHODS: Mapping[str, Method] = {
+    "random": select_random,
+    "first": select_first,
+    "majority": select_majority,
+    "sstar": select_sstar,
+    "oracle": select_oracle,
+}
+
+
+def choose(name: str) -> Method:
+    """The method called `name`.
+
+    Raises:
+        UserError: there is none; all names are listed and the nearest is suggested.
+    """
+    if name in METHODS:
+        return METHODS[name]
+    near = get_close_matches(name.lower(), METHODS, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise UserError(f"unknown selection method {name!r}{hint}; choose one of {', '.join(METHODS)}")
+
+
+async def select_all(pool: Pool, names: Iterable[str] = tuple(METHODS)) -> dict[str, Selection]:
+    """What each method chooses, on the same executions and answers.
+
+    Raises:
+        UserError: an unknown name; raised before anything is run.
+    """
+    methods = {name: choose(name) for name in names}
+    return {name: await method(pool) for name, method in methods.items()}

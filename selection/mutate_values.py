@@ -1,0 +1,106 @@
+"""Neighbours of Python values, type by type."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import random
+
+__all__ = ["mutate_value"]
+
+_RARE = 0.2
+
+
+@singledispatch
+def mutate_value(value: Any, rng: random.Random, *, signed: bool = True) -> Any:
+    """A neighbour of `value` of the same type (or `value`: not every type has one).
+
+    Negative numbers are rare unless `signed` or `value` is negative.
+    """
+    del rng, signed
+    return value
+
+
+@mutate_value.register(bool)
+def _(value: bool, rng: random.Random, *, signed: bool = True) -> bool:
+    del rng, signed
+    return not value
+
+
+@mutate_value.register(int)
+def _(value: int, rng: random.Random, *, signed: bool = True) -> int:
+    near = (value + 1, value - 1, value * 2, value // 2, value + rng.randint(2, 20))
+    number = rng.choice((*near, *near, 0, 1, -value))
+    return abs(number) if number < 0 <= value and not signed and rng.random() > _RARE else number
+
+
+@mutate_value.register(float)
+def _(value: float, rng: random.Random, *, signed: bool = True) -> float:
+    number = rng.choice(
+        (value + 1, value - 1, value * 2, value / 2, value + 0.5, round(value, 1), 0.0, -value)
+    )
+    return abs(number) if number < 0 <= value and not signed and rng.random() > _RARE else number
+
+
+@mutate_value.register(str)
+def _(value: str, rng: random.Random, *, signed: bool = True) -> str:
+    del signed
+    if not value:
+        return rng.choice(("a", "A", "0", " "))
+    place = rng.randrange(len(value))
+    head, here, tail = value[:place], value[place], value[place + 1 :]
+    extended = (head + rng.choice(value) + here + tail, value + value, value + value[-1])
+    changed = (head + rng.choice(value) + tail, head + here.swapcase() + tail, value[::-1])
+    cut = (head + tail, value[: len(value) // 2], value[0])
+    return rng.choice((*extended, *changed, *cut, *changed, ""))
+
+
+@mutate_value.register(list)
+def _(value: list[Any], rng: random.Random, *, signed: bool = True) -> list[Any]:
+    if not value:
+        return value
+    place = rng.randrange(len(value))
+    head, here, tail = value[:place], value[place], value[place + 1 :]
+    changed = mutate_value(here, rng, signed=signed)
+    if _is_rectangular(value) and len(changed) != len(here):
+        return [*head, *tail]  # keep a matrix a matrix
+    by_size = sorted(value, key=lambda item: (type(item).__name__, repr(item)))
+    reordered = (rng.sample(value, len(value)), value[::-1], by_size)
+    resized: tuple[list[Any], ...] = (
+        [*head, *tail],
+        [*head, here, here, *tail],
+        value[: len(value) // 2],
+        value[:1],
+        value + value,
+        [],
+    )
+    return rng.choice((*reordered, *resized, *([[*head, changed, *tail]] * 7)))
+
+
+def _is_rectangular(rows: list[Any]) -> bool:
+    return (
+        len(rows) > 1 and all(isinstance(row, list) for row in rows) and len({len(row) for row in rows}) == 1
+    )
+
+
+@mutate_value.register(tuple)
+def _(value: tuple[Any, ...], rng: random.Random, *, signed: bool = True) -> tuple[Any, ...]:
+    return tuple(mutate_value(list(value), rng, signed=signed))
+
+
+@mutate_value.register(set)
+@mutate_value.register(frozenset)
+def _(value: set[Any] | frozenset[Any], rng: random.Random, *, signed: bool = True) -> Any:
+    return type(value)(mutate_value(sorted(value, key=repr), rng, signed=signed))
+
+
+@mutate_value.register(dict)
+def _(value: dict[Any, Any], rng: random.Random, *, signed: bool = True) -> dict[Any, Any]:
+    if not value:
+        return value
+    key = rng.choice(list(value))
+    if rng.random() < _RARE:
+        return {other: item for other, item in value.items() if other != key}
+    return {**value, key: mutate_value(value[key], rng, signed=signed)}

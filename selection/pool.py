@@ -1,0 +1,65 @@
+"""What every method chooses from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from selection.evidence import Board
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from problems import Problem
+    from sandbox.outcome import Sandbox
+    from selection.protocols import Ask, Candidate
+
+__all__ = ["Pool", "expected_accuracy", "tier"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """One problem's candidates and the means to find out about them."""
+
+    problem: Problem
+    candidates: tuple[Candidate, ...]
+    sandbox: Sandbox
+    """Runs candidates; entered by the caller."""
+    ask: Ask | None = None
+    """None: free evidence only, no model is asked."""
+    seed: int = 0
+    board: Board = field(init=False, repr=False, compare=False)
+    """Shared by all methods: executions and answers, each found out once."""
+
+    def __post_init__(self) -> None:
+        board = Board(self.problem, self.candidates, self.sandbox, self.ask)
+        object.__setattr__(self, "board", board)
+
+    def seed_for(self, purpose: str = "") -> str:
+        """Seed of one random decision: the same in every run, another one for every purpose."""
+        return f"{self.seed}:{self.problem.id}" + (f":{purpose}" if purpose else "")
+
+
+def tier(candidates: Sequence[Candidate]) -> list[int]:
+    """Indices of the candidates that passed most of the public tests, ascending.
+
+    The survivors where there are any. An empty program belongs to it only where all are empty.
+    """
+    written = [index for index, candidate in enumerate(candidates) if candidate.code.strip()]
+    indices = written or list(range(len(candidates)))
+    best = max((_passed(candidates[index]) for index in indices), default=0.0)
+    return [index for index in indices if _passed(candidates[index]) == best]
+
+
+def _passed(candidate: Candidate) -> float:
+    return candidate.public_passed / candidate.public_total if candidate.public_total else 1.0
+
+
+def expected_accuracy(candidates: Sequence[Candidate]) -> float | None:
+    """Probability that `random` is right: the share of the best tier that passes the hidden tests.
+
+    None where there is no candidate or one of the tier has not been graded.
+    """
+    graded = [candidates[index].hidden_pass for index in tier(candidates)]
+    known = [passed for passed in graded if passed is not None]
+    return sum(known) / len(known) if known and len(known) == len(graded) else None
