@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["PipeWorker"]
 
 _LOG_BYTES = 4000
+_PATIENCE_S = 10.0
 
 
 class PipeWorker:
@@ -30,6 +31,7 @@ class PipeWorker:
         self._process: subprocess.Popen[bytes] | None = None
         self._log: BinaryIO | None = None
         self._ending = threading.Lock()
+        self._using = threading.Lock()
 
     def start(self) -> None:
         """Start the process, in a session of its own so that Ctrl-C reaches us alone.
@@ -65,10 +67,11 @@ class PipeWorker:
         Raises:
             OSError: the process is gone.
         """
-        descriptor = self._pipe("stdin")
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        with self._using:
+            descriptor = self._pipe("stdin")
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
 
     def receive(self, timeout_s: float) -> bytes:
         """What is there, at least a byte; empty at the end.
@@ -77,12 +80,13 @@ class PipeWorker:
             TimeoutError: nothing came in `timeout_s`.
             OSError: the process is gone.
         """
-        descriptor = self._pipe("stdout")
-        poller = select.poll()
-        poller.register(descriptor, select.POLLIN)
-        if not poller.poll(timeout_s * 1000):
-            raise TimeoutError(f"no answer for {timeout_s:.0f} s")
-        return os.read(descriptor, 1 << 18)
+        with self._using:
+            descriptor = self._pipe("stdout")
+            poller = select.poll()
+            poller.register(descriptor, select.POLLIN)
+            if not poller.poll(timeout_s * 1000):
+                raise TimeoutError(f"no answer for {timeout_s:.0f} s")
+            return os.read(descriptor, 1 << 18)
 
     def kill(self) -> None:
         """End the process and what it started. Its namespace, or a death signal, takes the rest along."""
@@ -92,10 +96,13 @@ class PipeWorker:
                 return
             process.kill()
             process.wait()
+            # The end of the process ends a read or write under way; a closed number could be used anew.
+            self._using.acquire(timeout=_PATIENCE_S)
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     with contextlib.suppress(OSError):
                         pipe.close()
+            self._using.release()
 
     def log(self) -> str:
         """The end of its standard error."""

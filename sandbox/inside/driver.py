@@ -147,7 +147,7 @@ def _describe(error: BaseException, mode: str, token: str, text: str) -> tuple[i
         message = text.splitlines()[test_line - 1].strip()
     failure = [type(error).__name__, message[:_MESSAGE_LENGTH], line]
     try:
-        sys.excepthook(type(error), error, trace)
+        sys.excepthook(type(error), error.with_traceback(trace), trace)
     except BaseException:  # noqa: BLE001, S110 - its output is a courtesy
         pass
     return 1, {"token": token, "failure": failure, "memory": short_of_memory}

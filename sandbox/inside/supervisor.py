@@ -137,6 +137,7 @@ def _serve_one(stream: program.Stream, ground: run.Ground, log: int) -> bool:
 def _be_program(stream: program.Stream, ground: run.Ground, log: int) -> None:
     status = 1
     try:
+        kernel.control(kernel.PARENT_DEATH_SIGNAL, signal.SIGKILL)
         program.serve(stream, ground)
         status = 0
     except EOFError:

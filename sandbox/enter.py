@@ -1,0 +1,159 @@
+"""Run as a program: takes namespaces and an almost empty root, then becomes the command it was given.
+
+`python -I -S enter.py '{"command": [...], "trees": [...], "files": [...], "links": [[from, to], ...],
+"devices": [...], "user": false}'`. Standard library only; nothing of ours is imported.
+
+The root is a read-only tmpfs that holds `trees` and `files` of the host, read-only and at their own paths,
+each under directories that anyone may enter (an interpreter may live in a home that only its owner may).
+With `user` an ordinary user does this in a user namespace, and ends with no capability at all; without it
+root does, and keeps SETUID, SETGID and KILL only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import platform
+import signal
+import sys
+from pathlib import Path
+
+__all__: list[str] = []
+
+_NEW_NS, _NEW_UTS, _NEW_IPC, _NEW_USER, _NEW_PID, _NEW_NET = (
+    0x00020000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000,
+)  # fmt: skip
+_READ_ONLY, _NO_SUID, _NO_DEV, _NO_EXEC, _REMOUNT, _BIND, _RECURSIVE, _PRIVATE = (
+    1, 2, 4, 8, 32, 4096, 16384, 1 << 18,
+)  # fmt: skip
+_DETACH = 2
+_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+_MOUNT_SETATTR = 442
+_KEPT_CAPABILITIES = (5, 6, 7)  # KILL, SETGID, SETUID
+_LAST_CAPABILITY = 63
+_WORKSHOPS = ("/mnt", "/media", "/srv", "/opt", "/tmp", "/var/tmp")  # noqa: S108 - only a place to mount on
+_EMPTY = "empty"
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
+
+
+def _check(answer: int, what: str) -> None:
+    if answer != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def _mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+    texts = [text.encode() if text is not None else None for text in (source, target, kind, data)]
+    answer = _libc.mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3])
+    _check(answer, f"mount {target}")
+
+
+def _take_namespaces(*, user: bool) -> None:
+    (uid, gid) = (os.getuid(), os.getgid())
+    flags = _NEW_NS | _NEW_UTS | _NEW_IPC | _NEW_PID | _NEW_NET | (_NEW_USER if user else 0)
+    _check(_libc.unshare(flags), "unshare")
+    if user:
+        # Never uid 0 inside: the exec at the end must lose every capability.
+        Path("/proc/self/setgroups").write_text("deny", "ascii")
+        Path("/proc/self/uid_map").write_text(f"1000 {uid} 1", "ascii")
+        Path("/proc/self/gid_map").write_text(f"1000 {gid} 1", "ascii")
+
+
+def _bind(source: str, root: Path, *, device: bool = False) -> None:
+    target = root / source.lstrip("/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if Path(source).is_dir():
+        target.mkdir(exist_ok=True)
+    else:
+        target.touch()
+    _mount(source, str(target), None, _BIND | _RECURSIVE)
+    attributes = (ctypes.c_uint64 * 4)(1 if device else 1 | 2 | 4, 0, 0, 0)
+    answer = _libc.syscall(
+        _MOUNT_SETATTR, -100, str(target).encode(), 0x8000, ctypes.byref(attributes), ctypes.c_size_t(32)
+    )
+    if answer != 0:  # before Linux 5.12: the tree's top only
+        old = os.statvfs(target).f_flag & (_NO_SUID | _NO_DEV | _NO_EXEC)
+        extra = 0 if device else _NO_SUID | _NO_DEV
+        _mount("none", str(target), None, _REMOUNT | _BIND | _READ_ONLY | old | extra)
+
+
+def _build_root(plan: dict[str, list[str]], links: list[tuple[str, str]]) -> None:
+    _mount("none", "/", None, _RECURSIVE | _PRIVATE)
+    wanted = [*plan["trees"], *plan["files"], *plan["devices"]]
+    root = next(
+        Path(place)
+        for place in _WORKSHOPS
+        if Path(place).is_dir() and not any(path.startswith(place) for path in wanted)
+    )
+    _mount("sandbox", str(root), "tmpfs", _NO_SUID | _NO_DEV, "mode=0755,size=1m")
+    for path in (*plan["trees"], *plan["files"]):
+        _bind(path, root)
+    for path in plan["devices"]:
+        _bind(path, root, device=True)
+    for path, target in links:
+        (root / path.lstrip("/")).symlink_to(target)
+    (root / _EMPTY).mkdir()
+    (root / "proc").mkdir()
+    for options in ("hidepid=2,subset=pid", "hidepid=2"):
+        with contextlib.suppress(OSError):  # refused inside some containers; programs do without
+            _mount("proc", str(root / "proc"), "proc", _NO_SUID | _NO_DEV | _NO_EXEC | _READ_ONLY, options)
+            break
+    os.chdir(root)
+    _check(_libc.syscall(_PIVOT_ROOT[platform.machine()], b".", b"."), "pivot_root")
+    _check(_libc.umount2(b".", _DETACH), "umount")
+    _mount("none", "/", None, _REMOUNT | _BIND | _READ_ONLY | _NO_SUID | _NO_DEV)
+    os.chdir(f"/{_EMPTY}")
+
+
+def _drop_capabilities() -> None:
+    for number in range(_LAST_CAPABILITY + 1):
+        if number not in _KEPT_CAPABILITIES:
+            _libc.prctl(24, number, 0, 0, 0)  # fails beyond the last that the kernel knows
+    _check(_libc.prctl(38, 1, 0, 0, 0), "no_new_privs")
+
+
+def _become(plan: dict[str, object], command: list[str], parent_alive: int) -> None:
+    """As PID 1 of the new namespace: build the root and exec. Never returns."""
+    _check(_libc.prctl(1, signal.SIGKILL, 0, 0, 0), "death signal")
+    if not os.read(parent_alive, 1):
+        os._exit(1)
+    os.close(parent_alive)
+    _libc.sethostname(b"sandbox", 7)
+    _build_root(plan, plan["links"])  # type: ignore[arg-type]
+    _drop_capabilities()
+    os.umask(0o077)
+    os.execv(command[0], command)  # noqa: S606 - there is no shell here
+
+
+def _main() -> None:
+    plan = json.loads(sys.argv[1])
+    with contextlib.suppress(OSError):
+        # Runs inherit it: when memory is short they go before anything else of this machine.
+        Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
+    _take_namespaces(user=plan["user"])
+    (alive, signal_alive) = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(signal_alive)
+        try:
+            _become(plan, plan["command"], alive)
+        except OSError as error:
+            os.write(2, f"{error.strerror or error}\n".encode())
+        finally:
+            os._exit(1)
+    os.write(signal_alive, b"1")
+    for descriptor in (0, 1, signal_alive, alive):
+        os.close(descriptor)
+    (_, status) = os.waitpid(child, 0)
+    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+if __name__ == "__main__":
+    try:
+        _main()
+    except OSError as problem:
+        sys.exit(problem.strerror or str(problem))

@@ -1,0 +1,111 @@
+"""Which ways of isolating without an engine there are for this user on this machine, best first."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox import enter
+from sandbox.supervisor import Settings, command
+
+__all__ = ["Way", "find_interpreter", "list_ways"]
+
+_UIDS = 4096
+_HIGH_UIDS = range(1 << 30, 1 << 31, _UIDS)
+"""Far above what a machine's users and its containers' mappings have."""
+_LOW_UIDS = range(20_000, 60_000, _UIDS)
+"""For a root whose user namespace holds 65,536 uids."""
+_LIBRARY_TREES = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/usr/local/lib", "/lib", "/lib64", "/lib32")
+_FILES = ("/etc/ld.so.cache",)
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to start an isolated supervisor."""
+
+    name: str
+    """`root`, `bubblewrap`, `user namespaces` or `unsafe`."""
+    arguments: tuple[str, ...]
+    settings: Settings
+
+
+def find_interpreter() -> str:
+    """The interpreter that runs programs: ours, outside any virtual environment."""
+    return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+def list_ways() -> list[Way]:
+    """What can be tried here, best first. Whether it works is only known by starting it."""
+    uids = _find_uids() if os.geteuid() == 0 else None
+    if uids is not None:
+        return [Way("root", _enter(user=False), Settings(uids=uids))]
+    ways = [Way("user namespaces", _enter(user=True), Settings())]
+    bwrap = shutil.which("bwrap")
+    if bwrap is not None and os.geteuid() != 0:
+        ways.insert(0, Way("bubblewrap", _bubblewrap(bwrap), Settings()))
+    return ways
+
+
+def _find_uids() -> tuple[int, int] | None:
+    """A range of uids that root may give to runs; None where its user namespace has no room."""
+    try:
+        rows = [line.split() for line in Path("/proc/self/uid_map").read_text("ascii").splitlines()]
+    except OSError:
+        return None
+    for choices in (_HIGH_UIDS, _LOW_UIDS):
+        for first, _, count in rows:
+            if int(first) <= choices.start and choices.stop <= int(first) + int(count):
+                return random.choice(choices), _UIDS
+    return None
+
+
+def _plan() -> tuple[list[str], list[str], list[tuple[str, str]]]:
+    """Trees, files and links of the host that the interpreter needs."""
+    prefix = Path(find_interpreter()).parent.parent
+    wanted = [*_LIBRARY_TREES, *(str(prefix / name) for name in ("lib", "lib64"))]
+    wanted.append(str(Path(os.__file__).parent))
+    trees: list[str] = []
+    links: list[tuple[str, str]] = []
+    for path in sorted(set(wanted), key=len):
+        if any(path == tree or path.startswith(f"{tree}/") for tree in trees):
+            continue
+        if Path(path).is_symlink() and len(Path(path).parts) == 2:
+            links.append((path, str(Path(path).readlink())))
+        elif Path(path).is_dir():
+            trees.append(path)
+    files = [path for path in (*_FILES, find_interpreter()) if Path(path).is_file()]
+    return trees, [path for path in files if not any(path.startswith(f"{t}/") for t in trees)], links
+
+
+def _enter(*, user: bool) -> tuple[str, ...]:
+    (trees, files, links) = _plan()
+    python = find_interpreter()
+    plan = {
+        "command": command(python),
+        "trees": trees,
+        "files": files,
+        "links": links,
+        "devices": [path for path in _DEVICES if Path(path).exists()],
+        "user": user,
+    }
+    return (python, "-I", "-S", str(enter.__file__), json.dumps(plan))
+
+
+def _bubblewrap(bwrap: str) -> tuple[str, ...]:
+    (trees, files, links) = _plan()
+    arguments = [bwrap, "--unshare-all", "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL"]
+    arguments += ["--hostname", "sandbox", "--proc", "/proc", "--dir", "/empty"]
+    for path in (*trees, *files):
+        arguments += ["--ro-bind", path, path]
+    for path in _DEVICES:
+        arguments += ["--dev-bind-try", path, path]
+    for path, target in links:
+        arguments += ["--symlink", target, path]
+    arguments += ["--remount-ro", "/", "--chdir", "/empty", "--"]
+    return (*arguments, *command(find_interpreter()))

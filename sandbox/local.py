@@ -1,0 +1,89 @@
+"""Sandboxes without an engine: the supervisor under Linux namespaces.
+
+What each level covers. All: no network, no process of the host visible, a read-only root that holds the
+interpreter and libraries alone, nothing writable at all, no new privileges, system call filters, limits on
+CPU time, wall time, address space, output and files, every run killed with all it started.
+
+    root              Besides: each run has a uid of its own, so no run can signal, trace or read the
+                      supervisor or another run even if the filter had a hole; threads limited per uid.
+    bubblewrap,       One uid for the supervisor and its runs. They are told apart by the filter (no
+    user namespaces   process but a run's own can be signalled, traced, read or have its limits changed, no
+                      process can be made) and by being undumpable, so a hole in the filter would lay the
+                      supervisor of that one worker open; other workers are in other namespaces. Threads are
+                      limited only by memory. Host files: those under the library folders can be read.
+    unsafe            No namespace, no uid, no root of its own: the filter and the limits only. Programs
+                      read every file that you can read. For machines that isolate from outside.
+
+What none covers: holes in the kernel, timing side channels between cores, and memory that the kernel
+uses on a program's behalf; where that matters use a container or a virtual machine per set.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from sandbox.errors import SandboxError
+from sandbox.inside import seccomp
+from sandbox.isolation import Way, find_interpreter, list_ways
+from sandbox.pipes import PipeWorker
+from sandbox.pool import PooledSandbox
+from sandbox.supervisor import Settings, command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
+__all__ = ["LocalSandbox", "UnsafeSandbox"]
+
+_log = logging.getLogger(__name__)
+
+
+class LocalSandbox(PooledSandbox):
+    """Isolates by what the kernel gives this user; see the module's header for what that covers."""
+
+    def __init__(self, workers: int | None = None, *, ways: Sequence[Way] | None = None) -> None:
+        """Use `workers` at once (None: the usable cores) and the first of `ways` that works."""
+        super().__init__("local", self._make, workers=workers)
+        self._ways = list(ways) if ways is not None else None
+        self.way: Way | None = None
+        """The way in use, once entered."""
+
+    def _make(self) -> PipeWorker:
+        assert self.way is not None
+        return PipeWorker(self.way.arguments, self.way.settings)
+
+    async def __aenter__(self) -> Self:
+        """Start the first worker in the best way that works.
+
+        Raises:
+            SandboxError: none does; the message says what to install.
+        """
+        reasons = []
+        for way in self._ways if self._ways is not None else list_ways():
+            self.way = way
+            try:
+                return await super().__aenter__()
+            except SandboxError as error:
+                reasons.append(f"{way.name}: {error}")
+        why = "; ".join(reasons) or "no way to isolate is known here"
+        raise SandboxError(
+            f"cannot isolate programs here without an engine ({why}). Install bubblewrap, run as root, "
+            "or use Docker (`--sandbox docker`)"
+        )
+
+
+class UnsafeSandbox(PooledSandbox):
+    """Limits without isolation, asked for by name only; it warns when it is entered."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        """Use `workers` at once (None: the usable cores)."""
+        super().__init__("unsafe", self._make, workers=workers)
+
+    def _make(self) -> PipeWorker:
+        return PipeWorker(command(find_interpreter()), Settings(seccomp=seccomp.SUPPORTED))
+
+    async def __aenter__(self) -> Self:
+        """Warn, then start the first worker."""
+        _log.warning("sandbox `unsafe`: programs can read every file that you can read")
+        return await super().__aenter__()

@@ -1,0 +1,206 @@
+"""A sandbox made of workers: as many as there are cores, started when needed, replaced when broken."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio import to_thread
+
+from sandbox.classify import classify, compile_failure, lost
+from sandbox.cores import count_usable_cores
+from sandbox.errors import SandboxError
+from sandbox.outcome import Execution, Limits, Program, Status
+from sandbox.worker import Conversation, Worker, WorkerLost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+    from typing import Self
+
+__all__ = ["PooledSandbox"]
+
+_RECYCLE_AFTER = 20_000
+_TRIES = 2
+_RESTART_PAUSES_S = (0.5, 2.0, 10.0)
+"""Between attempts to start a worker once the first had started: an engine may be away for a moment."""
+
+
+class PooledSandbox:
+    """Implements `outcome.Sandbox` over the workers that `make_worker` makes.
+
+    Args:
+        name: for messages, like `docker`.
+        make_worker: makes a worker that has not been started.
+        workers: the most that run at once; None: the usable cores.
+        recycle_after: runs after which a worker is replaced by a fresh one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        make_worker: Callable[[], Worker],
+        *,
+        workers: int | None = None,
+        recycle_after: int = _RECYCLE_AFTER,
+    ) -> None:
+        self.name = name
+        self.workers = workers if workers is not None else count_usable_cores()
+        if self.workers < 1:
+            raise ValueError("a sandbox needs at least one worker")
+        self._make_worker = make_worker
+        self._recycle_after = recycle_after
+        self._idle: deque[Conversation] = deque()
+        self._open: set[Conversation] = set()
+        self._slots = anyio.CapacityLimiter(self.workers)
+        self._threads = anyio.CapacityLimiter(2 * self.workers + 2)
+        self._entered = False
+
+    async def __aenter__(self) -> Self:
+        """Start the first worker; the others start when they are needed.
+
+        Raises:
+            SandboxError: it cannot be started; the message says what to do.
+        """
+        self._entered = True
+        try:
+            self._idle.append(await self._start())
+        except BaseException:
+            self._entered = False
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End every worker, also those at work."""
+        self._entered = False
+        await self._close()
+
+    async def _close(self) -> None:
+        self._idle.clear()
+        with anyio.CancelScope(shield=True):
+            async with anyio.create_task_group() as group:
+                for conversation in list(self._open):
+                    group.start_soon(self._discard, conversation)
+
+    @property
+    def features(self) -> dict[str, object]:
+        """What the workers' supervisor says about itself: `python`, `seccomp`."""
+        return next((conversation.features for conversation in self._open if conversation.features), {})
+
+    async def run(
+        self,
+        program: Program,
+        inputs: Sequence[str],
+        limits: Limits,
+        *,
+        stop_on_failure: bool = False,
+    ) -> list[Execution]:
+        """As `Sandbox.run` promises.
+
+        Raises:
+            SandboxError: no worker can be started any more.
+        """
+        if not self._entered:
+            raise SandboxError(f"the {self.name} sandbox is closed: use it inside `async with`")
+        data = [text.encode("utf-8", "surrogatepass") for text in inputs]
+        async with self._slots:
+            done = await self._run_all(program, data, limits, stop=stop_on_failure)
+        if stop_on_failure:
+            place = next((at for at, run in enumerate(done) if run.status is not Status.OK), None)
+            return done if place is None else done[: place + 1]
+        return done
+
+    async def _run_all(
+        self, program: Program, inputs: list[bytes], limits: Limits, *, stop: bool
+    ) -> list[Execution]:
+        """Every run's record; what a broken worker left undone is done by the next."""
+        done: list[Execution] = []
+        (tries, reached, lost_in_a_row) = (0, 0, 0)
+        while len(done) < len(inputs):
+            try:
+                await self._work(program, inputs, limits, stop=stop, done=done)
+            except WorkerLost as error:
+                tries = tries + 1 if len(done) == reached else 1
+                lost_in_a_row = lost_in_a_row if len(done) == reached else 0
+                reached = len(done)
+                if tries < _TRIES:
+                    continue
+                lost_in_a_row += 1
+                # Where two inputs in a row bring down two workers each, the rest will not do better.
+                count = 1 if lost_in_a_row == 1 else len(inputs) - len(done)
+                done += [lost(f"the sandbox broke {_TRIES} times: {error}")] * count
+                (tries, reached) = (0, len(done))
+            if stop and done and done[-1].status is not Status.OK:
+                break
+        return done
+
+    async def _work(
+        self, program: Program, inputs: list[bytes], limits: Limits, *, stop: bool, done: list[Execution]
+    ) -> None:
+        """Have one worker do what is left of `inputs`; its records are appended to `done`."""
+        conversation = self._idle.popleft() if self._idle else await self._restart()
+        records: list[Execution] = []
+        try:
+            left = inputs[len(done) :]
+            work = partial(_exchange, conversation, program, left, limits, stop=stop, records=records)
+            await to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._discard(conversation)
+            done += records
+            raise
+        done += records
+        if conversation.runs >= self._recycle_after or not self._entered:
+            await self._discard(conversation)
+        else:
+            self._idle.append(conversation)
+
+    async def _restart(self) -> Conversation:
+        for pause_s in _RESTART_PAUSES_S:
+            try:
+                return await self._start()
+            except SandboxError:
+                await anyio.sleep(pause_s)
+                if self._idle:
+                    return self._idle.popleft()
+        return await self._start()
+
+    async def _start(self) -> Conversation:
+        conversation = Conversation(self._make_worker())
+        self._open.add(conversation)
+        try:
+            await to_thread.run_sync(conversation.open, abandon_on_cancel=True, limiter=self._threads)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._discard(conversation)
+            raise
+        return conversation
+
+    async def _discard(self, conversation: Conversation) -> None:
+        await to_thread.run_sync(conversation.worker.kill, limiter=self._threads)
+        self._open.discard(conversation)
+
+
+def _exchange(
+    conversation: Conversation,
+    program: Program,
+    inputs: list[bytes],
+    limits: Limits,
+    *,
+    stop: bool,
+    records: list[Execution],
+) -> None:
+    for head, blob in conversation.run(program, inputs, limits, stop_on_failure=stop):
+        if "compile" in head:
+            failed = compile_failure(head["compile"])
+            records += [failed] * (1 if stop else len(inputs))
+        else:
+            records.append(classify(head, blob, program.mode, limits))
