@@ -1,0 +1,62 @@
+"""Debugging requests: what is mended, what is shown, which seed."""
+
+from __future__ import annotations
+
+from agent.candidate import Lineage, Round
+from agent.debug import debug_round, seed_for
+from agent.models.request import Stage
+from agent.prompting import Prompts
+from problems import Kind, Problem, Test
+from sandbox import Verdict
+
+PROBLEM = Problem("p", "Double it.", Kind.STDIN, public_tests=(Test("1", "2"), Test("2", "4")))
+PROMPTS = Prompts()
+
+
+def _round(index, code, passed, **fields):
+    return Round(index, code, passed, 2, Verdict.WA if code else None, **fields)
+
+
+def test_the_best_round_is_mended_and_not_the_last():
+    """After a regression the program to mend is the better one; the worse one is shown as another attempt."""
+    lineage = Lineage(3, (_round(0, "print('good')", 1), _round(1, "print('bad')", 0)))
+    request = debug_round(PROBLEM, PROMPTS, lineage, seed=10)
+    text = request.messages[1].content
+    assert text.index("Another attempt, which passed 0 of 2") < text.index("print('bad')")
+    assert text.index("The program to mend, which passed 1 of 2") < text.index("print('good')")
+    assert (request.purpose.stage, request.purpose.sample, request.purpose.round) == (Stage.DEBUG, 3, 2)
+    assert request.seed == 10 + 3 + 2 * 1_000_003
+
+
+def test_last_context_shows_the_program_to_mend_only():
+    """With context "last" other rounds cost nothing."""
+    lineage = Lineage(0, (_round(0, "print('good')", 1), _round(1, "print('bad')", 0)))
+    text = debug_round(PROBLEM, PROMPTS, lineage, context="last").messages[1].content
+    assert "print('bad')" not in text
+    assert "print('good')" in text
+
+
+def test_an_answer_without_a_program_is_said_to_be_one():
+    """The model hears that no code was found, or that its answer was cut."""
+    for truncated, words in ((False, "no code found"), (True, "it was cut")):
+        lineage = Lineage(0, (_round(0, None, 0, truncated=truncated),))
+        text = debug_round(PROBLEM, PROMPTS, lineage).messages[1].content
+        assert words in text
+        assert "mend, which" not in text
+
+
+def test_seeds_differ_between_samples_and_rounds():
+    """No two calls of a problem share a seed; no seed stays no seed."""
+    seeds = {seed_for(0, sample, index) for sample in range(1000) for index in range(6)}
+    assert len(seeds) == 6000
+    assert seed_for(None, 3, 1) is None
+
+
+def test_the_earlier_round_wins_a_tie_and_code_beats_no_code():
+    """Best means most public tests passed; a failed call never replaces a program."""
+    first, second = _round(1, "a", 0), _round(2, "b", 0)
+    lineage = Lineage(0, (_round(0, None, 0), first, second, _round(3, None, 0, error="too long")))
+    assert lineage.best is first
+    assert lineage.code == "a"
+    assert not lineage.survives
+    assert Lineage(0, (_round(0, None, 0),)).code is None
