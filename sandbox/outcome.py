@@ -138,6 +138,11 @@ class Sandbox(Protocol):
     name: str
     """For messages and the manifest, like `docker` or `local`."""
 
+    @property
+    def workers(self) -> int:
+        """Programs that run at once; never more than usable cores by default."""
+        ...
+
     async def __aenter__(self) -> Self:
         """Start what has to be started.
 

@@ -1,0 +1,54 @@
+# `make` or `make help` lists the targets.
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null)
+BIN := .venv/bin
+STAMP := .venv/.installed
+DEMO := runs/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-live check format image bench docs clean
+
+help: ## list these targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv with sstar and its development tools (with uv where it is installed)
+
+$(STAMP): pyproject.toml
+ifneq ($(UV),)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	$(UV) pip install --quiet --python $(BIN)/python -e '.[dev]'
+else
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "sstar needs Python 3.11 or newer: make setup PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+endif
+	@touch $@
+
+demo: setup ## the whole method on the bundled problems with a recorded model
+	$(BIN)/sstar eval examples -m replay:examples --n 6 --rounds 2 --select sstar --fresh --out $(DEMO)
+
+test: setup ## the tests (no network; engine tests are skipped with a reason where no engine answers)
+	$(BIN)/python -m pytest -n 2 -m "not live"
+
+test-live: setup ## the tests against a real vLLM on the CPU (its own environment, about 4 GB)
+	.ci/live
+
+check: setup ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup ## let the formatter decide
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+image: setup ## build the sandbox image for Docker (from a registry, or from Debian packages without one)
+	$(BIN)/sstar doctor --build-image
+
+bench: setup ## the benchmarks that need no recorded data
+	$(BIN)/python benchmarks/sandbox.py
+
+clean: ## remove what make made (run folders stay)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

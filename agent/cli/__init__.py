@@ -1,0 +1,1 @@
+"""The `sstar` command: one file per subcommand, assembled in `main`."""

@@ -1,0 +1,153 @@
+"""What several commands do: choose problems, a sandbox and a model, and say what was chosen."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from problems import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+    from pathlib import Path
+
+    from problems.sets import ProblemSet
+
+    from agent.budget import Budget
+    from agent.cli.options import ChoiceOptions, DataOptions, MethodOptions, ModelOptions, SandboxOptions
+    from agent.prompting import Prompts
+    from agent.session import Endpoint, SandboxChoice
+    from agent.settings import Settings
+    from problems import Problem
+
+__all__ = [
+    "choose_problems",
+    "load_problems",
+    "read_budget",
+    "read_endpoint",
+    "read_prompts",
+    "read_sandbox",
+    "read_settings",
+    "run_async",
+    "say",
+]
+
+T = TypeVar("T")
+
+
+def say(line: str) -> None:
+    """One line on stderr."""
+    sys.stderr.write(line + "\n")
+
+
+def load_problems(spec: str, options: DataOptions) -> tuple[ProblemSet, list[Problem]]:
+    """The set and the problems of it that were asked for.
+
+    Raises:
+        UserError: the set cannot be read, the pattern is no regular expression, or nothing is left.
+    """
+    from problems.sets import load_set
+
+    whole = load_set(spec, start_date=options.start_date, end_date=options.end_date)
+    chosen = choose_problems(whole.problems, limit=options.limit, pattern=options.filter_)
+    if not chosen:
+        raise UserError(f"{spec}: no problem is left after --filter, --limit and the dates")
+    return whole, chosen
+
+
+def choose_problems(problems: Sequence[Problem], *, limit: int | None, pattern: str | None) -> list[Problem]:
+    """Those whose id matches `pattern`, then the first `limit` of them."""
+    if pattern is not None:
+        try:
+            wanted = re.compile(pattern)
+        except re.error as error:
+            raise UserError(f"--filter {pattern!r} is not a regular expression: {error}") from error
+        problems = [problem for problem in problems if wanted.search(problem.id)]
+    return list(problems[:limit])
+
+
+def run_async(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run `main` to its end or to the first Ctrl-C, which lets it finish writing; a second ends at once.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted; everything finished is written.
+    """
+    import anyio
+
+    from agent.interrupt import run_interruptible
+
+    return anyio.run(run_interruptible, main)
+
+
+def read_settings(
+    model: ModelOptions, choice: ChoiceOptions, method: MethodOptions | None = None
+) -> Settings:
+    """The method's settings from the options.
+
+    Raises:
+        UserError: an unknown method or context.
+    """
+    from agent.settings import Settings
+    from selection.methods import choose as find_method
+
+    find_method(choice.select)
+    if method is None:
+        return Settings(seed=choice.seed, select=choice.select, max_tokens=model.max_tokens)
+    if method.context not in ("all", "last"):
+        raise UserError(f"--context {method.context!r}: it is `all` or `last`")
+    return Settings(
+        n=method.n,
+        rounds=method.rounds,
+        temperature=method.temperature,
+        seed=choice.seed,
+        select=choice.select,
+        max_tokens=model.max_tokens,
+        context=method.context,
+    )
+
+
+def read_endpoint(options: ModelOptions) -> Endpoint:
+    """Which model to ask.
+
+    Raises:
+        UserError: no model was named.
+    """
+    from agent.session import Endpoint
+
+    if options.system_role not in ("system", "developer", "user"):
+        raise UserError(f"--system-role {options.system_role!r}: it is `system`, `developer` or `user`")
+    if options.model is None:
+        raise UserError(
+            "no model: name one with -m (a name at --base-url, or replay:FILE for recorded calls); "
+            "`sstar doctor` lists what the endpoint serves"
+        )
+    return Endpoint(
+        model=options.model,
+        base_url=options.base_url,
+        system_role=options.system_role,
+        max_in_flight=options.max_in_flight,
+        call_timeout_s=options.call_timeout,
+        record=options.record,
+    )
+
+
+def read_budget(options: ModelOptions) -> Budget:
+    """What the run may spend."""
+    from agent.budget import Budget
+
+    return Budget(options.max_tokens_total, options.max_seconds)
+
+
+def read_prompts(directory: Path | None) -> Prompts:
+    """The templates, checked before a model is asked anything."""
+    from agent.prompting import Prompts
+
+    return Prompts(directory)
+
+
+def read_sandbox(options: SandboxOptions) -> SandboxChoice:
+    """Where to run programs."""
+    from agent.session import SandboxChoice
+
+    return SandboxChoice(options.sandbox, options.runtime, options.workers)

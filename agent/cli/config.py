@@ -1,0 +1,51 @@
+"""Defaults from sstar.toml or `[tool.sstar]` in pyproject.toml, here or in the nearest folder above."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from problems import UserError
+
+__all__ = ["load_config"]
+
+
+def _find(start: Path) -> tuple[Path, dict[str, Any]] | None:
+    for folder in (start, *start.parents):
+        own = folder / "sstar.toml"
+        if own.is_file():
+            return own, _read(own)
+        project = folder / "pyproject.toml"
+        if project.is_file():
+            section = _read(project).get("tool", {}).get("sstar")
+            if section is not None:
+                return project, section
+    return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as TOML: {error}") from error
+
+
+def load_config(known: set[str], start: Path | None = None) -> dict[str, Any]:
+    """Settings by option name with underscores; an environment variable or a flag wins over them.
+
+    Raises:
+        UserError: the file is no TOML, or a key is not an option.
+    """
+    found = _find(start or Path.cwd())
+    if found is None:
+        return {}
+    path, section = found
+    settings = {key.replace("-", "_"): value for key, value in section.items()}
+    for key in settings:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
+            raise UserError(f"{path}: unknown key {key!r} in the sstar settings{hint}")
+    return settings

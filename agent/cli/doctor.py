@@ -1,0 +1,70 @@
+"""`sstar doctor`: what works here, and what to do about the rest."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.cli import options as opt
+from agent.cli.common import run_async, say
+
+if TYPE_CHECKING:
+    from agent.checks import Check
+
+NAME = "doctor"
+
+
+def command(
+    *,
+    model: opt.ModelOpt = None,
+    base_url: opt.BaseUrlOpt = None,
+    build_image: Annotated[
+        bool,
+        typer.Option("--build-image", help="Build the sandbox image for Docker first, unless it is there."),
+    ] = False,
+    json_: opt.JsonOpt = False,
+) -> int:
+    """Tell what works here - engine, image, isolation, endpoint, model - and what to do about the rest.
+
+    Example: sstar doctor -m Qwen/Qwen2.5-Coder-7B-Instruct --base-url http://localhost:8000/v1
+    """
+    from agent.checks import State
+
+    if build_image:
+        from sandbox.image.build import build_image as build
+
+        say(f"sstar: image {build(say)} is there")
+    checks = run_async(lambda: _check(model, base_url))
+    if json_:
+        rows = [{"name": check.name, "state": check.state.value, "detail": check.detail} for check in checks]
+        typer.echo(json.dumps({"ok": all(check.state is not State.FAIL for check in checks), "checks": rows}))
+    else:
+        _print(checks)
+    return 1 if any(check.state is State.FAIL for check in checks) else 0
+
+
+async def _check(model: str | None, base_url: str | None) -> list[Check]:
+    from agent.checks import check_endpoint, check_machine, check_sandboxes
+    from agent.session import Endpoint
+
+    checks = check_machine() + await check_sandboxes()
+    return checks + await check_endpoint(Endpoint(model or "any", base_url), wanted=model is not None)
+
+
+def _print(checks: list[Check]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    styles = {"ok": "green", "note": "yellow", "fail": "bold red"}
+    table = Table.grid(padding=(0, 2))
+    for check in checks:
+        table.add_row(f"[{styles[check.state]}]{check.state}[/]", check.name, _plain(check.detail))
+    Console().print(table)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

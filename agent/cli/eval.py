@@ -1,0 +1,138 @@
+"""`sstar eval`: generate, debug, select and grade a set; the same command again resumes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import typer
+
+from agent.cli import options as opt
+from agent.cli.common import (
+    load_problems,
+    read_budget,
+    read_endpoint,
+    read_prompts,
+    read_sandbox,
+    read_settings,
+    run_async,
+    say,
+)
+
+if TYPE_CHECKING:
+    from agent.summary import Summary
+    from problems import Problem
+
+NAME = "eval"
+
+
+@opt.grouped
+def command(
+    problem_set: opt.SetArg,
+    *,
+    model: opt.ModelOptions,
+    method: opt.MethodOptions,
+    choice: opt.ChoiceOptions,
+    data: opt.DataOptions,
+    programs: opt.SandboxOptions,
+    output: opt.OutputOptions,
+) -> int:
+    """Solve every problem of a set and grade what was chosen; the same command again resumes.
+
+    Example: sstar eval examples -m replay:examples --n 6
+    """
+    from agent.evalrun import Evaluation
+    from agent.runfolder import default_folder, open_folder, versions
+
+    endpoint, settings = read_endpoint(model), read_settings(model, choice, method)
+    prompts = read_prompts(choice.prompts)
+    whole, problems = load_problems(problem_set, data)
+    _say_untested(problems)
+    config = {
+        "label": f"{whole.name}-{endpoint.model}",
+        "set": whole.revision,
+        "problems": [problem.id for problem in problems],
+        "model": endpoint.model,
+        "prompts": prompts.digest,
+        **settings.as_json(),
+    }
+    folder = output.out or default_folder("eval", config)
+    manifest = {
+        "config": config,
+        "versions": versions(),
+        "data": str(whole.path),
+        "base_url": endpoint.base_url,
+    }
+    resumed = open_folder(folder, manifest, fresh=output.fresh)
+    say(f"sstar: {'going on in' if resumed else 'writing to'} {folder}")
+    evaluation = Evaluation(
+        folder=folder,
+        problems=problems,
+        settings=settings,
+        endpoint=endpoint,
+        choice=read_sandbox(programs),
+        prompts=prompts,
+        budget=read_budget(model),
+        say=say,
+        quiet=output.json_,
+    )
+    summary = run_async(evaluation.run)
+    if output.json_:
+        typer.echo(json.dumps(summary.headline()))
+    else:
+        _print_table(summary)
+    return 3 if summary.errors else 0
+
+
+def _say_untested(problems: list[Problem]) -> None:
+    for kind, tested, so in (
+        ("public", [bool(problem.public_tests) for problem in problems], "nothing is debugged there"),
+        ("hidden", [bool(problem.hidden_tests) for problem in problems], "they are in no rate"),
+    ):
+        if not all(tested):
+            say(f"sstar: {tested.count(False)} of {len(problems)} problems have no {kind} tests; {so}")
+
+
+def _print_table(summary: Summary) -> None:
+    """Every method on the same candidates, with 95% intervals and denominators."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from agent.summary import LABELS
+
+    table = Table(title="pass rate on the hidden tests, same candidates", title_justify="left")
+    table.add_column("choice")
+    table.add_column("rate", justify="right")
+    table.add_column("95% interval", justify="right")
+    table.add_column("problems", justify="right")
+    for name, rate in summary.rates.items():
+        label = LABELS.get(name, name)
+        if not rate.problems:
+            table.add_row(label, "-", "-", "0")
+            continue
+        is_choice = name == summary.select
+        table.add_row(
+            f"{label} (selected@1)" if is_choice else label,
+            f"{100 * rate.value:.1f}%",
+            f"{100 * rate.low:.1f} - {100 * rate.high:.1f}",
+            str(rate.problems),
+            style="bold" if is_choice else None,
+        )
+    console = Console()
+    console.print(table)
+    headline = summary.headline()
+    tokens = headline["tokens"]
+    unknown = f" ({tokens['unknown_calls']} calls without token counts)" if tokens["unknown_calls"] else ""
+    console.print(
+        f"{summary.problems} problems: {summary.public_solved} with a sample that passes the public tests, "
+        f"{len(summary.errors)} errors, {summary.ungraded} without hidden tests, "
+        f"{summary.unfinished} unfinished",
+        highlight=False,
+    )
+    console.print(
+        f"{tokens['calls']} model calls, {tokens['prompt']:,} prompt and {tokens['output']:,} output tokens"
+        f"{unknown}, {summary.seconds:.1f} s",
+        highlight=False,
+    )
+    for problem_id, line in summary.errors.items():
+        console.print(f"error: {problem_id}: {line}", markup=False, highlight=False)

@@ -1,0 +1,138 @@
+"""Assembles the commands and turns errors into one line and an exit code.
+
+0 done; 1 ran, but what was asked for was not met; 2 usage; 3 infrastructure failed and work is left;
+4 budget spent; 130 interrupted with everything flushed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agent.budget import BudgetSpentError
+from agent.cli import doctor, grade, select, solve
+from agent.cli import eval as eval_command
+from agent.cli.config import load_config
+from problems import InfrastructureError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["app", "main"]
+
+EXIT_UNMET, EXIT_USAGE, EXIT_INFRASTRUCTURE, EXIT_BUDGET, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
+
+app = typer.Typer(
+    name="sstar",
+    help="Better programs from any model: sample, run, debug, then choose by what the programs do.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (solve, eval_command, grade, select, doctor):
+    app.command(name=module.NAME)(module.command)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"sstar {version('sstar')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="SSTAR_DEBUG", help="Show the traceback of an error.")
+    ] = False,
+) -> None:
+    """Better programs from any model: sample, run, debug, then choose by what the programs do."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command and exit with its code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    debugging = "--debug" in words or os.environ.get("SSTAR_DEBUG", "") not in ("", "0")
+    words = ["--debug", *(word for word in words if word != "--debug")] if "--debug" in words else words
+    sys.exit(_run(words, debugging=debugging))
+
+
+def _run(words: list[str], *, debugging: bool) -> int:
+    try:
+        command: Any = typer.main.get_command(app)
+        options = {
+            name: {str(parameter.name) for parameter in sub.params} for name, sub in command.commands.items()
+        }
+        defaults = load_config(set().union(*options.values()))
+        default_map = {
+            name: {key: value for key, value in defaults.items() if key in known}
+            for name, known in options.items()
+        }
+        code = command.main(args=words, prog_name="sstar", standalone_mode=False, default_map=default_map)
+    except BaseException as error:  # noqa: BLE001 - the one place where every error becomes a line and a code
+        return _report(error, debugging=debugging)
+    return code if isinstance(code, int) else 0
+
+
+def _report(error: BaseException, *, debugging: bool) -> int:
+    """Print what the user can act on and return the exit code."""
+    if isinstance(error, BaseExceptionGroup):
+        leaves = list(_leaves(error))
+        return _report(min(leaves, key=_rank), debugging=debugging)
+    if debugging and not isinstance(error, SystemExit | typer.Exit | typer.TyperException):
+        traceback.print_exception(error)
+    if isinstance(error, typer.Exit):
+        code = error.exit_code
+    elif isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else EXIT_UNMET
+    elif isinstance(error, typer.TyperException):
+        error.show()
+        code = error.exit_code
+    elif isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter complains once more at its end
+        code = EXIT_UNMET
+    else:
+        message, code = _describe(error)
+        typer.echo(f"sstar: {message}", err=True)
+    return code
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _rank(error: BaseException) -> int:
+    """Of several errors at once the one that the user can do most about is told."""
+    order = (UserError, BudgetSpentError, InfrastructureError)
+    return next((place for place, kind in enumerate(order) if isinstance(error, kind)), len(order))
+
+
+def _describe(error: BaseException) -> tuple[str, int]:
+    """One line and the exit code."""
+    if isinstance(error, UserError):
+        return str(error), EXIT_USAGE
+    if isinstance(error, BudgetSpentError):
+        return str(error), EXIT_BUDGET
+    if isinstance(error, InfrastructureError):
+        return str(error), EXIT_INFRASTRUCTURE
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        kept = "interrupted; what was finished is kept, run the same command again to go on"
+        return kept, EXIT_INTERRUPTED
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}", EXIT_INFRASTRUCTURE
+    unexpected = f"unexpected {type(error).__name__}: {error}; --debug shows where, please report it"
+    return unexpected, EXIT_INFRASTRUCTURE

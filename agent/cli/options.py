@@ -1,0 +1,304 @@
+"""Options that several commands share, each with its flag, its environment variable and its help text."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MODEL, _METHOD, _RUN, _DATA = "Model", "Method", "Running programs", "Problems"
+
+SetArg = Annotated[
+    str,
+    typer.Argument(
+        metavar="SET",
+        help="NAME:PATH with NAME one of lcb, humaneval, humaneval+, mbpp, mbpp+, apps, codecontests, jsonl; "
+        "or `examples`, the bundled problems.",
+    ),
+]
+SamplesArg = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SAMPLES",
+        help='JSON Lines {"task_id", "solution"} or {"task_id", "completion"}, or a LiveCodeBench JSON list; '
+        "plain or gzip.",
+    ),
+]
+ModelOpt = Annotated[
+    str | None,
+    typer.Option(
+        "-m", "--model", envvar="SSTAR_MODEL", rich_help_panel=_MODEL,
+        help="A name at the endpoint, or replay:FILE for recorded calls.",
+    ),
+]  # fmt: skip
+BaseUrlOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--base-url", envvar=["SSTAR_BASE_URL", "OPENAI_BASE_URL"], rich_help_panel=_MODEL,
+        help="An OpenAI-compatible endpoint; its key is in OPENAI_API_KEY.  "
+        "[default: http://localhost:8000/v1]",
+    ),
+]  # fmt: skip
+NOpt = Annotated[
+    int,
+    typer.Option("--n", envvar="SSTAR_N", min=1, rich_help_panel=_METHOD, help="First samples a problem."),
+]
+RoundsOpt = Annotated[
+    int,
+    typer.Option(
+        "--rounds", envvar="SSTAR_ROUNDS", min=0, rich_help_panel=_METHOD,
+        help="Debugging rounds a sample at most.",
+    ),
+]  # fmt: skip
+TemperatureOpt = Annotated[
+    float,
+    typer.Option(
+        "--temperature", envvar="SSTAR_TEMPERATURE", min=0.0, max=2.0, rich_help_panel=_METHOD,
+        help="Of samples and repairs.",
+    ),
+]  # fmt: skip
+SeedOpt = Annotated[
+    int,
+    typer.Option(
+        "--seed", envvar="SSTAR_SEED", rich_help_panel=_METHOD, help="Sample k is asked for with seed + k."
+    ),
+]
+SelectOpt = Annotated[
+    str,
+    typer.Option(
+        "--select", "--method", envvar="SSTAR_SELECT", rich_help_panel=_METHOD,
+        help="Method whose choice is the answer: sstar, random, first, majority, oracle.",
+    ),
+]  # fmt: skip
+MaxTokensOpt = Annotated[
+    int,
+    typer.Option(
+        "--max-tokens", envvar="SSTAR_MAX_TOKENS", min=1, rich_help_panel=_MODEL,
+        help="Of one answer, thinking included.",
+    ),
+]  # fmt: skip
+ContextOpt = Annotated[
+    str,
+    typer.Option(
+        "--context", envvar="SSTAR_CONTEXT", rich_help_panel=_METHOD,
+        help="What a debugging round sees: all rounds of its sample, or the last.",
+    ),
+]  # fmt: skip
+SystemRoleOpt = Annotated[
+    str,
+    typer.Option(
+        "--system-role", envvar="SSTAR_SYSTEM_ROLE", rich_help_panel=_MODEL,
+        help="system, developer, or user for models that refuse a system message.",
+    ),
+]  # fmt: skip
+PromptsOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--prompts", envvar="SSTAR_PROMPTS", rich_help_panel=_METHOD,
+        help="Folder whose *.j2 files replace prompt templates by name.",
+    ),
+]  # fmt: skip
+InFlightOpt = Annotated[
+    int,
+    typer.Option(
+        "--max-in-flight", envvar="SSTAR_MAX_IN_FLIGHT", min=1, rich_help_panel=_MODEL,
+        help="Model calls under way at once.",
+    ),
+]  # fmt: skip
+TimeoutOpt = Annotated[
+    float,
+    typer.Option(
+        "--call-timeout", envvar="SSTAR_CALL_TIMEOUT", min=1.0, rich_help_panel=_MODEL,
+        help="Seconds one model call may take.",
+    ),
+]  # fmt: skip
+RecordOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--record", envvar="SSTAR_RECORD", rich_help_panel=_MODEL,
+        help="Write every model call to this file; play it back with -m replay:FILE.",
+    ),
+]  # fmt: skip
+MaxTokensTotalOpt = Annotated[
+    int | None,
+    typer.Option(
+        "--max-tokens-total", envvar="SSTAR_MAX_TOKENS_TOTAL", min=1, rich_help_panel=_MODEL,
+        help="Tokens (prompt and output) the run may spend.",
+    ),
+]  # fmt: skip
+MaxSecondsOpt = Annotated[
+    float | None,
+    typer.Option(
+        "--max-seconds", envvar="SSTAR_MAX_SECONDS", min=0.0, rich_help_panel=_MODEL,
+        help="Seconds after which no new call is made.",
+    ),
+]  # fmt: skip
+SandboxOpt = Annotated[
+    str,
+    typer.Option(
+        "--sandbox", envvar="SSTAR_SANDBOX", rich_help_panel=_RUN,
+        help="auto, docker, local, or unsafe (no isolation; only for programs you trust).",
+    ),
+]  # fmt: skip
+RuntimeOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--runtime", envvar="SSTAR_RUNTIME", rich_help_panel=_RUN,
+        help="Container runtime for docker, like runsc.",
+    ),
+]  # fmt: skip
+WorkersOpt = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", envvar="SSTAR_WORKERS", min=1, rich_help_panel=_RUN,
+        help="Programs run at once.  [default: usable cores]",
+    ),
+]  # fmt: skip
+LimitOpt = Annotated[
+    int | None,
+    typer.Option(
+        "--limit", envvar="SSTAR_LIMIT", min=1, rich_help_panel=_DATA, help="Only the first problems."
+    ),
+]
+FilterOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--filter", envvar="SSTAR_FILTER", rich_help_panel=_DATA,
+        help="Only problems whose id matches this regular expression.",
+    ),
+]  # fmt: skip
+StartDateOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--start-date", envvar="SSTAR_START_DATE", rich_help_panel=_DATA,
+        help="Only problems published on this day or later (YYYY-MM-DD).",
+    ),
+]  # fmt: skip
+EndDateOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--end-date", envvar="SSTAR_END_DATE", rich_help_panel=_DATA,
+        help="Only problems published on this day or earlier.",
+    ),
+]  # fmt: skip
+OutOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", envvar="SSTAR_OUT",
+        help="Run folder.  [default: runs/ and a name made from the command]",
+    ),
+]  # fmt: skip
+FreshOpt = Annotated[
+    bool,
+    typer.Option(
+        "--fresh/--resume",
+        help="Start anew (the old folder is kept beside it), or go on where the same command stopped.",
+    ),
+]
+JsonOpt = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """Which model to ask, how, and how much it may cost."""
+
+    model: ModelOpt = None
+    base_url: BaseUrlOpt = None
+    max_tokens: MaxTokensOpt = 4096
+    system_role: SystemRoleOpt = "system"
+    max_in_flight: InFlightOpt = 64
+    call_timeout: TimeoutOpt = 600.0
+    record: RecordOpt = None
+    max_tokens_total: MaxTokensTotalOpt = None
+    max_seconds: MaxSecondsOpt = None
+
+
+@dataclass(frozen=True, slots=True)
+class MethodOptions:
+    """The method's settings; the defaults are S*'s."""
+
+    n: NOpt = 16
+    rounds: RoundsOpt = 2
+    temperature: TemperatureOpt = 0.7
+    context: ContextOpt = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceOptions:
+    """How to choose among candidates."""
+
+    select: SelectOpt = "sstar"
+    seed: SeedOpt = 0
+    prompts: PromptsOpt = None
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOptions:
+    """Where programs run."""
+
+    sandbox: SandboxOpt = "auto"
+    runtime: RuntimeOpt = None
+    workers: WorkersOpt = None
+
+
+@dataclass(frozen=True, slots=True)
+class DataOptions:
+    """Which problems of the set."""
+
+    limit: LimitOpt = None
+    filter_: FilterOpt = None
+    start_date: StartDateOpt = None
+    end_date: EndDateOpt = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """Where results go."""
+
+    out: OutOpt = None
+    fresh: FreshOpt = False
+    json_: JsonOpt = False
+
+
+def grouped(command: Callable[..., int]) -> Callable[..., int]:
+    """A command whose parameters may be option groups (the dataclasses above), as typer wants it: flat."""
+    hints = get_type_hints(command, include_extras=True)
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, tuple[Any, list[str]]] = {}
+    for name, parameter in inspect.signature(command).parameters.items():
+        kind = hints[name]
+        if not is_dataclass(kind):
+            parameters.append(parameter.replace(annotation=kind))
+            continue
+        members = fields(kind)
+        types = get_type_hints(kind, include_extras=True)
+        groups[name] = (kind, [member.name for member in members])
+        parameters += [
+            inspect.Parameter(
+                member.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=member.default,
+                annotation=types[member.name],
+            )
+            for member in members
+        ]
+
+    @functools.wraps(command)
+    def flat(**values: Any) -> int:
+        gathered = {
+            name: kind(**{member: values.pop(member) for member in members})
+            for name, (kind, members) in groups.items()
+        }
+        return command(**values, **gathered)
+
+    parameters.sort(key=lambda parameter: parameter.kind)
+    flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    flat.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return flat

@@ -1,0 +1,137 @@
+"""`sstar select`: choose among existing samples, with or without a model."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AsyncExitStack, closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agent.cli import options as opt
+from agent.cli.common import (
+    load_problems,
+    read_budget,
+    read_endpoint,
+    read_prompts,
+    read_sandbox,
+    read_settings,
+    run_async,
+    say,
+)
+from agent.cli.samples import digest, match_samples
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.budget import Budget
+    from agent.prompting import Prompts
+    from agent.session import Endpoint, SandboxChoice
+    from agent.settings import Settings
+    from problems import Problem
+    from selection import Selection
+
+NAME = "select"
+
+
+@opt.grouped
+def command(
+    problem_set: opt.SetArg,
+    samples: opt.SamplesArg,
+    *,
+    no_model: Annotated[
+        bool, typer.Option("--no-model", help="Choose on free evidence only; nothing is asked.")
+    ] = False,
+    model: opt.ModelOptions,
+    choice: opt.ChoiceOptions,
+    data: opt.DataOptions,
+    programs: opt.SandboxOptions,
+    output: opt.OutputOptions,
+) -> int:
+    """Choose one program a problem among existing samples of any tool.
+
+    Example: sstar select humaneval:HumanEval.jsonl.gz samples.jsonl --no-model --method majority
+    """
+    from agent.runfolder import default_folder, open_folder, versions
+
+    settings, prompts = read_settings(model, choice), read_prompts(choice.prompts)
+    endpoint = None if no_model or model.model is None else read_endpoint(model)
+    if endpoint is None and not no_model:
+        say("sstar: no model given (-m), so choosing on free evidence only")
+    whole, problems = load_problems(problem_set, data)
+    work: dict[str, tuple[Problem, list[str]]] = {}
+    for problem, _, code in match_samples(samples, whole, problems):
+        work.setdefault(problem.id, (problem, []))[1].append(code)
+    config = {
+        "label": f"{whole.name}-{choice.select}",
+        "set": whole.revision,
+        "samples": digest(samples),
+        "problems": list(work),
+        "model": endpoint.model if endpoint else None,
+        "prompts": prompts.digest,
+        "select": choice.select,
+        "seed": choice.seed,
+    }
+    folder = output.out or default_folder("select", config)
+    open_folder(folder, {"config": config, "versions": versions()}, fresh=output.fresh)
+    selecting = _Selecting(
+        folder, list(work.values()), settings, prompts, endpoint, read_budget(model), read_sandbox(programs)
+    )
+    rows = run_async(lambda: selecting.run(quiet=output.json_))
+    chosen = sum(row["chosen"] is not None for row in rows)
+    if output.json_:
+        totals = {name: sum(row[name] for row in rows) for name in ("calls", "tokens", "executions")}
+        typer.echo(json.dumps({"problems": len(rows), "chosen": chosen, "method": choice.select, **totals}))
+    else:
+        for row in rows:
+            typer.echo(f"{row['problem_id']}\t{row['chosen']}\t{row['confidence']:.2f}")
+        say(
+            f"{choice.select}: chose for {chosen} of {len(rows)} problems; why: {folder / 'selections.jsonl'}"
+        )
+    return 0 if chosen == len(rows) else 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Selecting:
+    folder: Path
+    work: list[tuple[Problem, list[str]]]
+    settings: Settings
+    prompts: Prompts
+    endpoint: Endpoint | None
+    budget: Budget
+    choice: SandboxChoice
+
+    async def run(self, *, quiet: bool) -> list[dict[str, Any]]:
+        """The rows of `selections.jsonl`, written when all are there."""
+        from agent.asking import Asking
+        from agent.progress import Progress
+        from agent.runfolder import write_lines
+        from agent.selectset import select_samples, selection_row
+        from agent.session import open_model, open_sandbox
+        from agent.store import Store
+
+        async with AsyncExitStack() as stack:
+            store = stack.enter_context(closing(Store(self.folder / "run.db")))
+            ask: Asking | None = None
+            if self.endpoint is not None:
+                model = await stack.enter_async_context(open_model(self.endpoint, store, self.budget, say))
+                ask = Asking(model, self.prompts, self.settings.seed, self.settings.max_tokens)
+            sandbox = await stack.enter_async_context(open_sandbox(self.choice, store, say))
+            progress = stack.enter_context(Progress("select", len(self.work), quiet=quiet))
+
+            def count(_: Problem, selection: Selection) -> None:
+                progress.advance("none" if selection.chosen is None else "chosen")
+
+            chosen = await select_samples(
+                self.work,
+                self.settings.select,
+                sandbox=sandbox,
+                ask=ask,
+                seed=self.settings.seed,
+                at_once=4 * sandbox.workers,
+                on_selected=count,
+            )
+        rows = [selection_row(problem.id, selection) for problem, selection in chosen]
+        write_lines(self.folder / "selections.jsonl", rows)
+        return rows

@@ -1,0 +1,125 @@
+"""One start of an evaluation: opens everything, evaluates with progress, writes the summary last."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.evaluate import evaluate
+from agent.progress import Progress
+from agent.runfolder import write_json, write_lines
+from agent.session import open_model, open_sandbox
+from agent.solver import Bench
+from agent.store import Store
+from agent.summary import summarize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from agent.budget import Budget
+    from agent.prompting import Prompts
+    from agent.records import ProblemOutcome
+    from agent.session import Endpoint, SandboxChoice
+    from agent.settings import Settings
+    from agent.summary import Summary
+    from problems import Problem
+
+__all__ = ["Evaluation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What to evaluate, with what, and where it is written."""
+
+    folder: Path
+    problems: Sequence[Problem]
+    settings: Settings
+    endpoint: Endpoint
+    choice: SandboxChoice
+    prompts: Prompts
+    budget: Budget
+    say: Callable[[str], None]
+    quiet: bool = False
+
+    async def run(self) -> Summary:
+        """Evaluate what is not finished yet.
+
+        However this ends, what was finished is in the store and `samples.jsonl`, `lcb.json` and
+        `candidates.jsonl` show it; `summary.json` counts what is unfinished.
+        """
+        started_s = time.monotonic()
+        with closing(Store(self.folder / "run.db")) as store:
+            outcomes: dict[str, ProblemOutcome] = {}
+            try:
+                await self._evaluate(store, outcomes)
+            finally:
+                summary = self._write(store, outcomes, time.monotonic() - started_s)
+            return summary
+
+    async def _evaluate(self, store: Store, outcomes: dict[str, ProblemOutcome]) -> None:
+        async with (
+            open_model(self.endpoint, store, self.budget, self.say) as model,
+            open_sandbox(self.choice, store, self.say) as sandbox,
+        ):
+
+            def show_tokens() -> str:
+                return (
+                    f"{model.tally.tokens:,} tokens" if model.tally.tokens else f"{model.tally.calls} calls"
+                )
+
+            with Progress("eval", len(self.problems), details=show_tokens, quiet=self.quiet) as progress:
+
+                def finish(outcome: ProblemOutcome, *, kept: bool) -> None:
+                    outcomes[outcome.problem_id] = outcome
+                    (progress.keep if kept else progress.advance)(_label(outcome))
+
+                await evaluate(
+                    self.problems,
+                    Bench(model, sandbox, self.prompts, self.settings),
+                    store,
+                    problems_at_once=max(2, 2 * self.endpoint.max_in_flight // self.settings.n),
+                    on_problem=finish,
+                )
+
+    def _write(self, store: Store, outcomes: dict[str, ProblemOutcome], seconds: float) -> Summary:
+        """Exports first, the summary last: where it is there, the rest is complete."""
+        from agent.calls import Tally
+
+        tally = Tally()
+        for _, stage, answer in store.answers():
+            tally.add(stage, answer)
+        chosen: list[tuple[str, str]] = []
+        candidates: list[dict[str, str]] = []
+        for problem in self.problems:
+            outcome = outcomes.get(problem.id)
+            if outcome is None or outcome.error is not None:
+                continue
+            codes = store.candidates(problem.id)
+            place = outcome.chosen.get(self.settings.select)
+            chosen.append((problem.id, "" if place is None else codes[place] or ""))
+            candidates += [{"task_id": problem.id, "solution": code or ""} for code in codes]
+        write_lines(self.folder / "candidates.jsonl", candidates)
+        write_lines(
+            self.folder / "samples.jsonl", [{"task_id": id_, "solution": code} for id_, code in chosen]
+        )
+        write_json(
+            self.folder / "lcb.json", [{"question_id": id_, "code_list": [code]} for id_, code in chosen]
+        )
+        summary = summarize(
+            [outcomes[problem.id] for problem in self.problems if problem.id in outcomes],
+            problems=len(self.problems),
+            select=self.settings.select,
+            stages=tally.stages,
+            seconds=seconds,
+        )
+        write_json(self.folder / "summary.json", summary.as_json())
+        return summary
+
+
+def _label(outcome: ProblemOutcome) -> str:
+    if outcome.error is not None:
+        return "error"
+    return "solved" if outcome.solved else "unsolved"

@@ -1,0 +1,151 @@
+"""Evaluates a set: solves every problem, grades on the hidden tests, keeps everything, resumes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+
+from agent.records import ProblemOutcome, SampleOutcome
+from agent.solver import Solution, solve
+from sandbox import Verdict
+from sandbox.grade import run_tests
+from selection.pool import tier
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.solver import Bench
+    from agent.store import Store
+    from problems import Problem
+
+__all__ = ["BASELINES", "evaluate"]
+
+
+class OnProblem(Protocol):
+    """Hears of every finished problem."""
+
+    def __call__(self, outcome: ProblemOutcome, *, kept: bool) -> None:
+        """`kept`: an earlier start finished it."""
+        ...
+
+
+BASELINES = ("random", "first", "majority")
+"""Reported beside the chosen method on the same candidates; the oracle is read off the grades."""
+
+
+async def evaluate(
+    problems: Sequence[Problem],
+    bench: Bench,
+    store: Store,
+    *,
+    problems_at_once: int,
+    on_problem: OnProblem,
+) -> list[ProblemOutcome]:
+    """Solve and grade `problems`; those that `store` holds as finished are taken from there.
+
+    A problem that the sandbox lost is kept out of the store, so that the same command tries it again.
+
+    Raises:
+        InfrastructureError: the endpoint, the sandbox or the store is gone; what was finished is kept.
+        BudgetSpentError: likewise.
+    """
+    outcomes = {problem_id: ProblemOutcome.from_json(text) for problem_id, text in store.outcomes().items()}
+    limiter = anyio.CapacityLimiter(problems_at_once)
+
+    async def work(problem: Problem) -> None:
+        async with limiter:
+            outcomes[problem.id] = await _finish(problem, bench, store)
+            on_problem(outcomes[problem.id], kept=False)
+
+    async with anyio.create_task_group() as group:
+        for problem in problems:
+            if problem.id not in outcomes:
+                group.start_soon(work, problem)
+    return [outcomes[problem.id] for problem in problems]
+
+
+async def _finish(problem: Problem, bench: Bench, store: Store) -> ProblemOutcome:
+    methods = list(dict.fromkeys((*BASELINES, bench.settings.select)))
+    solution = await solve(problem, bench, [name for name in methods if name != "oracle"])
+    verdicts = await _grade(solution, bench)
+    if Verdict.IE in verdicts.values() or any(lineage.lost for lineage in solution.lineages):
+        return _outcome(solution, verdicts, error="the sandbox lost a run (IE); run the same command again")
+    outcome = _outcome(solution, verdicts)
+    store.put_problem(
+        problem.id,
+        outcome.to_json(),
+        [
+            (
+                lineage.sample,
+                a_round.index,
+                a_round.code,
+                a_round.passed,
+                len(problem.public_tests),
+                a_round is lineage.best,
+                verdicts.get(a_round.code or ""),
+            )
+            for lineage in solution.lineages
+            for a_round in lineage.rounds
+        ],
+        [(name, json.dumps(asdict(selection))) for name, selection in solution.selections.items()],
+    )
+    return outcome
+
+
+async def _grade(solution: Solution, bench: Bench) -> dict[str, Verdict]:
+    """Verdict on the hidden tests by program: every sample's first answer and the round that stands for it.
+
+    Public tests come first, as a judge would: a program that fails one is not right.
+    """
+    problem = solution.problem
+    if not problem.hidden_tests:
+        return {}
+    programs = {
+        a_round.code
+        for lineage in solution.lineages
+        for a_round in (lineage.rounds[0], lineage.best)
+        if a_round.code
+    }
+    verdicts: dict[str, Verdict] = {}
+    tests = [*problem.public_tests, *problem.hidden_tests]
+
+    async def grade(code: str) -> None:
+        verdicts[code] = (await run_tests(bench.sandbox, problem, code, tests, stop_on_failure=True)).verdict
+
+    async with anyio.create_task_group() as group:
+        for code in sorted(programs):
+            group.start_soon(grade, code)
+    return verdicts
+
+
+def _outcome(solution: Solution, verdicts: dict[str, Verdict], error: str | None = None) -> ProblemOutcome:
+    graded = bool(solution.problem.hidden_tests)
+
+    def verdict_of(code: str | None) -> str | None:
+        if not graded:
+            return None
+        return verdicts[code].value if code else Verdict.CE.value
+
+    samples = tuple(
+        SampleOutcome(
+            sample=lineage.sample,
+            rounds=len(lineage.rounds),
+            public_passed=lineage.best.passed,
+            survives=lineage.survives,
+            first_hidden=verdict_of(lineage.rounds[0].code),
+            hidden=verdict_of(lineage.best.code),
+        )
+        for lineage in solution.lineages
+    )
+    chosen = {name: selection.chosen for name, selection in solution.selections.items()}
+    right = [sample.sample for sample in samples if sample.hidden == Verdict.AC.value]
+    return ProblemOutcome(
+        problem_id=solution.problem.id,
+        samples=samples,
+        chosen={**chosen, "oracle": right[0] if right else chosen.get("first")},
+        tier=tuple(tier(solution.candidates)),
+        error=error,
+    )

@@ -1,0 +1,115 @@
+"""Progress on stderr: counts by outcome, tokens and the time left; plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
+
+    from rich.live import Live
+    from rich.table import Table
+
+__all__ = ["Progress"]
+
+_PLAIN_EVERY_S = 10.0
+
+
+class Progress:
+    """A bar with counts while `with` lasts; `advance` it for every finished item."""
+
+    def __init__(
+        self, title: str, total: int, *, details: Callable[[], str] = str, quiet: bool = False
+    ) -> None:
+        """Count to `total`; `details` gives what else to show, like tokens; `quiet` shows nothing."""
+        self._title = title
+        self._total = total
+        self._details = details
+        self._quiet = quiet
+        self._counts: Counter[str] = Counter()
+        self._kept = 0
+        self._started_s = self._printed_s = time.monotonic()
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty() and not self._quiet:
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(
+                console=Console(stderr=True),
+                get_renderable=self._render,
+                refresh_per_second=4,
+                transient=True,
+            )
+            self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.__exit__(kind, error, trace)
+        if not self._quiet and (self._live is not None or self.done):
+            sys.stderr.write(self._line() + "\n")
+
+    @property
+    def done(self) -> int:
+        """Items finished, those of earlier starts included."""
+        return self._counts.total()
+
+    def keep(self, outcome: str) -> None:
+        """Count an item that an earlier start finished; it does not speed up the estimate."""
+        self._kept += 1
+        self._counts[outcome] += 1
+
+    def advance(self, outcome: str) -> None:
+        """Count an item that has just been finished."""
+        self._counts[outcome] += 1
+        now_s = time.monotonic()
+        if self._live is None and not self._quiet and now_s - self._printed_s >= _PLAIN_EVERY_S:
+            self._printed_s = now_s
+            sys.stderr.write(self._line() + "\n")
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        if self._live is not None:
+            self._live.console.print(line, markup=False, highlight=False)
+        else:
+            sys.stderr.write(line + "\n")
+
+    def _left(self) -> str:
+        fresh = self.done - self._kept
+        if not fresh or self.done >= self._total:
+            return ""
+        seconds = (time.monotonic() - self._started_s) / fresh * (self._total - self.done)
+        return f"{_clock(seconds)} left"
+
+    def _parts(self) -> list[str]:
+        counts = " ".join(f"{name} {count}" for name, count in sorted(self._counts.items()))
+        elapsed = _clock(time.monotonic() - self._started_s)
+        return [part for part in (counts, self._details(), elapsed, self._left()) if part]
+
+    def _line(self) -> str:
+        return f"{self._title} {self.done}/{self._total} | " + " | ".join(self._parts())
+
+    def _render(self) -> Table:
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+
+        table = Table.grid(padding=(0, 1))
+        bar = ProgressBar(total=max(1, self._total), completed=self.done, width=30)
+        table.add_row(self._title, bar, f"{self.done}/{self._total}", " | ".join(self._parts()))
+        return table
+
+
+def _clock(seconds: float) -> str:
+    whole = int(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+    return f"{whole // 60}:{whole % 60:02}"

@@ -1,0 +1,69 @@
+"""Records of what became of a problem; kept as JSON in the store and counted in the summary."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["ProblemOutcome", "SampleOutcome"]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleOutcome:
+    """One sample: its first answer and the round that stands for it after debugging."""
+
+    sample: int
+    rounds: int
+    """Answers written, the first one included."""
+    public_passed: int
+    survives: bool
+    """It has a program, which passed every public test."""
+    first_hidden: str | None
+    """Verdict of the first answer on the hidden tests; None where there is no hidden test."""
+    hidden: str | None
+    """Verdict of the round that stands for the sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemOutcome:
+    """A finished problem."""
+
+    problem_id: str
+    samples: tuple[SampleOutcome, ...]
+    chosen: Mapping[str, int | None]
+    """By method, index of the sample chosen."""
+    tier: tuple[int, ...]
+    """Samples of the best tier: those that passed the most public tests."""
+    error: str | None = None
+    """One line where the sandbox or the model failed for this problem; it is then in no rate."""
+
+    @property
+    def graded(self) -> bool:
+        """Whether hidden tests gave verdicts."""
+        return self.error is None and any(sample.hidden is not None for sample in self.samples)
+
+    @property
+    def solved(self) -> bool | None:
+        """Whether any sample survived the public tests; None where the problem errored."""
+        if self.error is not None:
+            return None
+        return any(sample.survives for sample in self.samples)
+
+    def is_right(self, sample: int | None) -> bool:
+        """Whether `sample` passes every hidden test; no sample is wrong."""
+        return sample is not None and self.samples[sample].hidden == "AC"
+
+    def to_json(self) -> str:
+        """One line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ProblemOutcome:
+        """What `to_json` wrote."""
+        data = json.loads(text)
+        samples = tuple(SampleOutcome(**sample) for sample in data.pop("samples"))
+        return cls(samples=samples, tier=tuple(data.pop("tier")), **data)

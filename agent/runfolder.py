@@ -1,0 +1,106 @@
+"""The run folder: the manifest first, the store while running, exports and the summary last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from problems import InfrastructureError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["default_folder", "open_folder", "versions", "write_json", "write_lines"]
+
+MANIFEST = "manifest.json"
+
+
+def default_folder(command: str, config: Mapping[str, Any]) -> Path:
+    """Where a command without `--out` writes: the same command finds the same folder again."""
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()[:8]
+    label = "".join(c if c.isalnum() or c in "+-." else "-" for c in str(config.get("label", "")))[:60]
+    return Path("runs") / "-".join(part for part in (command, label, digest) if part)
+
+
+def versions() -> dict[str, str]:
+    """Of everything that decides a number."""
+    return {
+        "sstar": version("sstar"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "openai": version("openai"),
+    }
+
+
+def open_folder(folder: Path, manifest: Mapping[str, Any], *, fresh: bool) -> bool:
+    """Make `folder` or go on in it; True where an earlier start is resumed.
+
+    `manifest["config"]` decides whether a folder may be resumed: it holds what changes answers.
+
+    Raises:
+        UserError: the folder belongs to a command with another configuration, or is no run folder.
+        InfrastructureError: it cannot be written.
+    """
+    path = folder / MANIFEST
+    try:
+        if fresh and folder.exists():
+            folder.rename(_free_name(folder))
+        folder.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            _compare(path, manifest)
+            return True
+        if any(item.suffix != ".part" for item in folder.iterdir()):
+            raise UserError(f"{folder}: not empty and not a run folder; name another with --out")
+        write_json(path, {**manifest, "command": sys.argv})
+    except OSError as error:
+        raise InfrastructureError(
+            f"{error.filename or folder}: {error.strerror}; name another --out"
+        ) from error
+    return False
+
+
+def _free_name(folder: Path) -> Path:
+    """The first name like `run.old-1` that is not taken: `--fresh` never deletes what was paid for."""
+    number = 1
+    while (name := folder.with_name(f"{folder.name}.old-{number}")).exists():
+        number += 1
+    return name
+
+
+def _compare(path: Path, manifest: Mapping[str, Any]) -> None:
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))["config"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not a manifest of ours; name another --out") from error
+    now = json.loads(json.dumps(manifest["config"], default=str))
+    changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
+    if changed:
+        was = ", ".join(f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in changed)
+        raise UserError(f"{path.parent}: made by another command ({was}); use --fresh or another --out")
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write `data` so that a reader sees the old file or the new one, never half of it."""
+    _replace(path, json.dumps(data, indent=2, default=str) + "\n")
+
+
+def write_lines(path: Path, rows: Sequence[Any]) -> None:
+    """JSON Lines, written like `write_json`."""
+    _replace(path, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def _replace(path: Path, text: str) -> None:
+    scratch = path.with_name(path.name + ".part")
+    try:
+        scratch.write_text(text, encoding="utf-8")
+        os.replace(scratch, path)  # noqa: PTH105 - the atomic rename is the point
+    except OSError as error:
+        raise InfrastructureError(
+            f"{path}: cannot write ({error.strerror}); free some space and run the same command again"
+        ) from error

@@ -1,0 +1,103 @@
+"""The whole method: sample and debug in parallel, then choose by what the programs do (arXiv 2502.14382)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from agent.asking import Asking
+from agent.generate import develop
+from selection import Candidate
+from selection.methods import select_all
+from selection.pool import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from agent.candidate import Lineage
+    from agent.models import Model
+    from agent.prompting import Prompts
+    from agent.settings import Settings
+    from problems import Problem
+    from sandbox import Sandbox
+    from selection import Selection
+
+__all__ = ["Bench", "Solution", "solve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What the method works with."""
+
+    model: Model
+    sandbox: Sandbox
+    prompts: Prompts
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """What came of a problem: every sample with its rounds, and what each method chose."""
+
+    problem: Problem
+    lineages: tuple[Lineage, ...]
+    selections: Mapping[str, Selection]
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The program that stands for each sample, in order of samples."""
+        return candidates_of(self.problem, self.lineages)
+
+
+async def solve(
+    problem: Problem,
+    bench: Bench,
+    methods: Sequence[str],
+    *,
+    on_sample: Callable[[Lineage], None] = lambda _: None,
+) -> Solution:
+    """Generate, debug, select. Hidden tests are not looked at."""
+    lineages = await sample(problem, bench, on_sample)
+    settings = bench.settings
+    pool = Pool(
+        problem=problem,
+        candidates=candidates_of(problem, lineages),
+        sandbox=bench.sandbox,
+        ask=Asking(bench.model, bench.prompts, settings.seed, settings.max_tokens),
+        seed=settings.seed,
+    )
+    return Solution(problem, lineages, await select_all(pool, methods))
+
+
+async def sample(problem: Problem, bench: Bench, on_sample: Callable[[Lineage], None]) -> tuple[Lineage, ...]:
+    """All samples at once: one that has arrived is run and debugged while others are still being written."""
+    lineages: dict[int, Lineage] = {}
+    settings = bench.settings
+
+    async def grow(number: int) -> None:
+        lineages[number] = await develop(
+            number,
+            problem=problem,
+            model=bench.model,
+            sandbox=bench.sandbox,
+            prompts=bench.prompts,
+            rounds=settings.rounds,
+            temperature=settings.temperature,
+            seed=settings.seed,
+            max_tokens=settings.max_tokens,
+            context=settings.context,
+        )
+        on_sample(lineages[number])
+
+    async with anyio.create_task_group() as group:
+        for number in range(settings.n):
+            group.start_soon(grow, number)
+    return tuple(lineages[number] for number in range(settings.n))
+
+
+def candidates_of(problem: Problem, lineages: Sequence[Lineage]) -> tuple[Candidate, ...]:
+    """What selection chooses among; a sample without a program is an empty one."""
+    total = len(problem.public_tests)
+    return tuple(Candidate(lineage.code or "", lineage.best.passed, total) for lineage in lineages)

@@ -1,0 +1,69 @@
+"""Statistics of rates over problems, in the standard library."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Rate", "mean_rate", "pass_at_k", "wilson"]
+
+_RESAMPLES = 2000
+_Z95 = statistics.NormalDist().inv_cdf(0.975)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A rate in 0..1 with its 95% interval and its denominator, in problems."""
+
+    value: float
+    low: float
+    high: float
+    problems: int
+
+    def __str__(self) -> str:
+        if not self.problems:
+            return "- (no problems)"
+        return f"{100 * self.value:.1f}% [{100 * self.low:.1f}, {100 * self.high:.1f}] of {self.problems}"
+
+
+def wilson(successes: int, trials: int) -> Rate:
+    """Wilson's score interval for a proportion (Wilson 1927); honest also at 0 and 1 and for few trials."""
+    if trials == 0:
+        return Rate(0.0, 0.0, 1.0, 0)
+    share = successes / trials
+    square = _Z95 * _Z95 / trials
+    centre = (share + square / 2) / (1 + square)
+    half = _Z95 / (1 + square) * math.sqrt(share * (1 - share) / trials + square / (4 * trials))
+    return Rate(share, max(0.0, centre - half), min(1.0, centre + half), trials)
+
+
+def mean_rate(values: Sequence[float]) -> Rate:
+    """Mean of per-problem rates; the interval is Wilson's where all are 0 or 1, else a seeded bootstrap.
+
+    The bootstrap is the percentile one over problems (Efron 1979) with a fixed seed: equal data give an
+    equal interval.
+    """
+    count = len(values)
+    if all(value in (0, 1) for value in values):
+        return wilson(round(sum(values)), count)
+    chance = random.Random(0)
+    means = sorted(sum(chance.choices(values, k=count)) / count for _ in range(_RESAMPLES))
+    low, high = means[int(0.025 * _RESAMPLES)], means[int(0.975 * _RESAMPLES) - 1]
+    return Rate(sum(values) / count, low, high, count)
+
+
+def pass_at_k(samples: int, correct: int, k: int) -> float:
+    """Unbiased estimate of pass@k (Chen et al. 2021, arXiv 2107.03374): 1 - C(n-c, k) / C(n, k).
+
+    Raises:
+        ValueError: k is larger than the number of samples.
+    """
+    if k > samples:
+        raise ValueError(f"pass@{k} needs at least {k} samples, there are {samples}")
+    return 1.0 - math.comb(samples - correct, k) / math.comb(samples, k)

@@ -1,0 +1,136 @@
+"""Counts a run: every rate with its interval and its denominator, every error in the open."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from agent.stats import Rate, mean_rate, pass_at_k
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from agent.calls import StageCount
+    from agent.records import ProblemOutcome
+
+__all__ = ["LABELS", "Summary", "summarize"]
+
+LABELS = {
+    "pass@1": "one sample, no debugging (pass@1)",
+    "debugged@1": "one sample, debugged",
+    "random": "random among the best on public tests",
+    "first": "first among the best on public tests",
+    "majority": "largest group of equal behaviour",
+    "oracle": "oracle (best possible choice)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run came to."""
+
+    problems: int
+    """Problems asked for."""
+    errors: Mapping[str, str]
+    """Problem id to one line, for those that the sandbox or the model failed; they are in no rate."""
+    unfinished: int
+    """Problems not reached (interrupted, budget spent)."""
+    ungraded: int
+    """Finished problems without hidden tests; in no rate."""
+    public_solved: int
+    """Finished problems with a sample that passes all public tests."""
+    rates: Mapping[str, Rate]
+    """By name: `pass@1`, `debugged@1`, `random`, each method that ran, `oracle`; over graded problems."""
+    select: str
+    """The method whose choice is the answer; `selected@1` is its rate."""
+    stages: Mapping[str, StageCount]
+    seconds: float
+
+    def headline(self) -> dict[str, Any]:
+        """What `--json` prints; rates are 0..1, null where nothing was graded."""
+        value = {name: rate.value if rate.problems else None for name, rate in self.rates.items()}
+        return {
+            "problems": self.problems,
+            "errors": len(self.errors),
+            "pass@1": value.get("pass@1"),
+            "random": value.get("random"),
+            "first": value.get("first"),
+            "majority": value.get("majority"),
+            "selected@1": value.get(self.select),
+            "oracle": value.get("oracle"),
+            "tokens": {
+                "prompt": sum(count.prompt for count in self.stages.values()),
+                "output": sum(count.output for count in self.stages.values()),
+                "calls": sum(count.calls for count in self.stages.values()),
+                "unknown_calls": sum(count.unknown for count in self.stages.values()),
+            },
+            "seconds": round(self.seconds, 3),
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """What `summary.json` holds."""
+        return {
+            **self.headline(),
+            "graded": next((rate.problems for rate in self.rates.values()), 0),
+            "unfinished": self.unfinished,
+            "ungraded": self.ungraded,
+            "public_solved": self.public_solved,
+            "select": self.select,
+            "methods": {name: asdict(rate) for name, rate in self.rates.items()},
+            "stages": {name: asdict(count) for name, count in self.stages.items()},
+            "failed": dict(self.errors),
+        }
+
+
+def summarize(
+    outcomes: Sequence[ProblemOutcome],
+    *,
+    problems: int,
+    select: str,
+    stages: Mapping[str, StageCount],
+    seconds: float,
+) -> Summary:
+    """Count `outcomes` of a run over `problems` problems."""
+    graded = [outcome for outcome in outcomes if outcome.graded]
+
+    def rate(score: Callable[[ProblemOutcome], float]) -> Rate:
+        return mean_rate([score(outcome) for outcome in graded])
+
+    rates = {
+        "pass@1": rate(_first_answers),
+        "debugged@1": rate(_debugged),
+        "random": rate(_random_of_tier),
+    }
+    methods = list(dict.fromkeys(name for outcome in graded for name in outcome.chosen))
+    for name in methods:
+        if name not in ("random", "oracle"):
+            rates[name] = rate(lambda outcome, name=name: outcome.is_right(outcome.chosen.get(name)))  # type: ignore[misc]
+    rates["oracle"] = rate(lambda outcome: any(s.hidden == "AC" for s in outcome.samples))
+    return Summary(
+        problems=problems,
+        errors={outcome.problem_id: outcome.error for outcome in outcomes if outcome.error},
+        unfinished=problems - len(outcomes),
+        ungraded=sum(outcome.error is None and not outcome.graded for outcome in outcomes),
+        public_solved=sum(outcome.solved is True for outcome in outcomes),
+        rates=rates,
+        select=select,
+        stages=dict(stages),
+        seconds=seconds,
+    )
+
+
+def _first_answers(outcome: ProblemOutcome) -> float:
+    right = sum(sample.first_hidden == "AC" for sample in outcome.samples)
+    return pass_at_k(len(outcome.samples), right, 1)
+
+
+def _debugged(outcome: ProblemOutcome) -> float:
+    right = sum(sample.hidden == "AC" for sample in outcome.samples)
+    return pass_at_k(len(outcome.samples), right, 1)
+
+
+def _random_of_tier(outcome: ProblemOutcome) -> float:
+    """Expected, not drawn: the mean over the best tier has no luck in it."""
+    if not outcome.tier:
+        return 0.0
+    return sum(outcome.is_right(sample) for sample in outcome.tier) / len(outcome.tier)

@@ -1,0 +1,145 @@
+"""Every program runs on every input at most once per limits: results kept by content hash."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+
+from sandbox.outcome import Execution, Limits, Program, Sandbox, Status, execution_key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
+
+__all__ = ["DictMemory", "ExecutionMemory", "MemoSandbox"]
+
+
+class ExecutionMemory(Protocol):
+    """Where results are kept; `agent.store.Store` is one on disk."""
+
+    def get_execution(self, key: str) -> Execution | None:
+        """The result kept under `key`, or None."""
+        ...
+
+    def put_execution(self, key: str, execution: Execution) -> None:
+        """Keep `execution` under `key`."""
+        ...
+
+
+class DictMemory:
+    """Results kept for the life of the process."""
+
+    def __init__(self) -> None:
+        self._results: dict[str, Execution] = {}
+
+    def get_execution(self, key: str) -> Execution | None:
+        """The result kept under `key`, or None."""
+        return self._results.get(key)
+
+    def put_execution(self, key: str, execution: Execution) -> None:
+        """Keep `execution` under `key`."""
+        self._results[key] = execution
+
+
+class MemoSandbox:
+    """A sandbox that remembers. Two callers that want the same run at the same time share it.
+
+    A run that the sandbox lost (`IE`) is not kept, so a later caller tries again.
+    """
+
+    def __init__(self, sandbox: Sandbox, memory: ExecutionMemory | None = None) -> None:
+        """Run on `sandbox` what `memory` (None: a new `DictMemory`) does not know yet."""
+        self._sandbox = sandbox
+        self._memory = memory if memory is not None else DictMemory()
+        self._in_flight: dict[str, anyio.Event] = {}
+        self.name = sandbox.name
+        self.executed = 0
+        """Runs that really took place."""
+
+    @property
+    def workers(self) -> int:
+        """Programs that run at once."""
+        return self._sandbox.workers
+
+    async def __aenter__(self) -> Self:
+        await self._sandbox.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._sandbox.__aexit__(kind, error, trace)
+
+    async def run(
+        self,
+        program: Program,
+        inputs: Sequence[str],
+        limits: Limits,
+        *,
+        stop_on_failure: bool = False,
+    ) -> list[Execution]:
+        """As `Sandbox.run`; known results are not run again."""
+        keys = [execution_key(program, text, limits) for text in inputs]
+        known: dict[str, Execution] = {}
+        while True:
+            for key in keys:
+                if key not in known and (kept := self._memory.get_execution(key)) is not None:
+                    known[key] = kept
+            wanted = _missing(keys, known, stop_on_failure=stop_on_failure)
+            if not wanted:
+                return _in_order(keys, known, stop_on_failure=stop_on_failure)
+            busy = [self._in_flight[keys[place]] for place in wanted if keys[place] in self._in_flight]
+            if busy:
+                await busy[0].wait()
+                continue
+            runs = await self._run_missing(
+                program,
+                [inputs[place] for place in wanted],
+                [keys[place] for place in wanted],
+                limits,
+                stop_on_failure=stop_on_failure,
+            )
+            known.update(runs)
+
+    async def _run_missing(
+        self, program: Program, inputs: list[str], keys: list[str], limits: Limits, *, stop_on_failure: bool
+    ) -> dict[str, Execution]:
+        done = anyio.Event()
+        self._in_flight.update(dict.fromkeys(keys, done))
+        try:
+            runs = await self._sandbox.run(program, inputs, limits, stop_on_failure=stop_on_failure)
+            self.executed += len(runs)
+            results = dict(zip(keys, runs, strict=False))  # shorter after a failure
+            for key, run in results.items():
+                if run.status is not Status.IE:
+                    self._memory.put_execution(key, run)
+            return results
+        finally:
+            for key in keys:
+                self._in_flight.pop(key, None)
+            done.set()
+
+
+def _missing(keys: list[str], known: dict[str, Execution], *, stop_on_failure: bool) -> list[int]:
+    """Places that still have to run: each key once, none behind a known failure that ends the list."""
+    places: dict[str, int] = {}
+    for place, key in enumerate(keys):
+        if key not in known:
+            places.setdefault(key, place)
+        elif stop_on_failure and known[key].status is not Status.OK:
+            break
+    return list(places.values())
+
+
+def _in_order(keys: list[str], known: dict[str, Execution], *, stop_on_failure: bool) -> list[Execution]:
+    results: list[Execution] = []
+    for key in keys:
+        results.append(known[key])
+        if stop_on_failure and known[key].status is not Status.OK:
+            break
+    return results

@@ -1,0 +1,69 @@
+"""The run folder: what may be resumed, and that nothing is overwritten by mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from agent.runfolder import default_folder, open_folder, write_json
+from problems import InfrastructureError, UserError
+
+
+def test_same_configuration_resumes(tmp_path):
+    """The second start of the same command goes on; the first does not claim to."""
+    manifest = {"config": {"n": 1}}
+    assert open_folder(tmp_path / "run", manifest, fresh=False) is False
+    assert open_folder(tmp_path / "run", manifest, fresh=False) is True
+
+
+def test_other_configuration_is_refused_by_name(tmp_path):
+    """What differs is named, so that two experiments never mix."""
+    open_folder(tmp_path / "run", {"config": {"n": 1, "seed": 0}}, fresh=False)
+    with pytest.raises(UserError, match=r"n was 1, is 2.*--fresh"):
+        open_folder(tmp_path / "run", {"config": {"n": 2, "seed": 0}}, fresh=False)
+
+
+def test_fresh_keeps_the_old_run(tmp_path):
+    """Starting anew moves the old folder aside instead of deleting what was paid for."""
+    open_folder(tmp_path / "run", {"config": {"n": 1}}, fresh=False)
+    (tmp_path / "run" / "run.db").write_text("paid")
+    open_folder(tmp_path / "run", {"config": {"n": 2}}, fresh=True)
+    assert (tmp_path / "run.old-1" / "run.db").read_text() == "paid"
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["config"] == {"n": 2}
+
+
+def test_foreign_folder_is_left_alone(tmp_path):
+    """A folder with other people's files is not written into."""
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="not a run folder"):
+        open_folder(tmp_path, {"config": {}}, fresh=False)
+
+
+def test_torn_manifest_of_a_killed_start_does_not_block(tmp_path):
+    """A start that was killed before its manifest was complete can be repeated."""
+    (tmp_path / "manifest.json.part").write_text('{"con')
+    assert open_folder(tmp_path, {"config": {}}, fresh=False) is False
+
+
+def test_unwritable_place_is_one_line(tmp_path):
+    """A folder below a file cannot be made; the message names the path."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InfrastructureError, match="file"):
+        open_folder(tmp_path / "file" / "run", {"config": {}}, fresh=False)
+
+
+def test_default_folder_is_a_function_of_the_command():
+    """The same command finds its folder again; another command gets another one."""
+    first = default_folder("eval", {"label": "examples-m/x", "n": 1})
+    assert first == default_folder("eval", {"label": "examples-m/x", "n": 1})
+    assert first != default_folder("eval", {"label": "examples-m/x", "n": 2})
+    assert os.sep not in first.name
+
+
+def test_half_written_file_is_never_seen(tmp_path):
+    """A file is replaced in one step; the scratch file does not stay."""
+    write_json(tmp_path / "a.json", {"x": 1})
+    write_json(tmp_path / "a.json", {"x": 2})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]

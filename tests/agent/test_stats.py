@@ -1,0 +1,54 @@
+"""Rates and intervals against closed forms."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.stats import mean_rate, pass_at_k, wilson
+
+
+def test_wilson_matches_a_worked_example():
+    """8 of 10 gives the textbook interval 0.490 to 0.943."""
+    rate = wilson(8, 10)
+    assert (round(rate.low, 3), round(rate.high, 3)) == (0.490, 0.943)
+
+
+@given(st.integers(0, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_holds_its_rate(pair):
+    """The interval lies in 0..1 and holds the observed rate."""
+    rate = wilson(*pair)
+    assert 0 <= rate.low <= rate.value + 1e-12
+    assert rate.value - 1e-12 <= rate.high <= 1
+
+
+@given(st.integers(1, 9).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n))))
+def test_pass_at_k_is_the_share_of_draws_with_a_right_one(case):
+    """pass@k equals the share of all k-subsets that hold a correct sample."""
+    samples, correct, k = case
+    draws = list(itertools.combinations(range(samples), k))
+    expected = sum(any(place < correct for place in draw) for draw in draws) / len(draws)
+    assert pass_at_k(samples, correct, k) == pytest.approx(expected)
+
+
+def test_pass_at_k_refuses_too_few_samples():
+    """More draws than samples is an error, not a number."""
+    with pytest.raises(ValueError, match="at least 5"):
+        pass_at_k(4, 1, 5)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_mean_rate_is_repeatable_and_holds_the_mean(values):
+    """Equal data give an equal interval, and the mean lies in it."""
+    rate = mean_rate(values)
+    assert rate == mean_rate(values)
+    assert rate.low - 1e-9 <= rate.value <= rate.high + 1e-9
+
+
+def test_no_problems_is_no_rate():
+    """An empty set has denominator 0 and the widest interval."""
+    rate = mean_rate([])
+    assert (rate.problems, rate.low, rate.high) == (0, 0.0, 1.0)

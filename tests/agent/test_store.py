@@ -1,0 +1,153 @@
+"""The run store keeps what was paid for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from contextlib import closing
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.models import Answer, Message, Purpose, Request, Stage, Usage
+from agent.store import Store, StoreError
+from problems import UserError
+from sandbox import Execution, Failure, Status
+
+
+def make_request(text: str = "hello", seed: int = 0) -> Request:
+    return Request((Message("user", text),), Purpose("p", Stage.GENERATE), seed=seed)
+
+
+def test_answer_comes_back_equal(tmp_path):
+    """An answer read from the file is the one that was written."""
+    answer = Answer("text", "thought", "length", Usage(1, None, 2, 3), "m", 0.5)
+    with closing(Store(tmp_path / "run.db")) as store:
+        store.put_answer(make_request(), answer)
+    with closing(Store(tmp_path / "run.db")) as store:
+        assert store.get_answer(make_request()) == answer
+        assert store.get_answer(make_request(seed=1)) is None
+
+
+@given(text=st.text(), message=st.text(), line=st.none() | st.integers(0, 10**6))
+def test_execution_comes_back_equal(text, message, line):
+    """Any execution survives the way through the store, lone surrogates included."""
+    execution = Execution(Status.RE, stdout=text, failure=Failure("ValueError", message, line), cpu_s=0.25)
+    with closing(Store()) as store:
+        store.put_execution("key", execution)
+        assert store.get_execution("key") == execution
+
+
+def test_first_answer_stays(tmp_path):
+    """A second answer to the same request does not replace the one that was used."""
+    with closing(Store(tmp_path / "run.db")) as store:
+        store.put_answer(make_request(), Answer("first"))
+        store.put_answer(make_request(), Answer("second"))
+        answer = store.get_answer(make_request())
+        assert answer is not None
+        assert answer.text == "first"
+
+
+def test_kill_keeps_every_written_answer(tmp_path):
+    """After kill -9 every answer whose write returned is there."""
+    script = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        from agent.models import Answer, Message, Purpose, Request, Stage
+        from agent.store import Store
+        store = Store(Path(sys.argv[1]))
+        for number in range(10**9):
+            message = Message("user", str(number))
+            store.put_answer(Request((message,), Purpose("p", Stage.GENERATE)), Answer("x"))
+            print(number, flush=True)
+    """)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "run.db")], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    written = [int(process.stdout.readline()) for _ in range(50)]
+    os.kill(process.pid, signal.SIGKILL)
+    written += [int(line) for line in process.stdout.read().split("\n")[:-1]]
+    process.stdout.close()
+    process.wait()
+    with closing(Store(tmp_path / "run.db")) as store:
+        missing = [number for number in written if store.get_answer(make_unseeded(str(number))) is None]
+    assert missing == []
+
+
+def make_unseeded(text: str) -> Request:
+    return Request((Message("user", text),), Purpose("p", Stage.GENERATE))
+
+
+def test_two_processes_do_not_share_a_folder(tmp_path):
+    """A second run in the same folder is refused by name instead of paying twice."""
+    with closing(Store(tmp_path / "run.db")), pytest.raises(UserError, match="another sstar"):
+        Store(tmp_path / "run.db")
+
+
+def test_not_a_database_is_a_user_error(tmp_path):
+    """A file that is no database is named, not overwritten."""
+    path = tmp_path / "run.db"
+    path.write_text("this is a text file, long enough to be looked at as a database header" * 3)
+    with pytest.raises(UserError, match=r"run\.db"):
+        Store(path)
+    assert path.read_text().startswith("this is a text file")
+
+
+def test_newer_schema_is_refused(tmp_path):
+    """A store of a later version is not touched."""
+    path = tmp_path / "run.db"
+    Store(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(UserError, match="newer version"):
+        Store(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a small tmpfs")
+@pytest.mark.root
+def test_full_disk_is_one_line_and_loses_nothing(tmp_path):
+    """When the disk is full the error says so and what was written before is readable."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small tmpfs needs root")
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(tmp_path)], check=False, capture_output=True
+    )
+    if mount.returncode:
+        pytest.skip(f"cannot mount a tmpfs here: {mount.stderr.decode().strip()}")
+    try:
+        with closing(Store(tmp_path / "run.db")) as store:
+            with pytest.raises(StoreError, match="free some space"):
+                fill(store)
+            kept = store.get_answer(make_request("0"))
+            assert kept is not None
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def fill(store: Store) -> None:
+    for number in range(1000):
+        store.put_answer(make_request(str(number)), Answer("x" * 10_000))
+
+
+def test_problem_is_written_whole(tmp_path):
+    """Candidates, selections and outcome of a problem appear together."""
+    with closing(Store(tmp_path / "run.db")) as store:
+        store.put_problem(
+            "p",
+            "{}",
+            [
+                (0, 0, "bad \ud800", 0, 1, False, None),
+                (0, 1, "good", 1, 1, True, "AC"),
+                (1, 0, None, 0, 1, True, None),
+            ],
+            [("first", "{}")],
+        )
+        assert store.outcomes() == {"p": "{}"}
+        assert store.candidates("p") == ["good", None]
+        assert store.selections("p") == {"first": "{}"}

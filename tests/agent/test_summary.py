@@ -1,0 +1,54 @@
+"""The summary drops nothing in silence."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.records import ProblemOutcome, SampleOutcome
+from agent.summary import summarize
+
+
+def make_sample(number: int, *, first: str | None, final: str | None, survives: bool = True) -> SampleOutcome:
+    return SampleOutcome(number, 1, 1, survives, first, final)
+
+
+def make_outcome(name: str, samples, chosen, tier=None, error=None) -> ProblemOutcome:
+    places = tuple(range(len(samples))) if tier is None else tier
+    return ProblemOutcome(name, tuple(samples), chosen, places, error)
+
+
+def test_rates_and_denominators():
+    """Each rate is the mean over graded problems; errors and ungraded problems are counted apart."""
+    right, wrong = make_sample(0, first="AC", final="AC"), make_sample(1, first="WA", final="WA")
+    outcomes = [
+        make_outcome("a", [right, wrong], {"first": 0, "sstar": 1}),
+        make_outcome(
+            "b", [wrong, make_sample(1, first="WA", final="AC")], {"first": 0, "sstar": 1}, tier=(1,)
+        ),
+        make_outcome("lost", [right, wrong], {"first": 0, "sstar": 0}, error="IE"),
+        make_outcome("untested", [make_sample(0, first=None, final=None)], {"first": 0, "sstar": 0}),
+    ]
+    summary = summarize(outcomes, problems=5, select="sstar", stages={}, seconds=1.0)
+    headline = summary.headline()
+    assert headline["pass@1"] == pytest.approx(0.25)
+    assert headline["random"] == pytest.approx(0.75)
+    assert headline["selected@1"] == pytest.approx(0.5)
+    assert headline["oracle"] == pytest.approx(1.0)
+    assert (headline["errors"], summary.unfinished, summary.ungraded) == (1, 1, 1)
+    assert summary.rates["first"].problems == 2
+
+
+def test_nothing_graded_is_null_not_zero():
+    """Without hidden tests there is no rate to print."""
+    outcome = make_outcome("a", [make_sample(0, first=None, final=None)], {"first": 0, "sstar": 0})
+    headline = summarize([outcome], problems=1, select="sstar", stages={}, seconds=1.0).headline()
+    assert headline["pass@1"] is None
+    assert headline["oracle"] is None
+
+
+def test_outcome_survives_the_store():
+    """An outcome read back from JSON is the one that was written."""
+    outcome = make_outcome(
+        "a", [make_sample(0, first="AC", final=None)], {"first": 0, "sstar": None}, tier=()
+    )
+    assert ProblemOutcome.from_json(outcome.to_json()) == outcome
