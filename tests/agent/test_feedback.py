@@ -110,19 +110,20 @@ def test_the_failing_assert_is_shown():
     problem = Problem(
         "p", "S", Kind.FUNCTION, "f", public_tests=(Test(program=program), Test(program="assert f(3) == 9"))
     )
-    trace = 'File "<test>", line 4, in <module>\n  File "<test>", line 3, in check\nAssertionError'
-    failure = Failure("AssertionError")
+    trace = 'File "test.py", line 4, in <module>\n  File "test.py", line 3, in check\nAssertionError'
+    failure = Failure("AssertionError", "assert g(2) == 4")
     named, single = problem.public_tests
     for test, stderr, shown in (
         (named, trace, "assert g(2) == 4"),
         (named, "", program.strip()),
-        (single, "", "assert f(3) == 9"),
+        (single, "", "assert f(3) == 9"),  # and a message of its own is kept
     ):
         (note,) = describe_failures(
             problem, "", _report((test, *_failed(Verdict.RE, failure=failure, stderr=stderr)))
         )
         assert note.assertion == shown
         assert f"This test failed:\n```python\n{shown}\n```" in note.text
+        assert note.text.count("assert g(2) == 4") == ("g(2)" in shown or test is single)
 
 
 def test_each_kind_of_failure_comes_before_a_second_of_one_kind():

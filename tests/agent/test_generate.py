@@ -13,6 +13,7 @@ from agent.models.scripted import ScriptedModel
 from agent.prompting import Prompts
 from problems import Kind, Problem, Test
 from sandbox import Execution, Failure, Status, Verdict
+from sandbox.fake import FakeSandbox
 
 PROBLEM = Problem(
     "p", "Print the number.", Kind.STDIN, public_tests=tuple(Test(str(n), str(n)) for n in (1, 2, 3))
@@ -20,32 +21,12 @@ PROBLEM = Problem(
 PROMPTS = Prompts()
 
 
-class TableSandbox:
-    """Prints what the table in the program's last line says for the input; lists every program it runs."""
-
-    name = "table"
-
-    def __init__(self):
-        self.ran = []
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, kind, error, trace):
-        return None
-
-    async def run(self, program, inputs, limits, *, stop_on_failure=False):
-        self.ran.append(program.code)
-        table = ast.literal_eval(program.code.strip().rpartition("# ")[2])
-        return [self._execute(table[int(text) - 1]) for text in inputs]
-
-    @staticmethod
-    def _execute(said):
-        if said == "IE":
-            return Execution(Status.IE)
-        if said is None:
-            return Execution(Status.RE, failure=Failure("ValueError", "bad", 1))
-        return Execution(Status.OK, stdout=str(said))
+def _look_up(program, text):
+    """What the table in the program's comment says for the input: a number printed, None for an error."""
+    said = ast.literal_eval(program.code.strip().rpartition("# ")[2])[int(text) - 1]
+    if said == "IE":
+        return Execution(Status.IE)
+    return str(said) if said is not None else Execution(Status.RE, failure=Failure("ValueError", "bad", 1))
 
 
 def _answer(*table):
@@ -53,7 +34,7 @@ def _answer(*table):
 
 
 async def _develop(answers, problem=PROBLEM, **options):
-    model, sandbox, steps = ScriptedModel(answers), TableSandbox(), []
+    model, sandbox, steps = ScriptedModel(answers), FakeSandbox(_look_up), []
     lineage = await develop(
         5, problem=problem, model=model, sandbox=sandbox, prompts=PROMPTS, seed=100,
         on_round=lambda *step: steps.append(step), **options,
@@ -66,7 +47,8 @@ async def test_a_sample_that_passes_at_once_is_not_debugged():
     """One call, one run, one round."""
     lineage, model, sandbox, steps = await _develop([_answer(1, 2, 3)])
     assert lineage.survives
-    assert len(model.requests) == len(sandbox.ran) == len(steps) == 1
+    assert len(model.requests) == len(steps) == 1
+    assert len(sandbox.calls) == 3
     assert model.requests[0] == first_sample(PROBLEM, PROMPTS, 5, seed=100)
     assert model.requests[0].seed == 105
     sample, step, report = steps[0]
@@ -111,7 +93,7 @@ async def test_rounds_are_bounded(rounds):
 async def test_an_identical_program_is_not_run_again():
     """A round that repeats an earlier program takes its verdicts over."""
     lineage, _, sandbox, steps = await _develop([_answer(1, 2, 0), _answer(1, 2, 0), _answer(1, 2, 3)])
-    assert len(sandbox.ran) == 2
+    assert len(sandbox.calls) == 2 * 3
     assert (lineage.rounds[1].repeats, lineage.rounds[1].passed) == (0, 2)
     assert lineage.rounds[1].failures == lineage.rounds[0].failures
     assert steps[1][2] is None
@@ -124,7 +106,7 @@ async def test_an_answer_without_code_is_a_round():
     lineage, model, sandbox, _ = await _develop(["I give up.", "", _answer(1, 2, 3)])
     assert [item.code is None for item in lineage.rounds] == [True, True, False]
     assert "no code found" in model.requests[1].messages[1].content
-    assert len(sandbox.ran) == 1
+    assert len(sandbox.calls) == 3
     assert lineage.survives
 
 
@@ -172,7 +154,7 @@ async def test_without_public_tests_every_program_survives():
     lineage, model, sandbox, _ = await _develop([_answer(9)], problem)
     assert lineage.survives
     assert len(model.requests) == 1
-    assert sandbox.ran == []
+    assert sandbox.calls == []
     nothing, _, _, _ = await _develop(["no"], problem)
     assert not nothing.survives
 
