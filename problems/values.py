@@ -5,6 +5,7 @@ cannot say is an object with one key that starts with `$`:
 
     {"$tuple": [...]}   {"$set": [...]}   {"$frozenset": [...]}   {"$dict": [[key, value], ...]}
     {"$complex": [re, im]}   {"$bytes": "latin-1 text"}   {"$float": "nan" | "inf" | "-inf"}
+    {"$int": "0x..."}   an integer too long to be written in decimal (see `sys.set_int_max_str_digits`)
     {"$repr": "text", "$type": "name"}   any other object: comparable by text, cannot be decoded
 
 This file is also sent into the sandbox as text: standard library only, and nothing of ours is imported.
@@ -19,6 +20,9 @@ __all__ = ["Opaque", "decode", "decode_lines", "encode", "encode_lines"]
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _MAX_REPR = 10_000
+_LONG_INT_BITS = 13_000  # about 3,900 digits; Python refuses to print or read 4,301 decimal digits
+_CHUNK_DIGITS = 4_000
+_MAX_DIGITS = 100_000  # reading decimal digits is not linear, so a longer number is refused
 
 
 class Opaque:
@@ -51,17 +55,17 @@ def _pack(value: Any) -> Any:  # noqa: PLR0911, C901 - one branch a type is the 
     if value is None or kind is bool or kind is str:
         return value
     if kind is int:
-        return value
+        return {"$int": hex(value)} if value.bit_length() > _LONG_INT_BITS else value
     if kind is float:
         if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124 - NaN
             return {"$float": repr(value)}
         return value
     if kind is list:
-        return [_pack(item) for item in value]
+        return list(map(_pack, value))  # map: one frame a level, so twice the depth
     if kind is tuple:
-        return {"$tuple": [_pack(item) for item in value]}
+        return {"$tuple": list(map(_pack, value))}
     if kind in (set, frozenset):
-        return {"$" + kind.__name__: sorted((_pack(item) for item in value), key=_sort_key)}
+        return {"$" + kind.__name__: sorted(map(_pack, value), key=_sort_key)}
     if kind is dict:
         if all(type(key) is str and not key.startswith("$") for key in value):
             return {key: _pack(item) for key, item in value.items()}
@@ -79,7 +83,8 @@ def _pack_foreign(value: Any, kind: type) -> Any:
     if kind.__module__ == "numpy":
         plain = item() if getattr(value, "ndim", 1) == 0 and item else value.tolist()
         return _pack(plain)
-    for plain_type in (bool, int, float, str, list, tuple, set, frozenset, dict):
+    plain_types: tuple[Any, ...] = (int, float, str, list, tuple, set, frozenset, dict)
+    for plain_type in plain_types:
         if isinstance(value, plain_type):
             return _pack(plain_type(value))
     return {"$repr": _ADDRESS.sub("", repr(value))[:_MAX_REPR], "$type": kind.__name__}
@@ -94,20 +99,21 @@ def encode(value: Any) -> str:
     return json.dumps(_pack(value), ensure_ascii=True, allow_nan=False)
 
 
-_UNPACK = {
-    "$tuple": lambda items: tuple(_unpack(item) for item in items),
-    "$set": lambda items: {_unpack(item) for item in items},
-    "$frozenset": lambda items: frozenset(_unpack(item) for item in items),
+_UNPACK: dict[str, Any] = {
+    "$tuple": lambda items: tuple(map(_unpack, items)),
+    "$set": lambda items: set(map(_unpack, items)),
+    "$frozenset": lambda items: frozenset(map(_unpack, items)),
     "$dict": lambda pairs: {_unpack(key): _unpack(item) for key, item in pairs},
     "$complex": lambda parts: complex(_unpack(parts[0]), _unpack(parts[1])),
     "$bytes": lambda text: text.encode("latin-1"),
     "$float": float,
+    "$int": lambda text: int(text, 16),
 }
 
 
 def _unpack(data: Any) -> Any:
     if isinstance(data, list):
-        return [_unpack(item) for item in data]
+        return list(map(_unpack, data))
     if isinstance(data, dict):
         if set(data) == {"$repr", "$type"}:
             return Opaque(data["$type"], data["$repr"])
@@ -119,16 +125,40 @@ def _unpack(data: Any) -> Any:
     return data
 
 
+def _long_int(digits: str) -> int:
+    """The value of decimal `digits` of any length, which `int` refuses above 4,300."""
+    sign = -1 if digits.startswith("-") else 1
+    digits = digits.lstrip("-")
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"an integer of {len(digits)} decimal digits; at most {_MAX_DIGITS} are read")
+    value = 0
+    for start in range(0, len(digits), _CHUNK_DIGITS):
+        chunk = digits[start : start + _CHUNK_DIGITS]
+        value = value * 10 ** len(chunk) + int(chunk)
+    return sign * value
+
+
+def _load(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # the limit on decimal digits; a callback for every integer is slow, so only now
+        return json.loads(text, parse_int=_long_int)
+
+
 def decode(text: str) -> Any:
     """The value that `text` encodes.
 
     Raises:
-        ValueError: not JSON, or a `$` object that is not well formed.
+        ValueError: not JSON, nested too deeply, or a `$` object that is not well formed.
     """
     try:
-        return _unpack(json.loads(text))
-    except (TypeError, KeyError, IndexError, AttributeError) as error:
+        return _unpack(_load(text))
+    except (TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
         raise ValueError(f"not an encoded value: {error}") from error
+    except RecursionError as error:
+        raise ValueError("not an encoded value: nested too deeply") from error
 
 
 def encode_lines(values: Any) -> str:
@@ -137,5 +167,9 @@ def encode_lines(values: Any) -> str:
 
 
 def decode_lines(text: str) -> list[Any]:
-    """The arguments that `encode_lines` wrote; blank lines are skipped."""
-    return [decode(line) for line in text.splitlines() if line.strip()]
+    """The arguments that `encode_lines` wrote; blank lines are skipped.
+
+    Raises:
+        ValueError: a line is not an encoded value.
+    """
+    return [decode(line) for line in text.split("\n") if line.strip()]  # not splitlines: JSON may hold U+2028

@@ -1,0 +1,156 @@
+"""Reads data files: JSON Lines or one JSON list, plain or gzip; a fault is named by path, line and key."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from problems.errors import ProblemFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from problems.problem import Problem
+
+__all__ = ["Row", "build_problems", "hash_file", "read_rows"]
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_HASH_CHARS = 16
+_NAMES = {str: "a string", int: "a whole number", float: "a number", list: "a list", dict: "an object"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One object of a data file and where it stands."""
+
+    path: Path
+    line: int
+    """1-based; in a JSON list the place in the list."""
+    data: dict[str, Any]
+
+    def fail(self, message: str) -> ProblemFileError:
+        """The error that says `message` of this row; to be raised by the caller."""
+        return ProblemFileError(self.path, self.line, message)
+
+    def get(self, key: str, kind: type | tuple[type, ...], default: Any = None) -> Any:
+        """The value of `key`, or `default` where it is absent or null.
+
+        Raises:
+            ProblemFileError: the value is of another type than `kind`.
+        """
+        value = self.data.get(key)
+        if value is None:
+            return default
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            wanted = " or ".join(_NAMES.get(one, one.__name__) for one in kinds)
+            raise self.fail(f"key {key!r} must be {wanted}, got {json.dumps(value)[:60]}")
+        return value
+
+    def need(self, key: str, kind: type | tuple[type, ...]) -> Any:
+        """The value of `key`.
+
+        Raises:
+            ProblemFileError: it is missing or of another type than `kind`.
+        """
+        if self.data.get(key) is None:
+            raise self.fail(f"key {key!r} is missing")
+        return self.get(key, kind)
+
+    def text(self, key: str) -> str:
+        """The string under `key`.
+
+        Raises:
+            ProblemFileError: it is missing or not a string.
+        """
+        return str(self.need(key, str))
+
+
+def hash_file(path: Path) -> str:
+    """The first 16 hex digits of the file's SHA-256: its revision in a manifest.
+
+    Raises:
+        ProblemFileError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()[:_HASH_CHARS]
+    except OSError as error:
+        raise ProblemFileError(path, None, f"cannot be read: {error.strerror or error}") from error
+
+
+def read_rows(path: Path | str) -> Iterator[Row]:
+    """The rows of a file in order, read as they are asked for.
+
+    Raises:
+        ProblemFileError: the file cannot be read, is not JSON, or holds something else than objects.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as raw:
+            packed = raw.read(2) == _GZIP_MAGIC
+            raw.seek(0)
+            if packed:
+                with gzip.open(raw) as stream:
+                    yield from _rows(path, cast("BinaryIO", stream))
+            else:
+                yield from _rows(path, raw)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ProblemFileError(path, None, f"damaged gzip file: {error}") from error
+    except OSError as error:
+        raise ProblemFileError(path, None, f"cannot be read: {error.strerror or error}") from error
+
+
+def _rows(path: Path, stream: BinaryIO) -> Iterator[Row]:
+    for number, raw in enumerate(stream, 1):
+        line = raw.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else raw.strip()
+        if not line:
+            continue
+        if line.startswith(b"["):
+            whole = _parse(path, number, line + b"\n" + stream.read())
+            for place, item in enumerate(whole, 1):
+                yield _row(path, place, item)
+            return
+        yield _row(path, number, _parse(path, number, line))
+
+
+def _parse(path: Path, line: int, raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except UnicodeDecodeError as error:
+        raise ProblemFileError(path, line, "is not UTF-8 text") from error
+    except json.JSONDecodeError as error:
+        where = line + error.lineno - 1
+        raise ProblemFileError(path, where, f"is not JSON: {error.msg} at column {error.colno}") from error
+    except (ValueError, RecursionError) as error:
+        raise ProblemFileError(path, line, f"is not JSON that can be read: {error}") from error
+
+
+def _row(path: Path, line: int, item: Any) -> Row:
+    if not isinstance(item, dict):
+        raise ProblemFileError(path, line, f"a JSON object is expected, got {json.dumps(item)[:60]}")
+    return Row(path, line, item)
+
+
+def build_problems(rows: Iterator[Row], build: Callable[[Row], Problem]) -> Sequence[Problem]:
+    """One problem a row, in order; of rows that say the same the first is kept.
+
+    Raises:
+        ProblemFileError: two different problems have one id, or a row cannot be used.
+    """
+    problems: dict[str, Problem] = {}
+    lines: dict[str, int] = {}
+    for row in rows:
+        problem = build(row)
+        first = problems.setdefault(problem.id, problem)
+        if first != problem:
+            raise row.fail(
+                f"id {problem.id!r} is already used on line {lines[problem.id]} by another problem"
+            )
+        lines.setdefault(problem.id, row.line)
+    return list(problems.values())

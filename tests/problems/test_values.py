@@ -1,0 +1,131 @@
+"""Values cross the sandbox's border without loss."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from problems.values import Opaque, decode, decode_lines, encode, encode_lines
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(10**4_299, 10**5_000)
+    | st.floats(allow_nan=False)
+    | st.complex_numbers(allow_nan=False)
+    | st.text()
+    | st.binary(max_size=8)
+)
+HASHABLE = st.recursive(
+    SCALARS, lambda inner: st.tuples(inner) | st.frozensets(inner, max_size=3), max_leaves=5
+)
+VALUES = st.recursive(
+    HASHABLE,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.dictionaries(HASHABLE, inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["$tuple", "$repr", "a"]), inner, max_size=2)
+        | st.sets(HASHABLE, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+def kinds(value):
+    if isinstance(value, dict):
+        return [(kinds(key), kinds(item)) for key, item in value.items()]
+    return [type(value), *map(kinds, value)] if isinstance(value, list | tuple) else type(value)
+
+
+@given(VALUES)
+def test_every_value_comes_back_equal_and_of_the_same_type(value):
+    """Encoding and decoding keeps value and types, also of integers beyond Python's digit limit."""
+    text = encode(value)
+    assert "\n" not in text
+    assert decode(text) == value
+    assert kinds(decode(text)) == kinds(value)
+
+
+@given(st.lists(VALUES, max_size=4))
+def test_arguments_come_back_one_a_line(arguments):
+    """A call's arguments survive as lines."""
+    assert decode_lines(encode_lines(arguments)) == arguments
+
+
+def test_plain_json_lines_may_hold_any_line_separator_of_unicode():
+    """Only a line feed ends an argument: a string may hold U+2028."""
+    assert decode_lines('"a\u2028b"\n2') == ["a\u2028b", 2]
+
+
+def test_nan_and_infinity_survive():
+    """Floats that JSON cannot say come back."""
+    assert math.isnan(decode(encode(math.nan)))
+    assert decode(encode([math.inf, -math.inf])) == [math.inf, -math.inf]
+
+
+def test_long_decimal_integers_are_read_up_to_a_bound():
+    """Decimal digits beyond Python's limit are read exactly; absurd ones are refused."""
+    assert decode("[-" + "9" * 10_000 + "]") == [-(10**10_000 - 1)]
+    with pytest.raises(ValueError, match="digits"):
+        decode("9" * 200_000)
+
+
+@given(
+    st.text(max_size=40)
+    | st.builds(
+        json.dumps,
+        st.dictionaries(
+            st.sampled_from(
+                [
+                    "$tuple",
+                    "$set",
+                    "$frozenset",
+                    "$dict",
+                    "$complex",
+                    "$bytes",
+                    "$float",
+                    "$int",
+                    "$repr",
+                    "$type",
+                ]
+            ),
+            st.recursive(st.none() | st.integers() | st.text(max_size=3), st.lists, max_leaves=4),
+            max_size=2,
+        ),
+    )
+)
+def test_hostile_text_raises_value_error_only(text):
+    """What a candidate sends is either a value or a ValueError."""
+    try:
+        decode(text)
+    except ValueError:
+        return
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"$tuple": ' * 5_000 + "1" + "}" * 5_000])
+def test_deep_nesting_is_a_value_error(text):
+    """Nesting beyond the recursion limit is refused, not fatal."""
+    with pytest.raises(ValueError):
+        decode(text)
+
+
+def test_other_objects_are_known_by_type_and_text():
+    """An object of a foreign type compares by what it shows, without its address."""
+    first, second = decode(encode(object())), decode(encode(object()))
+    assert first == second == Opaque("object", "<object object>")
+    assert repr(first) == "<object object>"
+    assert len({first, second}) == 1
+
+
+def test_subclasses_of_plain_types_count_as_plain():
+    """A named tuple is a tuple and a Counter is a dict."""
+    from collections import Counter, namedtuple
+
+    point = namedtuple("point", "x y")  # noqa: PYI024
+    assert decode(encode([point(1, 2), Counter("aa")])) == [(1, 2), {"a": 2}]
