@@ -20,6 +20,8 @@ _PYTHON = "/usr/bin/python3"
 _CAPABILITIES = ("SETUID", "SETGID", "KILL")
 _PIDS = 256
 """Processes and threads in a container: the supervisor's few and one run's `Settings.processes`."""
+_LIDS = {"/dev/mqueue": "ro,noexec,nosuid,nodev,size=4k,nr_inodes=1,mode=0"}
+"""Over the one folder that anybody may write to whatever the flags: names left there would outlive a run."""
 _LARGEST_RUN_MB = 4096
 _OVERHEAD_MB = 512
 _SMALLEST_MB = 768
@@ -84,6 +86,7 @@ def create_container(client: APIClient, walls: Walls) -> str:
         network_mode="none",
         ipc_mode="none",
         read_only=True,
+        tmpfs=_LIDS,
         cap_drop=["ALL"],
         cap_add=list(_CAPABILITIES),
         security_opt=["no-new-privileges"],

@@ -56,7 +56,9 @@ class LiveContainers:
 
     def remove_all(self, client: APIClient) -> int:
         """Remove every one of them; how many the engine kept."""
-        return sum(not self.remove(client, container) for container in sorted(self._ids))
+        with self._lock:
+            left = sorted(self._ids)
+        return sum(not self.remove(client, container) for container in left)
 
 
 class DockerWorker:

@@ -173,7 +173,6 @@ def _build_from_packages(client: APIClient, tag: str, say: Callable[[str], None]
     architecture = str(client.version()["Arch"])
     with tempfile.TemporaryDirectory(prefix="sstar-image-") as folder:
         target = Path(folder) / "image.tar"
-        Path(folder).chmod(0o755)  # in a user namespace mmdebstrap is another user than we
         say("unpacking Debian packages (mmdebstrap)")
         unpack_packages(_HERE / "collect.py", target, architecture)
         with target.open("rb") as stream:

@@ -1,0 +1,146 @@
+"""The sandbox of a Docker engine: one warm container per worker.
+
+Covers: everything that a run does stays in a container without network, writable folder, shell or devices,
+under a system call filter of the engine's and one of ours; each run has a uid of its own, so that it can
+neither signal, trace nor read the supervisor or another run; processes and memory are limited per run and
+again per container. Containers end with the process that made them, however it ends.
+
+Does not cover: holes in the kernel (a runtime such as gVisor's `runsc` narrows that), in the engine, timing
+side channels between cores. Whoever may use the engine's socket is root on its machine: that is a
+property of Docker, and the programs never see that socket.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio import to_thread
+
+from sandbox.container import Walls, choose_memory_mb, choose_settings, new_labels, reap_orphans
+from sandbox.docker_worker import DockerWorker, LiveContainers
+from sandbox.engine import connect_engine, engine_address
+from sandbox.errors import SandboxError
+from sandbox.image.build import ensure_image, find_image
+from sandbox.pool import PooledSandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Any, Self
+
+    from docker import APIClient
+
+__all__ = ["DockerSandbox"]
+
+_log = logging.getLogger(__name__)
+
+
+class DockerSandbox(PooledSandbox):
+    """Isolates by a Docker engine; see the module's header for what that covers."""
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        runtime: str | None = None,
+        *,
+        build_image: bool = False,
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
+        """Use `workers` containers (None: as many as there are usable cores here).
+
+        `runtime` names an OCI runtime that the engine knows. With `build_image` a missing image is built when
+        the sandbox is entered, told to `progress` one line a step.
+        """
+        super().__init__("docker", self._make, workers=workers)
+        self._runtime = runtime
+        self._build_image = build_image
+        self._progress = progress
+        self._live = LiveContainers()
+        self._client: APIClient | None = None
+        self._walls: Walls | None = None
+        self._security_options: list[str] = []
+
+    async def __aenter__(self) -> Self:
+        """Connect, remove what dead owners left, start the first container.
+
+        Raises:
+            SandboxError: no engine, no image, or the engine refuses; the message says what to do.
+        """
+        try:
+            await to_thread.run_sync(self._open_engine)
+            return await super().__aenter__()
+        except BaseException:
+            await self._leave()
+            raise
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Remove every container of ours, also those at work."""
+        try:
+            await super().__aexit__(kind, error, trace)
+        finally:
+            await self._leave()
+
+    async def _leave(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await to_thread.run_sync(self._close_engine)
+
+    def _open_engine(self) -> None:
+        from docker.errors import APIError
+
+        self._client = client = connect_engine()
+        try:
+            atexit.register(self._close_engine)
+            info = client.info()
+            self._check_runtime(info)
+            tag = ensure_image(client, build=self._build_image, progress=self._progress)
+            image = (find_image(client, tag) or {"Id": tag})["Id"]
+            reaped = reap_orphans(client)
+        except (APIError, OSError) as error:
+            raise SandboxError(f"the Docker engine at {engine_address()} fails: {error}") from error
+        if reaped:
+            _log.info("removed %d containers of dead owners", len(reaped))
+        self._security_options = list(info.get("SecurityOptions") or [])
+        memory_mb = choose_memory_mb(int(info.get("MemTotal", 0)) >> 20, self.workers)
+        self._walls = Walls(str(image), new_labels(), memory_mb, self._runtime, _choose_cpus())
+
+    def _check_runtime(self, info: dict[str, Any]) -> None:
+        known = sorted(info.get("Runtimes") or {})
+        if self._runtime is not None and self._runtime not in known:
+            raise SandboxError(
+                f"the Docker engine has no runtime {self._runtime!r}, only {', '.join(known)}: name it under "
+                '"runtimes" in its daemon.json, or choose another `--runtime`'
+            )
+
+    def _make(self) -> DockerWorker:
+        assert self._client is not None
+        assert self._walls is not None
+        return DockerWorker(self._client, self._walls, choose_settings(self._security_options), self._live)
+
+    def _close_engine(self) -> None:
+        """Remove what is left and let go of the engine. Also at the interpreter's exit."""
+        atexit.unregister(self._close_engine)
+        client = self._client
+        if client is None:
+            return
+        kept = self._live.remove_all(client)
+        if kept:
+            _log.warning("the engine kept %d containers; the next start removes them", kept)
+        client.close()
+        self._client = None
+
+
+def _choose_cpus() -> str | None:
+    """The cores we may use, for an engine on this machine; None: all, or another machine's."""
+    cores = sorted(os.sched_getaffinity(0))
+    if not engine_address().startswith("unix://") or len(cores) == os.cpu_count():
+        return None
+    return ",".join(str(core) for core in cores)

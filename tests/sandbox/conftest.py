@@ -1,0 +1,29 @@
+"""Fixtures for what needs a Docker engine."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from sandbox.engine import connect_engine, probe_engine
+from sandbox.image.build import ensure_image
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """A client of a real engine; skipped where none answers, failed where SSTAR_REQUIRE_DOCKER=1."""
+    state = probe_engine(timeout_s=10)
+    if not state.reachable:
+        if os.environ.get("SSTAR_REQUIRE_DOCKER") == "1":
+            pytest.fail(f"SSTAR_REQUIRE_DOCKER=1, but {state.reason}")
+        pytest.skip(str(state.reason))
+    client = connect_engine(timeout_s=600)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def docker_image(engine):
+    """The sandbox's image, built where the engine lacks it."""
+    return ensure_image(engine, build=True)
