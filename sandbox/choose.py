@@ -36,7 +36,7 @@ def choose(name: str) -> Choice:
         raise UserError(f"unknown sandbox {name!r}: choose one of {', '.join(NAMES)}")
     if name != "auto":
         return Choice(name, f"sandbox {name}, as asked")
-    from sandbox.engine import probe_engine  # noqa: PLC0415 - it looks for the SDK, which only this needs
+    from sandbox.engine import probe_engine
 
     state = probe_engine()
     if state.reason is None:
@@ -70,9 +70,9 @@ def make_sandbox(
     if say is not None:
         say(choice.reason)
     if choice.name == "docker":
-        from sandbox.docker import DockerSandbox  # noqa: PLC0415 - the SDK takes 0.2 s to import
+        from sandbox.docker import DockerSandbox
 
         return DockerSandbox(workers, runtime=runtime)
-    from sandbox.local import LocalSandbox, UnsafeSandbox  # noqa: PLC0415 - only the chosen one is imported
+    from sandbox.local import LocalSandbox, UnsafeSandbox
 
     return LocalSandbox(workers) if choice.name == "local" else UnsafeSandbox(workers)

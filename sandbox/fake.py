@@ -50,7 +50,7 @@ class FakeSandbox:
         self,
         program: Program,
         inputs: Sequence[str],
-        limits: Limits,
+        limits: Limits,  # noqa: ARG002 - the protocol's signature
         *,
         stop_on_failure: bool = False,
     ) -> list[Execution]:

@@ -30,7 +30,9 @@ class PipeWorker:
         self._arguments = list(arguments)
         self._process: subprocess.Popen[bytes] | None = None
         self._log: BinaryIO | None = None
+        self._last_words = ""
         self._ending = threading.Lock()
+        self._ended = False
         self._using = threading.Lock()
 
     def start(self) -> None:
@@ -39,9 +41,15 @@ class PipeWorker:
         Raises:
             SandboxError: there is no such command.
         """
+        with self._ending:
+            if self._ended:
+                raise SandboxError("the worker was ended before it had started")
+            self._spawn()
+
+    def _spawn(self) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
         try:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
                 self._arguments,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -53,6 +61,7 @@ class PipeWorker:
             )
         except OSError as error:
             self._log.close()
+            self._log = None
             raise SandboxError(f"cannot start {self._arguments[0]}: {error.strerror}") from error
 
     def _pipe(self, name: str) -> int:
@@ -91,23 +100,30 @@ class PipeWorker:
     def kill(self) -> None:
         """End the process and what it started. Its namespace, or a death signal, takes the rest along."""
         with self._ending:
+            self._ended = True
             process = self._process
-            if process is None:
-                return
-            process.kill()
-            process.wait()
-            # The end of the process ends a read or write under way; a closed number could be used anew.
-            self._using.acquire(timeout=_PATIENCE_S)
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    with contextlib.suppress(OSError):
-                        pipe.close()
+            if process is not None:
+                self._end(process)
+            if self._log is not None:
+                (self._last_words, log, self._log) = (self.log(), self._log, None)
+                log.close()
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        process.kill()
+        process.wait()
+        # The end of the process ends a read or write under way; a number closed before could be used anew.
+        held = self._using.acquire(timeout=_PATIENCE_S)
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        if held:
             self._using.release()
 
     def log(self) -> str:
         """The end of its standard error."""
         if self._log is None:
-            return ""
+            return self._last_words
         size = os.fstat(self._log.fileno()).st_size
         start = max(0, size - _LOG_BYTES)
         return os.pread(self._log.fileno(), _LOG_BYTES, start).decode("utf-8", "replace")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from anyio.from_thread import start_blocking_portal
+
+from sandbox import Limits, Mode, Program
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -21,3 +25,69 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no recorded data beside the checkout (../shared/data)")
     return folder
+
+
+class HeldSandbox:
+    """A sandbox that stays open for the session, for tests that are not asynchronous."""
+
+    def __init__(self, sandbox, portal) -> None:
+        self.sandbox = sandbox
+        self._portal = portal
+
+    def run(self, code, *inputs, mode="main", entry_point=None, preamble="", stop=False, **limits):
+        """The executions of `code` on `inputs` (default: one empty input)."""
+        program = code if isinstance(code, Program) else Program(code, Mode(mode), entry_point, preamble)
+        return self.call(self._run, program, list(inputs or [""]), Limits(**limits), stop)
+
+    async def _run(self, program, inputs, limits, stop):
+        return await self.sandbox.run(program, inputs, limits, stop_on_failure=stop)
+
+    def call(self, function, *arguments):
+        """Await `function(*arguments)` where the sandbox lives."""
+        return self._portal.call(function, *arguments)
+
+
+@pytest.fixture(scope="session")
+def portal():
+    """An event loop in a thread of its own."""
+    with start_blocking_portal() as portal:
+        yield portal
+
+
+@pytest.fixture(scope="session")
+def sandbox_local(portal):
+    """The sandbox without an engine; skipped where the kernel lets this user isolate nothing."""
+    from sandbox import SandboxError
+    from sandbox.local import LocalSandbox
+
+    sandbox = LocalSandbox(2)
+    try:
+        manager = portal.wrap_async_context_manager(sandbox)
+        manager.__enter__()
+    except SandboxError as error:
+        pytest.skip(str(error))
+    yield HeldSandbox(sandbox, portal)
+    manager.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def sandbox_docker(portal):
+    """The Docker sandbox; skipped without engine and image unless SSTAR_REQUIRE_DOCKER=1."""
+    from sandbox.engine import probe_engine
+
+    reason = probe_engine(10).reason
+    if reason is not None:
+        if os.environ.get("SSTAR_REQUIRE_DOCKER") == "1":
+            pytest.fail(f"SSTAR_REQUIRE_DOCKER=1, but {reason}")
+        pytest.skip(reason)
+    from sandbox.docker import DockerSandbox
+
+    sandbox = DockerSandbox(2)
+    with portal.wrap_async_context_manager(sandbox):
+        yield HeldSandbox(sandbox, portal)
+
+
+@pytest.fixture(scope="session", params=["local", pytest.param("docker", marks=pytest.mark.docker)])
+def sandbox_held(request):
+    """Every backend in turn."""
+    return request.getfixturevalue(f"sandbox_{request.param}")

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import atexit
 import builtins
+import contextlib
 import errno
 import gc
 import io
 import json
 import os
+import random
 import resource
 import sys
 import threading
@@ -66,6 +68,7 @@ def _perform(job: Job, token: str) -> int:
     sys.modules["__main__"] = sys.modules[name] = module
     sys.argv = [CODE_FILE]
     text = "" if job.mode == "main" else _take_input()
+    random.seed(0)  # forks would each draw a seed of their own, and no verdict may hang on one
     write, finish, describe = os.write, _finish, _describe
     (status, report, result) = (0, {"token": token}, b"")
     try:
@@ -115,10 +118,10 @@ def _describe(error: BaseException, mode: str, token: str, text: str) -> tuple[i
     if isinstance(error, _MissingEntryPointError):
         return 1, {"token": token, "missing": str(error)}
     if isinstance(error, SystemExit) and mode == "main":
-        if error.code is None:
+        status = error.code & 0xFF if isinstance(error.code, int) else 0
+        if error.code is None or (isinstance(error.code, int) and status == 0):
             return 0, {"token": token}
         if isinstance(error.code, int):
-            status = error.code & 0xFF
             return status, {"token": token, "failure": [f"exit status {status}", "", None]}
         print(error.code, file=sys.stderr)  # noqa: T201 - as the interpreter does
         return 1, {"token": token, "failure": ["exit status 1", str(error.code)[:_MESSAGE_LENGTH], None]}
@@ -146,10 +149,8 @@ def _describe(error: BaseException, mode: str, token: str, text: str) -> tuple[i
     if not message and isinstance(error, AssertionError) and test_line and line is None:
         message = text.splitlines()[test_line - 1].strip()
     failure = [type(error).__name__, message[:_MESSAGE_LENGTH], line]
-    try:
+    with contextlib.suppress(BaseException):  # its output is a courtesy
         sys.excepthook(type(error), error.with_traceback(trace), trace)
-    except BaseException:  # noqa: BLE001, S110 - its output is a courtesy
-        pass
     return 1, {"token": token, "failure": failure, "memory": short_of_memory}
 
 

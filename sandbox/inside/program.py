@@ -23,11 +23,13 @@ from sandbox.inside import driver, frames, kernel, run
 __all__ = ["Stream", "serve"]
 
 _IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([A-Za-z_][\w., \t]*)", re.MULTILINE)
-_TRUSTED = frozenset(
-    "abc array bisect calendar cmath collections contextlib copy dataclasses datetime decimal enum fractions"
-    " functools hashlib heapq inspect io itertools json math numbers operator os pprint queue random re"
-    " statistics string struct sys textwrap threading time traceback types typing unicodedata uuid".split()
-)
+_TRUSTED = frozenset({
+    "abc", "array", "bisect", "calendar", "cmath", "collections", "contextlib", "copy", "dataclasses",
+    "datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq", "inspect", "io",
+    "itertools", "json", "math", "numbers", "operator", "os", "pprint", "queue", "random", "re",
+    "statistics", "string", "struct", "sys", "textwrap", "threading", "time", "traceback", "types",
+    "typing", "unicodedata", "uuid",
+})  # fmt: skip
 """Standard modules without side effects: imported before the first fork if the program imports them."""
 _COMPILE_CPU_S = 10
 _COMPILE_MEMORY = 2 << 30

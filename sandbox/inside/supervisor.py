@@ -6,7 +6,9 @@ the supervisor nor the next program process ever holds a candidate's source, inp
 
 from __future__ import annotations
 
+import _sitebuiltins
 import atexit
+import builtins
 import fcntl
 import gc
 import importlib
@@ -24,7 +26,10 @@ from sandbox.inside import driver, kernel, program, run, seccomp
 
 __all__ = ["main"]
 
-_COMMON = "bisect collections functools heapq itertools math operator random re string typing".split()
+_COMMON = (
+    "bisect", "collections", "functools", "heapq", "itertools", "math", "operator", "random", "re", "string",
+    "typing",
+)  # fmt: skip
 """What contest programs import most; imported here, once."""
 _GONE = 3
 _COMPILED_TOO_LONG = signal.SIGXCPU
@@ -60,6 +65,8 @@ def _prepare(settings: dict[str, Any]) -> run.Ground:
     warnings.simplefilter("ignore")
     for name in _COMMON:
         importlib.import_module(name)
+    for name in ("exit", "quit"):  # what `site` would have set
+        setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)"))
     atexit._clear()  # noqa: SLF001 - nothing of ours may run at a candidate's end
     run.set_common_limits()
     kernel.control(kernel.NO_NEW_PRIVILEGES)
