@@ -22,7 +22,7 @@ def read_assert(source: str, entry_point: str, setup: str = "") -> Test:
         try:
             arguments, value = _plain_comparison(source, entry_point)
             return Test(encode_lines(arguments), encode(value))
-        except ValueError:
+        except (ValueError, SyntaxError):
             pass
     return Test(program=f"{setup}\n{source}\n".lstrip("\n"))
 

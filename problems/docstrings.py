@@ -114,7 +114,7 @@ def _end_of_call(text: str, start: int, name: str) -> tuple[list[Any], int] | No
 def _read_value(line: str) -> Any:
     """The value at the end of a line: all of it, or before a comment or full stop, or behind a sum."""
     plain = line.strip()
-    tries = [plain, plain.partition("#")[0], plain.rstrip(".;,")]
+    tries = [plain.rstrip(".;,"), plain.partition("#")[0]]
     total = _SUM.fullmatch(plain)
     if total:
         tries.append(total[1])
