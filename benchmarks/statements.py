@@ -150,7 +150,7 @@ def main() -> None:
     for reader, name in ((livecodebench, "livecodebench"), (humaneval, "humaneval"), (leetcode, "leetcode")):
         for row, problem, found, recorded, known in reader(options.data / name):
             count = counts[row]
-            equal = sorted(map(repr, found)) == sorted(map(repr, recorded))
+            equal = found == recorded or sorted(map(repr, found)) == sorted(map(repr, recorded))
             count.update(
                 problems=1, known=known, equal=equal, none=not found, subset=all(t in recorded for t in found)
             )
