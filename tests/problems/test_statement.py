@@ -251,32 +251,13 @@ def test_statement_never_raises(text):
         assert test.program or problem.kind is Kind.STDIN or decode_lines(test.input) is not None
 
 
-@pytest.mark.parametrize(
-    "piece",
-    [
-        "f(",
-        "f([",
-        ">>> f(1)\n",
-        "Input: ",
-        "Input: a = [\nOutput: ",
-        "a = ",
-        "<pre ",
-        "<p ",
-        "For a = [1, ",
-        "[" * 9,
-        "def f(",
-        "- ",
-        " ",
-        "\n",
-        "```",
-        "assert f(1) == ",
-        "Example 1:\n\n",
-        "function f(a, ",
-        '"',
-        "x=1,",
-        "ExamplesInput",
-    ],
+HOSTILE = (
+    "f(|f([|>>> f(1)\n|Input: |Input: a = [\nOutput: |a = |<pre |<p |For a = [1, |[[[|def f(|- | |\n|```|"
+    'assert f(1) == |Example 1:\n\n|function f(a, |"|x=1,|ExamplesInput'
 )
+
+
+@pytest.mark.parametrize("piece", HOSTILE.split("|"))
 def test_statement_hostile_text_takes_linear_time(piece):
     """A hundred thousand characters of any repeated piece are read within seconds, behind a signature too."""
     count = 100_000 // len(piece)
