@@ -193,10 +193,11 @@ class OpenAIModel:
             return {}
         return read_models(response.text) if response.status_code < 300 else {}
 
-    async def check(self) -> ServerInfo:
+    async def check(self, *, any_model: bool = False) -> ServerInfo:
         """Ask the server what it serves, once, without a retry; costs no tokens.
 
-        A server that does not list its models passes: the first call will tell.
+        A server that does not list its models passes: the first call will tell. With `any_model` it does
+        not matter whether this model is among those served.
 
         Raises:
             ModelUserError: wrong key, address, or a model that is not served.
@@ -219,7 +220,7 @@ class OpenAIModel:
         if 300 <= status < 500 and status not in (404, 405):
             await self._raise_refusal(response, refusal, None)
         served = read_models(response.text) if status < 300 else {}
-        if served and not _find(self.name, served):
+        if served and not any_model and not _find(self.name, served):
             raise ModelUserError(self._explain_missing(refusal, tuple(served)))
         entry = served.get(self.name, {})
         length = entry.get("max_model_len") or entry.get("context_length") or entry.get("context_window")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +87,11 @@ def test_importing_models_loads_no_sdk():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_the_example_of_the_page_runs():
+    """The Python example of docs/models.md does what it says."""
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    code = page.partition("```python\n")[2].partition("```")[0]
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout == "HELLO\n"
