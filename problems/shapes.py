@@ -20,6 +20,7 @@ _CONSTRUCTORS: dict[str, Any] = {
 _CONTAINERS = (list, tuple, set, frozenset)
 _NUMBERS = (int, float, complex)
 _INTEGER = re.compile(r"-?\d+")
+_DIGIT = re.compile(r"[0-9]")
 
 
 def read_arguments(source: str, entry_point: str) -> list[list[Any]]:
@@ -82,7 +83,7 @@ def _restore(value: Any, examples: list[Any], fallback: type | None) -> Any:
 
 def _number(text: str) -> Any:
     """JSON cannot say a complex number, so its writer spelt it; any other text stays what it is."""
-    for kind in (float, complex):
+    for kind in (float, complex) if _DIGIT.search(text) else ():
         try:
             return kind(text)
         except ValueError:

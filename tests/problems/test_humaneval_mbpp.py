@@ -218,6 +218,7 @@ def test_a_published_program_that_forgets_to_assert_asserts():
         ({"a": 1}, [{3: 4}], {"a": 1}),
         ("(1+2j)", [3j], 1 + 2j),
         ("x", [3j], "x"),
+        ("j", [3], "j"),
         ([], [], []),
     ],
 )
