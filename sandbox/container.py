@@ -109,6 +109,7 @@ def create_container(client: APIClient, walls: Walls) -> str:
         working_dir="/",
         hostname="sandbox",
         labels=walls.labels,
+        stop_signal="SIGKILL",  # else an engine that stops waits ten seconds for PID 1
         stdin_open=True,  # with StdinOnce: standard input ends when we are gone
         network_disabled=True,
         host_config=host,

@@ -15,6 +15,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import time
 from typing import TYPE_CHECKING
 
 import anyio
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DockerSandbox"]
 
+_TIMEOUT_S = 30
+_REMOVAL_PAUSES_S = (0.0, 0.5, 2.0)
 _log = logging.getLogger(__name__)
 
 
@@ -96,7 +99,7 @@ class DockerSandbox(PooledSandbox):
     def _open_engine(self) -> None:
         from docker.errors import APIError
 
-        self._client = client = connect_engine()
+        self._client = client = connect_engine(_TIMEOUT_S)
         try:
             atexit.register(self._close_engine)
             info = client.info()
@@ -131,7 +134,11 @@ class DockerSandbox(PooledSandbox):
         client = self._client
         if client is None:
             return
-        kept = self._live.remove_all(client)
+        for pause_s in _REMOVAL_PAUSES_S:
+            time.sleep(pause_s)
+            kept = self._live.remove_all(client)
+            if not kept:
+                break
         if kept:
             _log.warning("the engine kept %d containers; the next start removes them", kept)
         client.close()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.attach import Demultiplexer, take_socket
 from sandbox.container import create_container, remove_container
+from sandbox.engine import check_socket, engine_address
 from sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ class LiveContainers:
         from docker.errors import APIError
 
         try:
+            check_socket(engine_address(), _SEND_S)  # the SDK forgets a socket that it cannot connect
             remove_container(client, container)
-        except (APIError, OSError):
+        except (APIError, OSError, SandboxError):
             return False
         with self._lock:
             self._ids.discard(container)
@@ -95,7 +97,7 @@ class DockerWorker:
             except APIError as error:
                 self.kill()
                 raise SandboxError(f"the Docker engine refuses a container: {_explain(error)}") from error
-            except OSError as error:
+            except (OSError, SandboxError) as error:
                 if time.monotonic() > deadline or self._killed:
                     self.kill()
                     raise SandboxError(f"the Docker engine went away: {error}") from error
@@ -108,6 +110,7 @@ class DockerWorker:
 
     def _start_once(self) -> None:
         self._forget()
+        check_socket(engine_address(), _SEND_S)  # old connections may still create what cannot be attached to
         self._container = create_container(self._client, self._walls)
         self._live.add(self._container)
         attached = self._client.attach_socket(self._container, params=_ATTACH)

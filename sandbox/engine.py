@@ -7,7 +7,7 @@ import socket
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox.errors import SandboxError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
-__all__ = ["EngineState", "connect_engine", "engine_address", "probe_engine"]
+__all__ = ["EngineState", "check_socket", "connect_engine", "engine_address", "probe_engine"]
 
 _SOCKET = "/var/run/docker.sock"
 _WITHOUT = "or use `--sandbox local`"
@@ -58,16 +58,22 @@ def connect_engine(timeout_s: int = 60) -> APIClient:
         SandboxError: no engine, no permission, or no answer; the text says what to do.
     """
     address = engine_address()
-    _try_socket(address, timeout_s)
-    import docker.errors  # here: 0.2 s that commands without Docker must not pay
+    check_socket(address, timeout_s)
+    import docker.constants  # here: 0.2 s that commands without Docker must not pay
+    import docker.errors
     import docker.utils
     from docker import APIClient
 
+    options: dict[str, Any] = docker.utils.kwargs_from_env() | {"base_url": address, "timeout": timeout_s}
     try:
-        options = docker.utils.kwargs_from_env()
-        options["base_url"] = address
-        return APIClient(**options, version="auto", timeout=timeout_s)  # asks for the version
-    except docker.errors.DockerException as error:
+        # The SDK's own version="auto" would leave its connection open where the engine does not answer.
+        asking = APIClient(**options, version=docker.constants.DEFAULT_DOCKER_API_VERSION)
+        try:
+            version = str(asking.version(api_version=False)["ApiVersion"])
+        finally:
+            asking.close()
+        return APIClient(**options, version=version)
+    except (docker.errors.DockerException, OSError, KeyError) as error:
         raise SandboxError(_explain(address, error, timeout_s)) from error
 
 
@@ -110,8 +116,14 @@ def _ask_engine(address: str, timeout_s: int) -> EngineState:
         client.close()
 
 
-def _try_socket(address: str, timeout_s: float) -> None:
-    """Tell a missing, a forbidden and a dead socket apart before the SDK hides which it was."""
+def check_socket(address: str, timeout_s: float) -> None:
+    """Whether somebody listens at `address`; at once, and only asked of `unix://`.
+
+    Tells a missing, a forbidden and a dead socket apart, which the SDK hides.
+
+    Raises:
+        SandboxError: which of these it is, and what to do.
+    """
     if not address.startswith("unix://"):
         return
     with socket.socket(socket.AF_UNIX) as probe:
