@@ -23,6 +23,7 @@ Filters: `fence(tag)`, `cap(characters)`, `pyrepr` (an encoded value as a Python
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -118,6 +119,12 @@ class Prompts:
                 f"{self._paths[file]}: the prompt is empty; write the text of at least one message"
             )
         return messages
+
+    @property
+    def digest(self) -> str:
+        """Content hash of all templates, 16 hex characters: other prompts are another experiment."""
+        body = "".join(f"{name}\0{self._sources[name]}\0" for name in NAMES)
+        return hashlib.sha256(body.encode()).hexdigest()[:16]
 
     @cached_property
     def _environment(self) -> Environment:

@@ -12,14 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from pathlib import Path
 
-    from problems.sets import ProblemSet
-
     from agent.budget import Budget
-    from agent.cli.options import ChoiceOptions, DataOptions, MethodOptions, ModelOptions, SandboxOptions
+    from agent.cli.groups import ChoiceOptions, DataOptions, MethodOptions, ModelOptions, SandboxOptions
     from agent.prompting import Prompts
     from agent.session import Endpoint, SandboxChoice
     from agent.settings import Settings
     from problems import Problem
+    from problems.sets import ProblemSet
 
 __all__ = [
     "choose_problems",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from agent.cli import groups
 from agent.cli import options as opt
 from agent.cli.common import (
     load_problems,
@@ -26,16 +27,16 @@ if TYPE_CHECKING:
 NAME = "eval"
 
 
-@opt.grouped
+@groups.grouped
 def command(
     problem_set: opt.SetArg,
     *,
-    model: opt.ModelOptions,
-    method: opt.MethodOptions,
-    choice: opt.ChoiceOptions,
-    data: opt.DataOptions,
-    programs: opt.SandboxOptions,
-    output: opt.OutputOptions,
+    model: groups.ModelOptions,
+    method: groups.MethodOptions,
+    choice: groups.ChoiceOptions,
+    data: groups.DataOptions,
+    programs: groups.SandboxOptions,
+    output: groups.OutputOptions,
 ) -> int:
     """Solve every problem of a set and grade what was chosen; the same command again resumes.
 

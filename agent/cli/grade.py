@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from agent.cli import groups
 from agent.cli import options as opt
 from agent.cli.common import load_problems, read_sandbox, run_async, say
 from agent.cli.samples import digest, match_samples
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 NAME = "grade"
 
 
-@opt.grouped
+@groups.grouped
 def command(
     problem_set: opt.SetArg,
     samples: opt.SamplesArg,
@@ -27,9 +28,9 @@ def command(
     all_tests: Annotated[
         bool, typer.Option("--all-tests", help="Run every test, also after the first failure.")
     ] = False,
-    data: opt.DataOptions,
-    programs: opt.SandboxOptions,
-    output: opt.OutputOptions,
+    data: groups.DataOptions,
+    programs: groups.SandboxOptions,
+    output: groups.OutputOptions,
 ) -> int:
     """Run existing samples against the tests; no model is asked.
 
@@ -58,7 +59,7 @@ def command(
 async def _grade(
     work: list[tuple[Problem, int, str]],
     folder: Path,
-    programs: opt.SandboxOptions,
+    programs: groups.SandboxOptions,
     *,
     all_tests: bool,
     quiet: bool,

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _MODEL, _METHOD, _RUN, _DATA = "Model", "Method", "Running programs", "Problems"
 
@@ -43,7 +37,7 @@ BaseUrlOpt = Annotated[
     typer.Option(
         "--base-url", envvar=["SSTAR_BASE_URL", "OPENAI_BASE_URL"], rich_help_panel=_MODEL,
         help="An OpenAI-compatible endpoint; its key is in OPENAI_API_KEY.  "
-        "[default: http://localhost:8000/v1]",
+        "(default: http://localhost:8000/v1)",
     ),
 ]  # fmt: skip
 NOpt = Annotated[
@@ -158,7 +152,7 @@ WorkersOpt = Annotated[
     int | None,
     typer.Option(
         "--workers", envvar="SSTAR_WORKERS", min=1, rich_help_panel=_RUN,
-        help="Programs run at once.  [default: usable cores]",
+        help="Programs run at once. (default: the usable cores)",
     ),
 ]  # fmt: skip
 LimitOpt = Annotated[
@@ -192,7 +186,7 @@ OutOpt = Annotated[
     Path | None,
     typer.Option(
         "--out", envvar="SSTAR_OUT",
-        help="Run folder.  [default: runs/ and a name made from the command]",
+        help="Run folder. (default: runs/ and a name made from the command)",
     ),
 ]  # fmt: skip
 FreshOpt = Annotated[
@@ -203,102 +197,3 @@ FreshOpt = Annotated[
     ),
 ]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelOptions:
-    """Which model to ask, how, and how much it may cost."""
-
-    model: ModelOpt = None
-    base_url: BaseUrlOpt = None
-    max_tokens: MaxTokensOpt = 4096
-    system_role: SystemRoleOpt = "system"
-    max_in_flight: InFlightOpt = 64
-    call_timeout: TimeoutOpt = 600.0
-    record: RecordOpt = None
-    max_tokens_total: MaxTokensTotalOpt = None
-    max_seconds: MaxSecondsOpt = None
-
-
-@dataclass(frozen=True, slots=True)
-class MethodOptions:
-    """The method's settings; the defaults are S*'s."""
-
-    n: NOpt = 16
-    rounds: RoundsOpt = 2
-    temperature: TemperatureOpt = 0.7
-    context: ContextOpt = "all"
-
-
-@dataclass(frozen=True, slots=True)
-class ChoiceOptions:
-    """How to choose among candidates."""
-
-    select: SelectOpt = "sstar"
-    seed: SeedOpt = 0
-    prompts: PromptsOpt = None
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxOptions:
-    """Where programs run."""
-
-    sandbox: SandboxOpt = "auto"
-    runtime: RuntimeOpt = None
-    workers: WorkersOpt = None
-
-
-@dataclass(frozen=True, slots=True)
-class DataOptions:
-    """Which problems of the set."""
-
-    limit: LimitOpt = None
-    filter_: FilterOpt = None
-    start_date: StartDateOpt = None
-    end_date: EndDateOpt = None
-
-
-@dataclass(frozen=True, slots=True)
-class OutputOptions:
-    """Where results go."""
-
-    out: OutOpt = None
-    fresh: FreshOpt = False
-    json_: JsonOpt = False
-
-
-def grouped(command: Callable[..., int]) -> Callable[..., int]:
-    """A command whose parameters may be option groups (the dataclasses above), as typer wants it: flat."""
-    hints = get_type_hints(command, include_extras=True)
-    parameters: list[inspect.Parameter] = []
-    groups: dict[str, tuple[Any, list[str]]] = {}
-    for name, parameter in inspect.signature(command).parameters.items():
-        kind = hints[name]
-        if not is_dataclass(kind):
-            parameters.append(parameter.replace(annotation=kind))
-            continue
-        members = fields(kind)
-        types = get_type_hints(kind, include_extras=True)
-        groups[name] = (kind, [member.name for member in members])
-        parameters += [
-            inspect.Parameter(
-                member.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=member.default,
-                annotation=types[member.name],
-            )
-            for member in members
-        ]
-
-    @functools.wraps(command)
-    def flat(**values: Any) -> int:
-        gathered = {
-            name: kind(**{member: values.pop(member) for member in members})
-            for name, (kind, members) in groups.items()
-        }
-        return command(**values, **gathered)
-
-    parameters.sort(key=lambda parameter: parameter.kind)
-    flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    flat.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return flat

@@ -11,9 +11,8 @@ from problems import UserError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from problems.sets import ProblemSet
-
     from problems import Problem
+    from problems.sets import ProblemSet
 
 __all__ = ["digest", "match_samples"]
 
@@ -31,15 +30,17 @@ def match_samples(path: Path, whole: ProblemSet, chosen: list[Problem]) -> list[
     """
     from problems.samples import read_samples, resolve
 
-    known = {problem.id for problem in whole.problems}
+    known = {problem.id: problem.id for problem in whole.problems}
+    for name in list(known):
+        known.setdefault(name.rpartition("/")[2], name)  # `2` for `Mbpp/2`, as some tools write
     wanted = {problem.id: problem for problem in chosen}
     numbers: Counter[str] = Counter()
     work: list[tuple[Problem, int, str]] = []
     for sample in read_samples(path):
         if sample.problem_id not in known:
             raise UserError(f"{path}: no problem {sample.problem_id!r} in {whole.name}:{whole.path}")
-        if sample.problem_id in wanted:
-            problem = wanted[sample.problem_id]
+        if (name := known[sample.problem_id]) in wanted:
+            problem = wanted[name]
             work.append((problem, numbers[problem.id], resolve(sample, problem)))
             numbers[problem.id] += 1
     if not work:

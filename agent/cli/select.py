@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from agent.cli import groups
 from agent.cli import options as opt
 from agent.cli.common import (
     load_problems,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 NAME = "select"
 
 
-@opt.grouped
+@groups.grouped
 def command(
     problem_set: opt.SetArg,
     samples: opt.SamplesArg,
@@ -43,11 +44,11 @@ def command(
     no_model: Annotated[
         bool, typer.Option("--no-model", help="Choose on free evidence only; nothing is asked.")
     ] = False,
-    model: opt.ModelOptions,
-    choice: opt.ChoiceOptions,
-    data: opt.DataOptions,
-    programs: opt.SandboxOptions,
-    output: opt.OutputOptions,
+    model: groups.ModelOptions,
+    choice: groups.ChoiceOptions,
+    data: groups.DataOptions,
+    programs: groups.SandboxOptions,
+    output: groups.OutputOptions,
 ) -> int:
     """Choose one program a problem among existing samples of any tool.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli import options as opt
+from agent.cli import groups
 from agent.cli.common import (
     read_budget,
     read_endpoint,
@@ -37,7 +37,7 @@ _SHOWN_TESTS = 5
 _SHOWN_CHARS = 60
 
 
-@opt.grouped
+@groups.grouped
 def command(
     problem: Annotated[
         str,
@@ -47,11 +47,11 @@ def command(
         ),
     ],
     *,
-    model: opt.ModelOptions,
-    method: opt.MethodOptions,
-    choice: opt.ChoiceOptions,
-    programs: opt.SandboxOptions,
-    output: opt.OutputOptions,
+    model: groups.ModelOptions,
+    method: groups.MethodOptions,
+    choice: groups.ChoiceOptions,
+    programs: groups.SandboxOptions,
+    output: groups.OutputOptions,
 ) -> int:
     """Solve one problem: the program on stdout, why it was chosen on stderr.
 
@@ -90,7 +90,6 @@ def read_problem(name: str) -> Problem:
         UserError: no such file, set or id.
     """
     from problems.sets import NAMES, load_set
-
     from problems.statement import parse_statement
 
     spec, mark, wanted = name.rpartition("#")

@@ -1,0 +1,179 @@
+"""Makes the recording behind `-m replay:examples` from the hand-written answers of the example problems.
+
+    python scripts/record_examples.py
+
+Runs the method on the bundled problems with a scripted model and records every call. Samples, repairs and
+inputs are those of `answers.jsonl`; the judge is scripted too: it runs the reference program on the input
+shown and prefers the output that the problem's checker accepts. So the demo shows how the method works, and
+nothing about any model.
+"""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import json
+import subprocess
+import sys
+import tempfile
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from agent.budget import Budget
+from agent.calls import StoredModel
+from agent.evaluate import evaluate
+from agent.models import Answer, Message, Request, Usage
+from agent.models.errors import CallError
+from agent.models.recording import Recorder
+from agent.models.scripted import ScriptedModel
+from agent.prompting import Prompts
+from agent.settings import Settings
+from agent.solver import Bench
+from agent.store import Store
+from problems import Kind, Problem
+from problems.checkers import accepts
+from problems.sets import load_set
+from problems.values import encode
+from sandbox.choose import make_sandbox
+from sandbox.memo import MemoSandbox
+
+SETTINGS = Settings(n=6, rounds=2, seed=0, select="sstar")
+FOLDER = resources.files("problems") / "examples"
+
+
+def read_lines(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (FOLDER / name).read_text(encoding="utf-8").splitlines()]
+
+
+class Remembering(Prompts):
+    """Prompts that remember what each was made from, so that the judge need not read its own question."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: dict[tuple[Message, ...], dict[str, Any]] = {}
+
+    def render(self, name: str, problem: Problem, **values: Any) -> tuple[Message, ...]:
+        messages = super().render(name, problem, **values)
+        self.values[messages] = values
+        return messages
+
+
+class Script:
+    """Answers from `answers.jsonl`; judges by the reference programs."""
+
+    def __init__(self, problems: tuple[Problem, ...], prompts: Remembering) -> None:
+        self.problems = {problem.id: problem for problem in problems}
+        self.prompts = prompts
+        self.references = {row["task_id"]: row["solution"] for row in read_lines("references.jsonl")}
+        self.answers = {
+            (row["problem_id"], row["stage"], row.get("sample", 0), row.get("round", 0)): row["text"]
+            for row in read_lines("answers.jsonl")
+        }
+
+    def __call__(self, request: Request) -> Answer | CallError:
+        purpose = request.purpose
+        question = purpose.ordinal.partition("/")[0]
+        if question == "judge":
+            text = self.judge(
+                self.problems[purpose.problem_id], self.prompts.values[request.messages]["cases"]
+            )
+        else:
+            stage = question if question in ("inputs", "distinguish") else purpose.stage.value
+            key = (purpose.problem_id, stage, purpose.sample, purpose.round)
+            if key not in self.answers:
+                return CallError(f"no answer written for {key}")
+            text = self.answers[key]
+        words = sum(len(message.content) for message in request.messages) // 4
+        return Answer(
+            text, usage=Usage(prompt=words, output=len(text) // 4), model="written by hand", seconds=0.01
+        )
+
+    def judge(self, problem: Problem, cases: list[dict[str, str]]) -> str:
+        votes = [0, 0]
+        for case in cases:
+            right = self.run_reference(problem, case["input"])
+            fits = [
+                right is not None and is_right(problem, case["input"], right, case[k])
+                for k in ("first", "second")
+            ]
+            if fits[0] != fits[1]:
+                votes[fits[1]] += 1
+        if votes[0] == votes[1]:
+            return "I compared the outputs with the statement; neither is better.\n\nANSWER: neither"
+        return f"I worked the inputs out by the statement.\n\nANSWER: {1 if votes[0] > votes[1] else 2}"
+
+    def run_reference(self, problem: Problem, shown: str) -> str | None:
+        """What the reference answers, written like the outputs that the judge is shown."""
+        code = self.references[problem.id]
+        if problem.kind is Kind.STDIN:
+            run = subprocess.run(
+                [sys.executable, "-I", "-c", code],
+                input=shown,
+                capture_output=True,
+                text=True,
+                timeout=20,
+                check=False,
+            )
+            return run.stdout if run.returncode == 0 else None
+        names: dict[str, Any] = {}
+        exec(code, names)  # our own reference
+        if problem.entry_point and "." in problem.entry_point:
+            owner, method = problem.entry_point.split(".")
+            names[method] = getattr(names[owner](), method)
+        try:
+            return repr(eval(shown, names))  # our own call
+        except SyntaxError:  # an input that was cut for being long
+            return None
+
+
+def is_right(problem: Problem, shown_input: str, right: str, output: str) -> bool:
+    """Whether the problem's checker takes `output` for the input."""
+    if problem.kind is Kind.FUNCTION:
+        try:
+            right, output = encode(ast.literal_eval(right)), encode(ast.literal_eval(output))
+        except (ValueError, SyntaxError):
+            return False
+    if isinstance(problem.checker, str):
+        return accepts(problem.checker, problem.kind, right, output)
+    if problem.kind is Kind.FUNCTION:
+        call = ast.parse(shown_input, mode="eval").body
+        assert isinstance(call, ast.Call)
+        shown_input = "\n".join(encode(ast.literal_eval(argument)) for argument in call.args)
+    question = json.dumps({"input": shown_input, "expected": right, "output": output})
+    checker = [sys.executable, "-I", "-c", problem.checker["program"]]
+    return (
+        subprocess.run(checker, input=question, text=True, capture_output=True, check=False).returncode == 0
+    )
+
+
+async def record(target: Path) -> None:
+    problems = load_set("examples").problems
+    prompts = Remembering()
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        Recorder(
+            ScriptedModel(Script(problems, prompts), name="written by hand"), Path(scratch) / "calls.jsonl"
+        ) as recorder,
+    ):
+        async with MemoSandbox(make_sandbox("auto", say=print)) as sandbox:
+            store = Store()
+            bench = Bench(StoredModel(recorder, store, Budget()), sandbox, prompts, SETTINGS)
+            await evaluate(
+                problems,
+                bench,
+                store,
+                problems_at_once=4,
+                on_problem=lambda outcome, **_: print(outcome.problem_id),
+            )
+            store.close()
+        lines = sorted(recorder.path.read_text(encoding="utf-8").splitlines())
+    with target.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+        packed.write("".join(line + "\n" for line in lines).encode())
+    print(f"{len(lines)} calls in {target}")
+
+
+if __name__ == "__main__":
+    anyio.run(record, Path(str(FOLDER / "calls.jsonl.gz")))
