@@ -84,7 +84,7 @@ def take_socket(attached: Any) -> socket.socket:
     return ours
 
 
-def _close(attached: socket.SocketIO) -> None:
+def _close(attached: Any) -> None:
     """Close what the SDK keeps of the connection: reader, response, and urllib3's own end."""
     response = getattr(attached, "_response", None)
     if response is not None:
@@ -98,8 +98,8 @@ def _pump_both(one: Any, other: Any) -> None:
     back.start()
     _pump(one, other)
     back.join()
-    one.close()
-    other.close()
+    _close(one)
+    _close(other)
 
 
 def _pump(source: Any, target: Any) -> None:

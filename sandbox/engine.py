@@ -68,13 +68,16 @@ def connect_engine(timeout_s: int = 60) -> APIClient:
     try:
         # The SDK's own version="auto" would leave its connection open where the engine does not answer.
         asking = APIClient(**options, version=docker.constants.DEFAULT_DOCKER_API_VERSION)
+        asking.trust_env = False  # else REQUESTS_CA_BUNDLE would replace the engine's own authority
         try:
             version = str(asking.version(api_version=False)["ApiVersion"])
         finally:
             asking.close()
-        return APIClient(**options, version=version)
+        client = APIClient(**options, version=version)
     except (docker.errors.DockerException, OSError, KeyError) as error:
         raise SandboxError(_explain(address, error, timeout_s)) from error
+    client.trust_env = False
+    return client
 
 
 def probe_engine(timeout_s: int = 2) -> EngineState:
@@ -146,11 +149,15 @@ def _explain(address: str, error: BaseException, timeout_s: float) -> str:
         )
     if _caused_by(error, lambda cause: isinstance(cause, TimeoutError) or "Timeout" in type(cause).__name__):
         return _stuck(address, timeout_s)
-    detail = "" if isinstance(error, FileNotFoundError | ConnectionRefusedError) else f" ({text[:200]})"
-    return (
-        f"no Docker engine answers at {address}{detail}: is dockerd running? "
-        f"Start it (`sudo systemctl start docker`), {_WITHOUT}"
+    detail = (
+        ""
+        if isinstance(error, FileNotFoundError | ConnectionRefusedError)
+        else f" ({str(_find_root(error))[:200]})"
     )
+    advice = "is dockerd running? Start it (`sudo systemctl start docker`)"
+    if not address.startswith("unix://"):
+        advice = "is DOCKER_HOST right, and does dockerd run there? Start it"
+    return f"no Docker engine answers at {address}{detail}: {advice}, {_WITHOUT}"
 
 
 def _stuck(address: str, timeout_s: float) -> str:
@@ -158,6 +165,13 @@ def _stuck(address: str, timeout_s: float) -> str:
         f"the Docker engine at {address} did not answer within {timeout_s:g} s: it may be stuck; "
         f"restart it (`sudo systemctl restart docker`), {_WITHOUT}"
     )
+
+
+def _find_root(error: BaseException) -> BaseException:
+    """What `error` was raised for in the first place."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
 
 
 def _caused_by(error: BaseException | None, accept: Callable[[BaseException], bool]) -> bool:

@@ -76,7 +76,8 @@ def test_refused_tcp(monkeypatch):
     monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
     state = probe_engine()
     assert state.address == f"tcp://127.0.0.1:{port}"
-    assert "no Docker engine answers" in (state.reason or "")
+    assert "Connection refused" in (state.reason or "")
+    assert "is DOCKER_HOST right" in (state.reason or "")
 
 
 def test_malformed_address(monkeypatch):
