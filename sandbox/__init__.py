@@ -1,5 +1,6 @@
 """Runs untrusted programs on inputs and reports what happened; knows nothing of models or benchmarks."""
 
+from sandbox.choose import make_sandbox
 from sandbox.errors import SandboxError
 from sandbox.outcome import (
     Execution,
@@ -24,4 +25,5 @@ __all__ = [
     "Status",
     "Verdict",
     "execution_key",
+    "make_sandbox",
 ]

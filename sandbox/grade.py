@@ -146,6 +146,8 @@ async def _run_batch(
 
 
 async def _judge(sandbox: Sandbox, problem: Problem, test: Test, run: Execution) -> Verdict:
+    if test.program is not None and _is_refuted(run):
+        return Verdict.WA
     if run.status is not Status.OK:
         return Verdict(run.status.value)
     if test.program is not None or test.output is None:
@@ -154,6 +156,17 @@ async def _judge(sandbox: Sandbox, problem: Problem, test: Test, run: Execution)
         passed = accepts(problem.checker, problem.kind, test.output, run.output or "")
         return Verdict.AC if passed else Verdict.WA
     return await _run_checker(sandbox, problem.checker, test, run)
+
+
+def _is_refuted(run: Execution) -> bool:
+    """Whether the test's own assertion failed: the line of the candidate is known where its code raised."""
+    failure = run.failure
+    return (
+        run.status is Status.RE
+        and failure is not None
+        and failure.type == "AssertionError"
+        and failure.line is None
+    )
 
 
 async def _run_checker(sandbox: Sandbox, checker: Mapping[str, str], test: Test, run: Execution) -> Verdict:

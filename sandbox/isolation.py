@@ -40,15 +40,23 @@ def find_interpreter() -> str:
     return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
 
 
-def list_ways() -> list[Way]:
-    """What can be tried here, best first. Whether it works is only known by starting it."""
-    uids = _find_uids() if os.geteuid() == 0 else None
+def list_ways(*, ordinary: bool | None = None, python: str | None = None) -> list[Way]:
+    """What can be tried here, best first. Whether it works is only known by starting it.
+
+    Args:
+        ordinary: leave out what only root can do; None: unless we are root.
+        python: the interpreter that runs programs, CPython 3.9 or newer; None: `find_interpreter()`.
+    """
+    if ordinary is None:
+        ordinary = os.geteuid() != 0
+    python = python or find_interpreter()
+    uids = None if ordinary else _find_uids()
     if uids is not None:
-        return [Way("root", _enter(user=False), Settings(uids=uids))]
-    ways = [Way("user namespaces", _enter(user=True), Settings())]
+        return [Way("root", _enter(python, user=False), Settings(uids=uids))]
+    ways = [Way("user namespaces", _enter(python, user=True), Settings())]
     bwrap = shutil.which("bwrap")
-    if bwrap is not None and os.geteuid() != 0:
-        ways.insert(0, Way("bubblewrap", _bubblewrap(bwrap), Settings()))
+    if bwrap is not None and ordinary:
+        ways.insert(0, Way("bubblewrap", _bubblewrap(python, bwrap), Settings()))
     return ways
 
 
@@ -65,11 +73,10 @@ def _find_uids() -> tuple[int, int] | None:
     return None
 
 
-def _plan() -> tuple[list[str], list[str], list[tuple[str, str]]]:
+def _plan(python: str) -> tuple[list[str], list[str], list[tuple[str, str]]]:
     """Trees, files and links of the host that the interpreter needs."""
-    prefix = Path(find_interpreter()).parent.parent
+    prefix = Path(python).parent.parent
     wanted = [*_LIBRARY_TREES, *(str(prefix / name) for name in ("lib", "lib64"))]
-    wanted.append(str(Path(os.__file__).parent))
     trees: list[str] = []
     links: list[tuple[str, str]] = []
     for path in sorted(set(wanted), key=len):
@@ -79,13 +86,12 @@ def _plan() -> tuple[list[str], list[str], list[tuple[str, str]]]:
             links.append((path, str(Path(path).readlink())))
         elif Path(path).is_dir():
             trees.append(path)
-    files = [path for path in (*_FILES, find_interpreter()) if Path(path).is_file()]
+    files = [path for path in (*_FILES, python) if Path(path).is_file()]
     return trees, [path for path in files if not any(path.startswith(f"{t}/") for t in trees)], links
 
 
-def _enter(*, user: bool) -> tuple[str, ...]:
-    (trees, files, links) = _plan()
-    python = find_interpreter()
+def _enter(python: str, *, user: bool) -> tuple[str, ...]:
+    (trees, files, links) = _plan(python)
     plan = {
         "command": command(python),
         "trees": trees,
@@ -97,8 +103,8 @@ def _enter(*, user: bool) -> tuple[str, ...]:
     return (python, "-I", "-S", str(enter.__file__), json.dumps(plan))
 
 
-def _bubblewrap(bwrap: str) -> tuple[str, ...]:
-    (trees, files, links) = _plan()
+def _bubblewrap(python: str, bwrap: str) -> tuple[str, ...]:
+    (trees, files, links) = _plan(python)
     arguments = [bwrap, "--unshare-all", "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL"]
     arguments += ["--hostname", "sandbox", "--proc", "/proc", "--dir", "/empty"]
     for path in (*trees, *files):
@@ -108,4 +114,4 @@ def _bubblewrap(bwrap: str) -> tuple[str, ...]:
     for path, target in links:
         arguments += ["--symlink", target, path]
     arguments += ["--remount-ro", "/", "--chdir", "/empty", "--"]
-    return (*arguments, *command(find_interpreter()))
+    return (*arguments, *command(python))

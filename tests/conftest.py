@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,45 @@ def sandbox_local(portal):
     sandbox = LocalSandbox(2)
     try:
         manager = portal.wrap_async_context_manager(sandbox)
+        manager.__enter__()
+    except SandboxError as error:
+        pytest.skip(str(error))
+    yield HeldSandbox(sandbox, portal)
+    manager.__exit__(None, None, None)
+
+
+def _may_start(user, python) -> bool:
+    try:
+        probe = [
+            *user,
+            python,
+            "-c",
+            "import os, sys; sys.exit(not os.access(sys._base_executable, os.X_OK))",
+        ]
+        return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def sandbox_namespaces(portal):
+    """What an ordinary user gets: user namespaces, and one uid for all. Root becomes one for it."""
+    from sandbox import SandboxError
+    from sandbox.isolation import find_interpreter, list_ways
+    from sandbox.local import LocalSandbox
+
+    python = find_interpreter()
+    user = []
+    if os.geteuid() == 0:
+        user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]
+        python = next((path for path in (python, "/usr/bin/python3") if _may_start(user, path)), None)
+        if python is None:
+            pytest.skip("no interpreter that another user may start, or no setpriv")
+    way = list_ways(ordinary=True, python=os.path.realpath(python))[-1]
+    way = replace(way, arguments=(*user, *way.arguments))
+    sandbox = LocalSandbox(2, ways=[way])
+    manager = portal.wrap_async_context_manager(sandbox)
+    try:
         manager.__enter__()
     except SandboxError as error:
         pytest.skip(str(error))
