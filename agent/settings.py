@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 __all__ = ["Settings"]
 
@@ -24,7 +24,7 @@ class Settings:
     """The method whose choice is the answer."""
     max_tokens: int = 4096
     """Of one answer, thinking included."""
-    context: str = "all"
+    context: Literal["all", "last"] = "all"
     """What a debugging round sees: `all` rounds of its sample or the `last` one."""
 
     def as_json(self) -> dict[str, Any]:

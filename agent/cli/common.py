@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from problems import UserError
@@ -48,11 +49,22 @@ def load_problems(spec: str, options: DataOptions) -> tuple[ProblemSet, list[Pro
     """
     from problems.sets import load_set
 
-    whole = load_set(spec, start_date=options.start_date, end_date=options.end_date)
+    whole = load_set(
+        spec,
+        start_date=_read_date("--start-date", options.start_date),
+        end_date=_read_date("--end-date", options.end_date),
+    )
     chosen = choose_problems(whole.problems, limit=options.limit, pattern=options.filter_)
     if not chosen:
         raise UserError(f"{spec}: no problem is left after --filter, --limit and the dates")
     return whole, chosen
+
+
+def _read_date(flag: str, text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise UserError(f"{flag} {text!r}: not a date; write it like 2024-08-31") from error
 
 
 def choose_problems(problems: Sequence[Problem], *, limit: int | None, pattern: str | None) -> list[Problem]:
@@ -102,7 +114,7 @@ def read_settings(
         seed=choice.seed,
         select=choice.select,
         max_tokens=model.max_tokens,
-        context=method.context,
+        context="all" if method.context == "all" else "last",
     )
 
 

@@ -96,7 +96,7 @@ def _report(error: BaseException, *, debugging: bool) -> int:
     elif isinstance(error, SystemExit):
         code = error.code if isinstance(error.code, int) else EXIT_UNMET
     elif isinstance(error, typer.TyperException):
-        error.show()
+        typer.echo(f"sstar: {error.format_message()} See `sstar --help` or `sstar COMMAND --help`.", err=True)
         code = error.exit_code
     elif isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter complains once more at its end

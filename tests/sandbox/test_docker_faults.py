@@ -33,6 +33,9 @@ pytestmark = [
 SLOW = Program("import time\ntime.sleep(0.2)\nprint(input())")
 
 
+_OWN_NETWORK = ("unshare", "--net")  # a second engine in the same one takes the first one's bridge away
+
+
 class OwnEngine:
     """A dockerd with everything of its own, that can be stopped without disturbing anybody."""
 
@@ -47,7 +50,9 @@ class OwnEngine:
         folders = ["--data-root", self.folder / "data", "--exec-root", self.folder / "exec"]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["dockerd", *options, *folders, "--pidfile", self.folder / "pid"], stdout=log, stderr=log
+                [*_OWN_NETWORK, "dockerd", *options, *folders, "--pidfile", self.folder / "pid"],
+                stdout=log,
+                stderr=log,
             )
         deadline = time.monotonic() + 60
         while not probe_engine().reachable:

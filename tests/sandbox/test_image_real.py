@@ -59,6 +59,27 @@ def test_image_is_built_from_packages_once(engine, monkeypatch):
         engine.remove_image("sstar-sandbox:test-of-packages", force=True)
 
 
+def test_image_is_built_by_the_dockerfile(engine, docker_image, monkeypatch):
+    """Where a base with Python can be had, the Dockerfile makes of it an image that runs."""
+    tag = "sstar-sandbox:test-of-dockerfile"
+    monkeypatch.setattr(build, "image_tag", lambda: tag)
+    steps = []
+    try:
+        assert build.ensure_image(engine, build=True, progress=steps.append, base=docker_image) == tag
+        assert not any("Debian packages" in step for step in steps)
+        labels = engine.inspect_image(tag)["Config"]["Labels"]
+        assert labels["sstar.source"] == docker_image
+        host = engine.create_host_config(network_mode="none")
+        command = ["-c", "import ssl, sqlite3; print(6 * 7)"]
+        container = engine.create_container(tag, command, host_config=host)["Id"]
+        engine.start(container)
+        engine.wait(container)
+        assert engine.logs(container) == b"42\n"
+        engine.remove_container(container)
+    finally:
+        engine.remove_image(tag, force=True)
+
+
 def test_standard_library_is_whole_and_compiled(run_python):
     """What contest programs import is there and was compiled before, the C locale knows UTF-8."""
     source = f"""
