@@ -213,7 +213,10 @@ def _explain(solution: Solution, row: dict[str, Any]) -> None:
     selection = solution.selections[row["method"]]
     say(f"sstar: {row['survivors']} of {row['samples']} samples pass the {row['public_total']} public tests")
     if row["chosen"] is None or not row["program"]:
-        say("sstar: no answer held a program")
+        why = next(
+            (a_round.error for line in solution.lineages for a_round in line.rounds if a_round.error), ""
+        )
+        say(f"sstar: {why or 'no answer held a program'}")
         return
     sizes = ", ".join(str(len(cluster)) for cluster in selection.clusters)
     if len(selection.clusters) > 1:
