@@ -142,6 +142,8 @@ def _build_from_registry(client: APIClient, tag: str, base: str, say: Callable[[
         client.commit(container, repository, name, changes="\n".join(changes))
     finally:
         client.remove_container(container, force=True)
+        # the first stage: twice the size of the image, and nobody's any more
+        client.prune_images({"dangling": True, "label": ["sstar.stage"]})  # type: ignore[no-untyped-call]
 
 
 def _run_dockerfile(client: APIClient, base: str) -> str:

@@ -67,6 +67,7 @@ def test_image_is_built_by_the_dockerfile(engine, docker_image, monkeypatch):
     try:
         assert build.ensure_image(engine, build=True, progress=steps.append, base=docker_image) == tag
         assert not any("Debian packages" in step for step in steps)
+        assert engine.images(filters={"dangling": True, "label": "sstar.stage"}) == []
         labels = engine.inspect_image(tag)["Config"]["Labels"]
         assert labels["sstar.source"] == docker_image
         host = engine.create_host_config(network_mode="none")
