@@ -53,6 +53,9 @@ async def evaluate(
         BudgetSpentError: likewise.
     """
     outcomes = {problem_id: ProblemOutcome.from_json(text) for problem_id, text in store.outcomes().items()}
+    for problem in problems:
+        if problem.id in outcomes:
+            on_problem(outcomes[problem.id], kept=True)
     limiter = anyio.CapacityLimiter(problems_at_once)
 
     async def work(problem: Problem) -> None:
