@@ -15,7 +15,7 @@ setup: $(STAMP) ## make .venv with sstar and its development tools (with uv wher
 
 $(STAMP): pyproject.toml
 ifneq ($(UV),)
-	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	$(UV) venv --quiet --seed --allow-existing --python $(PYTHON) .venv
 	$(UV) pip install --quiet --python $(BIN)/python -e '.[dev]'
 else
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
