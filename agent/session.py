@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["Endpoint", "SandboxChoice", "make_asked", "open_model", "open_sandbox"]
 
 
+BUNDLED = "replay:examples"
+"""The recording of the example problems."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Which model to ask and how."""
@@ -76,6 +80,8 @@ async def open_model(
     from agent.models.replay import ReplayModel
 
     model = make_asked(endpoint, say)
+    if endpoint.model == BUNDLED and isinstance(model, ReplayModel):
+        say("sstar: these answers were written by hand to show the method; they say nothing about any model")
     async with AsyncExitStack() as stack:
         asked: Model = model
         if isinstance(model, OpenAIModel):
@@ -111,7 +117,7 @@ def make_asked(endpoint: Endpoint, say: Callable[[str], None] = lambda _: None) 
 
 def _find_recording(spec: str) -> str:
     """`replay:examples` is the recording of the example problems, unless there is a file of that name."""
-    if spec != "replay:examples" or Path("examples").exists():
+    if spec != BUNDLED or Path("examples").is_file():
         return spec
     from importlib import resources
 
