@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.evaluate import evaluate
+from agent.evaluate import evaluate, read_outcomes
 from agent.progress import Progress
 from agent.runfolder import write_json, write_lines
 from agent.session import open_model, open_sandbox
@@ -47,17 +47,20 @@ class Evaluation:
     async def run(self) -> Summary:
         """Evaluate what is not finished yet.
 
-        However this ends, what was finished is in the store and `samples.jsonl`, `lcb.json` and
-        `candidates.jsonl` show it; `summary.json` counts what is unfinished.
+        However this ends, what was finished, by this start or an earlier one, is in the store and
+        `samples.jsonl`, `lcb.json` and `candidates.jsonl` show it; `summary.json` counts what is unfinished.
+        An end before anything was finished writes nothing.
         """
         started_s = time.monotonic()
         with closing(Store(self.folder / "run.db")) as store:
-            outcomes: dict[str, ProblemOutcome] = {}
+            outcomes = read_outcomes(store)
             try:
                 await self._evaluate(store, outcomes)
-            finally:
-                summary = self._write(store, outcomes, time.monotonic() - started_s)
-            return summary
+            except BaseException:
+                if outcomes:
+                    self._write(store, outcomes, time.monotonic() - started_s)
+                raise
+            return self._write(store, outcomes, time.monotonic() - started_s)
 
     async def _evaluate(self, store: Store, outcomes: dict[str, ProblemOutcome]) -> None:
         async with (

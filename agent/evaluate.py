@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agent.store import Store
     from problems import Problem
 
-__all__ = ["BASELINES", "evaluate"]
+__all__ = ["BASELINES", "evaluate", "read_outcomes"]
 
 
 class OnProblem(Protocol):
@@ -34,6 +34,11 @@ class OnProblem(Protocol):
 
 BASELINES = ("random", "first", "majority")
 """Reported beside the chosen method on the same candidates; the oracle is read off the grades."""
+
+
+def read_outcomes(store: Store) -> dict[str, ProblemOutcome]:
+    """What `store` holds of finished problems, by id."""
+    return {problem_id: ProblemOutcome.from_json(text) for problem_id, text in store.outcomes().items()}
 
 
 async def evaluate(
@@ -52,7 +57,7 @@ async def evaluate(
         InfrastructureError: the endpoint, the sandbox or the store is gone; what was finished is kept.
         BudgetSpentError: likewise.
     """
-    outcomes = {problem_id: ProblemOutcome.from_json(text) for problem_id, text in store.outcomes().items()}
+    outcomes = read_outcomes(store)
     for problem in problems:
         if problem.id in outcomes:
             on_problem(outcomes[problem.id], kept=True)

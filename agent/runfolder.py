@@ -7,10 +7,12 @@ import json
 import os
 import platform
 import sys
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.store import Store
 from problems import InfrastructureError, UserError
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ def versions() -> dict[str, str]:
 def open_folder(folder: Path, manifest: Mapping[str, Any], *, fresh: bool) -> bool:
     """Make `folder` or go on in it; True where an earlier start is resumed.
 
-    `manifest["config"]` decides whether a folder may be resumed: it holds what changes answers.
+    `manifest["config"]` decides whether a folder may be resumed: it holds what changes answers. A folder
+    of another configuration is taken over where nothing came of it, as after a misspelt model.
 
     Raises:
         UserError: the folder belongs to a command with another configuration, or is no run folder.
@@ -53,9 +56,14 @@ def open_folder(folder: Path, manifest: Mapping[str, Any], *, fresh: bool) -> bo
             folder.rename(_free_name(folder))
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists():
-            _compare(path, manifest)
-            return True
-        if any(item.suffix != ".part" for item in folder.iterdir()):
+            changed = _compare(path, manifest)
+            if not changed:
+                return True
+            if not _is_barren(folder):
+                raise UserError(
+                    f"{folder}: made by another command ({changed}); use --fresh or another --out"
+                )
+        elif any(item.suffix != ".part" for item in folder.iterdir()):
             raise UserError(f"{folder}: not empty and not a run folder; name another with --out")
         write_json(path, {**manifest, "command": sys.argv})
     except OSError as error:
@@ -73,16 +81,26 @@ def _free_name(folder: Path) -> Path:
     return name
 
 
-def _compare(path: Path, manifest: Mapping[str, Any]) -> None:
+def _is_barren(folder: Path) -> bool:
+    """Whether the folder holds no result and no answer that was paid for."""
+    store = ("run.db", "run.db-wal", "run.db-shm", "run.lock")
+    if any(item.name not in (MANIFEST, *store) and item.suffix != ".part" for item in folder.iterdir()):
+        return False
+    if not (folder / "run.db").exists():
+        return True
+    with closing(Store(folder / "run.db")) as opened:
+        return next(opened.answers(), None) is None
+
+
+def _compare(path: Path, manifest: Mapping[str, Any]) -> str:
+    """What differs between the manifest at `path` and `manifest`, in words; empty where nothing does."""
     try:
         before = json.loads(path.read_text(encoding="utf-8"))["config"]
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: not a manifest of ours; name another --out") from error
     now = json.loads(json.dumps(manifest["config"], default=str))
     changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
-    if changed:
-        was = ", ".join(f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in changed)
-        raise UserError(f"{path.parent}: made by another command ({was}); use --fresh or another --out")
+    return ", ".join(f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in changed)
 
 
 def write_json(path: Path, data: Any) -> None:

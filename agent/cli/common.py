@@ -158,7 +158,14 @@ def read_prompts(directory: Path | None) -> Prompts:
 
 
 def read_sandbox(options: SandboxOptions) -> SandboxChoice:
-    """Where to run programs."""
-    from agent.session import SandboxChoice
+    """Where to run programs.
 
+    Raises:
+        UserError: no sandbox of that name.
+    """
+    from agent.session import SandboxChoice
+    from sandbox.choose import NAMES
+
+    if options.sandbox not in NAMES:
+        raise UserError(f"unknown sandbox {options.sandbox!r}: choose one of {', '.join(NAMES)}")
     return SandboxChoice(options.sandbox, options.runtime, options.workers)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from problems import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["load_config"]
 
@@ -21,6 +24,8 @@ def _find(start: Path) -> tuple[Path, dict[str, Any]] | None:
         if project.is_file():
             section = _read(project).get("tool", {}).get("sstar")
             if section is not None:
+                if not isinstance(section, dict):
+                    raise UserError(f"{project}: [tool.sstar] is not a table of settings")
                 return project, section
     return None
 
@@ -32,20 +37,29 @@ def _read(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: cannot be read as TOML: {error}") from error
 
 
-def load_config(known: set[str], start: Path | None = None) -> dict[str, Any]:
+def load_config(
+    known: set[str],
+    start: Path | None = None,
+    *,
+    check: Callable[[str, Any], str | None] = lambda _key, _value: None,
+) -> dict[str, Any]:
     """Settings by option name with underscores; an environment variable or a flag wins over them.
 
+    `check` gets each key and its value and says what is wrong with the value, None where nothing is.
+
     Raises:
-        UserError: the file is no TOML, or a key is not an option.
+        UserError: the file is no TOML, a key is not an option, or a value does not suit it.
     """
     found = _find(start or Path.cwd())
     if found is None:
         return {}
     path, section = found
     settings = {key.replace("-", "_"): value for key, value in section.items()}
-    for key in settings:
+    for key, value in settings.items():
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
             raise UserError(f"{path}: unknown key {key!r} in the sstar settings{hint}")
+        if (fault := check(key, value)) is not None:
+            raise UserError(f"{path}: {key} = {value!r}: {fault}")
     return settings

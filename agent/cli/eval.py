@@ -46,7 +46,7 @@ def command(
     from agent.runfolder import default_folder, open_folder, versions
 
     endpoint, settings = read_endpoint(model), read_settings(model, choice, method)
-    prompts = read_prompts(choice.prompts)
+    prompts, sandbox = read_prompts(choice.prompts), read_sandbox(programs)
     whole, problems = load_problems(problem_set, data)
     _say_untested(problems)
     config = {
@@ -71,7 +71,7 @@ def command(
         problems=problems,
         settings=settings,
         endpoint=endpoint,
-        choice=read_sandbox(programs),
+        choice=sandbox,
         prompts=prompts,
         budget=read_budget(model),
         say=say,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.gradeset import Graded
+    from agent.session import SandboxChoice
     from problems import Problem
 
 NAME = "grade"
@@ -38,6 +39,7 @@ def command(
     """
     from agent.runfolder import default_folder, open_folder, versions
 
+    choice = read_sandbox(programs)
     whole, chosen = load_problems(problem_set, data)
     work = match_samples(samples, whole, chosen)
     untested = sum(not (problem.public_tests or problem.hidden_tests) for problem in chosen)
@@ -52,14 +54,14 @@ def command(
     }
     folder = output.out or default_folder("grade", config)
     open_folder(folder, {"config": config, "versions": versions()}, fresh=output.fresh)
-    scores = run_async(lambda: _grade(work, folder, programs, all_tests=all_tests, quiet=output.json_))
+    scores = run_async(lambda: _grade(work, folder, choice, all_tests=all_tests, quiet=output.json_))
     return _print(scores, folder, as_json=output.json_)
 
 
 async def _grade(
     work: list[tuple[Problem, int, str]],
     folder: Path,
-    programs: groups.SandboxOptions,
+    choice: SandboxChoice,
     *,
     all_tests: bool,
     quiet: bool,
@@ -80,7 +82,7 @@ async def _grade(
         def count(graded: Graded) -> None:
             progress.advance(graded.verdict.value)
 
-        async with open_sandbox(read_sandbox(programs), store, say) as sandbox:
+        async with open_sandbox(choice, store, say) as sandbox:
             graded = await grade_samples(
                 work, sandbox, all_tests=all_tests, on_graded=count, at_once=4 * sandbox.workers
             )

@@ -70,18 +70,41 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(words: list[str], *, debugging: bool) -> int:
     try:
         command: Any = typer.main.get_command(app)
-        options = {
-            name: {str(parameter.name) for parameter in sub.params} for name, sub in command.commands.items()
-        }
-        defaults = load_config(set().union(*options.values()))
-        default_map = {
-            name: {key: value for key, value in defaults.items() if key in known}
-            for name, known in options.items()
-        }
-        code = command.main(args=words, prog_name="sstar", standalone_mode=False, default_map=default_map)
+        code = command.main(
+            args=words, prog_name="sstar", standalone_mode=False, default_map=_read_defaults(command)
+        )
     except BaseException as error:  # noqa: BLE001 - the one place where every error becomes a line and a code
         return _report(error, debugging=debugging)
     return code if isinstance(code, int) else 0
+
+
+def _read_defaults(command: Any) -> dict[str, dict[str, Any]]:
+    """The settings file as defaults: subcommand -> parameter -> value. Its keys are flags without dashes."""
+    options = {
+        name: {
+            flag.lstrip("-").replace("-", "_"): (parameter, typer.Context(sub))
+            for parameter in sub.params
+            for flag in parameter.opts
+            if flag.startswith("--")
+        }
+        for name, sub in command.commands.items()
+    }
+
+    def check(key: str, value: Any) -> str | None:
+        for known in options.values():
+            if key in known:
+                parameter, context = known[key]
+                try:
+                    parameter.process_value(context, value)
+                except typer.BadParameter as error:
+                    return str(error.message)
+        return None
+
+    settings = load_config({key for known in options.values() for key in known}, check=check)
+    return {
+        name: {str(known[key][0].name): value for key, value in settings.items() if key in known}
+        for name, known in options.items()
+    }
 
 
 def _report(error: BaseException, *, debugging: bool) -> int:

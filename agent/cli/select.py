@@ -57,6 +57,7 @@ def command(
     from agent.runfolder import default_folder, open_folder, versions
 
     settings, prompts = read_settings(model, choice), read_prompts(choice.prompts)
+    sandbox = read_sandbox(programs)
     endpoint = None if no_model or model.model is None else read_endpoint(model)
     if endpoint is None and not no_model:
         say("sstar: no model given (-m), so choosing on free evidence only")
@@ -77,7 +78,7 @@ def command(
     folder = output.out or default_folder("select", config)
     open_folder(folder, {"config": config, "versions": versions()}, fresh=output.fresh)
     selecting = _Selecting(
-        folder, list(work.values()), settings, prompts, endpoint, read_budget(model), read_sandbox(programs)
+        folder, list(work.values()), settings, prompts, endpoint, read_budget(model), sandbox
     )
     rows = run_async(lambda: selecting.run(quiet=output.json_))
     chosen = sum(row["chosen"] is not None for row in rows)

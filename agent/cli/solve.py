@@ -61,7 +61,8 @@ def command(
     from problems.jsonl import to_json
 
     endpoint, settings = read_endpoint(model), read_settings(model, choice, method)
-    prompts, task = read_prompts(choice.prompts), read_problem(problem)
+    prompts, sandbox = read_prompts(choice.prompts), read_sandbox(programs)
+    task = read_problem(problem)
     show_problem(task)
     config = {
         "label": task.id,
@@ -73,7 +74,7 @@ def command(
     folder = output.out or default_folder("solve", config)
     resumed = open_folder(folder, {"config": config, "versions": versions()}, fresh=output.fresh)
     say(f"sstar: {'going on in' if resumed else 'writing to'} {folder}")
-    solving = _Solving(folder, task, settings, prompts, endpoint, read_budget(model), read_sandbox(programs))
+    solving = _Solving(folder, task, settings, prompts, endpoint, read_budget(model), sandbox)
     row, solution = run_async(lambda: solving.run(quiet=output.json_))
     if output.json_:
         typer.echo(json.dumps(row))

@@ -1,4 +1,4 @@
-"""The command as its user meets it: called in process or as a process, on a small problem, with a real server."""
+"""The command as its user meets it: in process or as a process, on a small problem, with a real server."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def spawn(folder):
 
 @pytest.fixture
 def serve():
-    """Start a server of the chat API: `serve(respond, **options) -> ServerDouble`; text is a constant answer."""
+    """Start a server of the chat API; `respond` is a function of the request body, or the one answer."""
     with ExitStack() as servers:
 
         def start(respond=RIGHT, **options) -> ServerDouble:

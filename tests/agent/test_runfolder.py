@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import closing
 
 import pytest
 
+from agent.models import Answer, Purpose, Request, Stage
 from agent.runfolder import default_folder, open_folder, write_json
+from agent.store import Store
 from problems import InfrastructureError, UserError
 
 
@@ -21,8 +24,20 @@ def test_same_configuration_resumes(tmp_path):
 def test_other_configuration_is_refused_by_name(tmp_path):
     """What differs is named, so that two experiments never mix."""
     open_folder(tmp_path / "run", {"config": {"n": 1, "seed": 0}}, fresh=False)
+    (tmp_path / "run" / "summary.json").write_text("{}")
     with pytest.raises(UserError, match=r"n was 1, is 2.*--fresh"):
         open_folder(tmp_path / "run", {"config": {"n": 2, "seed": 0}}, fresh=False)
+
+
+def test_folder_without_results_is_taken_over(tmp_path):
+    """A command that failed before anything came of it (a misspelt model) does not block the next."""
+    open_folder(tmp_path / "run", {"config": {"model": "tinny"}}, fresh=False)
+    Store(tmp_path / "run" / "run.db").close()
+    assert open_folder(tmp_path / "run", {"config": {"model": "tiny"}}, fresh=False) is False
+    with closing(Store(tmp_path / "run" / "run.db")) as store:
+        store.put_answer(Request((), Purpose("a", Stage.GENERATE, 0)), Answer("paid for"))
+    with pytest.raises(UserError, match="model was 'tiny', is 'other'"):
+        open_folder(tmp_path / "run", {"config": {"model": "other"}}, fresh=False)
 
 
 def test_fresh_keeps_the_old_run(tmp_path):
