@@ -145,6 +145,7 @@ def _outcome(solution: Solution, verdicts: dict[str, Verdict], error: str | None
             survives=lineage.survives,
             first_hidden=verdict_of(lineage.rounds[0].code),
             hidden=verdict_of(lineage.best.code),
+            failed=lineage.rounds[-1].error or None,
         )
         for lineage in solution.lineages
     )

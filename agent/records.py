@@ -26,6 +26,8 @@ class SampleOutcome:
     """Verdict of the first answer on the hidden tests; None where there is no hidden test."""
     hidden: str | None
     """Verdict of the round that stands for the sample."""
+    failed: str | None = None
+    """One line where the model refused a call of this sample for good; it ended there."""
 
 
 @dataclass(frozen=True, slots=True)

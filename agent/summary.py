@@ -39,6 +39,8 @@ class Summary:
     """Finished problems without hidden tests; in no rate."""
     public_solved: int
     """Finished problems with a sample that passes all public tests."""
+    failed_calls: Sequence[str]
+    """One line for each sample that ended with a call which the model refused for good."""
     rates: Mapping[str, Rate]
     """By name: `pass@1`, `debugged@1`, `random`, each method that ran, `oracle`; over graded problems."""
     select: str
@@ -75,6 +77,7 @@ class Summary:
             "unfinished": self.unfinished,
             "ungraded": self.ungraded,
             "public_solved": self.public_solved,
+            "failed_calls": len(self.failed_calls),
             "select": self.select,
             "methods": {name: asdict(rate) for name, rate in self.rates.items()},
             "stages": {name: asdict(count) for name, count in self.stages.items()},
@@ -112,6 +115,7 @@ def summarize(
         unfinished=problems - len(outcomes),
         ungraded=sum(outcome.error is None and not outcome.graded for outcome in outcomes),
         public_solved=sum(outcome.solved is True for outcome in outcomes),
+        failed_calls=[s.failed for outcome in outcomes for s in outcome.samples if s.failed],
         rates=rates,
         select=select,
         stages=dict(stages),

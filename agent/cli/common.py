@@ -31,6 +31,7 @@ __all__ = [
     "read_settings",
     "run_async",
     "say",
+    "say_failed",
 ]
 
 T = TypeVar("T")
@@ -39,6 +40,11 @@ T = TypeVar("T")
 def say(line: str) -> None:
     """One line on stderr."""
     sys.stderr.write(line + "\n")
+
+
+def say_failed(failures: Sequence[str], samples: int) -> None:
+    """That samples, of so many, ended with a call that failed for good, and why the first did."""
+    say(f"sstar: {len(failures)} of {samples} samples ended with a failed model call, like: {failures[0]}")
 
 
 def load_problems(spec: str, options: DataOptions) -> tuple[ProblemSet, list[Problem]]:

@@ -18,6 +18,7 @@ from agent.cli.common import (
     read_settings,
     run_async,
     say,
+    say_failed,
 )
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def command(
         quiet=output.json_,
     )
     summary = run_async(evaluation.run)
+    if summary.failed_calls:
+        say_failed(summary.failed_calls, settings.n * summary.problems)
     if output.json_:
         typer.echo(json.dumps(summary.headline()))
     else:

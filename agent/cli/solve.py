@@ -20,6 +20,7 @@ from agent.cli.common import (
     read_settings,
     run_async,
     say,
+    say_failed,
 )
 from problems import UserError
 
@@ -213,11 +214,11 @@ def _explain(solution: Solution, row: dict[str, Any]) -> None:
     """Why this program, in a few lines on stderr."""
     selection = solution.selections[row["method"]]
     say(f"sstar: {row['survivors']} of {row['samples']} samples pass the {row['public_total']} public tests")
+    failed = [lineage.rounds[-1].error for lineage in solution.lineages if lineage.rounds[-1].error]
+    if failed:
+        say_failed(failed, len(solution.lineages))
     if row["chosen"] is None or not row["program"]:
-        why = next(
-            (a_round.error for line in solution.lineages for a_round in line.rounds if a_round.error), ""
-        )
-        say(f"sstar: {why or 'no answer held a program'}")
+        say("sstar: no answer held a program")
         return
     sizes = ", ".join(str(len(cluster)) for cluster in selection.clusters)
     if len(selection.clusters) > 1:

@@ -84,18 +84,18 @@ def test_malformed_set_names_path_and_line(sstar, folder, text, place, parts):
     ("content", "part"),
     [
         (b'{"task_id": "nosuch", "solution": "x"}', "'nosuch'"),
-        (b'{"task_id": "double"}', ":1"),
-        (b'{"task_id": "double", "solution": "x"}\n{"task_id": 3, "solution": 4}', ":2"),
+        (b'{"task_id": "is-even"}', ":1"),
+        (b'{"task_id": "is-even", "solution": "x"}\n{"task_id": 3, "solution": 4}', ":2"),
         (b"\x1f\x8bxx", "bad.jsonl"),
         (b"\xff\xfe", "bad.jsonl"),
         (b"", "bad.jsonl"),
     ],
 )
 @pytest.mark.parametrize("command", ["grade", "select"])
-def test_bad_samples_name_path(sstar, folder, write_set, command, content, part):
+def test_bad_samples_name_path(sstar, folder, command, content, part):
     """A samples file that cannot be used names its path and, where there is one, the line or id."""
     (folder / "bad.jsonl").write_bytes(content)
-    assert_one_line(sstar(command, write_set(), "bad.jsonl"), 2, "bad.jsonl", part)
+    assert_one_line(sstar(command, "examples", "bad.jsonl"), 2, "bad.jsonl", part)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_unexpected_error_is_one_line(sstar, monkeypatch, write_set):
 
 
 def test_other_settings_are_refused_by_name(sstar, write_set, isolated, serve):
-    """A run folder goes on under its own settings only; what differs is named, and `--fresh` keeps the old."""
+    """A run folder goes on under its own settings only; what differs is named."""
     words = ["eval", write_set(), "-m", "tiny", "--base-url", serve().base_url, "--out", "run", *isolated]
     assert sstar(*words, "--n", "1").code == 0
     assert_one_line(sstar(*words, "--n", "2"), 2, "n was 1, is 2", "--fresh")
