@@ -62,7 +62,8 @@ async def main():
         async with LocalSandbox(1, ways=[way]) as sandbox:
             runs = []
             for program, text in CASES:
-                limits = Limits(cpu_s=1.0, wall_s=2.0, memory_mb=256, output_kb=99)
+                wall_s = 1.5 if "sleep" in program.code else 15.0
+                limits = Limits(cpu_s=1.0, wall_s=wall_s, memory_mb=256, output_kb=99)
                 runs += await sandbox.run(program, [text], limits)
             rows = [[run.status.value, run.result, run.stdout[:200]] for run in runs]
     print(json.dumps(rows))
