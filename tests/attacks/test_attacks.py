@@ -46,7 +46,10 @@ _ATTACKS = {
     "kill everyone": ("tell(attempt(os.kill, -1, 9))", "OK"),
     "kill the group": ("tell(attempt(os.killpg, os.getppid(), 9))", "OK"),
     "kill any pid": ("tell(any(attempt(os.kill, p, 9) for p in range(1, 500) if p != os.getpid()))", "OK"),
-    "tgkill any pid": ("tell(any(attempt(libc.syscall, 234, p, p, 9) == 0 for p in range(1, 9)))", "OK"),
+    "tgkill any pid": (
+        "tell(any(attempt(libc.syscall, 234, p, p, 9) == 0 for p in range(1, 9) if p != os.getpid()))",
+        "OK",
+    ),
     "tkill": ("tell(attempt(libc.syscall, 200, os.getppid(), 9) == 0)", "OK"),
     "sigqueue": ("tell(attempt(libc.sigqueue, os.getppid(), 9, 0) == 0)", "OK"),
     "pidfd": ("tell(attempt(os.pidfd_open, os.getppid()))", "OK"),
