@@ -68,12 +68,10 @@ class Evaluation:
             open_sandbox(self.choice, store, self.say) as sandbox,
         ):
 
-            def show_tokens() -> str:
-                return (
-                    f"{model.tally.tokens:,} tokens" if model.tally.tokens else f"{model.tally.calls} calls"
-                )
+            def show_work() -> str:
+                return f"{model.tally.calls:,} calls, {model.tally.tokens:,} tokens, {sandbox.executed:,} runs"
 
-            with Progress("eval", len(self.problems), details=show_tokens, quiet=self.quiet) as progress:
+            with Progress("eval", len(self.problems), details=show_work, quiet=self.quiet) as progress:
 
                 def finish(outcome: ProblemOutcome, *, kept: bool) -> None:
                     outcomes[outcome.problem_id] = outcome
