@@ -69,7 +69,8 @@ class Evaluation:
         ):
 
             def show_work() -> str:
-                return f"{model.tally.calls:,} calls, {model.tally.tokens:,} tokens, {sandbox.executed:,} runs"
+                tally = model.tally
+                return f"{tally.calls:,} calls, {tally.tokens:,} tokens, {sandbox.executed:,} runs"
 
             with Progress("eval", len(self.problems), details=show_work, quiet=self.quiet) as progress:
 
