@@ -210,7 +210,7 @@ async def test_real_answers_play_back(tmp_path):
 
 
 def test_a_whole_evaluation_of_garbage_is_unsolved_and_no_error(tmp_path):
-    """Five problems by a model of random weights: every one unsolved, none an error, exit code 1."""
+    """Five problems by a model of random weights: every one unsolved, none an error."""
     command = Path(sys.executable).parent / "sstar"
     run = tmp_path / "run"
     options = f"eval examples --limit 5 -m tiny --base-url {URL} --n 4 --rounds 1 --max-tokens 128 --json"
@@ -223,10 +223,11 @@ def test_a_whole_evaluation_of_garbage_is_unsolved_and_no_error(tmp_path):
         timeout=570,
         check=False,
     )
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 0, done.stderr  # an evaluation that ran to its end is done, whatever the score
     result = json.loads(done.stdout)
     assert (result["problems"], result["errors"]) == (5, 0)
     assert result["pass@1"] == result["selected@1"] == result["oracle"] == 0
-    assert json.loads((run / "summary.json").read_text())["errors"] == 0
+    summary = json.loads((run / "summary.json").read_text())
+    assert (summary["errors"], summary["public_solved"], summary["unfinished"]) == (0, 0, 0)
     assert (run / "manifest.json").exists()
     assert KEY not in (run / "manifest.json").read_text()
