@@ -75,6 +75,8 @@ def _run(words: list[str], *, debugging: bool) -> int:
         )
     except BaseException as error:  # noqa: BLE001 - the one place where every error becomes a line and a code
         return _report(error, debugging=debugging)
+    if code == EXIT_INTERRUPTED:  # typer makes this of a KeyboardInterrupt and says nothing
+        return _report(KeyboardInterrupt(), debugging=False)
     return code if isinstance(code, int) else 0
 
 

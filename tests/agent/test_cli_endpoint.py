@@ -116,7 +116,7 @@ def test_answers_without_a_program_are_unsolved(sstar, serve, write_set, isolate
 
 
 def test_problem_without_tests_runs_and_says_so(sstar, serve, write_set, isolated):
-    """Without tests nothing is debugged and no rate is known, which is said; a program is chosen all the same."""
+    """Without tests nothing is debugged or rated, which is said; a program is chosen all the same."""
     bare = {"id": "bare", "statement": "Print 1.", "kind": "stdin"}
     server = serve("```python\nprint(1)\n```")
     model = ["-m", "tiny", "--base-url", server.base_url, "--n", "2", "--select", "majority"]
