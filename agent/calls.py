@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from agent.budget import BudgetSpentError
 from agent.models import Answer, Model, Request, Stage, request_key
 
 if TYPE_CHECKING:
@@ -64,13 +65,16 @@ class StoredModel:
     The same question asked twice at the same time is one call.
     """
 
-    def __init__(self, model: Model, store: Store, budget: Budget) -> None:
-        """Ask `model` what `store` does not know, within `budget`."""
+    def __init__(self, model: Model, store: Store, budget: Budget, *, max_in_flight: int = 1_000) -> None:
+        """Ask `model` what `store` does not know, within `budget`, `max_in_flight` calls at once."""
         self.name = model.name
         self._model = model
         self._store = store
         self._budget = budget
         self._in_flight: dict[str, anyio.Event] = {}
+        self._under_way: dict[str, anyio.Event] = {}
+        """Those of `_in_flight` that do not wait for a slot: they are being paid for."""
+        self._slots = anyio.CapacityLimiter(max_in_flight)
         self.tally = Tally()
         """Everything this run has cost, earlier starts included."""
         for _, stage, answer in store.answers():
@@ -90,18 +94,33 @@ class StoredModel:
             await self._in_flight[key].wait()
         if answer is not None:
             return answer
-        self._budget.check()
         done = self._in_flight[key] = anyio.Event()
         try:
-            started_s = time.monotonic()
-            answer = await self._model.ask(request)
-            self.asked += 1
-            if not answer.seconds:
-                answer = replace(answer, seconds=time.monotonic() - started_s)
-            self._store.put_answer(request, answer)
+            async with self._slots:
+                await self._check_budget()
+                self._under_way[key] = done
+                return await self._ask_and_store(request)
         finally:
             del self._in_flight[key]
+            self._under_way.pop(key, None)
             done.set()
+
+    async def _check_budget(self) -> None:
+        """Raise when nothing is left, but not before what is under way has been answered and kept."""
+        try:
+            self._budget.check()
+        except BudgetSpentError:
+            for answered in list(self._under_way.values()):
+                await answered.wait()
+            raise
+
+    async def _ask_and_store(self, request: Request) -> Answer:
+        started_s = time.monotonic()
+        answer = await self._model.ask(request)
+        self.asked += 1
+        if not answer.seconds:
+            answer = replace(answer, seconds=time.monotonic() - started_s)
+        self._store.put_answer(request, answer)
         self._budget.tokens += (answer.usage.prompt or 0) + (answer.usage.output or 0)
         self.tally.add(request.purpose.stage, answer)
         return answer

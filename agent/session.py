@@ -89,7 +89,7 @@ async def open_model(
             await model.check()
         if endpoint.record is not None:
             asked = stack.enter_context(Recorder(model, endpoint.record))
-        yield StoredModel(asked, store, budget)
+        yield StoredModel(asked, store, budget, max_in_flight=endpoint.max_in_flight)
         if isinstance(model, ReplayModel) and model.by_purpose:
             say(
                 f"sstar: {model.by_purpose} answers were replayed by position: "

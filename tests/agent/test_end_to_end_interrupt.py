@@ -188,7 +188,7 @@ def read_selections(run):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_again_and_again_until_done(spawn, sstar, ready, folder, seed):
-    """Kill -9 at random moments: the end is that of a run left alone; only calls in flight are asked twice."""
+    """Kill -9 at random moments: it ends like a run left alone; only calls in flight are asked twice."""
     server, words = ready
     server.respond = slowly(0.0)
     assert sstar(*words, "--out", "whole").code == 0
