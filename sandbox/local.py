@@ -10,7 +10,8 @@ CPU time, wall time, address space, output and files, every run killed with all 
     user namespaces   process but a run's own can be signalled, traced, read or have its limits changed, no
                       process can be made) and by being undumpable, so a hole in the filter would lay the
                       supervisor of that one worker open; other workers are in other namespaces. Threads are
-                      limited only by memory. Host files: those under the library folders can be read.
+                      limited by number since Linux 5.14, before that by memory alone; what else the kernel
+                      counts by uid (pipes' memory, pending signals) all workers share.
     unsafe            No namespace, no uid, no root of its own: the filter and the limits only. Programs
                       read every file that you can read. For machines that isolate from outside.
 
@@ -20,7 +21,9 @@ uses on a program's behalf; where that matters use a container or a virtual mach
 
 from __future__ import annotations
 
+import itertools
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sandbox.errors import SandboxError
@@ -46,12 +49,19 @@ class LocalSandbox(PooledSandbox):
         """Use `workers` at once (None: the usable cores) and the first of `ways` that works."""
         super().__init__("local", self._make, workers=workers)
         self._ways = list(ways) if ways is not None else None
+        self._made = itertools.count()
         self.way: Way | None = None
         """The way in use, once entered."""
 
     def _make(self) -> PipeWorker:
         assert self.way is not None
-        return PipeWorker(self.way.arguments, self.way.settings)
+        settings = self.way.settings
+        if settings.uids is not None:  # what the kernel counts by uid must not add up over workers
+            (first, count) = settings.uids
+            share = max(1, count // (2 * self.workers))
+            place = next(self._made) % (2 * self.workers)
+            settings = replace(settings, uids=(first + place * share, share))
+        return PipeWorker(self.way.arguments, settings)
 
     async def __aenter__(self) -> Self:
         """Start the first worker in the best way that works.
@@ -81,7 +91,7 @@ class UnsafeSandbox(PooledSandbox):
         super().__init__("unsafe", self._make, workers=workers)
 
     def _make(self) -> PipeWorker:
-        return PipeWorker(command(find_interpreter()), Settings(seccomp=seccomp.SUPPORTED))
+        return PipeWorker(command(find_interpreter()), Settings(seccomp=seccomp.SUPPORTED, processes=0))
 
     async def __aenter__(self) -> Self:
         """Warn, then start the first worker."""

@@ -73,7 +73,8 @@ class Settings:
     seccomp: bool = True
     """Install the system call filter in every run; the start fails where the kernel has none."""
     processes: int = 64
-    """Threads of a run (RLIMIT_NPROC), where it has a uid of its own."""
+    """Threads of a run (RLIMIT_NPROC) where the kernel counts them apart from what else the same user runs: a
+    uid for each run, or a user namespace. 0: as many as there is memory for."""
 
 
 def command(python: str) -> list[str]:

@@ -92,8 +92,9 @@ def _confine(ground: Ground, limits: dict[str, Any], uid: int) -> None:
         (resource.RLIMIT_FSIZE, (limits["output_kb"] << 10) + 4096, (limits["output_kb"] << 10) + 4096),
     ):
         resource.setrlimit(kind, (soft, hard))
-    if uid >= 0:
+    if ground.processes:
         resource.setrlimit(resource.RLIMIT_NPROC, (ground.processes, ground.processes))
+    if uid >= 0:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
