@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["run_interruptible"]
 
 T = TypeVar("T")
+_SHOW_CURSOR = "\x1b[?25h"
 
 
 async def run_interruptible(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -32,6 +33,9 @@ async def run_interruptible(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
             with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
                 async for _ in signals:
                     if interrupted:
+                        if sys.stderr.isatty():
+                            sys.stderr.write(_SHOW_CURSOR)  # a progress bar had hidden it
+                            sys.stderr.flush()
                         os._exit(130)
                     interrupted = True
                     sys.stderr.write("\nsstar: stopping (press Ctrl-C again to stop at once)\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,9 @@ __all__ = ["Endpoint", "SandboxChoice", "make_asked", "open_model", "open_sandbo
 
 BUNDLED = "replay:examples"
 """The recording of the example problems."""
+
+
+_RETRY_LINE_EVERY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,12 @@ async def open_sandbox(
     from sandbox.choose import make_sandbox
     from sandbox.memo import MemoSandbox
 
-    inner = make_sandbox(choice.name, workers=choice.workers, runtime=choice.runtime, say=say)
+    inner = make_sandbox(
+        choice.name,
+        workers=choice.workers,
+        runtime=choice.runtime,
+        say=lambda line: say(f"sstar: {line}"),
+    )
     async with MemoSandbox(inner, store) as sandbox:
         yield sandbox
 
@@ -111,7 +121,7 @@ def make_asked(endpoint: Endpoint, say: Callable[[str], None] = lambda _: None) 
         system_role=endpoint.system_role,
         max_in_flight=endpoint.max_in_flight,
         timeout_s=endpoint.call_timeout_s,
-        on_retry=say,
+        on_retry=_Seldom(say),
     )
 
 
@@ -122,3 +132,21 @@ def _find_recording(spec: str) -> str:
     from importlib import resources
 
     return f"replay:{resources.files('problems') / 'examples' / 'calls.jsonl.gz'}"
+
+
+class _Seldom:
+    """Passes on a line every ten seconds at most, with how many it kept back: an outage hits all calls."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._said_s = -math.inf
+        self._kept_back = 0
+
+    def __call__(self, line: str) -> None:
+        now_s = time.monotonic()
+        if now_s - self._said_s < _RETRY_LINE_EVERY_S:
+            self._kept_back += 1
+            return
+        more = f" ({self._kept_back} more like it)" if self._kept_back else ""
+        self._say(f"sstar: {line}{more}")
+        self._said_s, self._kept_back = now_s, 0

@@ -132,11 +132,13 @@ def _print_table(summary: Summary) -> None:
         f"{len(summary.errors)} errors, {summary.ungraded} without hidden tests, "
         f"{summary.unfinished} unfinished",
         highlight=False,
+        soft_wrap=True,
     )
     console.print(
         f"{tokens['calls']} model calls, {tokens['prompt']:,} prompt and {tokens['output']:,} output tokens"
         f"{unknown}, {summary.seconds:.1f} s",
         highlight=False,
+        soft_wrap=True,
     )
     for problem_id, line in summary.errors.items():
-        console.print(f"error: {problem_id}: {line}", markup=False, highlight=False)
+        console.print(f"error: {problem_id}: {line}", markup=False, highlight=False, soft_wrap=True)

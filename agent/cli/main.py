@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -62,6 +63,9 @@ def _root(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit with its code."""
     words = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows no é is no reason to fail
     debugging = "--debug" in words or os.environ.get("SSTAR_DEBUG", "") not in ("", "0")
     words = ["--debug", *(word for word in words if word != "--debug")] if "--debug" in words else words
     sys.exit(_run(words, debugging=debugging))

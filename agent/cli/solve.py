@@ -213,7 +213,8 @@ class _Solving:
 def _explain(solution: Solution, row: dict[str, Any]) -> None:
     """Why this program, in a few lines on stderr."""
     selection = solution.selections[row["method"]]
-    say(f"sstar: {row['survivors']} of {row['samples']} samples pass the {row['public_total']} public tests")
+    so = f"pass the {row['public_total']} public tests" if row["public_total"] else "hold a program"
+    say(f"sstar: {row['survivors']} of {row['samples']} samples {so}")
     failed = [lineage.rounds[-1].error for lineage in solution.lineages if lineage.rounds[-1].error]
     if failed:
         say_failed(failed, len(solution.lineages))

@@ -77,11 +77,10 @@ def spawn(folder):
     """Start the command as a process in a group of its own; whatever is left of it is ended with the test."""
     with ExitStack() as cleaning:
 
-        def start(*words, **options):
+        def start(*words, program="from agent.cli.main import main; main()", **options):
             environment = {**_clean(os.environ), **options.pop("env", {})}
-            code = "from agent.cli.main import main; main()"
             process = subprocess.Popen(
-                [sys.executable, "-c", code, *(str(word) for word in words)],
+                [sys.executable, "-c", program, *(str(word) for word in words)],
                 **{
                     "stdout": subprocess.PIPE,
                     "stderr": subprocess.PIPE,

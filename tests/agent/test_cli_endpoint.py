@@ -128,6 +128,7 @@ def test_problem_without_tests_runs_and_says_so(sstar, serve, write_set, isolate
     solved = sstar("solve", "jsonl:problems.jsonl#bare", *model, *isolated)
     assert (solved.code, solved.out) == (0, "print(1)\n")
     assert "no example found" in solved.err
+    assert "2 of 2 samples hold a program" in solved.err
 
 
 @pytest.mark.parametrize(
@@ -149,3 +150,21 @@ def test_endpoint_that_breaks_keeps_what_was_answered(sstar, serve, write_set, i
     mended = sstar(*words, "--json")
     assert mended.json["selected@1"] == 1.0
     assert not any(asks(received.body, "short") for received in server.received)
+
+
+@pytest.mark.usefixtures("fast_retries")
+def test_an_outage_of_all_calls_is_told_once(sstar, serve, write_set, isolated):
+    """Calls that are tried again at the same time are one line, not one each."""
+    refused = set()
+
+    def respond(body):
+        again = body["seed"] in refused
+        refused.add(body["seed"])
+        return chat(RIGHT) if again else failure(503, "starting")
+
+    words = ["eval", write_set(), "-m", "tiny", "--base-url", serve(respond).base_url, "--n", "8"]
+    ended = sstar(*words, "--select", "first", *isolated)
+    assert ended.code == 0
+    assert len(refused) == 8
+    (line,) = [line for line in ended.err.splitlines() if "starting" in line]
+    assert line.startswith("sstar: http://127.0.0.1")

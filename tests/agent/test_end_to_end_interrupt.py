@@ -149,6 +149,31 @@ def test_second_signal_ends_at_once(spawn, ready, folder):
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in members), 5)
 
 
+def test_second_signal_does_not_wait_for_what_closes(spawn, folder):
+    """What is still closing after the first Ctrl-C is cut short by the second."""
+    script = """
+import anyio
+from agent.cli.common import run_async
+
+async def main():
+    print("ready", flush=True)
+    try:
+        await anyio.sleep(60)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(60)
+
+run_async(main)
+"""
+    process = spawn(program=script)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.readline() == "\n"
+    assert process.stderr.readline().startswith("sstar: stopping")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == 130
+
+
 def run_with_kills(spawn, words, progress, moments):
     """Start the command until it ends well, killed -9 whenever `progress()` has grown by a random number.
 
