@@ -12,6 +12,8 @@ import anyio
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from anyio.abc import TaskStatus
+
 __all__ = ["run_interruptible"]
 
 T = TypeVar("T")
@@ -28,9 +30,10 @@ async def run_interruptible(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     interrupted = False
     async with anyio.create_task_group() as group:
 
-        async def watch() -> None:
+        async def watch(*, task_status: TaskStatus[None]) -> None:
             nonlocal interrupted
             with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                task_status.started()
                 async for _ in signals:
                     if interrupted:
                         if sys.stderr.isatty():
@@ -41,8 +44,9 @@ async def run_interruptible(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
                     sys.stderr.write("\nsstar: stopping (press Ctrl-C again to stop at once)\n")
                     scope.cancel()
 
-        with anyio.CancelScope() as scope:
-            group.start_soon(watch)
+        scope = anyio.CancelScope()
+        await group.start(watch)
+        with scope:
             results.append(await main())
         group.cancel_scope.cancel()
     if not results:
