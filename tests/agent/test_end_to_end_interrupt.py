@@ -93,9 +93,9 @@ def session_members(leader):
 
 @pytest.fixture
 def ready(serve, write_set, isolated):
-    """A server that is slow, and a command that asks it for 4 problems of 3 samples."""
+    """A server that is slow, and a command that asks it for 3 problems of 3 samples."""
     server = serve(slowly(0.3))
-    spec = write_set(*(make_problem(number) for number in range(4)))
+    spec = write_set(*(make_problem(number) for number in range(3)))
     words = ["eval", spec, "-m", "tiny", "--base-url", server.base_url, "--out", "run", "--n", "3"]
     return server, [*words, "--rounds", "1", "--max-in-flight", "3", "--json", *isolated]
 
@@ -130,7 +130,7 @@ def test_first_signal_stops_and_keeps(spawn, ready, folder, number):
     again = spawn(*words)
     out, _ = again.communicate(timeout=60)
     assert again.returncode == 0
-    assert json.loads(out)["problems"] == 4
+    assert json.loads(out)["problems"] == 3
     twice = [body for body, count in bodies(server).items() if count > 1]
     assert len(twice) <= before.total() - stored, "only what was in flight is asked again"
 
