@@ -30,6 +30,7 @@ CHECKERS = {
     "python": "functions only: Python's ==, types of containers included, as an assert would do; "
     "python:TOLERANCE lets floats differ",
     "livecodebench": "the rule of LiveCodeBench's own grader",
+    "codecontests": "stdin: as floats:1e-5, and letter case does not count; function: as exact",
     "apps": "as floats:1e-6, and a returned list of one item may stand for the item, as in APPS's own grader",
 }
 """Name -> what it accepts."""
@@ -172,6 +173,15 @@ def _equal_decimals(expected: str, got: str) -> bool:
         return False
 
 
+def _contest_tokens(expected: str, got: str, _: float) -> bool:
+    """Tokens in any layout and letter case, numbers within 1e-5.
+
+    Source: `OutputsMatch` in code_contests' execution/tester_sandboxer.cc, whose tolerance is absolute only;
+    long integers, which it compares as floats, are exact here.
+    """
+    return _close_tokens(expected.lower(), got.lower(), 1e-5)
+
+
 def _exact_value(expected: Any, got: Any, _: float | None = None) -> bool:
     return _matches(expected, got, None, loose=True)
 
@@ -269,6 +279,7 @@ _STDIN: dict[str, Callable[[str, str, float], bool]] = {
     "floats": _close_tokens,
     "unordered": _same_line_multiset,
     "livecodebench": _livecodebench_text,
+    "codecontests": _contest_tokens,
     "apps": _close_tokens,
 }
 _FUNCTION: dict[str, Callable[[Any, Any, float | None], bool]] = {
@@ -278,5 +289,6 @@ _FUNCTION: dict[str, Callable[[Any, Any, float | None], bool]] = {
     "unordered": _same_item_multiset,
     "python": _python_value,
     "livecodebench": _livecodebench_value,
+    "codecontests": _exact_value,
     "apps": _apps_value,
 }

@@ -39,7 +39,7 @@ def read_codecontests(row: Row) -> Problem:
         hidden_tests=tuple(dict.fromkeys(hidden)),
         time_limit_s=_time_limit(row),
         memory_limit_mb=_memory_limit(row),
-        checker="lines",
+        checker="codecontests",
         metadata={"source": "codecontests", "title": row.get("name", str, ""), "tags": _tags(row)},
     )
 
