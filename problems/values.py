@@ -14,15 +14,17 @@ Never pickle: what a candidate returns is untrusted.
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
-__all__ = ["Opaque", "decode", "decode_lines", "encode", "encode_lines"]
+__all__ = ["Opaque", "decode", "decode_lines", "encode", "encode_lines", "spread"]
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _MAX_REPR = 10_000
 _LONG_INT_BITS = 13_000  # about 3,900 digits; Python refuses to print or read 4,301 decimal digits
 _CHUNK_DIGITS = 4_000
 _MAX_DIGITS = 100_000  # reading decimal digits is not linear, so a longer number is refused
+_MAX_ALIKE = 64  # items of one hash: building a set takes the square of their number
 
 
 class Opaque:
@@ -99,11 +101,28 @@ def encode(value: Any) -> str:
     return json.dumps(_pack(value), ensure_ascii=True, allow_nan=False)
 
 
+def spread(items: Any) -> list[Any]:
+    """`items` as a list, for a set or dictionary that is made of untrusted values in linear time.
+
+    Raises:
+        ValueError: many of them were chosen to have the same hash.
+        TypeError: one cannot be hashed.
+    """
+    found = list(items)
+    if len(found) > _MAX_ALIKE:
+        counts = Counter(map(hash, found))
+        if len(found) - len(counts) > _MAX_ALIKE and max(counts.values()) > _MAX_ALIKE:
+            raise ValueError("items chosen to collide in a hash table")
+    return found
+
+
 _UNPACK: dict[str, Any] = {
     "$tuple": lambda items: tuple(map(_unpack, items)),
-    "$set": lambda items: set(map(_unpack, items)),
-    "$frozenset": lambda items: frozenset(map(_unpack, items)),
-    "$dict": lambda pairs: {_unpack(key): _unpack(item) for key, item in pairs},
+    "$set": lambda items: set(spread(map(_unpack, items))),
+    "$frozenset": lambda items: frozenset(spread(map(_unpack, items))),
+    "$dict": lambda pairs: dict(
+        zip(spread(_unpack(key) for key, _ in pairs), [_unpack(item) for _, item in pairs])  # noqa: B905 - 3.9
+    ),
     "$complex": lambda parts: complex(_unpack(parts[0]), _unpack(parts[1])),
     "$bytes": lambda text: text.encode("latin-1"),
     "$float": float,

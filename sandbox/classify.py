@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,16 @@ if TYPE_CHECKING:
 __all__ = ["classify", "compile_failure", "lost"]
 
 _STDERR_CHARS = 2000
+_REPORT_BYTES = 64 * 1024
+"""Longer than any report of ours: more is made to cost its reader memory."""
+_LARGEST_LINE = 1 << 31
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What would command a terminal, turn text around, or fit into no file."""
 
 
 def compile_failure(why: Mapping[str, Any]) -> Execution:
     """The record of a program that does not compile."""
-    return Execution(Status.CE, failure=Failure(why["type"], why["message"], why["line"]))
+    return Execution(Status.CE, failure=Failure(why["type"], _plain(why["message"]), why["line"]))
 
 
 def lost(message: str) -> Execution:
@@ -53,8 +59,14 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "backslashreplace")
 
 
+def _plain(text: str) -> str:
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 def _read_report(report: bytes, token: str) -> dict[str, Any]:
     """What the run said about its end; empty unless it is well formed and holds this run's token."""
+    if len(report) > _REPORT_BYTES:
+        return {}
     try:
         told = json.loads(report)
     except (ValueError, RecursionError):
@@ -77,7 +89,7 @@ def _decide(  # noqa: PLR0911 - one return a verdict, in order of precedence
     if head["signal"] is not None:
         return Status.RE, Failure(_signal_name(head["signal"])), None
     if isinstance(told.get("missing"), str):
-        return Status.CE, Failure("EntryPointMissing", told["missing"][:500]), None
+        return Status.CE, Failure("EntryPointMissing", _plain(told["missing"][:500])), None
     if head["exit"] != 0:
         return Status.RE, _failure(told) or Failure(f"exit status {head['exit']}"), None
     if told.get("failure") is not None or (mode is not Mode.MAIN and not told):
@@ -88,7 +100,8 @@ def _decide(  # noqa: PLR0911 - one return a verdict, in order of precedence
 def _failure(told: Mapping[str, Any]) -> Failure | None:
     match told.get("failure"):
         case [str(kind), str(message), int() | None as line]:
-            return Failure(kind[:100], message[:500], line)
+            known = line is not None and 0 < line < _LARGEST_LINE
+            return Failure(_plain(kind)[:100], _plain(message[:500])[:600], line if known else None)
     return None
 
 
