@@ -7,12 +7,12 @@ import json
 import os
 import platform
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.store import Store
+from agent.store import Store, lock
 from problems import InfrastructureError, UserError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def open_folder(folder: Path, manifest: Mapping[str, Any], *, fresh: bool) -> bo
     path = folder / MANIFEST
     try:
         if fresh and folder.exists():
-            folder.rename(_free_name(folder))
+            _move_away(folder)
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists():
             changed = _compare(path, manifest)
@@ -71,6 +71,13 @@ def open_folder(folder: Path, manifest: Mapping[str, Any], *, fresh: bool) -> bo
             f"{error.filename or folder}: {error.strerror}; name another --out"
         ) from error
     return False
+
+
+def _move_away(folder: Path) -> None:
+    """Keep an earlier run beside the new one, unless it is still being written."""
+    held = folder / "run.lock"
+    with lock(held) if held.exists() else nullcontext():
+        folder.rename(_free_name(folder))
 
 
 def _free_name(folder: Path) -> Path:

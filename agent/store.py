@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
-__all__ = ["Store", "StoreError"]
+__all__ = ["Store", "StoreError", "lock"]
 
 
 class StoreError(InfrastructureError):
@@ -44,7 +44,7 @@ class Store:
         self.path = path
         with contextlib.ExitStack() as undo:
             if path is not None:
-                undo.enter_context(_lock(path.with_suffix(".lock")))
+                undo.enter_context(lock(path.with_suffix(".lock")))
             try:
                 self._db = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=2.0)
                 undo.callback(self._db.close)
@@ -181,7 +181,7 @@ class Store:
         return dict(rows.fetchall())
 
 
-def _lock(path: Path) -> TextIO:
+def lock(path: Path) -> TextIO:
     """Held for as long as the store is open; the kernel lets go of it however the process ends."""
     try:
         file = path.open("a")

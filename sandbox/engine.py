@@ -112,7 +112,11 @@ def _ask_engine(address: str, timeout_s: int) -> EngineState:
         tag = image_tag()
         if find_image(client, tag):
             return EngineState(address, version, image=tag)
-        return EngineState(address, version, reason=f"its image {tag} is missing: run `make image`")
+        return EngineState(
+            address,
+            version,
+            reason=f"its image {tag} is missing: run `make image` (or `sstar doctor --build-image`)",
+        )
     except OSError as error:
         return EngineState(address, reason=_explain(address, error, timeout_s))
     finally:

@@ -49,6 +49,14 @@ def test_fresh_keeps_the_old_run(tmp_path):
     assert json.loads((tmp_path / "run" / "manifest.json").read_text())["config"] == {"n": 2}
 
 
+def test_fresh_does_not_move_a_run_that_is_being_written(tmp_path):
+    """Starting anew beside a running start is refused instead of pulling its folder away."""
+    open_folder(tmp_path / "run", {"config": {}}, fresh=False)
+    with closing(Store(tmp_path / "run" / "run.db")), pytest.raises(UserError, match="another sstar"):
+        open_folder(tmp_path / "run", {"config": {}}, fresh=True)
+    assert (tmp_path / "run" / "manifest.json").exists()
+
+
 def test_foreign_folder_is_left_alone(tmp_path):
     """A folder with other people's files is not written into."""
     (tmp_path / "notes.txt").write_text("mine")
