@@ -75,7 +75,8 @@ def ensure_image(
         return tag
     if not build:
         raise SandboxError(
-            f"the sandbox's image {tag} is missing: run `make image` (or `sstar doctor --build-image`), or use `--sandbox local`"
+            f"the sandbox's image {tag} is missing: run `make image` "
+            "(or `sstar doctor --build-image`), or use `--sandbox local`"
         )
     say = progress or (lambda _line: None)
     try:
