@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Conversation", "Worker", "WorkerLost"]
 
 _START_S = 60.0
-_GRACE_S = 20.0
+_GRACE_S = 60.0
+"""Beyond the wall limit before a worker counts as hung: time in the queue for a core is not the run's."""
 _COMPILE_S = 40.0
 _WINDOW = 32 * 1024
 """Bytes under way towards the inside: less than a pipe holds, so a send never waits for a program."""

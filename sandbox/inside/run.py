@@ -117,6 +117,8 @@ def _watch(pid: int, limits: dict[str, Any], started_s: float) -> str | None:
     while not poller.poll(max(1, math.ceil(wait_s * 1000))):
         cpu_left_s = limits["cpu_s"] + _CPU_SLACK_S - time.clock_gettime(clock)
         wall_left_s = limits["wall_s"] - (time.monotonic() - started_s)
+        if wall_left_s <= 0:
+            wall_left_s += _queued_s(pid)
         if min(cpu_left_s, wall_left_s) <= 0:
             killed = "cpu" if cpu_left_s <= 0 else "wall"
             os.kill(pid, signal.SIGKILL)
@@ -125,6 +127,19 @@ def _watch(pid: int, limits: dict[str, Any], started_s: float) -> str | None:
             wait_s = min(cpu_left_s, wall_left_s)
     os.close(handle)
     return killed
+
+
+def _queued_s(pid: int) -> float:
+    """Seconds that `pid` was ready to run and had no CPU: load, which must not decide a verdict.
+
+    The most of any one of its threads. 0.0 where the kernel does not count it.
+    """
+    most = 0
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - pathlib would be one more import
+            with open(f"/proc/{pid}/task/{task}/schedstat") as file:  # noqa: PTH123 - as above
+                most = max(most, int(file.read().split()[1]))
+    return most / 1e9
 
 
 def _sweep(uid: int) -> int:

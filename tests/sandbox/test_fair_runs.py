@@ -1,0 +1,60 @@
+"""A run has what it would have under an interpreter of its own on an idle machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from sandbox import Limits, Program, Status
+from sandbox.local import LocalSandbox
+
+DEPTH = """
+import sys
+depth = 0
+def dive():
+    global depth
+    depth += 1
+    dive()
+try:
+    dive()
+except RecursionError:
+    print(depth)
+"""
+BURN = "import time\nwhile time.process_time() < 0.7:\n    pass\n"
+
+
+def _start_rival():
+    return subprocess.Popen([sys.executable, "-c", "while True: pass"])
+
+
+def test_a_program_may_recurse_as_deep_as_under_python(sandbox_held):
+    """The sandbox's own frames are not taken off the interpreter's recursion limit."""
+    alone = subprocess.run([sys.executable, "-c", DEPTH], capture_output=True, text=True, check=True)
+    (run,) = sandbox_held.run(DEPTH)
+    assert int(run.stdout) >= int(alone.stdout)
+
+
+@pytest.mark.anyio
+async def test_waiting_for_a_cpu_is_not_counted_as_wall_time():
+    """A program that needs 0.7 s of CPU ends well within 1.2 s of wall time although four share its core."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        async with LocalSandbox(1) as sandbox:
+            rivals = [_start_rival() for _ in range(3)]
+            try:
+                limits = Limits(cpu_s=1.0, wall_s=1.2)
+                (busy,) = await sandbox.run(Program(BURN), [""], limits)
+            finally:
+                for rival in rivals:
+                    rival.kill()
+                    rival.wait()
+            (asleep,) = await sandbox.run(Program("import time\ntime.sleep(30)"), [""], limits)
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert busy.status is Status.OK
+    assert busy.wall_s > 1.2
+    assert (asleep.status, asleep.limit) == (Status.TLE, "wall")
