@@ -30,7 +30,7 @@ _BOMBS = {
     "many lines": "x = 1\n" * 300_000,
     "many names": "\n".join(f"a{n} = {n}" for n in range(50_000)),
     "long name": "a" * 5_000_000 + " = 1",
-    "names that normalise": "ｐｒｉｎｔ(1)\n" + "\ufdfa" * 1000 + " = 1",
+    "names that normalise": "\uff50\uff52\uff49\uff4e\uff54(1)\n" + "\ufdfa" * 1000 + " = 1",
     "pattern explosion": "match 1:\n case " + "|".join(["1"] * 20_000) + ": pass",
     "unfinished string": "'''" + "x\n" * 100_000,
     "carriage returns": "x = 1\r" * 10_000 + "\x0c\x1a",
@@ -57,7 +57,8 @@ def test_nothing_runs_while_compiling(attacked):
     """Nothing of a program runs before its first input, so nothing of it is in the next run."""
     code = (
         "import sys, builtins\nprint(hasattr(builtins, 'spoilt'), 'spoilt' in sys.modules)\n"
-        "builtins.spoilt = sys.modules['spoilt'] = 1\nimport os\nos.register_at_fork(before=lambda: os._exit(7))"
+        "builtins.spoilt = sys.modules['spoilt'] = 1\nimport os\nos.register_at_fork(before=lambda: "
+        "os._exit(7))"
     )
     runs = attacked.run(code, *"abc")
     assert [(run.status, run.stdout) for run in runs] == [(Status.OK, "False False\n")] * 3

@@ -6,14 +6,17 @@ import pytest
 
 _BARRED = {
     "write anywhere": (
-        "places = ['/', '/tmp', '/dev/shm', '/var/tmp', '/run', '/empty', '.', '/dev/mqueue', '/dev', '/usr/lib',\n"
+        "places = ['/', '/tmp', '/dev/shm', '/var/tmp', '/run', '/empty', '.', '/dev/mqueue', "
+        "'/dev', '/usr/lib',\n"
         "    '/proc', '/sys', os.path.dirname(os.__file__)]\n"
         "tell(any(through(open, p + '/left', 'w') for p in places))"
     ),
     "write a file without a name": (
-        "tell(any(through(os.open, p, os.O_TMPFILE | os.O_RDWR) for p in ('/', '/tmp', '/dev/shm', '.', '/run')))"
+        "tell(any(through(os.open, p, os.O_TMPFILE | os.O_RDWR) for p in ('/', '/tmp', '/dev/shm', "
+        "'.', '/run')))"
     ),
-    "fill a folder with names": "tell(any(through(os.mkdir, f'{p}/left') for p in ('.', '/tmp', '/dev/shm')))",
+    "fill a folder with names": "tell(any(through(os.mkdir, f'{p}/left') for p in ('.', '/tmp', "
+    "'/dev/shm')))",
     "symbolic link": "tell(any(through(os.symlink, '/', p + '/left') for p in ('.', '/tmp', '/dev/shm')))",
     "hard link": "tell(any(through(os.link, os.__file__, p + '/left') for p in ('.', '/tmp', '/usr/lib')))",
     "named pipe": "tell(any(through(os.mkfifo, p + '/left') for p in ('.', '/tmp', '/dev/shm')))",
@@ -41,17 +44,20 @@ _BARRED = {
     "attribute of a shared file": "tell(through(os.setxattr, os.__file__, 'user.left', b'secret'))",
     "flags of a stream": (
         "import fcntl\n"
-        "tell(any(through(fcntl.fcntl, f, fcntl.F_SETFL, v) for f in range(4) for v in (0o2000, 0o4000, 0o40000)))"
+        "tell(any(through(fcntl.fcntl, f, fcntl.F_SETFL, v) for f in range(4) for v in (0o2000, "
+        "0o4000, 0o40000)))"
     ),
     "flags of a stream's file": (
         "import fcntl\nvalue = ctypes.create_string_buffer(bytes([64, 0, 0, 0]), 8)\n"
         "tell(any(through(libc.ioctl, f, 0x40086602, value) for f in range(4)))"
     ),
     "hint of a stream": (
-        "hint = ctypes.c_uint64(3); tell(any(through(libc.fcntl, 1, c, ctypes.byref(hint)) for c in (1036, 1038)))"
+        "hint = ctypes.c_uint64(3); tell(any(through(libc.fcntl, 1, c, ctypes.byref(hint)) for c in "
+        "(1036, 1038)))"
     ),
     "seals of a stream": "import fcntl; tell(any(through(fcntl.fcntl, f, 1033, 0xF) for f in range(4)))",
-    "lock of a shared file": "import fcntl; tell(through(fcntl.flock, os.open(os.__file__, 0), fcntl.LOCK_EX))",
+    "lock of a shared file": "import fcntl; tell(through(fcntl.flock, os.open(os.__file__, 0), "
+    "fcntl.LOCK_EX))",
     "range lock of a shared file": (
         "import fcntl; tell(through(fcntl.lockf, os.open(os.__file__, 0), fcntl.LOCK_SH | fcntl.LOCK_NB))"
     ),
@@ -63,11 +69,13 @@ _BARRED = {
         "tell(through(fcntl.fcntl, os.open(os.path.dirname(os.__file__), 0), fcntl.F_NOTIFY, 1))"
     ),
     "watch the memory of files": (
-        "tell(not barred('mincore', 0, 0, 0)); tell(libc.syscall(451, 0, 0, 0, 0) == 0 or ctypes.get_errno() != 38)"
+        "tell(not barred('mincore', 0, 0, 0)); tell(libc.syscall(451, 0, 0, 0, 0) == 0 or "
+        "ctypes.get_errno() != 38)"
     ),
     "open by handle": "tell(not barred('open_by_handle_at', 3, 0, 0))",
     "host's secrets": (
-        "names = ['/etc/shadow', '/etc/passwd', '/etc/hostname', '/root', '/home', '/var/log', '/var/run/docker.sock',\n"
+        "names = ['/etc/shadow', '/etc/passwd', '/etc/hostname', '/root', '/home', '/var/log', "
+        "'/var/run/docker.sock',\n"
         "    '/run/docker.sock', '/root/.ssh/id_rsa', os.path.expanduser('~root/.bashrc')]\n"
         "def look(name):\n"
         "    if not os.path.isdir(name): return bool(open(name, 'rb').read())\n"
@@ -75,33 +83,43 @@ _BARRED = {
         "def found(name):\n"
         "    try: return look(name)\n"
         "    except OSError: return False\n"
-        "harmless = {'/etc/passwd', '/etc/hostname', '/var/log'} if os.path.exists('/.dockerenv') else set()\n"
+        "harmless = {'/etc/passwd', '/etc/hostname', '/var/log'} if os.path.exists('/.dockerenv') "
+        "else set()\n"
         "tell([n for n in names if n not in harmless and found(n)])"
     ),
     "environment of others": "tell(any(through(lambda: open(f'/proc/{p}/environ').read()) for p in others))",
-    "environment tells nothing": "tell(set(os.environ) - {'PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'PYTHONHASHSEED',"
+    "environment tells nothing": "tell(set(os.environ) - {'PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', "
+    "'PYTHONHASHSEED',"
     " 'MALLOC_ARENA_MAX', 'HOSTNAME', 'PWD', 'LC_CTYPE'})",
-    "memory of others": "tell(any(through(open, f'/proc/{p}/mem', m) for p in others for m in ('rb', 'r+b')))",
+    "memory of others": "tell(any(through(open, f'/proc/{p}/mem', m) for p in others for m in ('rb', "
+    "'r+b')))",
     "descriptors of others": "tell(any(through(os.listdir, f'/proc/{p}/fd') for p in others))",
     "links of others": (
-        "tell(any(through(os.readlink, f'/proc/{p}/{n}') for p in others for n in ('exe', 'cwd', 'root', 'ns/pid')))"
+        "tell(any(through(os.readlink, f'/proc/{p}/{n}') for p in others for n in ('exe', 'cwd', "
+        "'root', 'ns/pid')))"
     ),
     "mappings of others": (
-        "names = ('maps', 'smaps', 'pagemap', 'auxv', 'stack', 'syscall', 'io', 'personality', 'clear_refs')\n"
+        "names = ('maps', 'smaps', 'pagemap', 'auxv', 'stack', 'syscall', 'io', 'personality', "
+        "'clear_refs')\n"
         "tell(any(through(lambda: open(f'/proc/{p}/{n}').read()) for p in others for n in names))"
     ),
     "settings of others": (
-        "names = ('oom_score_adj', 'timerslack_ns', 'comm', 'autogroup', 'coredump_filter', 'uid_map', 'attr/current')\n"
-        "tell(any(through(lambda: open(f'/proc/{p}/{n}', 'wb', 0).write(b'1')) for p in others for n in names))"
+        "names = ('oom_score_adj', 'timerslack_ns', 'comm', 'autogroup', 'coredump_filter', "
+        "'uid_map', 'attr/current')\n"
+        "tell(any(through(lambda: open(f'/proc/{p}/{n}', 'wb', 0).write(b'1')) for p in others for n "
+        "in names))"
     ),
     "kernel's settings": (
         "names = ('/proc/sysrq-trigger', '/proc/sys/kernel/core_pattern', '/proc/sys/vm/drop_caches',\n"
-        "    '/proc/sys/kernel/hostname', '/sys/kernel/mm/ksm/run', '/sys/power/state', '/sys/fs/cgroup/left',\n"
-        "    '/sys/fs/cgroup/memory/memory.limit_in_bytes', '/proc/self/autogroup', '/proc/self/clear_refs')\n"
+        "    '/proc/sys/kernel/hostname', '/sys/kernel/mm/ksm/run', '/sys/power/state', "
+        "'/sys/fs/cgroup/left',\n"
+        "    '/sys/fs/cgroup/memory/memory.limit_in_bytes', '/proc/self/autogroup', "
+        "'/proc/self/clear_refs')\n"
         "tell(any(through(lambda: open(n, 'wb', 0).write(b'1')) for n in names))"
     ),
     "kernel's memory": (
-        "names = ('/dev/mem', '/dev/kmem', '/proc/kcore', '/dev/kmsg', '/proc/kmsg', '/dev/kvm', '/dev/fuse',\n"
+        "names = ('/dev/mem', '/dev/kmem', '/proc/kcore', '/dev/kmsg', '/proc/kmsg', '/dev/kvm', "
+        "'/dev/fuse',\n"
         "    '/dev/sda', '/dev/vda', '/dev/loop0', '/dev/userfaultfd', '/dev/net/tun')\n"
         "def read(name):\n    with open(name, 'rb', 0) as file: return len(file.read(16))\n"
         "def found(name):\n    try: return read(name)\n    except OSError: return 0\n"
@@ -126,7 +144,10 @@ def test_what_a_run_writes_is_gone(attacked):
         "    os.posix_fallocate(f, 0, 1 << 19); os.lseek(f, 99, 0)\n"
         "    mmap.mmap(f, 1 << 16).write(b'secret' * 99)"
     )
-    look = "import os, sys\nprint([os.pread(f, 1 << 21, 0) for f in (1, 2, 3)], [os.fstat(f).st_blocks for f in (1, 2, 3)])"
+    look = (
+        "import os\nfiles = (1, 2, 3)\n"
+        "print([os.pread(f, 1 << 21, 0) for f in files], [os.fstat(f).st_blocks for f in files])"
+    )
     attacked.run(leave, "x" * 99)
     for _ in range(2):
         (run,) = attacked.run(look)

@@ -26,7 +26,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
 libc.syscall.argtypes = [ctypes.c_long] + [ctypes.c_void_p] * 6
 buffers = [ctypes.create_string_buffer(draw.randbytes(4096)) for _ in range(4)]
-paths = [ctypes.create_string_buffer(p) for p in (b'/', b'/tmp/left', b'left', b'/proc/1/mem', b'/dev/shm/left')]
+names = (b'/', b'/tmp/left', b'left', b'/proc/1/mem', b'/dev/shm/left')
+paths = [ctypes.create_string_buffer(name) for name in names]
 def draw_argument():
     kind = draw.randrange(8)
     if kind < 3: return draw.randrange(0, 8)

@@ -13,41 +13,49 @@ _BARRED = {
     ),
     "take a group": "tell(through(os.setgroups, [0]) or through(os.setresgid, 0, 0, 0))",
     "take capabilities": (
-        "head = ctypes.create_string_buffer(bytes([34, 5, 8, 32]), 8); data = ctypes.create_string_buffer(b'\\xff' * 24)\n"
+        "head = ctypes.create_string_buffer(bytes([34, 5, 8, 32]), 8); data = "
+        "ctypes.create_string_buffer(b'\\xff' * 24)\n"
         "tell(through(call, 'capset', head, data) or libc.prctl(47, 2, 7, 0, 0) == 0)"
     ),
     "become dumpable": "tell(libc.prctl(4, 1, 0, 0, 0) == 0)",
     "lift the filter": "tell(libc.prctl(22, 0, 0, 0, 0) == 0 or libc.prctl(21, 0, 0, 0, 0) == 0)",
     "a filter of its own": (
-        "tell(not barred('seccomp', 1, 8, 0) or not barred('seccomp', 0, 0, 0) or libc.prctl(22, 1, 0, 0, 0) == 0)"
+        "tell(not barred('seccomp', 1, 8, 0) or not barred('seccomp', 0, 0, 0) or libc.prctl(22, 1, "
+        "0, 0, 0) == 0)"
     ),
     "a ruleset of its own": "tell(not barred('landlock_create_ruleset', 0, 0, 1))",
     "new namespaces": "tell(not all(barred('unshare', 1 << bit) for bit in (17, 7, 25, 26, 27, 28, 29, 30)))",
     "join a namespace": "tell(not barred('setns', 0, 0))",
     "mount": "tell(libc.mount(b'x', b'/tmp', b'tmpfs', 0, None) == 0)",
-    "remount for writing": "tell(any(libc.mount(b'none', p, None, 32 | 4096, None) == 0 for p in (b'/', b'/proc')))",
+    "remount for writing": "tell(any(libc.mount(b'none', p, None, 32 | 4096, None) == 0 for p in "
+    "(b'/', b'/proc')))",
     "unmount": "tell(any(libc.umount2(p, 2) == 0 for p in (b'/', b'/proc', b'/dev/mqueue', b'/usr/lib')))",
     "new mount calls": (
         "names = ('fsopen', 'fsconfig', 'fsmount', 'fspick', 'open_tree', 'move_mount', 'mount_setattr')\n"
         "tell(not all(barred(n, 0, b'/', 0, 0, 0) for n in names))"
     ),
     "change the root": "tell(through(os.chroot, '/') or not barred('pivot_root', b'.', b'.'))",
-    "clock": "tell(not all(barred(n, 0, 0) for n in ('settimeofday', 'clock_settime', 'adjtimex', 'clock_adjtime')))",
+    "clock": "tell(not all(barred(n, 0, 0) for n in ('settimeofday', 'clock_settime', 'adjtimex', "
+    "'clock_adjtime')))",
     "host's name": "tell(not all(barred(n, b'x', 1) for n in ('sethostname', 'setdomainname')))",
     "switch off": "tell(not barred('reboot', 0, 0, 0, 0))",
     "another kernel": "tell(not all(barred(n, 0, 0, 0) for n in ('kexec_load', 'kexec_file_load')))",
-    "kernel module": "tell(not all(barred(n, 0, 0, 0) for n in ('init_module', 'finit_module', 'delete_module')))",
+    "kernel module": "tell(not all(barred(n, 0, 0, 0) for n in ('init_module', 'finit_module', "
+    "'delete_module')))",
     "swap": "tell(not all(barred(n, b'/dev/null', 0) for n in ('swapon', 'swapoff')))",
     "quota": "tell(not all(barred(n, 0, 0, 0, 0) for n in ('quotactl', 'quotactl_fd', 'acct')))",
     "flush every disk": "tell(not all(barred(n, 0) for n in ('sync', 'syncfs')))",
     "hold up every core": "tell(not barred('membarrier', 1, 0, 0))",
     "bpf": "tell(not barred('bpf', 0, 0, 0))",
-    "performance counters": "tell(not barred('perf_event_open', ctypes.create_string_buffer(128), 0, -1, -1, 0))",
-    "io_uring": "tell(not all(barred(n, 8, 0) for n in ('io_uring_setup', 'io_uring_enter', 'io_uring_register')))",
+    "performance counters": "tell(not barred('perf_event_open', ctypes.create_string_buffer(128), 0, "
+    "-1, -1, 0))",
+    "io_uring": "tell(not all(barred(n, 8, 0) for n in ('io_uring_setup', 'io_uring_enter', "
+    "'io_uring_register')))",
     "keyring": "tell(not all(barred(n, 0, 0, 0, 0, 0) for n in ('add_key', 'request_key', 'keyctl')))",
     "personality": "tell(not barred('personality', 0x0040000))",
     "kernel log": "tell(not barred('syslog', 3, 0, 0))",
-    "move memory between nodes": "tell(not all(barred(n, 0, 0, 0, 0) for n in ('migrate_pages', 'move_pages')))",
+    "move memory between nodes": "tell(not all(barred(n, 0, 0, 0, 0) for n in ('migrate_pages', "
+    "'move_pages')))",
     "calls of the future": (
         "def unknown(n):\n    return libc.syscall(n, 0, 0, 0, 0, 0, 0) == -1 and ctypes.get_errno() == 38\n"
         "tell(not all(map(unknown, range(449, 1024))))"
@@ -62,7 +70,8 @@ _BARRED = {
         "    with socket.socket(socket.AF_UNIX) as s: s.connect(name)\n"
         "tell(any(through(reach, n) for n in ('/run/docker.sock', '\\0left', '/tmp/left')))"
     ),
-    "names of hosts": "import socket; tell(through(socket.getaddrinfo, 'localhost', 80, 0, socket.SOCK_STREAM) and"
+    "names of hosts": "import socket; tell(through(socket.getaddrinfo, 'localhost', 80, 0, "
+    "socket.SOCK_STREAM) and"
     " through(socket.create_connection, ('127.0.0.1', 80)))",
     "socket pair": "import socket; tell(through(socket.socketpair))",
 }
@@ -78,7 +87,8 @@ def test_every_call_of_the_list_is_refused(hold):
     """All calls that the filters name, with arguments of no worth, end in a refusal and nothing else."""
     run = hold(
         "own = {'clone', 'ioctl', 'fcntl', 'prctl', 'prlimit64', 'exit', 'timer_create'}\n"
-        "print([n for n in sorted(NUMBER) if n not in own and not barred(n, 1, 0, 0, 0, 0, 0)]); tell(False)",
+        "print([n for n in sorted(NUMBER) if n not in own and not barred(n, 1, 0, 0, 0, 0, 0)]); "
+        "tell(False)",
         "barred",
     )
     assert run.stdout.splitlines()[0] == "[]"
@@ -93,7 +103,8 @@ def test_every_call_of_the_list_is_refused(hold):
             "import mmap\n"
             "# mov eax, 20 (getpid of 32 bits); int 0x80; ret\n"
             "page = mmap.mmap(-1, 4096, prot=7); page.write(bytes.fromhex('b814000000cd80c3'))\n"
-            "ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))(); tell(True)",
+            "ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))(); "
+            "tell(True)",
             id="32-bit calls",
         ),
     ],

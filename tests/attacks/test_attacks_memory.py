@@ -14,7 +14,8 @@ _ENDS = {
     ),
     "unreserved memory bomb": (
         (
-            "libc.mmap.restype = ctypes.c_void_p\nlibc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + "
+            "libc.mmap.restype = ctypes.c_void_p\nlibc.mmap.argtypes = [ctypes.c_void_p, "
+            "ctypes.c_size_t] + "
             "[ctypes.c_int] * 3 + [ctypes.c_long]\n"
             "while True:\n at = libc.mmap(None, 1 << 24, 3, 0x4022, -1, 0)\n"
             " if at is None or at == 2 ** 64 - 1: raise MemoryError\n ctypes.memset(at, 1, 1 << 24)"
@@ -60,15 +61,18 @@ _BARRED = {
     "user's page faults": "tell(not barred('userfaultfd', 0))",
     "locks without number": (
         "import fcntl, struct\n"
-        "lock = lambda at: fcntl.fcntl(0, fcntl.F_SETLK, struct.pack('hhqqi', fcntl.F_WRLCK, 0, at, 1, 0))\n"
+        "lock = lambda at: fcntl.fcntl(0, fcntl.F_SETLK, struct.pack('hhqqi', fcntl.F_WRLCK, 0, at, "
+        "1, 0))\n"
         "tell(through(lock, 0))"
     ),
     "attributes without number": "tell(through(os.setxattr, 1, 'user.x', bytes(60_000)))",
     "keys without number": "tell(not barred('add_key', b'user', b'k', b'v', 1, -3))",
-    "pages given to pipes": "(r, w) = os.pipe(); tell(not all(barred(n, 0, 0, 0) for n in ('vmsplice', 'tee', 'splice')))",
+    "pages given to pipes": "(r, w) = os.pipe(); tell(not all(barred(n, 0, 0, 0) for n in "
+    "('vmsplice', 'tee', 'splice')))",
     "memory in pipes": (
         "import fcntl\ntotal = 0\n"
-        "try:\n while True:\n  (r, w) = os.pipe(); size = fcntl.fcntl(w, 1031, 1 << 20); total += os.write(w, bytes(size))\n"
+        "try:\n while True:\n  (r, w) = os.pipe(); size = fcntl.fcntl(w, 1031, 1 << 20); total += "
+        "os.write(w, bytes(size))\n"
         "except OSError: pass\n"
         "tell(total > 80 << 20)"
     ),
@@ -79,7 +83,8 @@ _BARRED = {
     ),
     "notifications": "tell(not all(barred(n, 0) for n in ('inotify_init1', 'fanotify_init')))",
     "requests to the kernel": (
-        "p = ctypes.create_string_buffer(512); tell(not barred('io_uring_setup', 8, p) or not barred('io_setup', 8, p))"
+        "p = ctypes.create_string_buffer(512); tell(not barred('io_uring_setup', 8, p) or not "
+        "barred('io_setup', 8, p))"
     ),
     "raise limits": (
         "import resource\n"

@@ -13,7 +13,8 @@ _BARRED = {
     ),
     "vfork": "tell(not barred('vfork'))",
     "clone without libc": (
-        "flags = [0, 17, 0x100, 0x4111, 0x8011, *(bit | 17 for bit in (0x20000, 1 << 26, 1 << 28, 1 << 29))]\n"
+        "flags = [0, 17, 0x100, 0x4111, 0x8011, *(bit | 17 for bit in (0x20000, 1 << 26, 1 << 28, 1 "
+        "<< 29))]\n"
         "tell(not all(barred('clone', flag, 0, 0, 0, 0) for flag in flags))"
     ),
     "clone3": "tell(not barred('clone3', ctypes.create_string_buffer(88), 88))",
@@ -46,7 +47,8 @@ _BARRED = {
     "kill any pid": "tell(any(through(os.kill, p, s) for p in others for s in (0, 9)))",
     "tgkill any pid": "tell(any(through(call, 'tgkill', p, p, 9) for p in others))",
     "tkill any pid": "tell(any(through(call, 'tkill', p, 9) for p in others))",
-    "queue a signal": "tell(not barred('rt_sigqueueinfo', os.getppid(), 9, ctypes.create_string_buffer(128)))",
+    "queue a signal": "tell(not barred('rt_sigqueueinfo', os.getppid(), 9, "
+    "ctypes.create_string_buffer(128)))",
     "queue a signal to a thread": (
         "p = os.getppid(); tell(not barred('rt_tgsigqueueinfo', p, p, 9, ctypes.create_string_buffer(128)))"
     ),
@@ -118,7 +120,8 @@ _ENDS = {
     "signal storm on itself": (
         (
             "import signal\nsignal.signal(signal.SIGUSR1, lambda *a: None)\n"
-            "signal.signal(signal.SIGALRM, lambda *a: None); signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)\n"
+            "signal.signal(signal.SIGALRM, lambda *a: None); signal.setitimer(signal.ITIMER_REAL, "
+            "1e-4, 1e-4)\n"
             "while True: os.kill(os.getpid(), signal.SIGUSR1)"
         ),
         "TLE",
@@ -155,7 +158,8 @@ _ENDS = {
     "short sleeps": (
         (
             "import time\n"
-            "while True:\n end = time.perf_counter() + 2e-4\n while time.perf_counter() < end: pass\n time.sleep(0)"
+            "while True:\n end = time.perf_counter() + 2e-4\n while time.perf_counter() < end: "
+            "pass\n time.sleep(0)"
         ),
         "TLE",
     ),

@@ -86,7 +86,8 @@ def test_frames_hold_nothing_of_others(attacked):
     look = (
         "import gc, sys\nframe = sys._getframe(); seen = []\n"
         "while frame: seen.append(repr(frame.f_locals)); frame = frame.f_back\n"
-        "seen += [repr(item) for item in gc.get_objects() if type(item) in (dict, list, tuple, bytearray)]\n"
+        "seen += [repr(item) for item in gc.get_objects() if type(item) in (dict, list, tuple, "
+        "bytearray)]\n"
         "mine = sys.stdin.read()\nprint(any('OTH' + 'ER' in text for text in seen))"
     )
     runs = attacked.run(look, *[f"OTHER{n}" for n in range(4)])
