@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not `sandbox.py` beside us
+
 from agent.store import Store
 from problems import Problem, Test, load_set
 from problems.asserts import read_assert
