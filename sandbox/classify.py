@@ -50,7 +50,7 @@ def classify(head: Mapping[str, Any], blob: bytes, mode: Mode, limits: Limits) -
         failure=failure,
         cpu_s=head["cpu_s"],
         wall_s=head["wall_s"],
-        memory_mb=head["memory_mb"],
+        memory_mb=head["memory_kb"] / 1024,
         limit=limit,
     )
 
@@ -83,15 +83,17 @@ def _decide(  # noqa: PLR0911 - one return a verdict, in order of precedence
         return Status.TLE, Failure("TimeLimit", f"over {limits.cpu_s:g} s of CPU time"), "cpu"
     if oversized:
         return Status.OLE, Failure("OutputLimit", f"over {limits.output_kb} KB of output"), None
-    starved = head["signal"] == signal.SIGKILL and head["memory_mb"] * 2 > limits.memory_mb
-    if told.get("memory") is True or starved or head["memory_mb"] > limits.memory_mb:
+    (number, exit_status) = (head["status"] & 0x7F, head["status"] >> 8)  # as wait(2) packs them
+    memory_mb = head["memory_kb"] / 1024
+    starved = number == signal.SIGKILL and memory_mb * 2 > limits.memory_mb
+    if told.get("memory") is True or starved or memory_mb > limits.memory_mb:
         return Status.MLE, Failure("MemoryError", f"over {limits.memory_mb} MB"), None
-    if head["signal"] is not None:
-        return Status.RE, Failure(_signal_name(head["signal"])), None
+    if number:
+        return Status.RE, Failure(_signal_name(number)), None
     if isinstance(told.get("missing"), str):
         return Status.CE, Failure("EntryPointMissing", _plain(told["missing"][:500])), None
-    if head["exit"] != 0:
-        return Status.RE, _failure(told) or Failure(f"exit status {head['exit']}"), None
+    if exit_status:
+        return Status.RE, _failure(told) or Failure(f"exit status {exit_status}"), None
     if told.get("failure") is not None or (mode is not Mode.MAIN and not told):
         return Status.RE, _failure(told) or Failure("exit status 0", "it ended before it was done"), None
     return Status.OK, None, None

@@ -147,7 +147,7 @@ class Conversation:
         self, request: dict[str, Any], inputs: Sequence[bytes], wall_s: float
     ) -> Iterator[tuple[dict[str, Any], bytes]]:
         pending = [frames.pack(request)]
-        queue = [*(frames.pack({"run": place}, text) for place, text in enumerate(inputs))]
+        queue = [frames.pack(None, text) for text in inputs]
         queue.append(frames.pack({"end": self._request}))
         queue.reverse()
         under_way: list[int] = []

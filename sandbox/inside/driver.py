@@ -15,10 +15,8 @@ import gc
 import io
 import json
 import os
-import random
 import resource
 import sys
-import threading
 import types
 from typing import Any
 
@@ -47,7 +45,7 @@ class _MissingEntryPointError(Exception):
     pass
 
 
-def perform(job: Job, token: str) -> None:
+def perform(job: Job, token: bytes) -> None:
     """Run `job` on what is on standard input, report, exit. Never returns.
 
     `token` in the report says that the program was still under our control when it ended.
@@ -60,7 +58,7 @@ def perform(job: Job, token: str) -> None:
         leave(status)
 
 
-def _perform(job: Job, token: str) -> int:
+def _perform(job: Job, token: bytes) -> int:
     name = "__main__" if job.mode == "main" else "solution"
     module = types.ModuleType(name)
     space = module.__dict__
@@ -68,31 +66,33 @@ def _perform(job: Job, token: str) -> int:
     sys.modules["__main__"] = sys.modules[name] = module
     sys.argv = [CODE_FILE]
     text = "" if job.mode == "main" else _take_input()
-    random.seed(0)  # forks would each draw a seed of their own, and no verdict may hang on one
     write, finish, describe = os.write, _finish, _describe
-    (status, report, result) = (0, {"token": token}, b"")
+    (status, report) = (0, b"")
+    done = b'{"token": "%s"}\n' % token
     sys.setrecursionlimit(sys.getrecursionlimit() + _depth())
+    gc.enable()
     try:
         for code in job.codes:
             exec(code, space)  # noqa: S102 - it is what this process is for
         if job.mode == "call":
             target = _find(space, job.entry_point)
-            result = values.encode(target(*values.decode_lines(text))).encode("ascii")
+            report = done + values.encode(target(*values.decode_lines(text))).encode("ascii")
         elif job.mode == "assert":
             exec(compile(text, TEST_FILE, "exec", dont_inherit=True), space)  # noqa: S102
+            report = done
     except BaseException as error:  # noqa: BLE001 - a candidate may raise anything
-        (status, report) = describe(error, job.mode, token, text)
-    head = json.dumps(report).encode("ascii") + b"\n"
-    for part in (head, result):
-        sent = 0
-        while sent < len(part):
-            sent += write(_REPORT, part[sent:])
+        (status, told) = describe(error, job.mode, token.decode("ascii"), text)
+        report = json.dumps(told).encode("ascii") + b"\n"
+    sent = 0
+    while sent < len(report):  # nothing where the exit status says it all
+        sent += write(_REPORT, report[sent:])
     return finish(job, status)
 
 
 def _depth() -> int:
     """Frames below the candidate, `exec` included, that a program under its own interpreter has not."""
-    (count, frame) = (1, sys._getframe(1))  # noqa: SLF001 - the only way to them
+    count = 1
+    frame: types.FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to them
     while frame is not None:
         (count, frame) = (count + 1, frame.f_back)
     return count
@@ -165,14 +165,18 @@ def _describe(error: BaseException, mode: str, token: str, text: str) -> tuple[i
 
 def _finish(job: Job, status: int) -> int:
     """What the interpreter does at its end: threads, exit handlers, buffers. Its exit status."""
-    threading._shutdown()  # type: ignore[attr-defined] # noqa: SLF001 - waits for non-daemon threads
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        threading._shutdown()  # noqa: SLF001 - waits for non-daemon threads
     atexit._run_exitfuncs()  # noqa: SLF001 - the interpreter calls it at a normal end
     if job.opens:
         for item in gc.get_objects():
             if isinstance(item, io.IOBase) and not item.closed and item.writable():
                 item.flush()
-    for name in ("stdout", "__stdout__", "stderr"):
-        stream = getattr(sys, name, None)
+    streams = [getattr(sys, name, None) for name in ("stdout", "stderr", "__stdout__")]
+    if streams[2] is streams[0]:
+        del streams[2]
+    for stream in streams:
         if stream is not None and not getattr(stream, "closed", False):
             try:
                 stream.flush()

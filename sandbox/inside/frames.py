@@ -1,7 +1,7 @@
 """Frames: two big-endian 4-byte lengths, a JSON object, raw bytes. Both directions, both sides.
 
 Text of programs travels in the object; inputs and outputs travel raw, so nothing has to be escaped and
-the inside can hand them on without ever decoding them.
+the inside can hand them on without ever decoding them. An input is a frame without an object.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ LARGEST = 1 << 30
 """Longest part of a frame that is believed, in bytes."""
 
 
-def pack(head: dict[str, Any], blob: bytes = b"") -> bytes:
-    """One frame.
+def pack(head: dict[str, Any] | None, blob: bytes = b"") -> bytes:
+    """One frame; None: without an object.
 
     Raises:
         ValueError: a part is longer than `LARGEST`.
     """
-    text = json.dumps(head, separators=(",", ":")).encode("ascii")
+    text = json.dumps(head, separators=(",", ":")).encode("ascii") if head is not None else b""
     if max(len(text), len(blob)) > LARGEST:
         raise ValueError("a frame's part is longer than 1 GiB")
     return len(text).to_bytes(4, "big") + len(blob).to_bytes(4, "big") + text + blob

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 
 __all__ = [
     "CHILD_SUBREAPER",
     "DUMPABLE",
     "NO_NEW_PRIVILEGES",
     "PARENT_DEATH_SIGNAL",
+    "Filter",
     "call",
     "close_from",
     "control",
-    "install_filter",
 ]
 
 PARENT_DEATH_SIGNAL = 1
@@ -29,7 +30,7 @@ _CLOSE_RANGE = 436  # the same number on every architecture
 
 
 class _Program(ctypes.Structure):
-    _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
+    _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
 
 
 def control(option: int, value: int = 1) -> None:
@@ -42,15 +43,32 @@ def control(option: int, value: int = 1) -> None:
         raise OSError(ctypes.get_errno(), f"prctl {option}: {os.strerror(ctypes.get_errno())}")
 
 
-def install_filter(code: bytes) -> None:
-    """Put a seccomp filter (`seccomp.build_*`) on this thread for good.
+class Filter:
+    """A seccomp filter (`seccomp.build_*`) laid out once, so that installing it takes one call.
 
-    Raises:
-        OSError: the kernel refuses.
+    Args:
+        code: the filter; every operand that is `hole` is replaced by the number that `install` is given.
     """
-    program = _Program(len(code) // 8, code)
-    if _libc.prctl(_SECCOMP, 2, ctypes.addressof(program), 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), f"seccomp filter: {os.strerror(ctypes.get_errno())}")
+
+    def __init__(self, code: bytes, hole: int | None = None) -> None:
+        wanted = hole.to_bytes(4, sys.byteorder) if hole is not None else None
+        self._code = bytearray(code)
+        self._holes = [at for at in range(4, len(code), 8) if code[at : at + 4] == wanted]
+        self._pointed_at = (ctypes.c_char * len(code)).from_buffer(self._code)
+        self._program = _Program(len(code) // 8, ctypes.addressof(self._pointed_at))
+        self._address = ctypes.addressof(self._program)
+
+    def install(self, number: int = 0) -> None:
+        """Put the filter on this thread for good.
+
+        Raises:
+            OSError: the kernel refuses.
+        """
+        operand = number.to_bytes(4, sys.byteorder)
+        for at in self._holes:
+            self._code[at : at + 4] = operand
+        if _libc.prctl(_SECCOMP, 2, self._address, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), f"seccomp filter: {os.strerror(ctypes.get_errno())}")
 
 
 def close_from(first: int) -> None:

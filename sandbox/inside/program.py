@@ -18,9 +18,9 @@ import resource
 import sys
 from typing import Any
 
-from sandbox.inside import driver, frames, kernel, run
+from sandbox.inside import driver, kernel, run
 
-__all__ = ["Stream", "serve"]
+__all__ = ["Stream", "import_module", "serve"]
 
 _IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([A-Za-z_][\w., \t]*)", re.MULTILINE)
 _TRUSTED = frozenset({
@@ -35,6 +35,12 @@ _COMPILE_CPU_S = 10
 _COMPILE_MEMORY = 2 << 30
 _PIECE = 64 * 1024
 _ZEROS = bytes(_PIECE)
+_STREAMS = (0, 1, 2, 3)
+_ANSWER = (
+    b'{"id": %d, "run": %d, "token": "%s", "status": %d, "killed": "%s", "cpu_s": %.6f, "wall_s": %.6f, '
+    b'"memory_kb": %d, "strays": %d, "sizes": [%d, %d, %d], "tail": %d, "last": %d}'
+)
+"""`status` is that of wait(2); `killed` says over which limit, if any; `sizes` are the whole streams'."""
 
 
 class Stream:
@@ -43,20 +49,21 @@ class Stream:
     def __init__(self, source: int, sink: int) -> None:
         self.source = source
         self.sink = sink
-        self._piece = bytearray(_PIECE)
+        self._view = memoryview(bytearray(_PIECE))
 
-    def take(self) -> tuple[dict[str, Any], int]:
-        """The next frame's head, and how many raw bytes follow it.
+    def take(self) -> tuple[dict[str, Any] | None, int]:
+        """The next frame's head, None for one without, and how many raw bytes follow it.
 
         Raises:
             EOFError: the other side has gone.
         """
         sizes = self._exactly(8)
-        head = json.loads(self._exactly(int.from_bytes(sizes[:4], "big")))
+        head_size = int.from_bytes(sizes[:4], "big")
+        head = json.loads(self._exactly(head_size)) if head_size else None
         return head, int.from_bytes(sizes[4:], "big")
 
     def _exactly(self, size: int) -> bytes:
-        data = b""
+        data = os.read(self.source, size)
         while len(data) < size:
             part = os.read(self.source, size - len(data))
             if not part:
@@ -70,25 +77,39 @@ class Stream:
         Raises:
             EOFError: the other side has gone.
         """
-        view = memoryview(self._piece)
+        view = self._view
         while size:
             count = os.readv(self.source, [view[: min(size, _PIECE)]])
             if not count:
                 raise EOFError
-            sent = count if target is None else 0
-            while sent < count:
-                sent += os.write(target or 0, view[sent:count])
+            sent = 0
+            while target is not None and sent < count:
+                sent += os.write(target, view[sent:count])
             view[:count] = _ZEROS[:count]
             size -= count
 
-    def send(self, head: dict[str, Any], sources: list[tuple[int, int, int]] | None = None) -> None:
-        """One frame; its raw part is `sources`: descriptor, offset and length each."""
-        parts = sources or []
-        text = frames.pack(head)
+    def send(self, head: bytes, sources: list[tuple[int, int, int]] | None = None) -> None:
+        """One frame, in one write where it is small; `head` is JSON.
+
+        Its raw part is `sources`: descriptor, offset and length each. No trace is kept of what is in them.
+        """
+        parts = [part for part in sources or () if part[2]]
         size = sum(length for (_, _, length) in parts)
-        self._write(text[:4] + size.to_bytes(4, "big") + text[8:])
+        start = len(head).to_bytes(4, "big") + size.to_bytes(4, "big") + head
+        if size > _PIECE:
+            self._write(start)
+            for descriptor, offset, length in parts:
+                self._send_file(descriptor, offset, length)
+            return
+        (view, filled) = (self._view, 0)
         for descriptor, offset, length in parts:
-            self._send_file(descriptor, offset, length)
+            if os.preadv(descriptor, [view[filled : filled + length]], offset) != length:
+                raise OSError(errno.EIO, "an output shrank while it was read")
+            filled += length
+        sent = os.writev(self.sink, [start, view[:size]])
+        if sent < len(start) + size:
+            self._write((start + view[:size])[sent:])
+        view[:size] = _ZEROS[:size]
 
     def _write(self, data: bytes) -> None:
         sent = 0
@@ -102,7 +123,7 @@ class Stream:
             except OSError as error:
                 if error.errno not in (errno.EINVAL, errno.ENOSYS):
                     raise
-                view = memoryview(self._piece)
+                view = self._view
                 count = os.preadv(descriptor, [view[: min(length, _PIECE)]], offset)
                 self._write(bytes(view[:count]))
                 view[:count] = _ZEROS[:count]
@@ -121,47 +142,55 @@ def serve(stream: Stream, ground: run.Ground) -> None:
     """
     (request, rest) = stream.take()
     stream.copy(rest, None)
+    assert request is not None
     if "ping" in request:
-        stream.send({"pong": request["ping"]})
+        stream.send(b'{"pong": %d}' % request["ping"])
         return
     kernel.control(kernel.CHILD_SUBREAPER)
+    run.wait_for_signals()
     name = request["id"]
     ground.page[8:16] = name.to_bytes(8, "little")
     ground.page[1] = 1
     job = _compile(request)
     ground.page[1] = 0
     if isinstance(job, dict):
-        stream.send({"id": name, "compile": job})
+        stream.send(json.dumps({"id": name, "compile": job}).encode("ascii"))
     del request["code"], request["preamble"]
     skipping = isinstance(job, dict)
+    place = 0
     while True:
         (head, size) = stream.take()
-        if "end" in head:
-            stream.send({"id": name, "done": True})
+        if head is not None:  # the end
+            stream.send(b'{"id": %d, "done": true}' % name)
             return
         if skipping or isinstance(job, dict):
             stream.copy(size, None)
             continue
-        for descriptor in (0, 1, 2, 3):
+        for descriptor in _STREAMS:
             os.ftruncate(descriptor, 0)
             os.lseek(descriptor, 0, os.SEEK_SET)
             os.utime(descriptor, ns=(0, 0))  # when they were last written to is another run's business
-        stream.copy(size, 0)
-        os.lseek(0, 0, os.SEEK_SET)
-        skipping = _answer(stream, ground, job, request, head["run"])
+        if size:
+            stream.copy(size, 0)
+            os.lseek(0, 0, os.SEEK_SET)
+        skipping = _answer(stream, ground, job, request, place)
+        place += 1
 
 
 def _answer(stream: Stream, ground: run.Ground, job: driver.Job, request: dict[str, Any], place: int) -> bool:
     """Make one run and send how it went; whether the runs that follow are to be skipped."""
     end = run.execute(ground, job, request)
     most = (request["output_kb"] << 10) + 4096
-    sizes = [min(os.fstat(descriptor).st_size, most) for descriptor in (1, 2, 3)]
-    tail = min(sizes[1], 8192)
-    fine = end["exit"] == 0 and end["killed"] is None and end["cpu_s"] <= request["cpu_s"]
-    fine = fine and max(sizes) <= request["output_kb"] << 10
+    (out, err, told) = (min(os.fstat(descriptor).st_size, most) for descriptor in _STREAMS[1:])
+    tail = min(err, 8192)
+    fine = end.status == 0 and end.killed is None and end.cpu_s <= request["cpu_s"]
+    fine = fine and max(out, err, told) <= request["output_kb"] << 10
     stopping = bool(request["stop"]) and not fine
-    head = {"id": request["id"], "run": place, **end, "sizes": sizes, "tail": tail, "last": stopping}
-    stream.send(head, [(1, 0, sizes[0]), (2, sizes[1] - tail, tail), (3, 0, sizes[2])])
+    head = _ANSWER % (
+        *(request["id"], place, end.token, end.status, end.killed or b"", end.cpu_s, end.wall_s),
+        *(end.memory_kb, end.strays, out, err, told, tail, stopping),
+    )
+    stream.send(head, [(1, 0, out), (2, err - tail, tail), (3, 0, told)])
     return stopping
 
 
@@ -186,6 +215,11 @@ def _compile(request: dict[str, Any]) -> driver.Job | dict[str, Any]:
             return {"type": type(error).__name__, "message": str(message)[:500], "line": line}
     everything = request["preamble"] + "\n" + request["code"]
     _import_ahead(everything)
+    if (
+        "random" in everything or "random" in sys.modules
+    ):  # found in another module, it would have another seed
+        import_module("random")
+        sys.modules["random"].seed(0)
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
     resource.setrlimit(resource.RLIMIT_CPU, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     gc.freeze()
@@ -199,4 +233,21 @@ def _import_ahead(text: str) -> None:
             name = item.partition(".")[0]
             if name in _TRUSTED and name not in sys.modules:
                 with contextlib.suppress(ImportError):
-                    importlib.import_module(name)
+                    import_module(name)
+
+
+def import_module(name: str) -> None:
+    """Import `name` without its handlers of forks.
+
+    They would run in every fork and touch what else stays shared: locks that nobody holds, and a
+    new seed for `random`, where every run is to have the same.
+
+    Raises:
+        ImportError: there is none.
+    """
+    register = os.register_at_fork
+    os.register_at_fork = lambda **_: None
+    try:
+        importlib.import_module(name)
+    finally:
+        os.register_at_fork = register

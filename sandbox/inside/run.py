@@ -1,29 +1,34 @@
-"""One run: a fork of the program process, confined, timed from outside, and cleaned up after."""
+"""One run: a fork of the program process, confined, timed from outside, and cleaned up after.
+
+What a fork costs is the memory pages that it touches, each of which the kernel has to copy. So between
+`fork` and the candidate's first line there are few calls, built-in ones, and what can be prepared before is.
+"""
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found] # `signal` wraps what is called here in Python code
 import contextlib
 import errno
 import math
 import mmap
 import os
 import resource
-import select
-import signal
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from sandbox.inside import driver, kernel, seccomp
 
-__all__ = ["Ground", "execute", "set_common_limits"]
+__all__ = ["End", "Ground", "execute", "set_common_limits", "wait_for_signals"]
 
-_STREAMS = (0, 1, 2, 3)
-"""Standard input, output and error and the report: memory files that stay, emptied before each run."""
 _INTERPRETER_MB = 64
 _STACK = 512 * 1024 * 1024
 _FILES = 64
 _CPU_SLACK_S = 0.02
 _KILL_PATIENCE_S = 10.0
+_ANY_PID = 0x7FFFFFF0  # no process has it
+_STREAMS = 4
+"""Standard input, output and error and the report: memory files that stay, emptied before each run."""
+_CHILD_ENDED = {_signal.SIGCHLD}
 
 
 class Ground:
@@ -37,6 +42,9 @@ class Ground:
         self.uids = settings["uids"]
         self.seccomp = settings["seccomp"]
         self.processes = settings["processes"]
+        self.alone = os.getpid() == 1
+        """Our end is the end of every process here: the kernel sees to that."""
+        self.filter = kernel.Filter(seccomp.build_run(_ANY_PID), _ANY_PID) if self.seccomp else None
         self.page = mmap.mmap(-1, mmap.PAGESIZE)
 
     def next_uid(self) -> int:
@@ -46,14 +54,35 @@ class Ground:
         return self.uids[0] + count % self.uids[1] if self.uids else -1
 
 
-def execute(ground: Ground, job: driver.Job, limits: dict[str, Any]) -> dict[str, Any]:
+class End(NamedTuple):
+    """How a run ended."""
+
+    token: bytes
+    """What its report must hold."""
+    status: int
+    """As wait(2) gives it."""
+    killed: bytes | None
+    """The limit that its parent ended it for: `cpu` or `wall`."""
+    cpu_s: float
+    wall_s: float
+    memory_kb: int
+    strays: int
+    """Processes that it left behind."""
+
+
+def wait_for_signals() -> None:
+    """Have the kernel keep word of ended children for `execute`; needed once before it."""
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, _CHILD_ENDED)
+
+
+def execute(ground: Ground, job: driver.Job, limits: dict[str, Any]) -> End:
     """Run `job` once on what descriptor 0 holds; how it ended. Its outputs are on descriptors 1 to 3.
 
     Raises:
         OSError: the run could not be made or cleaned up after; this is not the candidate's doing.
     """
     uid = ground.next_uid()
-    token = os.urandom(8).hex()
+    token = os.urandom(8).hex().encode("ascii")
     ground.page[0] = 0
     started_s = time.monotonic()
     pid = os.fork()
@@ -63,70 +92,59 @@ def execute(ground: Ground, job: driver.Job, limits: dict[str, Any]) -> dict[str
             driver.perform(job, token)
         finally:
             os._exit(71)
-    killed = _watch(pid, limits, started_s)
-    (_, status, usage) = os.wait4(pid, 0)
+    (killed, status, usage) = _watch(pid, limits, started_s)
     wall_s = time.monotonic() - started_s
     strays = _sweep(uid)
     if ground.page[0] != 1:
         raise OSError(errno.EPERM, "a run could not confine itself")
-    return {
-        "token": token,
-        "exit": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
-        "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
-        "killed": killed,
-        "cpu_s": usage.ru_utime + usage.ru_stime,
-        "wall_s": wall_s,
-        "memory_mb": usage.ru_maxrss / 1024,
-        "strays": strays,
-    }
+    return End(token, status, killed, usage.ru_utime + usage.ru_stime, wall_s, usage.ru_maxrss, strays)
 
 
 def _confine(ground: Ground, limits: dict[str, Any], uid: int) -> None:
     os.setsid()
-    kernel.close_from(len(_STREAMS))
+    os.closerange(_STREAMS, _FILES)  # beyond that there are none
     memory = (limits["memory_mb"] + _INTERPRETER_MB) << 20
     cpu_s = math.ceil(limits["cpu_s"]) + 1
-    for kind, soft, hard in (
-        (resource.RLIMIT_AS, memory, memory + (16 << 20)),
-        (resource.RLIMIT_CPU, cpu_s, cpu_s + 1),
-        (resource.RLIMIT_FSIZE, (limits["output_kb"] << 10) + 4096, (limits["output_kb"] << 10) + 4096),
-    ):
-        resource.setrlimit(kind, (soft, hard))
+    file_size = (limits["output_kb"] << 10) + 4096
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory + (16 << 20)))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
     if ground.processes:
         resource.setrlimit(resource.RLIMIT_NPROC, (ground.processes, ground.processes))
     if uid >= 0:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
-    kernel.control(kernel.DUMPABLE, 0)
-    kernel.control(kernel.PARENT_DEATH_SIGNAL, signal.SIGKILL)
-    if ground.seccomp:
-        kernel.install_filter(seccomp.build_run(os.getpid()))
+        kernel.control(kernel.DUMPABLE, 0)  # inherited, but a new uid may bring it back
+    if not ground.alone:
+        kernel.control(kernel.PARENT_DEATH_SIGNAL, _signal.SIGKILL)
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, _CHILD_ENDED)
+    if ground.filter is not None:
+        ground.filter.install(os.getpid())
     ground.page[0] = 1
     ground.page.close()  # what follows must not reach it
 
 
-def _watch(pid: int, limits: dict[str, Any], started_s: float) -> str | None:
-    """Wait for the end of `pid`; kill it over a limit and say which."""
+def _watch(pid: int, limits: dict[str, Any], started_s: float) -> tuple[bytes | None, int, Any]:
+    """Wait for the end of `pid`, kill it over a limit: which limit, its status and its resource usage."""
     clock = (~pid << 3) | 2  # the kernel's name for that process's CPU time
-    handle = os.pidfd_open(pid)
-    poller = select.poll()
-    poller.register(handle, select.POLLIN)
     killed = None
     wait_s = min(limits["cpu_s"] + _CPU_SLACK_S, limits["wall_s"])
-    while not poller.poll(max(1, math.ceil(wait_s * 1000))):
+    while True:
+        _signal.sigtimedwait(_CHILD_ENDED, wait_s)
+        (ended, status, usage) = os.wait4(pid, os.WNOHANG)
+        if ended:
+            return killed, status, usage
         cpu_left_s = limits["cpu_s"] + _CPU_SLACK_S - time.clock_gettime(clock)
         wall_left_s = limits["wall_s"] - (time.monotonic() - started_s)
         if wall_left_s <= 0:
             wall_left_s += _queued_s(pid)
         if min(cpu_left_s, wall_left_s) <= 0:
-            killed = "cpu" if cpu_left_s <= 0 else "wall"
-            os.kill(pid, signal.SIGKILL)
+            killed = killed or (b"cpu" if cpu_left_s <= 0 else b"wall")
+            os.kill(pid, _signal.SIGKILL)
             wait_s = _KILL_PATIENCE_S
         else:
-            wait_s = min(cpu_left_s, wall_left_s)
-    os.close(handle)
-    return killed
+            wait_s = max(0.001, min(cpu_left_s, wall_left_s))
 
 
 def _queued_s(pid: int) -> float:
@@ -166,7 +184,7 @@ def _kill_strays(uid: int) -> None:
         if helper == 0:
             try:
                 os.setresuid(uid, uid, uid)
-                os.kill(-1, signal.SIGKILL)
+                os.kill(-1, _signal.SIGKILL)
             finally:
                 os._exit(0)
         os.waitpid(helper, 0)
@@ -175,7 +193,7 @@ def _kill_strays(uid: int) -> None:
     with open(f"/proc/{me}/task/{me}/children") as file:  # noqa: PTH123 - pathlib would be one more import
         for pid in file.read().split():
             with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
+                os.kill(int(pid), _signal.SIGKILL)
 
 
 def set_common_limits() -> None:

@@ -11,8 +11,8 @@ import atexit
 import builtins
 import fcntl
 import gc
-import importlib
 import io
+import json
 import os
 import platform
 import resource
@@ -28,7 +28,7 @@ from sandbox.inside import driver, kernel, program, run, seccomp
 __all__ = ["main"]
 
 _COMMON = (
-    "bisect", "collections", "functools", "heapq", "itertools", "math", "operator", "random", "re", "string",
+    "bisect", "collections", "functools", "heapq", "itertools", "math", "operator", "re", "string",
     "typing",
 )  # fmt: skip
 """What contest programs import most; imported here, once."""
@@ -39,15 +39,17 @@ _PROBE = {"cpu_s": 10.0, "wall_s": 60.0, "memory_mb": 512, "output_kb": 16}
 
 def main(settings: dict[str, Any]) -> None:
     """Set up the place, say hello, serve until the stream ends. Never returns."""
+    kernel.close_from(3)
     (source, sink, log) = (fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10) for descriptor in (0, 1, 2))
     stream = program.Stream(source, sink)
     try:
         try:
             ground = _prepare(settings)
         except OSError as error:
-            stream.send({"error": str(error)})
+            stream.send(json.dumps({"error": str(error)}).encode("ascii"))
             raise
-        stream.send({"hello": {"python": platform.python_version(), "seccomp": ground.seccomp}})
+        hello = {"python": platform.python_version(), "seccomp": ground.seccomp}
+        stream.send(json.dumps({"hello": hello}).encode("ascii"))
         while _serve_one(stream, ground, log):
             pass
     except BaseException:  # noqa: BLE001 - the log is all that is left
@@ -65,7 +67,7 @@ def _prepare(settings: dict[str, Any]) -> run.Ground:
     _lay_streams()
     warnings.simplefilter("ignore")
     for name in _COMMON:
-        importlib.import_module(name)
+        program.import_module(name)
     for name in ("exit", "quit"):  # what `site` would have set
         setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)"))
     atexit._clear()  # noqa: SLF001 - nothing of ours may run at a candidate's end
@@ -75,7 +77,7 @@ def _prepare(settings: dict[str, Any]) -> run.Ground:
     if settings["seccomp"]:
         if not seccomp.SUPPORTED:
             raise OSError(f"no system call filter for {platform.machine()}")
-        kernel.install_filter(seccomp.build_common())
+        kernel.Filter(seccomp.build_common()).install()
     ground = run.Ground(settings)
     if not ground.uids and not _is_counted_apart():
         ground.processes = 0
@@ -124,8 +126,9 @@ def _probe(ground: run.Ground) -> None:
     if child == 0:
         try:
             kernel.control(kernel.CHILD_SUBREAPER)
+            run.wait_for_signals()
             end = run.execute(ground, driver.Job([], "main", "", opens=False), _PROBE)
-            os._exit(0 if end["exit"] == 0 else 1)
+            os._exit(0 if end.status == 0 else 1)
         except BaseException:  # noqa: BLE001 - told by the exit status
             os._exit(1)
     (_, status) = os.waitpid(child, 0)
@@ -166,7 +169,8 @@ def _serve_one(stream: program.Stream, ground: run.Ground, log: int) -> bool:
 def _be_program(stream: program.Stream, ground: run.Ground, log: int) -> None:
     status = 1
     try:
-        kernel.control(kernel.PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if not ground.alone:
+            kernel.control(kernel.PARENT_DEATH_SIGNAL, signal.SIGKILL)
         program.serve(stream, ground)
         status = 0
     except EOFError:
@@ -195,11 +199,12 @@ def _answer_for_the_dead(stream: program.Stream, ground: run.Ground, status: int
     (kind, message) = ("SyntaxError", "it cannot be compiled: the compiler crashed")
     if number == _COMPILED_TOO_LONG:
         message = "it cannot be compiled in 10 s"
-    stream.send({"id": name, "compile": {"type": kind, "message": message, "line": None}})
+    why = {"type": kind, "message": message, "line": None}
+    stream.send(json.dumps({"id": name, "compile": why}).encode("ascii"))
     while True:
         (head, size) = stream.take()
         stream.copy(size, None)
-        if "end" in head:
-            stream.send({"id": name, "done": True})
+        if head is not None:
+            stream.send(b'{"id": %d, "done": true}' % name)
             ground.page[1] = 0
             return

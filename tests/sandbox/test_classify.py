@@ -13,7 +13,7 @@ from sandbox.classify import classify
 
 _LIMITS = Limits(cpu_s=1.0, memory_mb=100, output_kb=1)
 _HEAD = {
-    "token": "t", "exit": 0, "signal": None, "killed": None, "cpu_s": 0.1, "wall_s": 0.1, "memory_mb": 10.0,
+    "token": "t", "status": 0, "killed": "", "cpu_s": 0.1, "wall_s": 0.1, "memory_kb": 10 * 1024,
 }  # fmt: skip
 
 
@@ -25,13 +25,13 @@ def _classify(report=b'{"token": "t"}\n', mode=Mode.MAIN, out=b"", **head):
 @pytest.mark.parametrize(
     ("head", "status", "limit"),
     [
-        ({"signal": 9, "exit": None, "memory_mb": 90.0}, Status.MLE, None),
-        ({"signal": 9, "exit": None, "memory_mb": 10.0}, Status.RE, None),
-        ({"signal": 24, "exit": None, "cpu_s": 1.2}, Status.TLE, "cpu"),
-        ({"signal": 9, "exit": None, "killed": "wall"}, Status.TLE, "wall"),
+        ({"status": 9, "memory_kb": 90 * 1024}, Status.MLE, None),
+        ({"status": 9, "memory_kb": 10 * 1024}, Status.RE, None),
+        ({"status": 24, "cpu_s": 1.2}, Status.TLE, "cpu"),
+        ({"status": 9, "killed": "wall"}, Status.TLE, "wall"),
         ({"cpu_s": 1.01}, Status.TLE, "cpu"),
-        ({"memory_mb": 101.0}, Status.MLE, None),
-        ({"signal": 11, "exit": None}, Status.RE, None),
+        ({"memory_kb": 101 * 1024}, Status.MLE, None),
+        ({"status": 11 | 0x80}, Status.RE, None),
     ],
 )
 def test_measurements_decide(head, status, limit):

@@ -73,7 +73,7 @@ def test_programs_run(make_worker):
     conversation = Conversation(make_worker())
     conversation.open()
     answers = run_all(conversation, ADD, [b"1 2\n", b"x\n", b"3 4\n"])
-    assert [head["exit"] for head, _ in answers] == [0, 1, 0]
+    assert [head["status"] >> 8 for head, _ in answers] == [0, 1, 0]
     assert [blob[:2] for _, blob in answers[::2]] == [b"3\n", b"7\n"]
     assert conversation.features["seccomp"]
 
@@ -135,7 +135,7 @@ def test_memory_above_the_container_ends_the_run_alone(make_worker):
     conversation.open()
     bomb = Program("held = [bytearray(16 << 20) for _ in range(200)]")
     ((head, _),) = run_all(conversation, bomb, [b""], Limits(memory_mb=4096))
-    assert head["exit"] != 0
+    assert head["status"] != 0
     ((head, blob),) = run_all(conversation, ADD, [b"1 1\n"])
     assert blob.startswith(b"2\n")
 
