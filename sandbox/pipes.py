@@ -6,7 +6,6 @@ import contextlib
 import os
 import select
 import subprocess
-import tempfile
 import threading
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -47,7 +46,7 @@ class PipeWorker:
             self._spawn()
 
     def _spawn(self) -> None:
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
+        self._log = open(os.memfd_create("log"), "w+b")  # noqa: PTH123, SIM115 - needs no room on a disk
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 self._arguments,

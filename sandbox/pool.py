@@ -204,3 +204,12 @@ def _exchange(
             records += [failed] * (1 if stop else len(inputs))
         else:
             records.append(classify(head, blob, program.mode, limits))
+    # A run that nobody of ours killed did it itself, or the kernel did, short of memory: trying again tells.
+    for place, record in enumerate(records):
+        if record.failure is not None and record.failure.type == "SIGKILL":
+            try:
+                ((head, blob),) = conversation.run(program, [inputs[place]], limits, stop_on_failure=False)
+            except WorkerLost:
+                del records[place:]
+                raise
+            records[place] = classify(head, blob, program.mode, limits)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from docker.errors import APIError
 
 from sandbox import Limits, Program, Status
 from sandbox.docker import DockerSandbox
@@ -135,6 +136,20 @@ async def test_unreachable_engine(own_engine):
                 os.kill(pid, signal.SIGKILL)
             await anyio.sleep(4)
             hidden.rename(own_engine.socket)
+
+        assert await run_batches(sandbox, disturb) == EXPECTED
+
+
+async def test_deleted_image(own_engine):
+    """The image is deleted in the middle of the work, and a container dies after that: no verdict changes."""
+    async with DockerSandbox(workers=2) as sandbox:
+
+        async def disturb():
+            client = sandbox._client
+            with contextlib.suppress(APIError):  # in use: the engine takes the name away and keeps the rest
+                client.remove_image(image_tag(), force=True)
+            victims = list(sandbox._live._ids)
+            client.kill(victims[0])
 
         assert await run_batches(sandbox, disturb) == EXPECTED
 

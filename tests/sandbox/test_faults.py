@@ -1,0 +1,201 @@
+"""What breaks under the sandbox costs time and no verdict, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import anyio
+import pytest
+
+from sandbox import Limits, Mode, Program, Status
+from sandbox.docker import DockerSandbox
+from sandbox.local import LocalSandbox
+from sandbox.owner import OWNER_LABEL
+
+_ROOT = Path(__file__).resolve().parents[2]
+_MIXED = [
+    (Program("import time; time.sleep(0.2); print(int(input()) * 2)"), ["1", "2", "x", "4"]),
+    (Program("def f(a):\n import time; time.sleep(0.2); return [a] * 2", Mode.CALL, "f"), ["1", '"b"', "[]"]),
+    (Program("while True: pass"), ["", ""]),
+    (Program("x = [0] * (1 << 40)"), [""]),
+    (Program("def f(a): return a", Mode.ASSERT), ["assert f(1) == 1", "assert f(1) == 2"]),
+    (Program("import time\ntime.sleep(0.3)\nraise KeyError(input())"), list("abc")),
+    (Program("print("), [""]),
+    (Program("import os, time; time.sleep(0.2); os.kill(os.getpid(), 9)"), ["", ""]),
+]
+_LIMITS = Limits(cpu_s=0.5, wall_s=60.0, memory_mb=256)
+
+
+def _parent(pid):
+    """The parent of a process that is alive; else None."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[1])
+
+
+def _generations(root):
+    """The processes below `root`: children, grandchildren, ..."""
+    parents = {int(path.name): _parent(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()}
+    found = []
+    level = {root}
+    while level := {pid for pid, parent in parents.items() if parent in level}:
+        found.append(sorted(level))
+    return found
+
+
+def _find_supervisor(sandbox):
+    """The supervisor's number here; it has no other parent of ours that lives as long."""
+    worker = next(iter(sandbox._open)).worker
+    if isinstance(sandbox, DockerSandbox):
+        if worker.container is None:
+            raise ProcessLookupError
+        pid = sandbox._client.inspect_container(worker.container)["State"]["Pid"]
+        if not pid:  # not started yet; to signal 0 would mean ourselves
+            raise ProcessLookupError
+        return pid
+    if worker._process is None:
+        raise ProcessLookupError
+    outer = worker._process.pid
+    levels = _generations(outer)
+    return levels[0][0] if levels else outer
+
+
+@pytest.fixture(params=["local", pytest.param("docker", marks=pytest.mark.docker)])
+def make_sandbox(request):
+    """Makes a sandbox of one worker whose processes can be seen and killed from here."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may signal a process of the sandbox")
+    request.getfixturevalue(f"sandbox_{request.param}")  # skips where there is none
+    return {"local": LocalSandbox, "docker": DockerSandbox}[request.param]
+
+
+async def _run_mixed(sandbox, begun=None):
+    """What matters of each run of the mixture, and nothing that differs between two runs.
+
+    `begun` gets an item for every program that has begun.
+    """
+    rows = []
+    for program, inputs in _MIXED:
+        if begun is not None:
+            begun.append(program)
+        for run in await sandbox.run(program, inputs, _LIMITS):
+            failure = run.failure and (run.failure.type, run.failure.line)
+            rows.append((run.status, run.stdout, run.result, failure, run.limit))
+    return rows
+
+
+async def _kill_now_and_then(sandbox, depth, begun):
+    """Kill the process `depth` levels below the supervisor (0: itself) once a program; how often it was done.
+
+    Not twice: what brings down two workers in a row is given up as IE, and that is meant.
+    """
+    (kills, struck) = (0, 0)
+    while len(begun) < len(_MIXED):
+        await anyio.sleep(0.05)
+        try:
+            supervisor = _find_supervisor(sandbox)
+            victim = ([[supervisor], *_generations(supervisor)])[depth][0]
+            if len(begun) > struck:
+                os.kill(victim, signal.SIGKILL)
+                (kills, struck) = (kills + 1, len(begun))
+        except (IndexError, StopIteration, OSError):
+            continue  # between two runs, or between two workers
+    return kills
+
+
+@pytest.mark.anyio
+@pytest.mark.root
+@pytest.mark.parametrize("depth", [0, 1, 2], ids=["supervisor", "program process", "run"])
+async def test_killed_processes_change_no_verdict(make_sandbox, depth):
+    """Whichever process is killed in the middle of the work, the end is that of an undisturbed run."""
+    async with make_sandbox(1) as sandbox:
+        expected = await _run_mixed(sandbox)
+        assert Status.IE not in {row[0] for row in expected}
+        (begun, kills) = ([], [])
+
+        async def disturb():
+            kills.append(await _kill_now_and_then(sandbox, depth, begun))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(disturb)
+            rows = await _run_mixed(sandbox, begun)
+        assert kills[0] >= 1
+        assert rows == expected
+
+
+@pytest.fixture
+def full_folder(tmp_path):
+    """A folder in which nothing can be made."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a folder without room")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4k,nr_inodes=1", "full", tmp_path]
+    if subprocess.run(mount, check=False).returncode:
+        pytest.skip("no folder can be mounted here")
+    yield str(tmp_path)
+    subprocess.run(["umount", tmp_path], check=True)
+
+
+@pytest.mark.anyio
+@pytest.mark.root
+async def test_full_temporary_folder(full_folder, monkeypatch, sandbox_local):
+    """Where the folder for temporary files has no room left, programs run all the same."""
+    monkeypatch.setattr(tempfile, "tempdir", full_folder)
+    async with LocalSandbox(1) as sandbox:
+        (run,) = await sandbox.run(Program("print(input())"), ["x"], Limits())
+    assert run.stdout == "x\n"
+
+
+_INTERRUPTED = """
+import anyio, sys
+sys.path.insert(0, sys.argv[1])
+from sandbox import Limits, Program
+from sandbox.docker import DockerSandbox
+from sandbox.local import LocalSandbox
+async def main():
+    async with {"local": LocalSandbox, "docker": DockerSandbox}[sys.argv[2]](2) as sandbox:
+        async with anyio.create_task_group() as group:
+            for number in range(2):
+                program = Program(f"import time; time.sleep(600) # {number}")
+                group.start_soon(sandbox.run, program, ["x"], Limits(wall_s=900))
+            await anyio.sleep(0.5)
+            print("ready", flush=True)
+anyio.run(main)
+"""
+
+
+@pytest.mark.parametrize("backend", ["local", pytest.param("docker", marks=pytest.mark.docker)])
+def test_interrupt_leaves_nothing(backend, request):
+    """Ctrl-C, which every process of the terminal gets, ends runs, workers and containers, and soon."""
+    request.getfixturevalue(f"sandbox_{backend}")
+    arguments = [sys.executable, "-c", _INTERRUPTED, str(_ROOT), backend]
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as owner:
+        assert owner.stdout.readline() == b"ready\n"
+        family = [pid for level in _generations(owner.pid) for pid in level]
+        os.killpg(owner.pid, signal.SIGINT)
+        owner.wait(60)
+    assert owner.returncode != 0
+    deadline = time.monotonic() + 20
+    while any(_parent(pid) is not None for pid in family) or _list_containers(owner.pid, backend):
+        assert time.monotonic() < deadline, "something outlived Ctrl-C"
+        time.sleep(0.05)
+
+
+def _list_containers(pid, backend):
+    if backend != "docker":
+        return []
+    from sandbox.engine import connect_engine
+
+    client = connect_engine()
+    found = client.containers(all=True, filters={"label": OWNER_LABEL})
+    client.close()
+    return [each["Id"] for each in found if each["Labels"][OWNER_LABEL].startswith(f"{pid}:")]
