@@ -3,11 +3,13 @@
 Covers: everything that a run does stays in a container without network, writable folder, shell or devices,
 under a system call filter of the engine's and one of ours; each run has a uid of its own, so that it can
 neither signal, trace nor read the supervisor or another run; processes and memory are limited per run and
-again per container. Containers end with the process that made them, however it ends.
+again per container, the kernel's memory on their behalf included. Containers end with the process that made
+them, however it ends.
 
 Does not cover: holes in the kernel (a runtime such as gVisor's `runsc` narrows that), in the engine, timing
-side channels between cores. Whoever may use the engine's socket is root on its machine: that is a
-property of Docker, and the programs never see that socket.
+side channels between cores; a run can see how busy the machine is and how many runs its worker made before
+(docs/attacks.md lists what is tried and what is left). Whoever may use the engine's socket is root on its
+machine: that is a property of Docker, and the programs never see that socket.
 """
 
 from __future__ import annotations

@@ -15,8 +15,9 @@ CPU time, wall time, address space, output and files, every run killed with all 
     unsafe            No namespace, no uid, no root of its own: the filter and the limits only. Programs
                       read every file that you can read. For machines that isolate from outside.
 
-What none covers: holes in the kernel, timing side channels between cores, and memory that the kernel
-uses on a program's behalf; where that matters use a container or a virtual machine per set.
+What none covers: holes in the kernel and timing side channels between cores. Memory that the kernel uses on a
+program's behalf is bounded by its descriptors, threads and address space, but charged to nobody; where that
+matters use a container or a virtual machine per set. docs/attacks.md lists what is tried and what is left.
 """
 
 from __future__ import annotations
