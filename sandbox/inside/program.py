@@ -107,11 +107,12 @@ class Stream:
                 raise OSError(errno.EIO, "an output shrank while it was read")
             filled += length
         sent = os.writev(self.sink, [start, view[:size]])
-        if sent < len(start) + size:
-            self._write((start + view[:size])[sent:])
+        if sent < len(start) + size:  # no copy of the outputs: it would stay in freed memory
+            self._write(start[sent:])
+            self._write(view[max(0, sent - len(start)) : size])
         view[:size] = _ZEROS[:size]
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         sent = 0
         while sent < len(data):
             sent += os.write(self.sink, data[sent:])

@@ -139,6 +139,7 @@ import os, sys
 frame = sys._getframe()
 while 'token' not in frame.f_locals: frame = frame.f_back
 token = frame.f_locals['token']
+token = token if isinstance(token, bytes) else token.encode()
 """
 
 
@@ -169,7 +170,7 @@ def test_forged_end_of_a_call_is_only_an_answer(attacked):
     """Who finds the token can say what the call returned, as by returning it, and nothing about its cost."""
     code = _FIND_TOKEN + (
         "def f():\n while True: pass\n"
-        'os.write(3, b\'{"token": "\' + token.encode() + b\'", "cpu_s": 0, "exit": 0, "killed": '
+        'os.write(3, b\'{"token": "\' + token + b\'", "cpu_s": 0, "exit": 0, "killed": '
         "null}\\n41')\n"
     )
     (run,) = attacked.run(Program(code, Mode.CALL, "f"), "", cpu_s=0.3)
@@ -180,7 +181,7 @@ def test_forged_end_of_a_call_is_only_an_answer(attacked):
 
 def test_main_programs_are_judged_by_exit_and_output(attacked):
     """A forged report cannot turn a crash into a pass, nor add output."""
-    forge = _FIND_TOKEN + "os.write(3, b'{\"token\": \"' + token.encode() + b'\"}\\nforged')\n"
+    forge = _FIND_TOKEN + "os.write(3, b'{\"token\": \"' + token + b'\"}\\nforged')\n"
     (run,) = attacked.run(forge + "print(1); os._exit(3)")
     assert (run.status, run.stdout, run.result) == (Status.RE, "", None)
     (run,) = attacked.run(forge + "os.write(1, b'1'); os.kill(os.getpid(), 9)")

@@ -105,6 +105,14 @@ def test_nobody_is_told_the_order_of_tests_by_descriptors(attacked):
     assert len(outputs) == 1
 
 
+def test_memory_holds_no_long_output(attacked):
+    """Nor are outputs known that fill the stream to the host, so that they leave in pieces."""
+    code = _SEARCH + "text = input()\nprint(search())\nmark = 'MA' + 'RK' + text\nprint(mark * 5000)\n"
+    numbers = [str(n) for n in range(50_000_000, 50_000_012)]
+    for run in attacked.run(code, *numbers):
+        assert run.stdout.splitlines()[0] == "[]", run.stdout[:200]
+
+
 @pytest.fixture
 def pair(attacked, portal):
     """Runs two programs at the same time in a sandbox of two workers, of the same kind as `attacked`."""
