@@ -22,13 +22,14 @@ _ROOT = Path(__file__).resolve().parents[2]
 _MIXED = [
     (Program("import time; time.sleep(0.2); print(int(input()) * 2)"), ["1", "2", "x", "4"]),
     (Program("def f(a):\n import time; time.sleep(0.2); return [a] * 2", Mode.CALL, "f"), ["1", '"b"', "[]"]),
-    (Program("while True: pass"), ["", ""]),
+    (Program("while True: pass"), [""]),
     (Program("x = [0] * (1 << 40)"), [""]),
     (Program("def f(a): return a", Mode.ASSERT), ["assert f(1) == 1", "assert f(1) == 2"]),
     (Program("import time\ntime.sleep(0.3)\nraise KeyError(input())"), list("abc")),
     (Program("print("), [""]),
-    (Program("import os, time; time.sleep(0.2); os.kill(os.getpid(), 9)"), ["", ""]),
+    (Program("import os, time; time.sleep(0.2); os.kill(os.getpid(), 9)"), [""]),
 ]
+_UNDISTURBED = {}
 _LIMITS = Limits(cpu_s=0.5, wall_s=60.0, memory_mb=256)
 
 
@@ -117,7 +118,8 @@ async def _kill_now_and_then(sandbox, depth, begun):
 async def test_killed_processes_change_no_verdict(make_sandbox, depth):
     """Whichever process is killed in the middle of the work, the end is that of an undisturbed run."""
     async with make_sandbox(1) as sandbox:
-        expected = await _run_mixed(sandbox)
+        expected = _UNDISTURBED.get(make_sandbox) or await _run_mixed(sandbox)
+        _UNDISTURBED[make_sandbox] = expected
         assert Status.IE not in {row[0] for row in expected}
         (begun, kills) = ([], [])
 
