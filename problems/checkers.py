@@ -7,12 +7,26 @@ linear time. Equal text is accepted by every rule, so a NaN that is expected can
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from problems import values
+from problems.checkers_text import (
+    DEFAULT_TOLERANCE,
+    close_tokens,
+    contest_tokens,
+    exact_text,
+    livecodebench_text,
+    same_line_multiset,
+    same_lines,
+)
+from problems.checkers_values import (
+    apps_value,
+    close_value,
+    exact_value,
+    livecodebench_value,
+    python_value,
+    same_item_multiset,
+)
 from problems.problem import Kind
 
 if TYPE_CHECKING:
@@ -40,10 +54,6 @@ _LONGEST_WRONG = 100
 where 1e308 was expected, a character as an escape of 6), and reading it costs up to 70 times its length."""
 _SHORT = 64 * 1024
 _TAKES_TOLERANCE = ("floats", "python")
-_DEFAULT_TOLERANCE = 1e-6
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
-_SPECIAL = {"nan", "+nan", "-nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
 
 
 def validate_checker(spec: str, kind: Kind | None = None) -> None:
@@ -66,7 +76,7 @@ def _parse(spec: str) -> tuple[str, float | None]:
             f'unknown checker {spec!r}; there are {", ".join(CHECKERS)}, or {{"program": source}}'
         )
     if not colon:
-        return name, _DEFAULT_TOLERANCE if name == "floats" else None
+        return name, DEFAULT_TOLERANCE if name == "floats" else None
     if name not in _TAKES_TOLERANCE:
         raise ValueError(f"checker {name!r} takes no argument, got {spec!r}")
     try:
@@ -92,7 +102,7 @@ def accepts(checker: str, kind: Kind, expected: str, got: str) -> bool:
         return False
     if kind is Kind.STDIN:
         validate_checker(checker, kind)
-        return expected == got or _STDIN[name](expected, got, tolerance or _DEFAULT_TOLERANCE)
+        return expected == got or _STDIN[name](expected, got, tolerance or DEFAULT_TOLERANCE)
     if expected == got:
         return True
     wanted = values.decode(expected)
@@ -102,206 +112,22 @@ def accepts(checker: str, kind: Kind, expected: str, got: str) -> bool:
         return False
 
 
-def _stripped_lines(text: str) -> list[str]:
-    lines = [line.rstrip() for line in text.split("\n")]
-    while lines and not lines[-1]:
-        lines.pop()
-    return lines
-
-
-def _exact_text(expected: str, got: str, _: float) -> bool:
-    return _stripped_lines(expected) == _stripped_lines(got)
-
-
-def _line_tokens(text: str) -> list[list[str]]:
-    return [line.split() for line in _stripped_lines(text)]
-
-
-def _same_lines(expected: str, got: str, _: float) -> bool:
-    return _line_tokens(expected) == _line_tokens(got)
-
-
-def _same_line_multiset(expected: str, got: str, _: float) -> bool:
-    return Counter(map(tuple, _line_tokens(expected))) == Counter(map(tuple, _line_tokens(got)))
-
-
-def _close_tokens(expected: str, got: str, tolerance: float) -> bool:
-    wanted, given = expected.split(), got.split()
-    return len(wanted) == len(given) and all(
-        _close_token(one, other, tolerance) for one, other in zip(wanted, given, strict=True)
-    )
-
-
-def _close_token(expected: str, got: str, tolerance: float) -> bool:
-    if expected == got:
-        return True
-    if _INTEGER.fullmatch(expected) and _INTEGER.fullmatch(got):
-        return _plain_integer(expected) == _plain_integer(got)
-    if expected.lower() in _SPECIAL and got.lower() in _SPECIAL:
-        return _close(float(expected), float(got), tolerance)
-    if not (_NUMBER.fullmatch(expected) and _NUMBER.fullmatch(got)):
-        return False
-    one, other = float(expected), float(got)
-    return math.isfinite(one) and math.isfinite(other) and _close(one, other, tolerance)
-
-
-def _plain_integer(token: str) -> str:
-    """A canonical spelling: as text, because converting many digits is slow and Python refuses it."""
-    digits = token.lstrip("+-").lstrip("0") or "0"
-    return f"-{digits}" if token.startswith("-") and digits != "0" else digits
-
-
-def _close(expected: float, got: float, tolerance: float) -> bool:
-    if math.isnan(expected) or math.isnan(got):
-        return math.isnan(expected) and math.isnan(got)
-    return math.isclose(expected, got, rel_tol=tolerance, abs_tol=tolerance)
-
-
-def _livecodebench_text(expected: str, got: str, _: float) -> bool:
-    """Lines equal after stripping, or equal token by token as decimal numbers.
-
-    Source: `grade_stdio` in LiveCodeBench's lcb_runner/evaluation/testing_util.py.
-    """
-    wanted = [line.strip() for line in expected.strip().split("\n")]
-    given = [line.strip() for line in got.strip().split("\n")]
-    return len(wanted) == len(given) and all(
-        one == other or _equal_decimals(one, other) for one, other in zip(wanted, given, strict=True)
-    )
-
-
-def _equal_decimals(expected: str, got: str) -> bool:
-    wanted, given = expected.split(), got.split()
-    if len(wanted) != len(given):
-        return False
-    try:
-        return list(map(Decimal, wanted)) == list(map(Decimal, given))
-    except ArithmeticError:  # not a number, an exponent out of range, or a signalling NaN
-        return False
-
-
-def _contest_tokens(expected: str, got: str, _: float) -> bool:
-    """Tokens in any layout and letter case, numbers within 1e-5.
-
-    Source: `OutputsMatch` in code_contests' execution/tester_sandboxer.cc, whose tolerance is absolute only;
-    long integers, which it compares as floats, are exact here.
-    """
-    return _close_tokens(expected.lower(), got.lower(), 1e-5)
-
-
-def _exact_value(expected: Any, got: Any, _: float | None = None) -> bool:
-    return _matches(expected, got, None, loose=True)
-
-
-def _close_value(expected: Any, got: Any, tolerance: float | None) -> bool:
-    return _matches(expected, got, tolerance, loose=True)
-
-
-def _python_value(expected: Any, got: Any, tolerance: float | None) -> bool:
-    if tolerance is None:
-        return bool(expected == got)
-    return _matches(expected, got, tolerance, loose=False)
-
-
-def _apps_value(expected: Any, got: Any, _: float | None) -> bool:
-    """Source: `run_test` in the APPS repository's eval/testing_util.py, which tries both readings."""
-    return _close_value(expected, got, _DEFAULT_TOLERANCE) or _close_value(
-        [expected], got, _DEFAULT_TOLERANCE
-    )
-
-
-def _livecodebench_value(expected: Any, got: Any, _: float | None) -> bool:
-    """Equal, and a returned tuple counts as a list; tuples deeper inside do not.
-
-    Source: `grade_call_based` in LiveCodeBench's lcb_runner/evaluation/testing_util.py.
-    """
-    return bool((list(got) if isinstance(got, tuple) else got) == expected)
-
-
-def _matches(expected: Any, got: Any, tolerance: float | None, *, loose: bool) -> bool:
-    """Equality by structure; `loose`: a tuple meets a list; `tolerance`: None compares floats exactly."""
-    if isinstance(expected, list | tuple):
-        same_type = type(got) is type(expected) or (loose and type(expected) is list and type(got) is tuple)
-        if not same_type or len(expected) != len(got):
-            return False
-        pairs = zip(expected, got, strict=True)
-    elif isinstance(expected, dict):
-        if not isinstance(got, dict) or expected.keys() != got.keys():
-            return False
-        pairs = zip(expected.values(), map(got.get, expected), strict=True)
-    else:
-        return bool(expected == got) or _is_close(expected, got, tolerance)
-    for one, other in pairs:  # noqa: SIM110 - a loop: `all` would take one more frame a level
-        if not _matches(one, other, tolerance, loose=loose):
-            return False
-    return True
-
-
-def _is_close(expected: Any, got: Any, tolerance: float | None) -> bool:
-    if isinstance(expected, set | frozenset) and isinstance(got, set | frozenset):
-        return tolerance is not None and _close_sets(expected, got, tolerance)
-    numbers = isinstance(expected, int | float) and isinstance(got, int | float)
-    if not numbers or (isinstance(expected, int) and isinstance(got, int)):
-        return False
-    try:
-        return _close(float(expected), float(got), tolerance or 0.0)
-    except OverflowError:  # an integer beyond the range of floats
-        return False
-
-
-def _close_sets(
-    expected: set[Any] | frozenset[Any], got: set[Any] | frozenset[Any], tolerance: float
-) -> bool:
-    wanted, given = sorted(expected - got, key=_order), sorted(got - expected, key=_order)
-    return len(wanted) == len(given) and all(
-        _is_close(one, other, tolerance) for one, other in zip(wanted, given, strict=True)
-    )
-
-
-def _order(item: Any) -> tuple[str, Any]:
-    return ("number", item) if isinstance(item, int | float) else (type(item).__name__, repr(item))
-
-
-def _same_item_multiset(expected: Any, got: Any, _: float | None) -> bool:
-    sequences = (list, tuple, set, frozenset)
-    if not (isinstance(expected, sequences) and isinstance(got, sequences)):
-        return _exact_value(expected, got)
-    if len(expected) != len(got):
-        return False
-    left = Counter(map(_freeze, expected))
-    for item in map(_freeze, got):  # looked up only: a table of untrusted items could be made slow
-        if not left[item]:
-            return False
-        left[item] -= 1
-    return True
-
-
-def _freeze(value: Any) -> Any:
-    """A hashable stand-in for `value`: equal where values are equal, list and tuple alike."""
-    if isinstance(value, list | tuple):
-        return ("sequence", *map(_freeze, value))
-    if isinstance(value, dict):
-        return ("dict", frozenset(values.spread((key, _freeze(item)) for key, item in value.items())))
-    if isinstance(value, set | frozenset):
-        return ("set", frozenset(values.spread(map(_freeze, value))))
-    return value
-
-
 _STDIN: dict[str, Callable[[str, str, float], bool]] = {
-    "exact": _exact_text,
-    "lines": _same_lines,
-    "floats": _close_tokens,
-    "unordered": _same_line_multiset,
-    "livecodebench": _livecodebench_text,
-    "codecontests": _contest_tokens,
-    "apps": _close_tokens,
+    "exact": exact_text,
+    "lines": same_lines,
+    "floats": close_tokens,
+    "unordered": same_line_multiset,
+    "livecodebench": livecodebench_text,
+    "codecontests": contest_tokens,
+    "apps": close_tokens,
 }
 _FUNCTION: dict[str, Callable[[Any, Any, float | None], bool]] = {
-    "exact": _exact_value,
-    "lines": _exact_value,
-    "floats": _close_value,
-    "unordered": _same_item_multiset,
-    "python": _python_value,
-    "livecodebench": _livecodebench_value,
-    "codecontests": _exact_value,
-    "apps": _apps_value,
+    "exact": exact_value,
+    "lines": exact_value,
+    "floats": close_value,
+    "unordered": same_item_multiset,
+    "python": python_value,
+    "livecodebench": livecodebench_value,
+    "codecontests": exact_value,
+    "apps": apps_value,
 }
