@@ -10,7 +10,7 @@ import fcntl
 import json
 import sqlite3
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from problems import InfrastructureError, UserError
 from sandbox import Execution, Failure, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import TextIO
 
@@ -73,6 +73,19 @@ class Store:
                 "free some space and run the same command again"
             ) from error
 
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of what is written inside, or nothing."""
+        with self._writing() as db:
+            db.execute("BEGIN")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
     # model calls
 
     def get_answer(self, request: Request) -> Answer | None:
@@ -121,14 +134,14 @@ class Store:
         failure = Failure(**data["failure"]) if data["failure"] else None
         return Execution(**{**data, "status": Status(data["status"]), "failure": failure})
 
-    def put_execution(self, key: str, execution: Execution) -> None:
-        """Keep `execution` under `key`."""
-        body = zlib.compress(json.dumps(asdict(execution)).encode(), level=1)
-        with self._writing() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO executions VALUES (?, ?, ?, ?)",
-                (key, execution.status.value, execution.cpu_s, body),
-            )
+    def put_executions(self, executions: Mapping[str, Execution]) -> None:
+        """Keep each of `executions` under its key, all in one transaction."""
+        rows = [
+            (key, run.status.value, run.cpu_s, zlib.compress(json.dumps(_plain(run)).encode(), level=1))
+            for key, run in executions.items()
+        ]
+        with self._transaction() as db:
+            db.executemany("INSERT OR REPLACE INTO executions VALUES (?, ?, ?, ?)", rows)
 
     # what became of a problem
 
@@ -144,23 +157,16 @@ class Store:
         `candidates` are (sample, round, code, public_passed, public_total, is_best, hidden_verdict);
         `selections` are (method, JSON); `outcome` is JSON.
         """
-        with self._writing() as db:
-            db.execute("BEGIN")
-            try:
-                db.executemany(
-                    "INSERT OR REPLACE INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    [(problem_id, *row[:2], _storable(row[2]), *row[3:]) for row in candidates],
-                )
-                db.executemany(
-                    "INSERT OR REPLACE INTO selections VALUES (?, ?, ?)",
-                    [(problem_id, *row) for row in selections],
-                )
-                db.execute("INSERT OR REPLACE INTO problems VALUES (?, ?)", (problem_id, outcome))
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(problem_id, *row[:2], _storable(row[2]), *row[3:]) for row in candidates],
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO selections VALUES (?, ?, ?)",
+                [(problem_id, *row) for row in selections],
+            )
+            db.execute("INSERT OR REPLACE INTO problems VALUES (?, ?)", (problem_id, outcome))
 
     def outcomes(self) -> dict[str, str]:
         """Outcome (JSON) of every finished problem by id."""
@@ -179,6 +185,11 @@ class Store:
             "SELECT method, selection FROM selections WHERE problem_id = ?", (problem_id,)
         )
         return dict(rows.fetchall())
+
+
+def _plain(run: Execution) -> dict[str, object]:
+    plain: dict[str, object] = {field.name: getattr(run, field.name) for field in fields(run)}
+    return plain | {"failure": asdict(run.failure) if run.failure is not None else None}
 
 
 def lock(path: Path) -> TextIO:

@@ -30,9 +30,19 @@ class Meter:
     def __init__(self, client: Any = None, containers: Iterable[str] = ()) -> None:
         self._client = client
         self._containers = list(containers)
+        self._before_s = 0.0
 
-    def read_s(self) -> float:
-        """Seconds of CPU time so far."""
+    def start(self) -> None:
+        """Count from now."""
+        containers_s = self._read_containers_s()  # first: to ask is work for the engine, too
+        self._before_s = containers_s + self._read_processes_s()
+
+    def stop_s(self) -> float:
+        """Seconds of CPU time since `start`."""
+        processes_s = self._read_processes_s()
+        return processes_s + self._read_containers_s() - self._before_s
+
+    def _read_processes_s(self) -> float:
         own = resource.getrusage(resource.RUSAGE_SELF)
         reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
         total = own.ru_utime + own.ru_stime + reaped.ru_utime + reaped.ru_stime
@@ -40,9 +50,13 @@ class Meter:
         total += sum(sum(times[pid]) for pid in _descendants(os.getpid(), parents))
         if self._client is not None:
             total += sum(times[pid][0] for pid, name in _names(times) if name.startswith(_DAEMONS))
-            for container in self._containers:
-                stats = self._client.stats(container, stream=False, one_shot=True)
-                total += stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
+        return total
+
+    def _read_containers_s(self) -> float:
+        total = 0.0
+        for container in self._containers:
+            stats = self._client.stats(container, stream=False, one_shot=True)
+            total += stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
         return total
 
 

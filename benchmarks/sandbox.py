@@ -139,11 +139,11 @@ async def _measure(way: methods.Method, work: Work, seconds: float, client: Any)
         labels = [f"{key}={value}" for key, value in describe_owner().to_labels().items()]
         containers = [found["Id"] for found in client.containers(filters={"label": labels})]
     meter = Meter(client if in_docker else None, containers)
-    before_s = meter.read_s()
+    meter.start()
     started_s = time.monotonic()
     runs = await way.measure(work, seconds)
     elapsed_s = time.monotonic() - started_s
-    return runs / elapsed_s, (meter.read_s() - before_s) / runs * 1000
+    return runs / elapsed_s, meter.stop_s() / runs * 1000
 
 
 async def _measure_all(options: argparse.Namespace, say: Any) -> dict[str, Any]:

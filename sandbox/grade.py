@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Report", "TestResult", "assemble", "limits_for", "program_for", "run_tests"]
 
 _BATCH = 16
-"""Tests sent at once when the first failure ends the grading: the most that can be run in vain."""
+"""Tests sent at first when the first failure ends the grading, then twice as many each time: little is run in
+vain, and a long list is not compiled for again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,10 @@ async def run_tests(
     """
     results: list[TestResult] = []
     step = _BATCH if stop_on_failure else max(1, len(tests))
-    for start in range(0, len(tests), step):
-        batch = await _run_batch(sandbox, problem, code, tests[start : start + step], stop=stop_on_failure)
+    (start, end) = (0, step)
+    while start < len(tests):
+        batch = await _run_batch(sandbox, problem, code, tests[start:end], stop=stop_on_failure)
+        (start, end) = (end, end + 2 * (end - start))
         results += batch
         if stop_on_failure and any(result.verdict is not Verdict.AC for result in batch):
             break

@@ -9,7 +9,7 @@ import anyio
 from sandbox.outcome import Execution, Limits, Program, Sandbox, Status, execution_key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -23,8 +23,8 @@ class ExecutionMemory(Protocol):
         """The result kept under `key`, or None."""
         ...
 
-    def put_execution(self, key: str, execution: Execution) -> None:
-        """Keep `execution` under `key`."""
+    def put_executions(self, executions: Mapping[str, Execution]) -> None:
+        """Keep each of `executions` under its key."""
         ...
 
 
@@ -38,9 +38,9 @@ class DictMemory:
         """The result kept under `key`, or None."""
         return self._results.get(key)
 
-    def put_execution(self, key: str, execution: Execution) -> None:
-        """Keep `execution` under `key`."""
-        self._results[key] = execution
+    def put_executions(self, executions: Mapping[str, Execution]) -> None:
+        """Keep each of `executions` under its key."""
+        self._results.update(executions)
 
 
 class MemoSandbox:
@@ -115,9 +115,9 @@ class MemoSandbox:
             runs = await self._sandbox.run(program, inputs, limits, stop_on_failure=stop_on_failure)
             self.executed += len(runs)
             results = dict(zip(keys, runs, strict=False))  # shorter after a failure
-            for key, run in results.items():
-                if run.status is not Status.IE:
-                    self._memory.put_execution(key, run)
+            self._memory.put_executions(
+                {key: run for key, run in results.items() if run.status is not Status.IE}
+            )
             return results
         finally:
             for key in keys:

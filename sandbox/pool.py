@@ -123,11 +123,12 @@ class PooledSandbox:
     ) -> list[Execution]:
         """Every run's record; what a broken worker left undone is done by the next."""
         done: list[Execution] = []
-        (tries, reached, lost_in_a_row) = (0, 0, 0)
+        (tries, reached, lost_in_a_row, eager) = (0, 0, 0, False)
         while len(done) < len(inputs):
             try:
-                await self._work(program, inputs, limits, stop=stop, done=done)
+                await self._work(program, inputs, limits, stop=stop, eager=eager, done=done)
             except WorkerLost as error:
+                eager = True  # which input it is that breaks workers must come out now
                 tries = tries + 1 if len(done) == reached else 1
                 lost_in_a_row = lost_in_a_row if len(done) == reached else 0
                 reached = len(done)
@@ -143,14 +144,21 @@ class PooledSandbox:
         return done
 
     async def _work(
-        self, program: Program, inputs: list[bytes], limits: Limits, *, stop: bool, done: list[Execution]
+        self,
+        program: Program,
+        inputs: list[bytes],
+        limits: Limits,
+        *,
+        stop: bool,
+        eager: bool,
+        done: list[Execution],
     ) -> None:
         """Have one worker do what is left of `inputs`; its records are appended to `done`."""
         conversation = self._idle.popleft() if self._idle else await self._restart()
         records: list[Execution] = []
         try:
             left = inputs[len(done) :]
-            work = partial(_exchange, conversation, program, left, limits, stop=stop, records=records)
+            work = partial(_exchange, conversation, program, left, limits, records, stop=stop, eager=eager)
             await to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
         except BaseException:
             with anyio.CancelScope(shield=True):
@@ -194,11 +202,12 @@ def _exchange(
     program: Program,
     inputs: list[bytes],
     limits: Limits,
+    records: list[Execution],
     *,
     stop: bool,
-    records: list[Execution],
+    eager: bool,
 ) -> None:
-    for head, blob in conversation.run(program, inputs, limits, stop_on_failure=stop):
+    for head, blob in conversation.run(program, inputs, limits, stop_on_failure=stop, eager=eager):
         if "compile" in head:
             failed = compile_failure(head["compile"])
             records += [failed] * (1 if stop else len(inputs))

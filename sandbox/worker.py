@@ -116,11 +116,18 @@ class Conversation:
             raise WorkerLost("wrong answer to a ping")
 
     def run(
-        self, program: Program, inputs: Sequence[bytes], limits: Limits, *, stop_on_failure: bool
+        self,
+        program: Program,
+        inputs: Sequence[bytes],
+        limits: Limits,
+        *,
+        stop_on_failure: bool,
+        eager: bool = False,
     ) -> Iterator[tuple[dict[str, Any], bytes]]:
-        """The answers to `inputs`, in order, as they come; one with a `compile` key stands for all.
+        """The answers to `inputs`, in order, several at a time; one with a `compile` key stands for all.
 
-        With `stop_on_failure` the inside skips what follows the first failed run.
+        With `stop_on_failure` the inside skips what follows the first failed run. With `eager` each answer
+        comes before the next run begins, so that what breaks the worker can be told from what ran before.
 
         Raises:
             WorkerLost: the worker has to be thrown away.
@@ -137,6 +144,7 @@ class Conversation:
             "memory_mb": limits.memory_mb,
             "output_kb": limits.output_kb,
             "stop": stop_on_failure,
+            "eager": eager,
         }
         try:
             yield from self._exchange(request, inputs, limits.wall_ceiling_s)
@@ -153,9 +161,10 @@ class Conversation:
         under_way: list[int] = []
         patience_s = _COMPILE_S + wall_s + _GRACE_S
         while True:
-            while queue and (not under_way or sum(under_way) + len(queue[-1]) <= _WINDOW):
-                pending.append(queue.pop())
-                under_way.append(len(pending[-1]))
+            if sum(under_way) <= _WINDOW // 2:  # many at a time: every send wakes all who hand it on
+                while queue and (not under_way or sum(under_way) + len(queue[-1]) <= _WINDOW):
+                    pending.append(queue.pop())
+                    under_way.append(len(pending[-1]))
             if pending:
                 self.worker.send(b"".join(pending))
                 pending = []

@@ -45,7 +45,7 @@ class _MissingEntryPointError(Exception):
     pass
 
 
-def perform(job: Job, token: bytes) -> None:
+def perform(job: Job, token: str) -> None:
     """Run `job` on what is on standard input, report, exit. Never returns.
 
     `token` in the report says that the program was still under our control when it ended.
@@ -58,7 +58,7 @@ def perform(job: Job, token: bytes) -> None:
         leave(status)
 
 
-def _perform(job: Job, token: bytes) -> int:
+def _perform(job: Job, token: str) -> int:
     name = "__main__" if job.mode == "main" else "solution"
     module = types.ModuleType(name)
     space = module.__dict__
@@ -68,7 +68,7 @@ def _perform(job: Job, token: bytes) -> int:
     text = "" if job.mode == "main" else _take_input()
     write, finish, describe = os.write, _finish, _describe
     (status, report) = (0, b"")
-    done = b'{"token": "%s"}\n' % token
+    done = b'{"token": "%s"}\n' % token.encode("ascii")
     sys.setrecursionlimit(sys.getrecursionlimit() + _depth())
     gc.enable()
     try:
@@ -81,7 +81,7 @@ def _perform(job: Job, token: bytes) -> int:
             exec(compile(text, TEST_FILE, "exec", dont_inherit=True), space)  # noqa: S102
             report = done
     except BaseException as error:  # noqa: BLE001 - a candidate may raise anything
-        (status, told) = describe(error, job.mode, token.decode("ascii"), text)
+        (status, told) = describe(error, job.mode, token, text)
         report = json.dumps(told).encode("ascii") + b"\n"
     sent = 0
     while sent < len(report):  # nothing where the exit status says it all

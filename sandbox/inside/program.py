@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import gc
 import importlib
 import json
 import os
 import re
 import resource
+import select
 import sys
+import time
 from typing import Any
 
 from sandbox.inside import driver, kernel, run
@@ -35,6 +38,7 @@ _COMPILE_CPU_S = 10
 _COMPILE_MEMORY = 2 << 30
 _PIECE = 64 * 1024
 _ZEROS = bytes(_PIECE)
+_OLD_S = 0.02
 _STREAMS = (0, 1, 2, 3)
 _ANSWER = (
     b'{"id": %d, "run": %d, "token": "%s", "status": %d, "killed": "%s", "cpu_s": %.6f, "wall_s": %.6f, '
@@ -44,12 +48,22 @@ _ANSWER = (
 
 
 class Stream:
-    """The frames between us and the outside, read piece by piece and never ahead."""
+    """The frames between us and the outside, read piece by piece and never ahead.
+
+    Answers are collected in a memory file, which runs do not have, and leave together: every write wakes all
+    who hand it on, which for a container are three.
+    """
 
     def __init__(self, source: int, sink: int) -> None:
         self.source = source
         self.sink = sink
         self._view = memoryview(bytearray(_PIECE))
+        self._outbox = fcntl.fcntl(made := os.memfd_create("outbox"), fcntl.F_DUPFD, 10)
+        os.close(made)
+        self._held = 0
+        self._held_since_s = 0.0
+        self._more = select.poll()
+        self._more.register(source, select.POLLIN)
 
     def take(self) -> tuple[dict[str, Any] | None, int]:
         """The next frame's head, None for one without, and how many raw bytes follow it.
@@ -89,28 +103,49 @@ class Stream:
             size -= count
 
     def send(self, head: bytes, sources: list[tuple[int, int, int]] | None = None) -> None:
-        """One frame, in one write where it is small; `head` is JSON.
+        """One frame, which is on its way at the latest after the next `flush`; `head` is JSON.
 
         Its raw part is `sources`: descriptor, offset and length each. No trace is kept of what is in them.
         """
         parts = [part for part in sources or () if part[2]]
         size = sum(length for (_, _, length) in parts)
         start = len(head).to_bytes(4, "big") + size.to_bytes(4, "big") + head
-        if size > _PIECE:
+        if len(start) + size > _PIECE:
+            self.flush()
             self._write(start)
             for descriptor, offset, length in parts:
                 self._send_file(descriptor, offset, length)
             return
-        (view, filled) = (self._view, 0)
+        view = self._view
+        filled = len(start)
+        view[:filled] = start
         for descriptor, offset, length in parts:
             if os.preadv(descriptor, [view[filled : filled + length]], offset) != length:
                 raise OSError(errno.EIO, "an output shrank while it was read")
             filled += length
-        sent = os.writev(self.sink, [start, view[:size]])
-        if sent < len(start) + size:  # no copy of the outputs: it would stay in freed memory
-            self._write(start[sent:])
-            self._write(view[max(0, sent - len(start)) : size])
-        view[:size] = _ZEROS[:size]
+        if os.write(self._outbox, view[:filled]) != filled:
+            raise OSError(errno.EIO, "an answer cannot be kept")
+        view[:filled] = _ZEROS[:filled]
+        if not self._held:
+            self._held_since_s = time.monotonic()
+        self._held += filled
+
+    def flush(self) -> None:
+        """Send what was collected."""
+        if self._held:
+            self._send_file(self._outbox, 0, self._held)
+            os.ftruncate(self._outbox, 0)
+            os.lseek(self._outbox, 0, os.SEEK_SET)
+            self._held = 0
+
+    def flush_if_due(self) -> None:
+        """Send what was collected if it is much or old, or if nobody has asked for more."""
+        if self._held and (
+            self._held > _PIECE // 2
+            or time.monotonic() - self._held_since_s > _OLD_S
+            or not self._more.poll(0)
+        ):
+            self.flush()
 
     def _write(self, data: bytes | memoryview) -> None:
         sent = 0
@@ -126,7 +161,7 @@ class Stream:
                     raise
                 view = self._view
                 count = os.preadv(descriptor, [view[: min(length, _PIECE)]], offset)
-                self._write(bytes(view[:count]))
+                self._write(view[:count])
                 view[:count] = _ZEROS[:count]
             if not count:
                 raise OSError(errno.EIO, "an output shrank while it was read")
@@ -146,6 +181,7 @@ def serve(stream: Stream, ground: run.Ground) -> None:
     assert request is not None
     if "ping" in request:
         stream.send(b'{"pong": %d}' % request["ping"])
+        stream.flush()
         return
     kernel.control(kernel.CHILD_SUBREAPER)
     run.wait_for_signals()
@@ -160,9 +196,11 @@ def serve(stream: Stream, ground: run.Ground) -> None:
     skipping = isinstance(job, dict)
     place = 0
     while True:
+        stream.flush_if_due()
         (head, size) = stream.take()
         if head is not None:  # the end
             stream.send(b'{"id": %d, "done": true}' % name)
+            stream.flush()
             return
         if skipping or isinstance(job, dict):
             stream.copy(size, None)
@@ -176,6 +214,8 @@ def serve(stream: Stream, ground: run.Ground) -> None:
             os.lseek(0, 0, os.SEEK_SET)
         skipping = _answer(stream, ground, job, request, place)
         place += 1
+        if request["eager"]:
+            stream.flush()
 
 
 def _answer(stream: Stream, ground: run.Ground, job: driver.Job, request: dict[str, Any], place: int) -> bool:
@@ -188,7 +228,15 @@ def _answer(stream: Stream, ground: run.Ground, job: driver.Job, request: dict[s
     fine = fine and max(out, err, told) <= request["output_kb"] << 10
     stopping = bool(request["stop"]) and not fine
     head = _ANSWER % (
-        *(request["id"], place, end.token, end.status, end.killed or b"", end.cpu_s, end.wall_s),
+        *(
+            request["id"],
+            place,
+            end.token.encode("ascii"),
+            end.status,
+            end.killed or b"",
+            end.cpu_s,
+            end.wall_s,
+        ),
         *(end.memory_kb, end.strays, out, err, told, tail, stopping),
     )
     stream.send(head, [(1, 0, out), (2, err - tail, tail), (3, 0, told)])

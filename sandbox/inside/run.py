@@ -57,7 +57,7 @@ class Ground:
 class End(NamedTuple):
     """How a run ended."""
 
-    token: bytes
+    token: str
     """What its report must hold."""
     status: int
     """As wait(2) gives it."""
@@ -82,7 +82,7 @@ def execute(ground: Ground, job: driver.Job, limits: dict[str, Any]) -> End:
         OSError: the run could not be made or cleaned up after; this is not the candidate's doing.
     """
     uid = ground.next_uid()
-    token = os.urandom(8).hex().encode("ascii")
+    token = os.urandom(8).hex()
     ground.page[0] = 0
     started_s = time.monotonic()
     pid = os.fork()

@@ -47,9 +47,11 @@ def main(settings: dict[str, Any]) -> None:
             ground = _prepare(settings)
         except OSError as error:
             stream.send(json.dumps({"error": str(error)}).encode("ascii"))
+            stream.flush()
             raise
         hello = {"python": platform.python_version(), "seccomp": ground.seccomp}
         stream.send(json.dumps({"hello": hello}).encode("ascii"))
+        stream.flush()
         while _serve_one(stream, ground, log):
             pass
     except BaseException:  # noqa: BLE001 - the log is all that is left
@@ -201,10 +203,12 @@ def _answer_for_the_dead(stream: program.Stream, ground: run.Ground, status: int
         message = "it cannot be compiled in 10 s"
     why = {"type": kind, "message": message, "line": None}
     stream.send(json.dumps({"id": name, "compile": why}).encode("ascii"))
+    stream.flush()
     while True:
         (head, size) = stream.take()
         stream.copy(size, None)
         if head is not None:
             stream.send(b'{"id": %d, "done": true}' % name)
+            stream.flush()
             ground.page[1] = 0
             return

@@ -39,7 +39,7 @@ def test_execution_comes_back_equal(text, message, line):
     """Any execution survives the way through the store, lone surrogates included."""
     execution = Execution(Status.RE, stdout=text, failure=Failure("ValueError", message, line), cpu_s=0.25)
     with closing(Store()) as store:
-        store.put_execution("key", execution)
+        store.put_executions({"key": execution})
         assert store.get_execution("key") == execution
 
 
