@@ -58,7 +58,7 @@ def check_machine() -> list[Check]:
 async def check_sandboxes() -> list[Check]:
     """The engine and its image, isolation without an engine, and what `--sandbox auto` takes."""
     from sandbox.choose import make_sandbox
-    from sandbox.engine import probe_engine
+    from sandbox.probe import probe_engine
 
     engine = probe_engine()
     checks = [

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.workload import CONTEST, make_inputs
-from sandbox.engine import probe_engine
+from sandbox.probe import probe_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable

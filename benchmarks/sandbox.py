@@ -33,12 +33,13 @@ from benchmarks.cputime import Meter
 from benchmarks.grading import compare_grading
 from benchmarks.workload import CONTEST, TRIVIAL, Work
 from sandbox.docker import DockerSandbox
-from sandbox.engine import connect_engine, probe_engine
+from sandbox.engine import connect_engine
 from sandbox.image.build import image_tag
 from sandbox.isolation import find_interpreter, list_ways
 from sandbox.local import LocalSandbox
 from sandbox.outcome import Limits, Program
 from sandbox.owner import describe_owner
+from sandbox.probe import probe_engine
 
 if TYPE_CHECKING:
     from sandbox.pool import PooledSandbox

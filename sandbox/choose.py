@@ -36,7 +36,7 @@ def choose(name: str) -> Choice:
         raise UserError(f"unknown sandbox {name!r}: choose one of {', '.join(NAMES)}")
     if name != "auto":
         return Choice(name, f"sandbox {name}, as asked")
-    from sandbox.engine import probe_engine
+    from sandbox.probe import probe_engine
 
     state = probe_engine()
     if state.reason is None:

@@ -1,11 +1,9 @@
-"""Finds the Docker engine, says quickly whether it answers, and turns its refusals into advice."""
+"""Finds and reaches the Docker engine, and turns its refusals into advice."""
 
 from __future__ import annotations
 
 import os
 import socket
-import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,29 +14,10 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
-__all__ = ["EngineState", "check_socket", "connect_engine", "engine_address", "probe_engine"]
+__all__ = ["check_socket", "connect_engine", "engine_address", "explain", "explain_silence"]
 
 _SOCKET = "/var/run/docker.sock"
 _WITHOUT = "or use `--sandbox local`"
-
-
-@dataclass(frozen=True, slots=True)
-class EngineState:
-    """What `probe_engine` found."""
-
-    address: str
-    """Where it looked, like `unix:///var/run/docker.sock`."""
-    version: str | None = None
-    """The engine's version; None: it does not answer."""
-    reason: str | None = None
-    """One line on what is missing and what to do; None: ready to run programs."""
-    image: str | None = None
-    """Tag of the sandbox's image where the engine has it."""
-
-    @property
-    def reachable(self) -> bool:
-        """Whether an engine answered."""
-        return self.version is not None
 
 
 def engine_address() -> str:
@@ -75,52 +54,9 @@ def connect_engine(timeout_s: int = 60) -> APIClient:
             asking.close()
         client = APIClient(**options, version=version)
     except (docker.errors.DockerException, OSError, KeyError) as error:
-        raise SandboxError(_explain(address, error, timeout_s)) from error
+        raise SandboxError(explain(address, error, timeout_s)) from error
     client.trust_env = False
     return client
-
-
-def probe_engine(timeout_s: int = 2) -> EngineState:
-    """Ask for the engine's version and for the image, in `timeout_s` at most; nothing missing is raised.
-
-    At once where there is no socket. A stuck engine, or a slow `ssh`, is given up on after `timeout_s`.
-    """
-    address = engine_address()
-    found: list[EngineState] = []
-
-    def ask() -> None:
-        found.append(_ask_engine(address, timeout_s))
-
-    # A thread of its own: an engine that answers byte by byte outlives every time-out of a socket.
-    asking = threading.Thread(target=ask, name="probe-engine", daemon=True)
-    asking.start()
-    asking.join(timeout_s)
-    if found:
-        return found[0]
-    return EngineState(address, reason=_stuck(address, timeout_s))
-
-
-def _ask_engine(address: str, timeout_s: int) -> EngineState:
-    from sandbox.image.build import find_image, image_tag  # here: it imports this module
-
-    try:
-        client = connect_engine(timeout_s)
-    except SandboxError as error:
-        return EngineState(address, reason=str(error))
-    try:
-        version = str(client.version()["Version"])
-        tag = image_tag()
-        if find_image(client, tag):
-            return EngineState(address, version, image=tag)
-        return EngineState(
-            address,
-            version,
-            reason=f"its image {tag} is missing: run `make image` (or `sstar doctor --build-image`)",
-        )
-    except OSError as error:
-        return EngineState(address, reason=_explain(address, error, timeout_s))
-    finally:
-        client.close()
 
 
 def check_socket(address: str, timeout_s: float) -> None:
@@ -138,10 +74,10 @@ def check_socket(address: str, timeout_s: float) -> None:
         try:
             probe.connect(address.removeprefix("unix://"))
         except OSError as error:
-            raise SandboxError(_explain(address, error, timeout_s)) from error
+            raise SandboxError(explain(address, error, timeout_s)) from error
 
 
-def _explain(address: str, error: BaseException, timeout_s: float) -> str:
+def explain(address: str, error: BaseException, timeout_s: float) -> str:
     """One line for what `error`, or what caused it, says about the engine."""
     text = str(error)
     if "paramiko" in text:
@@ -152,7 +88,7 @@ def _explain(address: str, error: BaseException, timeout_s: float) -> str:
             f"(`sudo usermod -aG docker $USER`, then log in again), {_WITHOUT}"
         )
     if _caused_by(error, lambda cause: isinstance(cause, TimeoutError) or "Timeout" in type(cause).__name__):
-        return _stuck(address, timeout_s)
+        return explain_silence(address, timeout_s)
     detail = (
         ""
         if isinstance(error, FileNotFoundError | ConnectionRefusedError)
@@ -164,7 +100,8 @@ def _explain(address: str, error: BaseException, timeout_s: float) -> str:
     return f"no Docker engine answers at {address}{detail}: {advice}, {_WITHOUT}"
 
 
-def _stuck(address: str, timeout_s: float) -> str:
+def explain_silence(address: str, timeout_s: float) -> str:
+    """One line for an engine that takes a connection and then says nothing."""
     return (
         f"the Docker engine at {address} did not answer within {timeout_s:g} s: it may be stuck; "
         f"restart it (`sudo systemctl restart docker`), {_WITHOUT}"

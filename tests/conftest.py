@@ -114,7 +114,7 @@ def sandbox_namespaces(portal):
 @pytest.fixture(scope="session")
 def sandbox_docker(portal):
     """The Docker sandbox; skipped without engine and image unless SSTAR_REQUIRE_DOCKER=1."""
-    from sandbox.engine import probe_engine
+    from sandbox.probe import probe_engine
 
     reason = probe_engine(10).reason
     if reason is not None:

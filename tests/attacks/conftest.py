@@ -217,7 +217,7 @@ def attacked_namespaces(portal):
 def attacked_docker(portal):
     """Docker; skipped without engine and image unless SSTAR_REQUIRE_DOCKER=1."""
     from sandbox.docker import DockerSandbox
-    from sandbox.engine import probe_engine
+    from sandbox.probe import probe_engine
 
     reason = probe_engine(10).reason
     if reason is not None:

@@ -6,8 +6,9 @@ import os
 
 import pytest
 
-from sandbox.engine import connect_engine, probe_engine
+from sandbox.engine import connect_engine
 from sandbox.image.build import ensure_image
+from sandbox.probe import probe_engine
 
 
 @pytest.fixture(scope="session")

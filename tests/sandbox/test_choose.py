@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from problems import UserError
-from sandbox import engine
+from sandbox import probe
 from sandbox.choose import make_sandbox
 
 
 def _probe(monkeypatch, **state):
-    monkeypatch.setattr(engine, "probe_engine", lambda *_: engine.EngineState("unix:///x", **state))
+    monkeypatch.setattr(probe, "probe_engine", lambda *_: probe.EngineState("unix:///x", **state))
 
 
 def test_unknown_name_lists_the_known():

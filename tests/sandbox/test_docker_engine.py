@@ -9,7 +9,8 @@ import time
 import pytest
 
 from sandbox import SandboxError
-from sandbox.engine import connect_engine, engine_address, probe_engine
+from sandbox.engine import connect_engine, engine_address
+from sandbox.probe import probe_engine
 
 
 @pytest.fixture

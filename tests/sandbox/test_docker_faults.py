@@ -18,8 +18,9 @@ from docker.errors import APIError
 
 from sandbox import Limits, Program, Status
 from sandbox.docker import DockerSandbox
-from sandbox.engine import connect_engine, probe_engine
+from sandbox.engine import connect_engine
 from sandbox.image.build import image_tag
+from sandbox.probe import probe_engine
 
 pytestmark = [
     pytest.mark.anyio,
