@@ -50,7 +50,7 @@ async def _check(model: str | None, base_url: str | None) -> list[Check]:
     from agent.session import Endpoint
 
     checks = check_machine() + await check_sandboxes()
-    return checks + await check_endpoint(Endpoint(model or "any", base_url), wanted=model is not None)
+    return checks + await check_endpoint(Endpoint(model or "MODEL", base_url), wanted=model is not None)
 
 
 def _print(checks: list[Check]) -> None:
