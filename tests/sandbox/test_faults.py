@@ -156,7 +156,8 @@ async def test_full_temporary_folder(full_folder, monkeypatch, sandbox_local):
 
 
 _INTERRUPTED = """
-import anyio, sys
+import anyio, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
 sys.path.insert(0, sys.argv[1])
 from sandbox import Limits, Program
 from sandbox.docker import DockerSandbox
@@ -181,10 +182,13 @@ def test_interrupt_leaves_nothing(backend, request):
     with subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     ) as owner:
-        assert owner.stdout.readline() == b"ready\n"
-        family = [pid for level in _generations(owner.pid) for pid in level]
-        os.killpg(owner.pid, signal.SIGINT)
-        owner.wait(60)
+        try:
+            assert owner.stdout.readline() == b"ready\n"
+            family = [pid for level in _generations(owner.pid) for pid in level]
+            os.killpg(owner.pid, signal.SIGINT)
+            owner.wait(60)
+        finally:
+            owner.kill()  # else the end of `with` would wait for ten minutes of sleep
     assert owner.returncode != 0
     deadline = time.monotonic() + 20
     while any(_parent(pid) is not None for pid in family) or _list_containers(owner.pid, backend):
