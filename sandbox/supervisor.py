@@ -33,7 +33,17 @@ ENVIRONMENT = {
 }
 """All that the inside sees of an environment."""
 
-_MODULES = ("frames", "kernel", "seccomp", "driver", "run", "program", "supervisor")  # in import order
+_MODULES = (
+    "frames",
+    "kernel",
+    "seccomp",
+    "driver",
+    "run",
+    "stream",
+    "program",
+    "supervisor",
+)
+"""In import order."""
 
 _BOOT = """\
 import json, os, sys, types

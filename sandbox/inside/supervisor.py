@@ -24,6 +24,7 @@ import warnings
 from typing import Any
 
 from sandbox.inside import driver, kernel, program, run, seccomp
+from sandbox.inside.stream import Stream
 
 __all__ = ["main"]
 
@@ -41,7 +42,7 @@ def main(settings: dict[str, Any]) -> None:
     """Set up the place, say hello, serve until the stream ends. Never returns."""
     kernel.close_from(3)
     (source, sink, log) = (fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10) for descriptor in (0, 1, 2))
-    stream = program.Stream(source, sink)
+    stream = Stream(source, sink)
     try:
         try:
             ground = _prepare(settings)
@@ -139,7 +140,7 @@ def _probe(ground: run.Ground) -> None:
         raise OSError(f"a first, empty run failed {detail}")
 
 
-def _serve_one(stream: program.Stream, ground: run.Ground, log: int) -> bool:
+def _serve_one(stream: Stream, ground: run.Ground, log: int) -> bool:
     """Have the next request served; False when the other side has gone."""
     poller = select.poll()
     poller.register(stream.source, select.POLLIN)
@@ -168,7 +169,7 @@ def _serve_one(stream: program.Stream, ground: run.Ground, log: int) -> bool:
     return True
 
 
-def _be_program(stream: program.Stream, ground: run.Ground, log: int) -> None:
+def _be_program(stream: Stream, ground: run.Ground, log: int) -> None:
     status = 1
     try:
         if not ground.alone:
@@ -194,7 +195,7 @@ def _reap_others() -> None:
             return
 
 
-def _answer_for_the_dead(stream: program.Stream, ground: run.Ground, status: int) -> None:
+def _answer_for_the_dead(stream: Stream, ground: run.Ground, status: int) -> None:
     """The compiler was brought down by the program: say so, and skip the rest of the request."""
     name = int.from_bytes(ground.page[8:16], "little")
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
