@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from selection.evidence import Board
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from problems import Problem
     from sandbox.outcome import Sandbox
@@ -28,6 +28,8 @@ class Pool:
     ask: Ask | None = None
     """None: free evidence only, no model is asked."""
     seed: int = 0
+    trust: Mapping[str, float] = field(default_factory=dict)
+    """Source -> share of its candidates, over all problems at hand, that pass their public tests, 0..1."""
     board: Board = field(init=False, repr=False, compare=False)
     """Shared by all methods: executions and answers, each found out once."""
 

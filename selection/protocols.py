@@ -55,6 +55,9 @@ class Candidate:
     public_total: int
     hidden_pass: bool | None = None
     """Known only where a run has been graded; read by `oracle` alone."""
+    sources: tuple[str, ...] = ()
+    """Who wrote it: models, or model and method. Several where the same text came from several; none where
+    it is not known or all candidates have the same."""
 
     @property
     def survives(self) -> bool:
