@@ -11,13 +11,12 @@ cut, or is repeated after a change of checkers, runs nothing twice.
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import sys
 import time
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,8 +26,8 @@ import anyio
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not `sandbox.py` beside us
 
 from agent.store import Store
+from benchmarks.recorded import load, number, prepare, read_given_tests, read_lines
 from problems import Problem, Test, load_set
-from problems.asserts import read_assert
 from sandbox import Verdict
 from sandbox.choose import NAMES, make_sandbox
 from sandbox.grade import run_tests
@@ -38,14 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from sandbox.grade import Report
-
-COMMON_IMPORTS = """\
-import math, re, sys, os, copy, random, string, itertools, functools, operator, collections, heapq, bisect
-import statistics, datetime, json, time
-from typing import *
-from collections import *
-"""
-"""Where a set says that its verdicts were taken with common imports first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +50,6 @@ class Case:
     code: str
     tests: Sequence[Test]
     recorded: bool
-
-
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
-        for line in lines:
-            yield json.loads(line)
-
-
-def load(spec: str) -> dict[str, Problem]:
-    return {problem.id.rpartition("/")[2]: problem for problem in load_set(spec).problems}
-
-
-def number(identifier: object) -> str:
-    return str(identifier).rpartition("/")[2]
 
 
 def read_codet(folder: Path) -> Iterator[Case]:
@@ -122,10 +99,7 @@ def read_mbpp_pool(folder: Path) -> Iterator[Case]:
 
 def read_humaneval_samples(folder: Path, name: str) -> Iterator[Case]:
     problems = load(f"humaneval:{folder / 'humaneval' / 'HumanEval.jsonl.gz'}")
-    given = {
-        number(row["task_id"]): [read_assert(text, row["entry_point"]) for text in row["given_tests"]]
-        for row in read_lines(folder / "humaneval" / "tests.jsonl")
-    }
+    given = read_given_tests(folder)
     seen: Counter[str] = Counter()
     for row in read_lines(folder / name / "samples.jsonl.gz"):
         problem = prepare(problems[number(row["task_id"])])
@@ -135,10 +109,6 @@ def read_humaneval_samples(folder: Path, name: str) -> Iterator[Case]:
             tests = given[number(problem.id)]
             yield make(f"{name} public", tests=tests, recorded=item["public_pass"])
             yield make(f"{name} base", tests=problem.hidden_tests, recorded=item["base_pass"])
-
-
-def prepare(problem: Problem) -> Problem:
-    return replace(problem, preamble=COMMON_IMPORTS + problem.preamble)
 
 
 def read_stdin_samples(folder: Path, name: str, spec: str, key: str) -> Iterator[Case]:
