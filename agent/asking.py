@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Asking"]
 
-_STAGES = {Question.INPUTS: Stage.INPUTS, Question.DISTINGUISH: Stage.INPUTS, Question.JUDGE: Stage.JUDGE}
+_STAGES = {
+    Question.INPUTS: Stage.INPUTS,
+    Question.DISTINGUISH: Stage.INPUTS,
+    Question.TESTS: Stage.INPUTS,
+    Question.JUDGE: Stage.JUDGE,
+    Question.COMPARE: Stage.JUDGE,
+}
 
 
 @dataclass(frozen=True, slots=True)

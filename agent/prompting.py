@@ -13,8 +13,8 @@ Values (`VALUES` says which template gets which), all text unless said otherwise
     passed total its public tests
     earlier      the other rounds, oldest first: code, failures, passed, total each; empty for context "last"
     reason       why there is no code: "no code found", or that the answer was cut
-    count        how many inputs to write
-    first second for distinguish.j2 two programs
+    count        how many inputs or tests to write
+    first second for distinguish.j2 and compare.j2 two programs
     cases        for judge.j2: input, first, second each
 
 Filters: `fence(tag)`, `cap(characters)`, `pyrepr` (an encoded value as a Python literal). Function:
@@ -49,6 +49,8 @@ VALUES: dict[str, frozenset[str]] = {
     "inputs": frozenset({"problem", "count"}),
     "distinguish": frozenset({"problem", "first", "second", "count"}),
     "judge": frozenset({"problem", "cases"}),
+    "tests": frozenset({"problem", "count"}),
+    "compare": frozenset({"problem", "first", "second"}),
 }
 """Template name -> the values it is rendered with."""
 
@@ -84,7 +86,7 @@ class PromptProblem:
 
 
 class Prompts:
-    """The five templates, each the package's or the user's."""
+    """The templates, each the package's or the user's."""
 
     def __init__(self, directory: Path | None = None) -> None:
         """Read and check the templates; files of `directory` named like ours replace them.

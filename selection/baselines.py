@@ -13,9 +13,12 @@ from selection.pool import tier
 from selection.protocols import Selection
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selection.cluster import Clustering
     from selection.pool import Pool
 
-__all__ = ["select_first", "select_majority", "select_oracle", "select_random"]
+__all__ = ["observe_all", "select_first", "select_majority", "select_oracle", "select_random"]
 
 
 async def select_random(pool: Pool) -> Selection:
@@ -53,6 +56,19 @@ async def select_oracle(pool: Pool) -> Selection:
     )
 
 
+async def observe_all(pool: Pool, members: Sequence[int], ledger: Ledger) -> Clustering:
+    """What `members` do on the model's inputs (where there is one; one call), the public and the free ones.
+
+    Where all are the same program nothing is asked or run.
+    """
+    inputs: list[str] = []
+    if len({pool.board.program_of[index] for index in members}) > 1:
+        inputs += await ask_inputs(pool, ledger)
+        inputs += public_inputs(pool.problem)
+        inputs += await find_free_inputs(pool, members, ledger)
+    return await observe(pool, members, list(dict.fromkeys(inputs)), ledger)
+
+
 async def select_majority(pool: Pool) -> Selection:
     """The earliest member of the largest cluster of equal behaviour in the best tier; ties to the earlier.
 
@@ -63,12 +79,7 @@ async def select_majority(pool: Pool) -> Selection:
     if not members:
         return Selection("majority", None, 0.0)
     ledger = Ledger()
-    inputs: list[str] = []
-    if len({pool.board.program_of[index] for index in members}) > 1:
-        inputs += await ask_inputs(pool, ledger)
-        inputs += public_inputs(pool.problem)
-        inputs += await find_free_inputs(pool, members, ledger)
-    found = await observe(pool, members, list(dict.fromkeys(inputs)), ledger)
+    found = await observe_all(pool, members, ledger)
     largest = max(found.clusters, key=len)  # the first of several
     return Selection(
         "majority",

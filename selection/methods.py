@@ -6,7 +6,10 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
 
 from problems import UserError
+from selection.agreement import select_mbr
 from selection.baselines import select_first, select_majority, select_oracle, select_random
+from selection.compare import select_judge
+from selection.dual import select_b4, select_codet, select_tests
 from selection.sstar import select_sstar
 
 if TYPE_CHECKING:
@@ -31,10 +34,15 @@ class Method(Protocol):
 
 
 METHODS: Mapping[str, Method] = {
+    "sstar": select_sstar,
     "random": select_random,
     "first": select_first,
     "majority": select_majority,
-    "sstar": select_sstar,
+    "mbr": select_mbr,
+    "codet": select_codet,
+    "b4": select_b4,
+    "tests": select_tests,
+    "judge": select_judge,
     "oracle": select_oracle,
 }
 

@@ -21,6 +21,10 @@ class Question(StrEnum):
     """Write inputs on which two programs differ. Values: `first`, `second` (their code), `count`."""
     JUDGE = "judge"
     """Which of the outputs is right? Values: `cases`, a list of {"input", "first", "second"}."""
+    TESTS = "tests"
+    """Write tests: inputs and the outputs they have to give. Values: `count`."""
+    COMPARE = "compare"
+    """Which of two programs is right? Values: `first`, `second` (their code without comments)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def _write(folder, **templates):
 
 @pytest.mark.parametrize("problem", [SUM, STDIN])
 def test_every_template_renders_with_what_it_is_promised(problem):
-    """Each of the five makes a system and a user message that hold the statement and no hidden test."""
+    """Each makes a system and a user message that hold the statement and no hidden test."""
     prompts = Prompts()
     rendered = {
         "generate": prompts.render("generate", problem),
@@ -69,6 +69,8 @@ def test_every_template_renders_with_what_it_is_promised(problem):
         "inputs": prompts.render("inputs", problem, count=5),
         "distinguish": prompts.render("distinguish", problem, first="A()", second="B()", count=3),
         "judge": prompts.render("judge", problem, cases=[{"input": "[1]", "first": "1", "second": "2"}]),
+        "tests": prompts.render("tests", problem, count=5),
+        "compare": prompts.render("compare", problem, first="A()", second="B()"),
     }
     assert {f"{name}.j2" for name in rendered} == set(NAMES)
     for messages in rendered.values():

@@ -49,6 +49,8 @@ class ScriptedAsk:
     inputs: object = None
     distinguish: object = None
     judge: object = None
+    tests: object = None
+    compare: object = None
     asked: list = field(default_factory=list)
 
     async def __call__(self, question, problem, ordinal, **values):

@@ -1,0 +1,101 @@
+"""Graded agreement: how many others give the same output, input by input."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from sandbox.outcome import Status
+from selection.baselines import observe_all
+from selection.conclude import explain, share
+from selection.evidence import Ledger
+from selection.pool import tier
+from selection.protocols import Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selection.cluster import Clustering
+    from selection.pool import Pool
+
+__all__ = ["agreement", "cluster_weights", "select_mbr", "valid_places"]
+
+
+def cluster_weights(found: Clustering, program_of: Sequence[int]) -> list[float]:
+    """The say of each cluster: the root of the number of copies, added up over its distinct programs.
+
+    Ten copies of one text are less than ten independent programs, and more than one.
+    """
+    weights = []
+    for cluster in found.clusters:
+        copies = Counter(program_of[index] for index in cluster)
+        weights.append(sum(math.sqrt(count) for count in copies.values()))
+    return weights
+
+
+def valid_places(found: Clustering, weights: Sequence[float]) -> list[int]:
+    """Places of the inputs on which at most half of the programs, by weight, fail.
+
+    An input on which most fail is most likely outside of what the statement allows.
+    """
+    half = sum(weights) / 2
+    return [
+        place
+        for place, row in enumerate(found.behaviours)
+        if sum(weight for weight, seen in zip(weights, row, strict=True) if seen.status is not Status.OK)
+        <= half
+    ]
+
+
+def agreement(found: Clustering, weights: Sequence[float]) -> list[float]:
+    """For each cluster the mean share, by weight, of the programs that do as it does, 0..1.
+
+    Over the valid inputs; 1 for all where there is none. Programs that crash agree with each other; those
+    that run out of time or memory agree with nobody, since nobody knows what they would have answered.
+    """
+    places, total = valid_places(found, weights), sum(weights)
+    if not places or not total:
+        return [1.0] * len(weights)
+    scores = [0.0] * len(weights)
+    for place in places:
+        row, labels = found.behaviours[place], found.labels[place]
+        say: dict[int, float] = {}
+        for label, weight in zip(labels, weights, strict=True):
+            say[label] = say.get(label, 0.0) + weight
+        for number, label in enumerate(labels):
+            if row[number].status in (Status.OK, Status.RE):
+                scores[number] += say[label] / total
+    return [score / len(places) for score in scores]
+
+
+async def select_mbr(pool: Pool) -> Selection:
+    """A member of the cluster whose outputs most of the others give, input by input.
+
+    Unlike `majority` it does not want the whole of two behaviours to be equal: programs that differ on
+    rare inputs still vote for each other on the rest. Ties go to the cluster of more weight, then to
+    the earlier; in the cluster the text with most copies is taken, then the earliest.
+
+    Source: minimum Bayes risk by execution, MBR-Exec (arXiv 2204.11454), over generated inputs; the
+    validity filter, the weights and that time-outs never agree are ours.
+    """
+    members = tier(pool.candidates)
+    if not members:
+        return Selection("mbr", None, 0.0)
+    ledger = Ledger()
+    found = await observe_all(pool, members, ledger)
+    weights = cluster_weights(found, pool.board.program_of)
+    scores = agreement(found, weights)
+    best = max(range(len(scores)), key=lambda number: (scores[number], weights[number], -number))
+    copies = Counter(pool.board.program_of[index] for index in members)
+    cluster = found.clusters[best]
+    chosen = max(cluster, key=lambda index: (copies[pool.board.program_of[index]], -index))
+    return Selection(
+        "mbr",
+        chosen,
+        share(pool, chosen, len(cluster), members),
+        found.clusters,
+        explain(found),
+        notes=tuple(ledger.notes),
+        **ledger.cost,
+    )
