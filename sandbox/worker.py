@@ -20,6 +20,9 @@ _START_S = 60.0
 _GRACE_S = 60.0
 """Beyond the wall limit before a worker counts as hung: time in the queue for a core is not the run's."""
 _COMPILE_S = 40.0
+_SMALL = 64 * 1024
+"""Characters of a program for whose single input the process that compiled it may serve: memory that a larger
+one's compiler used would count as the run's."""
 _WINDOW = 32 * 1024
 """Bytes under way towards the inside: less than a pipe holds, so a send never waits for a program."""
 
@@ -145,6 +148,7 @@ class Conversation:
             "output_kb": limits.output_kb,
             "stop": stop_on_failure,
             "eager": eager,
+            "alone": len(inputs) == 1 and len(program.code) <= _SMALL,
         }
         try:
             yield from self._exchange(request, inputs, limits.wall_ceiling_s)
@@ -158,6 +162,9 @@ class Conversation:
         queue = [frames.pack(None, text) for text in inputs]
         queue.append(frames.pack({"end": self._request}))
         queue.reverse()
+        if request["alone"]:
+            pending += reversed(queue)
+            queue = []
         under_way: list[int] = []
         patience_s = _COMPILE_S + wall_s + _GRACE_S
         while True:

@@ -1,6 +1,7 @@
 """The program process: one request, from its first frame to its last.
 
-It compiles the program once and forks a run per input. It executes nothing of a candidate's.
+It compiles the program once and forks a run per input, and executes nothing of a candidate's. Where there is
+one input only, it becomes that run: what it knows then is that run's own.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sandbox.inside import driver, kernel, run
 if TYPE_CHECKING:
     from sandbox.inside.stream import Stream
 
-__all__ = ["import_module", "serve"]
+__all__ = ["import_module", "send_answer", "serve"]
 
 _IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([A-Za-z_][\w., \t]*)", re.MULTILINE)
 _TRUSTED = frozenset({
@@ -55,8 +56,6 @@ def serve(stream: Stream, ground: run.Ground) -> None:
         stream.send(b'{"pong": %d}' % request["ping"])
         stream.flush()
         return
-    kernel.control(kernel.CHILD_SUBREAPER)
-    run.wait_for_signals()
     name = request["id"]
     ground.page[8:16] = name.to_bytes(8, "little")
     ground.page[1] = 1
@@ -65,6 +64,13 @@ def serve(stream: Stream, ground: run.Ground) -> None:
     if isinstance(job, dict):
         stream.send(json.dumps({"id": name, "compile": job}).encode("ascii"))
     del request["code"], request["preamble"]
+    if request["alone"] and not isinstance(job, dict):
+        (_, size) = stream.take()
+        _lay_input(stream, size)
+        stream.take()  # the end
+        run.become(ground, job, request)
+    kernel.control(kernel.CHILD_SUBREAPER)
+    run.wait_for_signals()
     skipping = isinstance(job, dict)
     place = 0
     while True:
@@ -77,38 +83,41 @@ def serve(stream: Stream, ground: run.Ground) -> None:
         if skipping or isinstance(job, dict):
             stream.copy(size, None)
             continue
-        for descriptor in _STREAMS:
-            os.ftruncate(descriptor, 0)
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            os.utime(descriptor, ns=(0, 0))  # when they were last written to is another run's business
-        if size:
-            stream.copy(size, 0)
-            os.lseek(0, 0, os.SEEK_SET)
-        skipping = _answer(stream, ground, job, request, place)
+        _lay_input(stream, size)
+        end = run.execute(ground, job, request)
+        fine = end.status == 0 and end.killed is None and end.cpu_s <= request["cpu_s"]
+        skipping = send_answer(
+            stream, end, name, place, request["output_kb"], stop=request["stop"], fine=fine
+        )
         place += 1
         if request["eager"]:
             stream.flush()
 
 
-def _answer(stream: Stream, ground: run.Ground, job: driver.Job, request: dict[str, Any], place: int) -> bool:
-    """Make one run and send how it went; whether the runs that follow are to be skipped."""
-    end = run.execute(ground, job, request)
-    most = (request["output_kb"] << 10) + 4096
+def _lay_input(stream: Stream, size: int) -> None:
+    """Empty the run's streams and put the next `size` bytes into its standard input."""
+    for descriptor in _STREAMS:
+        os.ftruncate(descriptor, 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.utime(descriptor, ns=(0, 0))  # when they were last written to is another run's business
+    if size:
+        stream.copy(size, 0)
+        os.lseek(0, 0, os.SEEK_SET)
+
+
+def send_answer(
+    stream: Stream, end: run.End, name: int, place: int, output_kb: int, *, stop: bool, fine: bool
+) -> bool:
+    """Send how the run `place` of the request `name` went; whether the runs that follow are to be skipped.
+
+    With `stop` they are, after the first that is not `fine` or wrote more than `output_kb`.
+    """
+    most = (output_kb << 10) + 4096
     (out, err, told) = (min(os.fstat(descriptor).st_size, most) for descriptor in _STREAMS[1:])
     tail = min(err, 8192)
-    fine = end.status == 0 and end.killed is None and end.cpu_s <= request["cpu_s"]
-    fine = fine and max(out, err, told) <= request["output_kb"] << 10
-    stopping = bool(request["stop"]) and not fine
+    stopping = stop and not (fine and max(out, err, told) <= output_kb << 10)
     head = _ANSWER % (
-        *(
-            request["id"],
-            place,
-            end.token.encode("ascii"),
-            end.status,
-            end.killed or b"",
-            end.cpu_s,
-            end.wall_s,
-        ),
+        *(name, place, end.token.encode("ascii"), end.status, end.killed or b"", end.cpu_s, end.wall_s),
         *(end.memory_kb, end.strays, out, err, told, tail, stopping),
     )
     stream.send(head, [(1, 0, out), (2, err - tail, tail), (3, 0, told)])

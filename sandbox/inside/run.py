@@ -13,18 +13,23 @@ import math
 import mmap
 import os
 import resource
+import struct
 import time
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sandbox.inside import driver, kernel, seccomp
 
-__all__ = ["End", "Ground", "execute", "set_common_limits", "wait_for_signals"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["End", "Ground", "attend", "become", "execute", "set_common_limits", "wait_for_signals"]
 
 _INTERPRETER_MB = 64
 _STACK = 512 * 1024 * 1024
 _FILES = 64
 _CPU_SLACK_S = 0.02
 _KILL_PATIENCE_S = 10.0
+_GLANCE_S = 0.25
 _ANY_PID = 0x7FFFFFF0  # no process has it
 _STREAMS = 4
 """Standard input, output and error and the report: memory files that stay, emptied before each run."""
@@ -34,8 +39,9 @@ _CHILD_ENDED = {_signal.SIGCHLD}
 class Ground:
     """What is known about the place: settings, and a page shared with the supervisor.
 
-    Byte 0: the run has confined itself. Byte 1: a program is being compiled. 8..16: the request's id.
-    16..20: runs so far, from which the next uid follows.
+    Byte 0: the run has confined itself. Byte 1: a program is being compiled. Byte 2: the program process is
+    the run itself. 8..16: the request's id. 16..20: runs so far, from which the next uid follows. 64...:
+    what the supervisor has to know of a run that it watches.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -52,6 +58,25 @@ class Ground:
         count = int.from_bytes(self.page[16:20], "little")
         self.page[16:20] = ((count + 1) & 0xFFFFFFFF).to_bytes(4, "little")
         return self.uids[0] + count % self.uids[1] if self.uids else -1
+
+
+class _Start(NamedTuple):
+    """What the parent of a run has to know to watch it."""
+
+    token: bytes
+    """What its report must hold: 16 hexadecimal digits."""
+    uid: int
+    started_s: float
+    """On the monotonic clock."""
+    spent_s: float
+    """CPU time of the process before it became the run."""
+    cpu_s: float
+    wall_s: float
+    output_kb: int
+
+
+_LAYOUT = struct.Struct("=16sqddddq")
+_LAID_AT = 64
 
 
 class End(NamedTuple):
@@ -81,37 +106,86 @@ def execute(ground: Ground, job: driver.Job, limits: dict[str, Any]) -> End:
     Raises:
         OSError: the run could not be made or cleaned up after; this is not the candidate's doing.
     """
-    uid = ground.next_uid()
-    token = os.urandom(8).hex()
-    ground.page[0] = 0
-    started_s = time.monotonic()
+    start = _begin(ground, limits)
     pid = os.fork()
     if pid == 0:
-        try:
-            _confine(ground, limits, uid)
-            driver.perform(job, token)
-        finally:
-            os._exit(71)
-    (killed, status, usage) = _watch(pid, limits, started_s)
-    wall_s = time.monotonic() - started_s
-    strays = _sweep(uid)
+        _perform(ground, job, limits, start)
+    return _conclude(ground, pid, start, _wait_for_child)
+
+
+def become(ground: Ground, job: driver.Job, limits: dict[str, Any]) -> None:
+    """Be the one run of `job`, in the process that compiled it: one fork less. Never returns.
+
+    The parent finds in `ground` what it has to watch (`attend`).
+    """
+    start = _begin(ground, limits, spent_s=time.process_time())
+    _LAYOUT.pack_into(ground.page, _LAID_AT, *start)
+    ground.page[2] = 1
+    _perform(ground, job, limits, start)
+
+
+def attend(ground: Ground, pid: int, pause: Callable[[float], object]) -> tuple[End | None, int, int]:
+    """Wait for `pid`, which compiles a program and may `become` its run: its end, status and `output_kb`.
+
+    The end is None where it did not become one. `pause` waits that many seconds or until the process ends.
+
+    Raises:
+        OSError: the run could not confine itself or be cleaned up after.
+    """
+    while ground.page[2] != 1:
+        (ended, status, _) = os.wait4(pid, os.WNOHANG)
+        if ended:
+            return None, status, 0
+        pause(_GLANCE_S)
+    start = _Start(*_LAYOUT.unpack_from(ground.page, _LAID_AT))
+    end = _conclude(ground, pid, start, pause)
+    return end, end.status, start.output_kb
+
+
+def _begin(ground: Ground, limits: dict[str, Any], spent_s: float = 0.0) -> _Start:
+    ground.page[0] = 0
+    token = os.urandom(8).hex().encode("ascii")
+    uid = ground.next_uid()
+    return _Start(
+        token, uid, time.monotonic(), spent_s, limits["cpu_s"], limits["wall_s"], limits["output_kb"]
+    )
+
+
+def _perform(ground: Ground, job: driver.Job, limits: dict[str, Any], start: _Start) -> None:
+    try:
+        _confine(ground, limits, start)
+        driver.perform(job, start.token.decode("ascii"))
+    finally:
+        os._exit(71)
+
+
+def _wait_for_child(seconds: float) -> None:
+    _signal.sigtimedwait(_CHILD_ENDED, seconds)
+
+
+def _conclude(ground: Ground, pid: int, start: _Start, pause: Callable[[float], object]) -> End:
+    (killed, status, usage) = _watch(pid, start, pause)
+    wall_s = time.monotonic() - start.started_s
+    strays = _sweep(start.uid)
     if ground.page[0] != 1:
         raise OSError(errno.EPERM, "a run could not confine itself")
-    return End(token, status, killed, usage.ru_utime + usage.ru_stime, wall_s, usage.ru_maxrss, strays)
+    cpu_s = usage.ru_utime + usage.ru_stime - start.spent_s
+    return End(start.token.decode("ascii"), status, killed, cpu_s, wall_s, usage.ru_maxrss, strays)
 
 
-def _confine(ground: Ground, limits: dict[str, Any], uid: int) -> None:
+def _confine(ground: Ground, limits: dict[str, Any], start: _Start) -> None:
     os.setsid()
     os.closerange(_STREAMS, _FILES)  # beyond that there are none
     memory = (limits["memory_mb"] + _INTERPRETER_MB) << 20
-    cpu_s = math.ceil(limits["cpu_s"]) + 1
+    cpu_s = math.ceil(start.spent_s + limits["cpu_s"]) + 1
     file_size = (limits["output_kb"] << 10) + 4096
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory + (16 << 20)))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
     resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
     if ground.processes:
         resource.setrlimit(resource.RLIMIT_NPROC, (ground.processes, ground.processes))
-    if uid >= 0:
+    if start.uid >= 0:
+        uid = start.uid
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
@@ -125,18 +199,19 @@ def _confine(ground: Ground, limits: dict[str, Any], uid: int) -> None:
     ground.page.close()  # what follows must not reach it
 
 
-def _watch(pid: int, limits: dict[str, Any], started_s: float) -> tuple[bytes | None, int, Any]:
+def _watch(pid: int, start: _Start, pause: Callable[[float], object]) -> tuple[bytes | None, int, Any]:
     """Wait for the end of `pid`, kill it over a limit: which limit, its status and its resource usage."""
     clock = (~pid << 3) | 2  # the kernel's name for that process's CPU time
+    most_cpu_s = start.spent_s + start.cpu_s + _CPU_SLACK_S
     killed = None
-    wait_s = min(limits["cpu_s"] + _CPU_SLACK_S, limits["wall_s"])
+    wait_s = min(start.cpu_s + _CPU_SLACK_S, start.wall_s)
     while True:
-        _signal.sigtimedwait(_CHILD_ENDED, wait_s)
+        pause(wait_s)
         (ended, status, usage) = os.wait4(pid, os.WNOHANG)
         if ended:
             return killed, status, usage
-        cpu_left_s = limits["cpu_s"] + _CPU_SLACK_S - time.clock_gettime(clock)
-        wall_left_s = limits["wall_s"] - (time.monotonic() - started_s)
+        cpu_left_s = most_cpu_s - time.clock_gettime(clock)
+        wall_left_s = start.wall_s - (time.monotonic() - start.started_s)
         if wall_left_s <= 0:
             wall_left_s += _queued_s(pid)
         if min(cpu_left_s, wall_left_s) <= 0:

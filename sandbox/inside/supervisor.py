@@ -77,6 +77,7 @@ def _prepare(settings: dict[str, Any]) -> run.Ground:
     run.set_common_limits()
     kernel.control(kernel.NO_NEW_PRIVILEGES)
     kernel.control(kernel.DUMPABLE, 0)
+    kernel.control(kernel.CHILD_SUBREAPER)  # what a run leaves behind is ours to end
     if settings["seccomp"]:
         if not seccomp.SUPPORTED:
             raise OSError(f"no system call filter for {platform.machine()}")
@@ -147,19 +148,34 @@ def _serve_one(stream: Stream, ground: run.Ground, log: int) -> bool:
     ((_, events),) = poller.poll()
     if not events & select.POLLIN:
         return False
+    ground.page[2] = 0
     child = os.fork()
     if child == 0:
         _be_program(stream, ground, log)
     handle = os.pidfd_open(child)
     poller.modify(stream.source, 0)  # only a hang-up is of interest now
     poller.register(handle, select.POLLIN)
-    ready = [descriptor for (descriptor, _) in poller.poll()]
-    if handle not in ready:
-        os.kill(child, signal.SIGKILL)
-    os.close(handle)
-    (_, status) = os.waitpid(child, 0)
+
+    def pause(seconds: float) -> None:
+        ready = [descriptor for (descriptor, _) in poller.poll(seconds * 1000)]
+        if ready and handle not in ready:
+            os.kill(child, signal.SIGKILL)
+            raise EOFError
+
+    try:
+        (end, status, output_kb) = run.attend(ground, child, pause)
+    except EOFError:
+        return False
+    finally:
+        os.close(handle)
+    if end is not None:
+        name = int.from_bytes(ground.page[8:16], "little")
+        program.send_answer(stream, end, name, 0, output_kb, stop=False, fine=True)
+        stream.send(b'{"id": %d, "done": true}' % name)
+        stream.flush()
+        return True
     _reap_others()
-    if handle not in ready or (os.WIFEXITED(status) and os.WEXITSTATUS(status) == _GONE):
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == _GONE:
         return False
     if status == 0:
         return True

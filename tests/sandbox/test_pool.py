@@ -189,19 +189,20 @@ from sandbox.local import LocalSandbox, UnsafeSandbox
 async def main():
     async with {"local": LocalSandbox, "unsafe": UnsafeSandbox}[sys.argv[2]](1) as sandbox:
         print("ready", flush=True)
-        await sandbox.run(Program("while True: pass"), ["x"], Limits(cpu_s=60))
+        await sandbox.run(Program("while True: pass"), ["x"] * int(sys.argv[3]), Limits(cpu_s=60))
 anyio.run(main)
 """
 
 
+@pytest.mark.parametrize("inputs", [1, 2])
 @pytest.mark.parametrize("backend", ["local", "unsafe"])
-def test_everything_ends_with_its_owner(backend, sandbox_local):
+def test_everything_ends_with_its_owner(backend, inputs, sandbox_local):
     """When the process that owns a sandbox is killed by -9, nothing of it is left a moment later."""
-    arguments = [sys.executable, "-c", _OWNER, str(Path(__file__).parents[2]), backend]
+    arguments = [sys.executable, "-c", _OWNER, str(Path(__file__).parents[2]), backend, str(inputs)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as owner:
         assert owner.stdout.readline() == b"ready\n"
         deadline = time.monotonic() + 10
-        while len(family := _descendants(owner.pid)) < 3:  # supervisor, program process, run
+        while len(family := _descendants(owner.pid)) < 1 + inputs:  # supervisor, program process, run
             assert time.monotonic() < deadline
             time.sleep(0.05)
         owner.kill()
