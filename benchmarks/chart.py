@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["draw_bars"]
+__all__ = ["draw_bars", "escape"]
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _BAR, _GAP = 900, 330, 70, 70, 15, 10
 _FONT = 'font-family="sans-serif" font-size="13"'
@@ -32,7 +32,7 @@ def draw_bars(rows: Sequence[dict[str, Any]], caption: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" {_FONT}>',
         '<rect width="100%" height="100%" fill="white"/>',
         '<text x="16" y="24" font-size="17" font-weight="bold">Runs per second, two workers</text>',
-        f'<text x="16" y="42" font-size="10" fill="#555">{_escape(caption)}</text>',
+        f'<text x="16" y="42" font-size="10" fill="#555">{escape(caption)}</text>',
     ]
     for index, (name, colour) in enumerate(_COLOURS.items()):
         x = _WIDTH - _RIGHT - 170 + 90 * index
@@ -50,7 +50,7 @@ def draw_bars(rows: Sequence[dict[str, Any]], caption: str) -> str:
 def _draw_way(way: str, rows: list[dict[str, Any]], index: int, place: Any) -> list[str]:
     y = _TOP + index * (2 * _BAR + _GAP)
     weight = "bold" if way.startswith("**") else "normal"
-    name = _escape(way.replace("*", "").replace("`", ""))
+    name = escape(way.replace("*", "").replace("`", ""))
     parts = [
         f'<text x="{_LEFT - 10}" y="{y + _BAR + 4}" text-anchor="end" font-weight="{weight}">{name}</text>'
     ]
@@ -66,5 +66,6 @@ def _draw_way(way: str, rows: list[dict[str, Any]], index: int, place: Any) -> l
     return parts
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """`text` as the text of an SVG element."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,57 @@
+"""Selection with a part taken out, to see what the part is worth."""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from selection.examples import public_inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from problems import Problem
+    from selection.evidence import Ledger
+    from selection.pool import Pool
+
+__all__ = ["ABLATIONS", "ablate"]
+
+ABLATIONS = ("fuzz", "shrink", "trust")
+
+
+async def _only_public(pool: Pool, members: Sequence[int], ledger: Ledger, **_: object) -> list[str]:
+    inputs = public_inputs(pool.problem)
+    await pool.board.run(members, inputs, ledger)
+    return inputs
+
+
+async def _as_it_is(problem: Problem, text: str, holds: object, **_: object) -> str:  # noqa: ARG001
+    return text
+
+
+_REPLACED: dict[str, tuple[str, Any]] = {
+    "fuzz": ("find_free_inputs", _only_public),
+    "shrink": ("shrink_input", _as_it_is),
+}
+_USERS = ("observe", "baselines", "sstar", "adaptive", "shrink")
+
+
+@contextmanager
+def ablate(parts: Sequence[str]) -> Iterator[None]:
+    """Leave `parts` out as long as the context lasts, wherever selection uses them.
+
+    `fuzz`: the public inputs are the only free ones. `shrink`: questions show inputs as they were found.
+    `trust` is for the caller to leave out.
+    """
+    with ExitStack() as stack:
+        for part in parts:
+            if part not in _REPLACED:
+                continue
+            name, stand_in = _REPLACED[part]
+            for user in _USERS:
+                module = importlib.import_module(f"selection.{user}")
+                if hasattr(module, name):
+                    stack.enter_context(patch.object(module, name, stand_in))
+        yield

@@ -1,0 +1,193 @@
+"""A model that knows the hidden truth and is right as often as it is told to be.
+
+It stands in for a judge of a given accuracy, so that what questions are worth can be measured without one.
+What it knows: which recorded candidates are right and so, by running them, what a right program does on an
+input. Where no output shown is right it should say so; where right programs differ the input is not covered.
+Its opinion does not depend on the order of the outputs: asking again in another order makes it no better.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import anyio
+
+from problems import Kind
+from problems.values import encode
+from sandbox.grade import limits_for, program_for
+from sandbox.outcome import Status
+from selection import Reply
+from selection.cluster import Behaviour, behaviour_of, compare_with
+from selection.examples import public_inputs
+from selection.judge import clip, show_behaviour, show_input
+from selection.source import strip_comments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from problems import Problem
+    from sandbox import Execution, Limits, Program, Sandbox
+    from selection import Candidate, Question
+
+__all__ = ["CountingSandbox", "SimulatedAsk"]
+
+_LEFT_OUT = re.compile(r"^\[\d+ characters left out\] | \[\d+ characters left out\]$")
+_PROMPT_CHARS = 1_200
+"""What a template adds around the values, for the estimate of tokens."""
+_CHARS_PER_TOKEN = 4
+
+
+@dataclass(eq=False)
+class CountingSandbox:
+    """Counts what one method runs, known from before or not, and remembers the inputs."""
+
+    inner: Sandbox
+    runs: int = 0
+    cpu_s: float = 0.0
+    inputs: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def workers(self) -> int:
+        return self.inner.workers
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def run(
+        self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
+    ) -> list[Execution]:
+        runs = await self.inner.run(program, inputs, limits, stop_on_failure=stop_on_failure)
+        self.inputs.update(dict.fromkeys(inputs))
+        self.runs += len(runs)
+        self.cpu_s += sum(run.cpu_s for run in runs)
+        return runs
+
+
+@dataclass(eq=False)
+class SimulatedAsk:
+    """Implements `selection.Ask` for one problem."""
+
+    problem: Problem
+    candidates: Sequence[Candidate]
+    sandbox: CountingSandbox
+    accuracy: float | None = None
+    """Of a judge; None: there is none, and its calls fail."""
+    tests: str | None = None
+    """Recorded tests that are given when tests are asked for; None: such calls fail."""
+    asked: Counter[str] = field(default_factory=Counter)
+
+    async def __call__(
+        self,
+        question: Question,
+        problem: Problem,
+        ordinal: str,  # noqa: ARG002 - Ask's
+        **values: Any,
+    ) -> Reply | None:
+        """The reply; None for what is not simulated."""
+        await anyio.lowlevel.checkpoint()
+        self.asked[question.value] += 1
+        text = await self._answer(question.value, values)
+        if text is None:
+            return None
+        shown = _PROMPT_CHARS + len(problem.statement) + len(str(values)) + len(text)
+        return Reply(text, shown // _CHARS_PER_TOKEN)
+
+    async def _answer(self, question: str, values: dict[str, Any]) -> str | None:
+        if question == "tests":
+            return self.tests
+        if self.accuracy is None:
+            return None
+        if question == "judge":
+            return await self._judge(values["cases"])
+        if question == "choose":
+            right = await self._right_sides(values["input"], values["outputs"])
+            said = self._say(right, values["outputs"], values["input"], "invalid")
+            return f"ANSWER: {said if isinstance(said, str) else 'ABCD'[said]}"
+        if question == "compare":
+            said = self._say(self._right_programs(values), [values["first"], values["second"]])
+            return f"ANSWER: {said if isinstance(said, str) else said + 1}"
+        return None
+
+    async def _judge(self, cases: Sequence[dict[str, str]]) -> str:
+        """One opinion on several inputs: the side that is right alone on more of them."""
+        points = [0, 0]
+        for case in cases:
+            right = await self._right_sides(case["input"], [case["first"], case["second"]])
+            if len(right) == 1:
+                points[right[0]] += 1
+        most = [side for side in (0, 1) if points[side] > points[1 - side]]
+        sides = [str([case[name] for case in cases]) for name in ("first", "second")]
+        said = self._say(most, sides, str([case["input"] for case in cases]))
+        return f"ANSWER: {said if isinstance(said, str) else said + 1}"
+
+    def _right_programs(self, values: dict[str, Any]) -> list[int]:
+        known = {strip_comments(candidate.code): bool(candidate.hidden_pass) for candidate in self.candidates}
+        return [side for side, name in enumerate(("first", "second")) if known.get(values[name], False)]
+
+    def _say(
+        self, right: Sequence[int], sides: Sequence[str], topic: str = "", several: str = "neither"
+    ) -> int | str:
+        """The only right side; "neither" for none, `several` for more; else, by chance, an error."""
+        assert self.accuracy is not None
+        luck, other = self._draw(topic, *sorted(sides))
+        truth = right[0] if len(right) == 1 else None
+        if luck < self.accuracy:
+            word = several if right else "neither"
+            return word if truth is None else truth
+        wrong = sorted((side for side in range(len(sides)) if side != truth), key=lambda side: sides[side])
+        return wrong[int(other * len(wrong))]
+
+    def _draw(self, *topic: str) -> tuple[float, float]:
+        body = "\0".join([self.problem.id, *topic]).encode("utf-8", "surrogatepass")
+        digest = hashlib.sha256(body).digest()
+        return int.from_bytes(digest[:8]) / 2**64, int.from_bytes(digest[8:16]) / 2**64
+
+    async def _right_sides(self, shown: str, sides: Sequence[str]) -> list[int]:
+        """Places of the outputs that right programs give on the input that is shown."""
+        truths = await self._truths(shown)
+        return [place for place, side in enumerate(sides) if any(self._is(side, truth) for truth in truths)]
+
+    async def _truths(self, shown: str) -> list[str]:
+        """What the right candidates do: outputs as a judge sees them; empty where the input is not known."""
+        known = {test.input: test.output for test in self.problem.public_tests if test.program is None}
+        for text in [*public_inputs(self.problem), *self.sandbox.inputs]:
+            if shown in (clip(show_input(self.problem, text)), show_input(self.problem, text)):
+                break
+        else:
+            self.asked["unknown input"] += 1
+            return []
+        if known.get(text) is not None:
+            return [show_behaviour(self.problem, Behaviour(Status.OK, known[text] or ""))]
+        right = dict.fromkeys(candidate.code for candidate in self.candidates if candidate.hidden_pass)
+        truths: dict[str, None] = {}
+        for code in right:
+            program, limits = program_for(self.problem, code), limits_for(self.problem)
+            (run,) = await self.sandbox.inner.run(program, [text], limits)
+            truths[show_behaviour(self.problem, behaviour_of(run))] = None
+        return list(truths)
+
+    def _is(self, side: str, truth: str) -> bool:
+        """Whether a side, which may be cut, shows `truth`."""
+        core = _LEFT_OUT.sub("", side)
+        if core == truth or (core != side and core in truth):
+            return True
+        alike = compare_with(self.problem)
+        try:
+            return alike(self._encode(core), self._encode(truth))
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            return False
+
+    def _encode(self, text: str) -> str:
+        return text if self.problem.kind is Kind.STDIN else encode(ast.literal_eval(text))

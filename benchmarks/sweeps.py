@@ -1,0 +1,64 @@
+"""How much more inputs and more samples are worth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from benchmarks.pools import load_pool
+from benchmarks.selection_run import Row, ceiling_of, shares
+from selection import Pool, tier
+from selection.agreement import agreement, cluster_weights
+from selection.evidence import Ledger
+from selection.observe import find_free_inputs, observe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from benchmarks.pools import PoolProblem
+    from sandbox import Sandbox
+
+__all__ = ["INPUT_COUNTS", "SAMPLE_COUNTS", "sweep_inputs"]
+
+INPUT_COUNTS = (5, 10, 20, 50, 100, 200)
+SAMPLE_COUNTS = (4, 8, 16, 32, 64, 100)
+
+
+async def sweep_inputs(
+    name: str, data: Path, sandbox: Sandbox, counts: Sequence[int], draws: int = 1
+) -> list[Row]:
+    """Graded agreement on the first so many of the free inputs; the row's ceiling is of their clusters."""
+    items = load_pool(name, data, draws=draws if name.startswith("codet") else 1)
+    rows: dict[int, list[Row]] = {}
+    limiter = anyio.CapacityLimiter(2 * sandbox.workers)
+
+    async def work(place: int, item: PoolProblem) -> None:
+        async with limiter:
+            rows[place] = await _sweep(name, item, sandbox, counts)
+
+    async with anyio.create_task_group() as group:
+        for place, item in enumerate(items):
+            group.start_soon(work, place, item)
+    return [row for place in sorted(rows) for row in rows[place]]
+
+
+async def _sweep(name: str, item: PoolProblem, sandbox: Sandbox, counts: Sequence[int]) -> list[Row]:
+    random, best = shares(item)
+    base = [(name, item.problem.id, item.draw, f"{count} inputs") for count in counts]
+    if random == best:
+        return [Row(*names, random, random, best, random) for names in base]
+    pool, ledger = Pool(item.problem, item.candidates, sandbox), Ledger()
+    members = tier(item.candidates)
+    inputs = await find_free_inputs(pool, members, ledger, max_runs=max(counts) * len(members))
+    rows = []
+    for names, count in zip(base, counts, strict=True):
+        found = await observe(pool, members, inputs[:count], ledger)
+        weights = cluster_weights(found, pool.board.program_of)
+        scores = agreement(found, weights)
+        chosen = max(range(len(scores)), key=lambda number: (scores[number], weights[number], -number))
+        right = [bool(item.candidates[index].hidden_pass) for index in found.clusters[chosen]]
+        ceiling = ceiling_of(item, found.clusters)
+        rows.append(Row(*names, sum(right) / len(right), random, best, ceiling, executions=len(ledger.runs)))
+    return rows
