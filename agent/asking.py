@@ -22,6 +22,9 @@ _STAGES = {
     Question.TESTS: Stage.INPUTS,
     Question.JUDGE: Stage.JUDGE,
     Question.COMPARE: Stage.JUDGE,
+    Question.KIT: Stage.INPUTS,
+    Question.REFERENCE: Stage.INPUTS,
+    Question.CHOOSE: Stage.JUDGE,
 }
 
 

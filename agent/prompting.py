@@ -16,6 +16,7 @@ Values (`VALUES` says which template gets which), all text unless said otherwise
     count        how many inputs or tests to write
     first second for distinguish.j2 and compare.j2 two programs
     cases        for judge.j2: input, first, second each
+    input        for choose.j2, as a person would write it; outputs: two to four texts, A first
 
 Filters: `fence(tag)`, `cap(characters)`, `pyrepr` (an encoded value as a Python literal). Function:
 `call(test)`, like `f(1, 'a')`. Templates run in Jinja2's sandbox: a directory may come from a repository.
@@ -49,6 +50,9 @@ VALUES: dict[str, frozenset[str]] = {
     "inputs": frozenset({"problem", "count"}),
     "distinguish": frozenset({"problem", "first", "second", "count"}),
     "judge": frozenset({"problem", "cases"}),
+    "kit": frozenset({"problem"}),
+    "reference": frozenset({"problem"}),
+    "choose": frozenset({"problem", "input", "outputs"}),
     "tests": frozenset({"problem", "count"}),
     "compare": frozenset({"problem", "first", "second"}),
 }

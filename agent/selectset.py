@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -12,6 +13,8 @@ from sandbox.grade import run_tests
 from selection import Candidate
 from selection.methods import select_all
 from selection.pool import Pool
+from selection.together import run_together
+from selection.trust import measure_trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,48 +23,81 @@ if TYPE_CHECKING:
     from sandbox import Sandbox
     from selection import Ask, Selection
 
-__all__ = ["select_samples", "selection_row"]
+__all__ = ["Work", "select_samples", "selection_row", "try_samples"]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A problem and the programs to choose among."""
+
+    problem: Problem
+    codes: tuple[str, ...]
+    sources: tuple[tuple[str, ...], ...] = ()
+    """Who wrote each; empty where nothing is known of any."""
+
+
+async def try_samples(
+    work: Sequence[Work],
+    *,
+    sandbox: Sandbox,
+    grade: bool = False,
+    at_once: int,
+    on_tried: Callable[[Problem], None] = lambda _: None,
+) -> list[tuple[Candidate, ...]]:
+    """The candidates of each problem: every program run on its public tests, with `grade` on the hidden ones.
+
+    Raises:
+        SandboxError: the sandbox lost a run.
+    """
+    results: dict[int, tuple[Candidate, ...]] = {}
+    limiter = anyio.CapacityLimiter(at_once)
+
+    async def try_one(place: int, item: Work) -> None:
+        async with limiter:
+            results[place] = await _try_all(item, sandbox, grade=grade)
+            on_tried(item.problem)
+
+    await run_together(partial(try_one, place, item) for place, item in enumerate(work))
+    return [results[place] for place in range(len(work))]
 
 
 async def select_samples(
-    work: Sequence[tuple[Problem, Sequence[str]]],
+    work: Sequence[Work],
+    candidates: Sequence[tuple[Candidate, ...]],
     method: str,
     *,
     sandbox: Sandbox,
     ask: Ask | None,
     seed: int,
     at_once: int,
-    on_selected: Callable[[Problem, Selection], None],
+    on_selected: Callable[[Problem, Selection], None] = lambda *_: None,
 ) -> list[tuple[Problem, Selection]]:
-    """For every (problem, programs) what `method` chooses, in the order given.
+    """For every problem what `method` chooses among its `candidates`, in the order given.
 
-    Hidden tests are run for `oracle` alone.
+    How far a source is trusted rests on the candidates of all problems, so they are all tried before.
 
     Raises:
-        SandboxError: the sandbox lost a run.
+        SandboxError: the sandbox broke.
         ModelError: the endpoint is down.
     """
+    trust = measure_trust(candidates)
     results: dict[int, tuple[Problem, Selection]] = {}
     limiter = anyio.CapacityLimiter(at_once)
 
-    async def choose(place: int, problem: Problem, codes: Sequence[str]) -> None:
+    async def choose(place: int, problem: Problem) -> None:
         async with limiter:
-            candidates = await _try_all(problem, codes, sandbox, grade=method == "oracle")
-            pool = Pool(problem, candidates, sandbox, ask, seed)
+            pool = Pool(problem, candidates[place], sandbox, ask, seed, trust)
             selection = (await select_all(pool, [method]))[method]
             results[place] = (problem, selection)
             on_selected(problem, selection)
 
-    async with anyio.create_task_group() as group:
-        for place, (problem, codes) in enumerate(work):
-            group.start_soon(choose, place, problem, codes)
+    await run_together(partial(choose, place, item.problem) for place, item in enumerate(work))
     return [results[place] for place in range(len(work))]
 
 
-async def _try_all(
-    problem: Problem, codes: Sequence[str], sandbox: Sandbox, *, grade: bool
-) -> tuple[Candidate, ...]:
-    candidates: dict[int, Candidate] = {}
+async def _try_all(item: Work, sandbox: Sandbox, *, grade: bool) -> tuple[Candidate, ...]:
+    problem = item.problem
+    sources = item.sources or ((),) * len(item.codes)
 
     async def run(code: str, tests: Sequence[Test], *, stop: bool) -> tuple[int, Verdict]:
         report = await run_tests(sandbox, problem, code, tests, stop_on_failure=stop)
@@ -69,20 +105,24 @@ async def _try_all(
             raise SandboxError(f"{problem.id}: the sandbox lost a run (IE); run the same command again")
         return report.passed, report.verdict
 
-    async def attempt(place: int, code: str) -> None:
+    async def attempt(code: str, written_by: tuple[str, ...]) -> Candidate:
         passed, verdict = await run(code, problem.public_tests, stop=False)
         hidden: bool | None = None
         if grade and problem.hidden_tests:
             _, hidden_verdict = await run(code, problem.hidden_tests, stop=True)
             hidden = verdict is Verdict.AC and hidden_verdict is Verdict.AC
-        candidates[place] = Candidate(code, passed, len(problem.public_tests), hidden)
+        return Candidate(code, passed, len(problem.public_tests), hidden, written_by)
 
-    async with anyio.create_task_group() as group:
-        for place, code in enumerate(codes):
-            group.start_soon(attempt, place, code)
-    return tuple(candidates[place] for place in range(len(codes)))
+    return tuple(
+        await run_together(
+            partial(attempt, code, names) for code, names in zip(item.codes, sources, strict=True)
+        )
+    )
 
 
-def selection_row(problem_id: str, selection: Selection) -> dict[str, Any]:
-    """A line of `selections.jsonl`."""
-    return {"problem_id": problem_id, **asdict(selection)}
+def selection_row(problem_id: str, selection: Selection, files: Sequence[str] = ()) -> dict[str, Any]:
+    """A line of `selections.jsonl`; `file` is there where the programs have `files` of their own."""
+    row = {"problem_id": problem_id, **asdict(selection)}
+    if selection.chosen is not None and any(files):
+        row["file"] = files[selection.chosen]
+    return row

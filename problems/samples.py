@@ -1,20 +1,22 @@
-"""Reads SAMPLES files: programs that already exist, in evalplus's two forms and in LiveCodeBench's."""
+"""Reads SAMPLES: programs that already exist, in evalplus's forms, in LiveCodeBench's, or as files."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from problems.errors import ProblemFileError
 from problems.rows import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from problems.problem import Problem
     from problems.rows import Row
 
-__all__ = ["Sample", "read_samples", "resolve"]
+__all__ = ["Sample", "list_programs", "read_samples", "resolve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,39 +24,86 @@ class Sample:
     """A program for a problem; samples of one problem count from 0 in file order."""
 
     problem_id: str
+    """Of a file in a folder: its path without the suffix, like `HumanEval_0/3`."""
     code: str
     completion: bool = False
     """`code` continues the problem's starter code, so it is not a program alone."""
+    sources: tuple[str, ...] = ()
+    """Who wrote it, where the file says so."""
+    file: str = ""
+    """The program's own file, relative to the folder that was given."""
 
 
 def read_samples(path: Path | str) -> list[Sample]:
-    """The samples of a file, plain or gzip, JSON Lines or one JSON list, in order.
+    """The samples of a file, plain or gzip, JSON Lines or one JSON list, or of a folder, in order.
 
     A row is `{"task_id", "solution"}`, `{"task_id", "completion"}` or `{"question_id", "code_list": [...]}`;
-    further keys are ignored, an id may be a number.
+    an id may be a number. `source` (a text or a list of texts) says who wrote it, `sources` (a list) who
+    wrote each of `code_list`. Further keys are ignored. Of a folder, every `.py` file in it is a sample.
 
     Raises:
         ProblemFileError: the file cannot be read or a row has none of these forms.
     """
+    path = Path(path)
+    if path.is_dir():
+        return [_read_program(path, file) for file in list_programs(path)]
     return [sample for row in read_rows(path) for sample in _samples(row)]
+
+
+def list_programs(folder: Path) -> list[Path]:
+    """The `.py` files anywhere under `folder`, hidden ones left out, `2.py` before `10.py`."""
+    files = [
+        file
+        for file in folder.rglob("*.py")
+        if file.is_file() and not any(part.startswith((".", "__")) for part in file.relative_to(folder).parts)
+    ]
+    return sorted(files, key=lambda file: _natural(file.relative_to(folder).as_posix()))
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    parts = re.findall(r"\d+|\D+", name)
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
+
+
+def _read_program(folder: Path, file: Path) -> Sample:
+    name = file.relative_to(folder)
+    try:
+        code = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ProblemFileError(file, None, "is not UTF-8 text") from error
+    except OSError as error:
+        raise ProblemFileError(file, None, f"cannot be read: {error.strerror or error}") from error
+    return Sample(name.with_suffix("").as_posix(), code, file=name.as_posix())
 
 
 def _samples(row: Row) -> Iterator[Sample]:
     if "question_id" in row.data and "code_list" in row.data:
         identifier = str(row.need("question_id", (str, int)))
-        for place, code in enumerate(row.need("code_list", list)):
+        codes = row.need("code_list", list)
+        sources = row.get("sources", list, [None] * len(codes))
+        if len(sources) != len(codes):
+            raise row.fail(f"'sources' has {len(sources)} entries for {len(codes)} of 'code_list'")
+        for place, (code, source) in enumerate(zip(codes, sources, strict=True)):
             if not isinstance(code, str):
                 raise row.fail(f"code_list[{place}] must be a string")
-            yield Sample(identifier, code)
-    elif "solution" in row.data:
-        yield Sample(str(row.need("task_id", (str, int))), row.text("solution"))
-    elif "completion" in row.data:
-        yield Sample(str(row.need("task_id", (str, int))), row.text("completion"), completion=True)
+            yield Sample(identifier, code, sources=_sources(row, source))
+    elif "solution" in row.data or "completion" in row.data:
+        completion = "solution" not in row.data
+        code = row.text("completion" if completion else "solution")
+        sources = _sources(row, row.data.get("source"))
+        yield Sample(str(row.need("task_id", (str, int))), code, completion, sources)
     else:
         raise row.fail(
             "a sample needs 'task_id' with 'solution' or 'completion', or 'question_id' with 'code_list'; "
             f"this row has {', '.join(sorted(row.data)) or 'no key'}"
         )
+
+
+def _sources(row: Row, value: Any) -> tuple[str, ...]:
+    names = [value] if isinstance(value, str) else value or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise row.fail("a source must be a text or a list of texts")
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def resolve(sample: Sample, problem: Problem) -> str:

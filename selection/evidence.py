@@ -8,7 +8,7 @@ reported do not depend on which methods ran before.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from problems import Problem
-    from sandbox.outcome import Execution, Limits, Sandbox
+    from sandbox.outcome import Execution, Limits, Program, Sandbox
     from selection.protocols import Ask, Candidate, Question, Reply
 
 __all__ = ["Board", "Ledger"]
@@ -34,6 +34,8 @@ class Ledger:
 
     runs: set[tuple[int, str]] = field(default_factory=set)
     """(program, input)."""
+    tool_runs: set[tuple[str, str]] = field(default_factory=set)
+    """(program that is no candidate, input)."""
     tokens: dict[str, int] = field(default_factory=dict)
     """Call -> tokens."""
     notes: list[str] = field(default_factory=list)
@@ -44,7 +46,7 @@ class Ledger:
         return {
             "calls": len(self.tokens),
             "tokens": sum(self.tokens.values()),
-            "executions": len(self.runs),
+            "executions": len(self.runs) + len(self.tool_runs),
         }
 
 
@@ -65,6 +67,7 @@ class Board:
         """Candidate index -> index of the first candidate that is the same program (`source.fingerprint`)."""
         self._programs = {index: program_for(problem, candidates[index].code) for index in first.values()}
         self._runs: dict[tuple[int, str], Execution] = {}
+        self._tool_runs: dict[tuple[str, str], Execution] = {}
         self._replies: dict[str, Reply | None] = {}
         self._locks: dict[int | str, anyio.Lock] = {}
 
@@ -88,6 +91,35 @@ class Board:
             if missing:
                 runs = await self._sandbox.run(self._programs[program], missing, limits)
                 self._runs.update(zip(((program, text) for text in missing), runs, strict=True))
+
+    async def run_again(
+        self, members: Iterable[int], inputs: Sequence[str], ledger: Ledger
+    ) -> dict[int, list[Execution]]:
+        """As `run`, with the problem's limits, but really a second time, whatever is remembered anywhere."""
+        wanted = list(members)
+        limits = limits_for(self.problem)
+        results: dict[int, list[Execution]] = {}
+
+        async def rerun(program: int) -> None:
+            source = self._programs[program]
+            other = replace(source, preamble=f"{source.preamble}\n# again\n")  # another key, the same program
+            results[program] = await self.run_tool(other, inputs, limits, ledger)
+
+        await run_together(partial(rerun, program) for program in {self.program_of[index] for index in wanted})
+        return {index: results[self.program_of[index]] for index in wanted}
+
+    async def run_tool(
+        self, program: Program, inputs: Sequence[str], limits: Limits, ledger: Ledger
+    ) -> list[Execution]:
+        """What a program that is no candidate does on each of `inputs`; each runs at most once."""
+        key = f"{program.code}\0{program.preamble}\0{program.entry_point}"
+        async with self._locks.setdefault(key, anyio.Lock()):
+            missing = [text for text in dict.fromkeys(inputs) if (key, text) not in self._tool_runs]
+            if missing:
+                runs = await self._sandbox.run(program, missing, limits)
+                self._tool_runs.update(zip(((key, text) for text in missing), runs, strict=True))
+        ledger.tool_runs.update((key, text) for text in inputs)
+        return [self._tool_runs[key, text] for text in inputs]
 
     async def ask(self, question: Question, ordinal: str, ledger: Ledger, **values: Any) -> Reply | None:
         """The model's reply to `question`; None where the call failed. Needs a model."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,12 @@ from problems.values import Opaque, decode_lines, encode_lines
 if TYPE_CHECKING:
     from problems import Problem
 
-__all__ = ["example_calls", "parameter_names", "public_inputs"]
+__all__ = ["annotations_of", "example_calls", "named_calls", "parameter_names", "public_inputs"]
 
 _UNREADABLE = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
+_MAX_CHARS = 50_000
+_MAX_CALL_CHARS = 600
+_MAX_CLOSINGS = 12
 
 
 def _parse(code: str) -> ast.Module | None:
@@ -56,7 +60,10 @@ def _asserted_calls(source: str, name: str) -> list[str]:
 
 
 def example_calls(problem: Problem) -> list[list[Any]]:
-    """The arguments of the public inputs of a function; those that cannot be decoded are left out."""
+    """The arguments of the public inputs of a function; those that cannot be decoded are left out.
+
+    Where no public test has any: those of calls in the statement and the starter code.
+    """
     calls = []
     for text in public_inputs(problem):
         try:
@@ -65,7 +72,47 @@ def example_calls(problem: Problem) -> list[list[Any]]:
             continue
         if not any(isinstance(item, Opaque) for item in arguments):
             calls.append(arguments)
-    return calls
+    name = (problem.entry_point or "").rpartition(".")[2]
+    return calls or (named_calls(f"{problem.statement}\n{problem.starter_code}", name) if name else [])
+
+
+def named_calls(text: str, name: str) -> list[list[Any]]:
+    """The arguments of all calls of `name` in free `text` that are literals, each once."""
+    found: dict[str, list[Any]] = {}
+    for match in re.finditer(rf"(?<![\w.]){re.escape(name)}\(", text[:_MAX_CHARS]):
+        source = text[match.start() : match.start() + _MAX_CALL_CHARS]
+        for end in [place for place, letter in enumerate(source) if letter == ")"][:_MAX_CLOSINGS]:
+            tree = _parse(source[: end + 1])
+            if tree is None or not tree.body or not isinstance(tree.body[0], ast.Expr):
+                continue
+            call = tree.body[0].value
+            if isinstance(call, ast.Call) and call.args and not call.keywords:
+                try:
+                    arguments = [ast.literal_eval(item) for item in call.args]
+                except _UNREADABLE:
+                    break
+                found.setdefault(repr(arguments), arguments)
+            break
+    return list(found.values())
+
+
+def _entry_point(problem: Problem) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, bool] | None:
+    """Its definition in the starter code, and whether it is a method that begins with `self`."""
+    tree = _parse(problem.starter_code) or _parse(f"{problem.starter_code.rstrip()}\n        pass")
+    owner, _, name = (problem.entry_point or "").rpartition(".")
+    for node in ast.walk(tree) if tree else ():
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
+            first = [item.arg for item in (*node.args.posonlyargs, *node.args.args)][:1]
+            return node, bool(owner) and first in (["self"], ["cls"])
+    return None
+
+
+def annotations_of(problem: Problem) -> list[ast.expr | None]:
+    """The annotation of each positional parameter in the starter code; empty where it is not defined."""
+    if (defined := _entry_point(problem)) is None:
+        return []
+    node, is_method = defined
+    return [item.annotation for item in (*node.args.posonlyargs, *node.args.args)][is_method:]
 
 
 def parameter_names(problem: Problem) -> tuple[list[str], int] | None:
@@ -73,14 +120,8 @@ def parameter_names(problem: Problem) -> tuple[list[str], int] | None:
 
     Read from the starter code; None where it does not define the entry point or takes `*arguments`.
     """
-    tree = _parse(problem.starter_code) or _parse(f"{problem.starter_code.rstrip()}\n        pass")
-    owner, _, name = (problem.entry_point or "").rpartition(".")
-    for node in ast.walk(tree) if tree else ():
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
-            if node.args.vararg:
-                return None
-            names = [item.arg for item in (*node.args.posonlyargs, *node.args.args)]
-            required = len(names) - len(node.args.defaults)
-            is_method = bool(owner) and names[:1] in (["self"], ["cls"])
-            return (names[1:], required - 1) if is_method else (names, required)
-    return None
+    if (defined := _entry_point(problem)) is None or defined[0].args.vararg:
+        return None
+    node, is_method = defined
+    names = [item.arg for item in (*node.args.posonlyargs, *node.args.args)]
+    return names[is_method:], len(names) - len(node.args.defaults) - is_method

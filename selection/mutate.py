@@ -1,8 +1,19 @@
-"""Test inputs without a model: variations of the public ones.
+"""Test inputs without a model: variations of the public ones that keep to the problem's contract.
 
-A mutation keeps what makes an input plausible, as far as it shows in the example: types; an int
-equal to the length of a list next to it; on standard input the number of lines and tokens, and counts that
-announce them. Nothing guarantees validity: an input on which every candidate fails is dropped later.
+Several strategies, each an endless or finite stream, are taken in turn, so that the first inputs are already
+varied:
+
+    edges    one value of an example at a border of its domain: 0, 1, the stated ends, empty, one
+             item, all equal, sorted, reversed, a tie, a doubled item, other cases of letters
+    near     one or two values of an example changed a little
+    tiny     drawn from the domain, with few items and small numbers
+    alike    drawn from the domain, as large as the examples
+    crossed  values of one example in another, or of one place in another
+    deep     inputs that told programs apart, changed further
+    big      drawn from the domain, with more items than the examples have
+    stretch  borders that the contract does not admit: 10**16 + 1, -1, an empty list, an odd letter
+
+An input that is not admitted is rare in all but the last. Nothing guarantees validity.
 """
 
 from __future__ import annotations
@@ -10,108 +21,170 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
-from problems import Kind
-from problems.values import encode_lines
-from selection.examples import example_calls, public_inputs
+from selection.contract import Contract
+from selection.domain import Domain
+from selection.drawing import LARGE, draw, list_boundaries
+from selection.examples import public_inputs
+from selection.mutate_records import change, cross, list_nodes, replace_node
 from selection.mutate_text import enlarge_text, mutate_text
-from selection.mutate_values import mutate_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from problems import Problem
 
-__all__ = ["LARGE", "large_inputs", "mutate_inputs"]
+__all__ = ["LARGE", "Mutations", "large_inputs", "mutate_inputs"]
 
-LARGE = 10**16 + 1
-"""Above 2**53, so that an int that went through a float shows."""
-_TRIES = 20
-"""Mutations tried for each input wanted: small examples have few different neighbours."""
-_FROM_ANOTHER = 0.1
-"""Share of mutations that take an argument from another example."""
+_TRIES = 12
+"""Records made for each input wanted: small examples have few different neighbours."""
+_STRETCH = 0.1
+"""Chance that a record that the contract does not admit is kept nevertheless."""
+_LONG = 2_000
+_MAX_CHARS = 60_000
+
+
+class Mutations:
+    """Streams of different inputs of one problem, none of them public. Equal seeds give equal streams."""
+
+    def __init__(self, problem: Problem, seed: str, contract: Contract | None = None) -> None:
+        """Infer the contract of `problem` (or take `contract`) and make nothing yet."""
+        self.contract = contract or Contract.of(problem)
+        self._texts = public_inputs(problem)
+        self._given = set(self._texts)
+        self._seed = seed
+        self._seeds: list[list[Any]] = [list(record) for record in self.contract.records]
+        self._streams = self._make_streams()
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """Names of the streams that have not ended, in the order to take turns."""
+        return tuple(self._streams)
+
+    def take(self, strategy: str) -> str | None:
+        """The next input of `strategy`; None where it has ended, or only repeats itself."""
+        stream = self._streams.get(strategy)
+        for text in stream or ():
+            if text is not None and text not in self._given and len(text) <= _MAX_CHARS:
+                self._given.add(text)
+                return text
+        self._streams.pop(strategy, None)
+        return None
+
+    def learn(self, text: str) -> None:
+        """Let `deep` go on from `text`, which told programs apart."""
+        if (record := self.contract.read(text)) is not None:
+            self._seeds.append(record)
+
+    def _make_streams(self) -> dict[str, Iterator[str | None]]:
+        if self.contract.form is None:
+            return {"text": self._of_text()} if any(text.strip() for text in self._texts) else {}
+        if not self.contract.records or not self.contract.domain.parts:
+            return {}
+        return {
+            "edges": self._edges(admitted=True),
+            "near": self._random("near"),
+            "tiny": self._random("tiny"),
+            "alike": self._random("alike"),
+            "stretch": self._edges(admitted=False),
+            "crossed": self._random("crossed"),
+            "deep": self._random("deep"),
+            "big": self._random("big"),
+        }
+
+    def _of_text(self) -> Iterator[str | None]:
+        rng = random.Random(f"{self._seed}:text")
+        for _ in range(1_000):
+            yield mutate_text(rng.choice(self._texts), rng)
+
+    def _edges(self, *, admitted: bool) -> Iterator[str | None]:
+        """Every node of every example in turn, one border value each."""
+        rng = random.Random(f"{self._seed}:edges")
+        domain = self.contract.domain
+        waiting = []
+        for record in self.contract.records[:4]:
+            nodes = list_nodes(domain, list(record), rng)
+            waiting += [(record, path, list_boundaries(part, value)) for path, part, value in nodes]
+        while waiting:
+            left = []
+            for record, path, borders in waiting:
+                if text := self._next_edge(list(record), path, borders, admitted=admitted):
+                    yield text
+                    left.append((record, path, borders))
+            waiting = left
+
+    def _next_edge(
+        self, record: list[Any], path: tuple[int, ...], borders: Iterator[Any], *, admitted: bool
+    ) -> str | None:
+        for border in borders:
+            text = self.contract.write(replace_node(record, path, border))
+            if text is not None and text not in self._given and self.contract.admits(text) is admitted:
+                return text
+        return None
+
+    def _random(self, strategy: str) -> Iterator[str | None]:
+        rng = random.Random(f"{self._seed}:{strategy}")
+        failed = 0
+        while failed < 20 * _TRIES:
+            text = None
+            for _ in range(_TRIES):
+                text = self.contract.write(self._record(strategy, rng))
+                is_new = text is not None and text not in self._given
+                if is_new and text and (self.contract.admits(text) or rng.random() < _STRETCH):
+                    break
+                failed += 1
+            else:
+                continue
+            failed = 0
+            yield text
+
+    def _record(self, strategy: str, rng: random.Random) -> list[Any]:
+        contract, domain = self.contract, self.contract.domain
+        if strategy == "near":
+            return change(domain, list(rng.choice(contract.records)), rng, rng.choice((1, 1, 2)))
+        if strategy == "deep":
+            return change(domain, list(rng.choice(self._seeds[-12:])), rng, rng.choice((1, 2, 3)))
+        if strategy == "crossed":
+            return cross(domain, [list(record) for record in contract.records], rng)
+        size = {"tiny": rng.choice((1, 2, 3)), "alike": rng.randint(3, 9), "big": rng.randint(10, 60)}[strategy]
+        return list(draw(domain, rng, size))
 
 
 def mutate_inputs(problem: Problem, count: int, seed: str) -> list[str]:
-    """At most `count` different inputs near the public ones, none of them public.
+    """At most `count` different inputs near the public ones, none of them public, of all strategies in turn.
 
-    The same for the same `seed`. Empty where there is no public input that can be read.
+    The same for the same `seed`. Empty where nothing shows what an input looks like.
     """
-    rng = random.Random(seed)
-    if problem.kind is Kind.STDIN:
-        texts = public_inputs(problem)
-        return _collect(problem, count, lambda: mutate_text(rng.choice(texts), rng)) if texts else []
-    calls = example_calls(problem)
-    signed = any(_has_negative(call) for call in calls)
-    return _collect(problem, count, lambda: _encode(_mutate_call(rng, calls, signed=signed))) if calls else []
+    mutations = Mutations(problem, seed)
+    found: list[str] = []
+    while mutations.strategies and len(found) < count:
+        for strategy in mutations.strategies:
+            if (text := mutations.take(strategy)) is not None:
+                found.append(text)
+    return found[:count]
 
 
-def large_inputs(problem: Problem, count: int) -> list[str]:
-    """At most `count` variations of the public inputs with one number at `LARGE` or one list made long.
+def large_inputs(problem: Problem, count: int, contract: Contract | None = None) -> list[str]:
+    """At most `count` variations of the public inputs with one number or one length as large as may be.
 
     Costly for slow programs: callers should try them last and on few programs first.
     """
-    if problem.kind is Kind.STDIN:
-        found = [large for text in public_inputs(problem) for large in enlarge_text(text, LARGE)]
-    else:
-        calls = [large for call in example_calls(problem) for large in _enlarge_call(call)]
-        found = [text for text in map(_encode, calls) if text]
+    contract = contract or Contract.of(problem)
     public = set(public_inputs(problem))
+    if contract.form is None:
+        found = [large for text in public for large in enlarge_text(text, LARGE)]
+    else:
+        records = _enlarge(contract.domain, contract.records[:2])
+        found = [text for record in records if (text := contract.write(record)) is not None]
     return list(dict.fromkeys(text for text in found if text not in public))[:count]
 
 
-def _collect(problem: Problem, count: int, make: Callable[[], str | None]) -> list[str]:
-    public = set(public_inputs(problem))
-    found: dict[str, None] = {}
-    for _ in range(count * _TRIES):
-        if len(found) == count:
-            break
-        text = make()
-        if text and text not in public:
-            found[text] = None
-    return list(found)
-
-
-def _encode(call: list[Any]) -> str | None:
-    try:
-        return encode_lines(call)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _has_negative(value: Any) -> bool:
-    if isinstance(value, list | tuple | set | frozenset):
-        return any(_has_negative(item) for item in value)
-    return isinstance(value, int | float) and value < 0
-
-
-def _mutate_call(rng: random.Random, calls: list[list[Any]], *, signed: bool) -> list[Any]:
-    """One or two arguments of an example changed, or one taken from another example."""
-    call = list(rng.choice(calls))
-    lengths = _announced_lengths(call)
-    for _ in range(rng.choice((1, 1, 1, 2)) if call else 0):
-        place = rng.randrange(len(call))
-        others = [other[place] for other in calls if len(other) == len(call)]
-        swap = rng.random() < _FROM_ANOTHER
-        call[place] = rng.choice(others) if swap else mutate_value(call[place], rng, signed=signed)
-    for count, counted in lengths:
-        if hasattr(call[counted], "__len__"):
-            call[count] = len(call[counted])
-    return call
-
-
-def _announced_lengths(call: list[Any]) -> list[tuple[int, int]]:
-    """(place of an int, place of the list whose length it is)."""
-    return [
-        (count, counted)
-        for count, value in enumerate(call)
-        for counted, items in enumerate(call)
-        if type(value) is int and isinstance(items, list | tuple) and value == len(items) > 1
-    ]
-
-
-def _enlarge_call(call: list[Any]) -> Iterator[list[Any]]:
-    for place, value in enumerate(call):
-        if type(value) is int:
-            yield [*call[:place], LARGE, *call[place + 1 :]]
-        elif isinstance(value, list | str) and value:
-            yield [*call[:place], value * (2_000 // len(value) + 1), *call[place + 1 :]]
+def _enlarge(domain: Domain, records: Sequence[Sequence[Any]]) -> Iterator[list[Any]]:
+    rng = random.Random(0)
+    for record in records:
+        for path, part, value in list_nodes(domain, list(record), rng):
+            if part.kind == "int":
+                yield replace_node(list(record), path, LARGE if part.high is None else part.high)
+            elif part.kind in ("list", "text") and len(value):
+                size = min(_LONG, part.most or _LONG)
+                if part.make in (list, tuple):
+                    yield replace_node(list(record), path, (value * (size // len(value) + 1))[:size])

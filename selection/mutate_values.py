@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["mutate_value"]
 
 _RARE = 0.2
+_DIGITS = re.compile(r"\d{1,9}")
 
 
 @singledispatch
@@ -31,7 +33,8 @@ def _(value: bool, rng: random.Random, *, signed: bool = True) -> bool:
 
 @mutate_value.register(int)
 def _(value: int, rng: random.Random, *, signed: bool = True) -> int:
-    near = (value + 1, value - 1, value * 2, value // 2, value + rng.randint(2, 20))
+    step = 10 ** rng.randrange(len(str(abs(value)))) if abs(value) < 10**18 else 1
+    near = (value + 1, value - 1, value * 2, value // 2, value + rng.randint(2, 20), value + step, value - step)
     number = rng.choice((*near, *near, 0, 1, -value))
     return abs(number) if number < 0 <= value and not signed and rng.random() > _RARE else number
 
@@ -49,25 +52,65 @@ def _(value: str, rng: random.Random, *, signed: bool = True) -> str:
     del signed
     if not value:
         return rng.choice(("a", "A", "0", " "))
+    numbers = list(_DIGITS.finditer(value))
+    if numbers and rng.random() < 0.35:
+        return _change_number(value, rng.choice(numbers), rng)
+    parts = re.split(r"([ ,]+)", value)
+    if len(parts) > 2 and rng.random() < 0.4:
+        return _change_words(parts, rng)
     place = rng.randrange(len(value))
     head, here, tail = value[:place], value[place], value[place + 1 :]
     extended = (head + rng.choice(value) + here + tail, value + value, value + value[-1])
     changed = (head + rng.choice(value) + tail, head + here.swapcase() + tail, value[::-1])
-    cut = (head + tail, value[: len(value) // 2], value[0])
-    return rng.choice((*extended, *changed, *cut, *changed, ""))
+    cut = (head + tail, value[: len(value) // 2], value[0], value[place:], head + here)
+    other = rng.randrange(len(value))
+    swapped = list(value)
+    swapped[place], swapped[other] = swapped[other], swapped[place]
+    near = head + chr(max(32, min(126, ord(here) + rng.choice((-1, 1))))) + tail
+    return rng.choice((*extended, *changed, *cut, *changed, "".join(swapped), near))
+
+
+def _change_number(value: str, found: re.Match[str], rng: random.Random) -> str:
+    """A number written in `value` replaced by another, as wide where zeros stood in front."""
+    number = int(found[0])
+    other = rng.choice((number + 1, max(0, number - 1), 0, 1, 10 * number, number // 2, rng.randint(0, 99)))
+    width = len(found[0]) if found[0].startswith("0") or len(found[0]) == 2 else 0
+    return value[: found.start()] + str(other).zfill(width) + value[found.end() :]
+
+
+def _change_words(parts: list[str], rng: random.Random) -> str:
+    """`parts` are words with what separates them in between."""
+    words, gaps = parts[::2], parts[1::2]
+    place = rng.randrange(len(words))
+    kind = rng.randrange(5)
+    if kind == 0:
+        words[place] = rng.choice(words)
+    elif kind == 1:
+        rng.shuffle(words)
+    elif kind == 2:
+        del words[place], gaps[min(place, len(gaps) - 1)]
+    elif kind == 3:
+        words[place] = words[place].swapcase() if rng.random() < 0.5 else words[place][::-1]
+    else:
+        words.insert(place, rng.choice(words))
+        gaps.append(gaps[0])
+    return "".join(word + gap for word, gap in zip(words, [*gaps, ""], strict=False))
 
 
 @mutate_value.register(list)
 def _(value: list[Any], rng: random.Random, *, signed: bool = True) -> list[Any]:
     if not value:
         return value
-    place = rng.randrange(len(value))
+    place, other = rng.randrange(len(value)), rng.randrange(len(value))
     head, here, tail = value[:place], value[place], value[place + 1 :]
+    swapped = list(value)
+    swapped[place], swapped[other] = swapped[other], swapped[place]
+    copied = [*head, value[other], *tail]
     changed = mutate_value(here, rng, signed=signed)
     if _is_rectangular(value) and len(changed) != len(here):
         return [*head, *tail]  # keep a matrix a matrix
     by_size = sorted(value, key=lambda item: (type(item).__name__, repr(item)))
-    reordered = (rng.sample(value, len(value)), value[::-1], by_size)
+    reordered = (rng.sample(value, len(value)), value[::-1], by_size, swapped, copied)
     resized: tuple[list[Any], ...] = (
         [*head, *tail],
         [*head, here, here, *tail],
@@ -76,7 +119,7 @@ def _(value: list[Any], rng: random.Random, *, signed: bool = True) -> list[Any]
         value + value,
         [],
     )
-    return rng.choice((*reordered, *resized, *([[*head, changed, *tail]] * 7)))
+    return rng.choice((*reordered, *resized, *([[*head, changed, *tail]] * 8)))
 
 
 def _is_rectangular(rows: list[Any]) -> bool:

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from problems import Problem
 
-__all__ = ["Ask", "Candidate", "Distinguishing", "Question", "Reply", "Selection"]
+__all__ = [
+    "Ask",
+    "Asked",
+    "Candidate",
+    "Derived",
+    "Distinguishing",
+    "Question",
+    "Reply",
+    "Selection",
+    "Weighed",
+]
 
 
 class Question(StrEnum):
@@ -25,6 +35,12 @@ class Question(StrEnum):
     """Write tests: inputs and the outputs they have to give. Values: `count`."""
     COMPARE = "compare"
     """Which of two programs is right? Values: `first`, `second` (their code without comments)."""
+    KIT = "kit"
+    """Write a generator of inputs and a validator."""
+    REFERENCE = "reference"
+    """Write a brute force and a check of outputs."""
+    CHOOSE = "choose"
+    """Which output is right? Values: `input`, `outputs`, two to four texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +95,43 @@ class Distinguishing:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A question put to the judge, and what came of it."""
+
+    input: str
+    options: tuple[str, ...]
+    """The outputs as shown, A first."""
+    clusters: tuple[tuple[int, ...], ...]
+    """For each option the clusters that gave it."""
+    answer: str
+    """`A` ... `D`, `neither`, `invalid`, `flips` (with the order), `unreadable` or `failed`."""
+    posterior: tuple[float, ...]
+    """Of each cluster after the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """An input whose right output is believed to be known: a test that can be kept."""
+
+    input: str
+    output: str
+    confidence: float
+    """Probability that `output` is right, 0..1."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What speaks for one cluster."""
+
+    prior: float
+    """Probability before any question, 0..1."""
+    posterior: float
+    terms: dict[str, float]
+    """Name of the evidence -> what it adds to the cluster's log-odds."""
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """What was chosen and why."""
 
@@ -95,3 +148,9 @@ class Selection:
     executions: int = 0
     notes: tuple[str, ...] = field(default=())
     """One line each: what was asked, dropped or unparsable."""
+    evidence: tuple[Weighed, ...] = ()
+    """For each cluster; of methods that weigh evidence."""
+    asked: tuple[Asked, ...] = ()
+    """In the order asked."""
+    derived: tuple[Derived, ...] = ()
+    """Inputs that tell clusters apart, with the output that was found to be right."""

@@ -41,7 +41,8 @@ def command(
 
     choice = read_sandbox(programs)
     whole, chosen = load_problems(problem_set, data)
-    work = match_samples(samples, whole, chosen)
+    matched = match_samples([samples], whole, chosen)
+    work = [(item.problem, item.number, item.code) for item in matched]
     untested = sum(not (problem.public_tests or problem.hidden_tests) for problem in chosen)
     if untested:
         say(f"sstar: {untested} of {len(chosen)} problems have no tests; their samples run in no rate")

@@ -22,7 +22,15 @@ SamplesArg = Annotated[
     typer.Argument(
         metavar="SAMPLES",
         help='JSON Lines {"task_id", "solution"} or {"task_id", "completion"}, or a LiveCodeBench JSON list; '
-        "plain or gzip.",
+        "plain or gzip; or a folder of programs.",
+    ),
+]
+ManySamplesArg = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="SAMPLES...",
+        help='JSON Lines {"task_id", "solution"} or {"task_id", "completion"}, or a LiveCodeBench JSON list; '
+        "plain or gzip; or a folder of programs. The names of several say who wrote them.",
     ),
 ]
 ModelOpt = Annotated[
@@ -68,7 +76,7 @@ SelectOpt = Annotated[
     str,
     typer.Option(
         "--select", "--method", envvar="SSTAR_SELECT", rich_help_panel=_METHOD,
-        help="Method whose choice is the answer: sstar, random, first, majority, oracle.",
+        help="Method whose choice is the answer; an unknown name lists all.",
     ),
 ]  # fmt: skip
 MaxTokensOpt = Annotated[

@@ -3,46 +3,116 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from problems import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from problems import Problem
+    from problems import Problem, Sample
     from problems.sets import ProblemSet
 
-__all__ = ["digest", "match_samples"]
+__all__ = ["Matched", "digest", "match_samples"]
+
+_NUMBER = re.compile(r"[-_.]\d+$")
 
 
-def digest(path: Path) -> str:
-    """Content hash of a file, 16 hex characters."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A sample of a problem that was chosen."""
+
+    problem: Problem
+    number: int
+    """Counts the samples of its problem in the order given, from 0."""
+    code: str
+    sources: tuple[str, ...] = ()
+    file: str = ""
+    """Where a program has a file of its own."""
 
 
-def match_samples(path: Path, whole: ProblemSet, chosen: list[Problem]) -> list[tuple[Problem, int, str]]:
-    """(problem, sample number, program) of every sample whose problem was chosen, in file order.
+def digest(*paths: Path) -> str:
+    """Content hash of files and of folders of programs, 16 hex characters.
+
+    Raises:
+        UserError: one cannot be read.
+    """
+    from problems.samples import list_programs
+
+    found = hashlib.sha256()
+    for path in paths:
+        try:
+            if path.is_dir():
+                for file in list_programs(path):
+                    found.update(f"{file.relative_to(path)}\0{file.stat().st_size}\0".encode())
+                    found.update(file.read_bytes())
+            else:
+                found.update(path.read_bytes())
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return found.hexdigest()[:16]
+
+
+def match_samples(paths: Sequence[Path], whole: ProblemSet, chosen: Sequence[Problem]) -> list[Matched]:
+    """Every sample of `paths` whose problem was chosen, in order.
+
+    Of several paths the name of each is the source of its samples that name none. A folder holds a folder or
+    a file for each problem, named like the problem (`_` for `/`); for one problem it may hold its programs.
 
     Raises:
         UserError: a sample names a problem that the set does not have, or none is left.
     """
     from problems.samples import read_samples, resolve
 
-    known = {problem.id: problem.id for problem in whole.problems}
-    for name in list(known):
-        known.setdefault(name.rpartition("/")[2], name)  # `2` for `Mbpp/2`, as some tools write
+    known = _names(whole)
     wanted = {problem.id: problem for problem in chosen}
     numbers: Counter[str] = Counter()
-    work: list[tuple[Problem, int, str]] = []
-    for sample in read_samples(path):
-        if sample.problem_id not in known:
-            raise UserError(f"{path}: no problem {sample.problem_id!r} in {whole.name}:{whole.path}")
-        if (name := known[sample.problem_id]) in wanted:
-            problem = wanted[name]
-            work.append((problem, numbers[problem.id], resolve(sample, problem)))
-            numbers[problem.id] += 1
+    work: list[Matched] = []
+    for path in paths:
+        for sample in read_samples(path):
+            name = _find(sample, path, known, whole, chosen)
+            if name in wanted:
+                sources = sample.sources or ((_stem(path),) if len(paths) > 1 else ())
+                code = resolve(sample, wanted[name])
+                work.append(Matched(wanted[name], numbers[name], code, sources, sample.file))
+                numbers[name] += 1
     if not work:
-        raise UserError(f"{path}: no sample for any of the chosen problems")
+        shown = ", ".join(map(str, paths))
+        raise UserError(f"{shown}: no sample for any of the chosen problems")
     return work
+
+
+def _names(whole: ProblemSet) -> dict[str, str]:
+    """What samples may call a problem -> its id."""
+    known = {problem.id: problem.id for problem in whole.problems}
+    for name in list(known):
+        known.setdefault(name.replace("/", "_"), name)  # evalplus names folders so
+        known.setdefault(name.rpartition("/")[2], name)  # `2` for `Mbpp/2`, as some tools write
+    return known
+
+
+def _find(
+    sample: Sample, path: Path, known: dict[str, str], whole: ProblemSet, chosen: Sequence[Problem]
+) -> str:
+    """The id of the sample's problem."""
+    names = [sample.problem_id]
+    if sample.file:
+        folder, _, stem = sample.problem_id.rpartition("/")
+        names = [folder, folder.rpartition("/")[2]] if folder else []
+        names += [sample.problem_id, stem, _NUMBER.sub("", stem)]
+    for name in names:
+        if name in known:
+            return known[name]
+    if sample.file and len(chosen) == 1:
+        return chosen[0].id
+    where = f"{path}/{sample.file}" if sample.file else str(path)
+    hint = "; name its folder like the problem, or choose one problem with --filter" if sample.file else ""
+    raise UserError(f"{where}: no problem {names[0]!r} in {whole.name}:{whole.path}{hint}")
+
+
+def _stem(path: Path) -> str:
+    return path.name.partition(".")[0] or path.name

@@ -21,17 +21,16 @@ from agent.cli.common import (
     run_async,
     say,
 )
-from agent.cli.samples import digest, match_samples
+from agent.cli.samples import Matched, digest, match_samples
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.budget import Budget
     from agent.prompting import Prompts
+    from agent.selectset import Work
     from agent.session import Endpoint, SandboxChoice
     from agent.settings import Settings
-    from problems import Problem
-    from selection import Selection
 
 NAME = "select"
 
@@ -39,7 +38,7 @@ NAME = "select"
 @groups.grouped
 def command(
     problem_set: opt.SetArg,
-    samples: opt.SamplesArg,
+    samples: opt.ManySamplesArg,
     *,
     no_model: Annotated[
         bool, typer.Option("--no-model", help="Choose on free evidence only; nothing is asked.")
@@ -52,7 +51,7 @@ def command(
 ) -> int:
     """Choose one program a problem among existing samples of any tool.
 
-    Example: sstar select humaneval:HumanEval.jsonl.gz samples.jsonl --no-model --method majority
+    Example: sstar select humaneval:HumanEval.jsonl.gz samples.jsonl --no-model
     """
     from agent.runfolder import default_folder, open_folder, versions
 
@@ -62,14 +61,14 @@ def command(
     if endpoint is None and not no_model:
         say("sstar: no model given (-m), so choosing on free evidence only")
     whole, problems = load_problems(problem_set, data)
-    work: dict[str, tuple[Problem, list[str]]] = {}
-    for problem, _, code in match_samples(samples, whole, problems):
-        work.setdefault(problem.id, (problem, []))[1].append(code)
+    matched: dict[str, list[Matched]] = {}
+    for item in match_samples(samples, whole, problems):
+        matched.setdefault(item.problem.id, []).append(item)
     config = {
         "label": f"{whole.name}-{choice.select}",
         "set": whole.revision,
-        "samples": digest(samples),
-        "problems": list(work),
+        "samples": digest(*samples),
+        "problems": list(matched),
         "model": endpoint.model if endpoint else None,
         "prompts": prompts.digest,
         "select": choice.select,
@@ -77,9 +76,8 @@ def command(
     }
     folder = output.out or default_folder("select", config)
     open_folder(folder, {"config": config, "versions": versions()}, fresh=output.fresh)
-    selecting = _Selecting(
-        folder, list(work.values()), settings, prompts, endpoint, read_budget(model), sandbox
-    )
+    work = list(matched.values())
+    selecting = _Selecting(folder, work, settings, prompts, endpoint, read_budget(model), sandbox)
     rows = run_async(lambda: selecting.run(quiet=output.json_))
     chosen = sum(row["chosen"] is not None for row in rows)
     if output.json_:
@@ -97,7 +95,7 @@ def command(
 @dataclass(frozen=True, slots=True)
 class _Selecting:
     folder: Path
-    work: list[tuple[Problem, list[str]]]
+    work: list[list[Matched]]
     settings: Settings
     prompts: Prompts
     endpoint: Endpoint | None
@@ -109,7 +107,7 @@ class _Selecting:
         from agent.asking import Asking
         from agent.progress import Progress
         from agent.runfolder import write_lines
-        from agent.selectset import select_samples, selection_row
+        from agent.selectset import select_samples, selection_row, try_samples
         from agent.session import open_model, open_sandbox
         from agent.store import Store
 
@@ -120,20 +118,38 @@ class _Selecting:
                 model = await stack.enter_async_context(open_model(self.endpoint, store, self.budget, say))
                 ask = Asking(model, self.prompts, self.settings.seed, self.settings.max_tokens)
             sandbox = await stack.enter_async_context(open_sandbox(self.choice, store, say))
-            progress = stack.enter_context(Progress("select", len(self.work), quiet=quiet))
-
-            def count(_: Problem, selection: Selection) -> None:
-                progress.advance("none" if selection.chosen is None else "chosen")
-
-            chosen = await select_samples(
-                self.work,
-                self.settings.select,
-                sandbox=sandbox,
-                ask=ask,
-                seed=self.settings.seed,
-                at_once=4 * sandbox.workers,
-                on_selected=count,
-            )
-        rows = [selection_row(problem.id, selection) for problem, selection in chosen]
+            work = [_gather(items) for items in self.work]
+            common: dict[str, Any] = {"sandbox": sandbox, "at_once": 4 * sandbox.workers}
+            with Progress("public tests", len(work), quiet=quiet) as progress:
+                candidates = await try_samples(
+                    work,
+                    grade=self.settings.select == "oracle",
+                    on_tried=lambda _: progress.advance("tried"),
+                    **common,
+                )
+            with Progress("select", len(work), quiet=quiet) as progress:
+                chosen = await select_samples(
+                    work,
+                    candidates,
+                    self.settings.select,
+                    ask=ask,
+                    seed=self.settings.seed,
+                    on_selected=lambda _, selection: progress.advance(
+                        "none" if selection.chosen is None else "chosen"
+                    ),
+                    **common,
+                )
+        files = [[item.file for item in items] for items in self.work]
+        rows = [
+            selection_row(problem.id, selection, names)
+            for (problem, selection), names in zip(chosen, files, strict=True)
+        ]
         write_lines(self.folder / "selections.jsonl", rows)
         return rows
+
+
+def _gather(items: list[Matched]) -> Work:
+    from agent.selectset import Work
+
+    codes, sources = tuple(item.code for item in items), tuple(item.sources for item in items)
+    return Work(items[0].problem, codes, sources)
