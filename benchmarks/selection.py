@@ -7,10 +7,10 @@
 FOLDER holds the recorded sets that benchmarks/pools.py names. A choice is right when the recorded hidden
 verdict says so. *Gap* is (method - random survivor) / (best possible - random survivor) over all problems of
 a pool; survivors pass all public tests. *Ceiling* is the gap that one would recover who always chose the
-cluster with the highest share of right programs, among the clusters that the method made. Runs and CPU seconds
-are means over the problems on which anything was run. `codet`, `b4` and `tests` get recorded tests, where there
-are any, as if a model had written them; `judge` needs --judge, a simulated one that is right that often.
---mixed leaves out the problems where all survivors are alike, which change no rate, only the mean costs.
+cluster with the highest share of right programs, among the clusters that the method made. Runs and CPU
+seconds are means over the problems on which anything was run. `codet`, `b4` and `tests` get recorded tests,
+where there are any, as if a model had written them; `judge` needs --judge, a simulated one of that accuracy.
+--mixed leaves out the problems where all survivors are alike, which changes no rate, only mean costs.
 --memory keeps executions, so that a second run takes seconds.
 """
 

@@ -142,10 +142,11 @@ def mean_gaps(rows: Sequence[Row], pools: Sequence[str]) -> dict[str, dict[str, 
             totals = [_add(one, [problem for problem in drawn if problem in one]) for one in sums]
             samples.append(sum(map(_gap, totals)) / len(totals))
         totals = [_add(one, list(one)) for one in sums]
+        clustered = any(row.ceiling is not None for pool in pools for row in groups[pool, trial])
         means[trial] = {
             "gap": sum(map(_gap, totals)) / len(totals),
             "interval": _interval(samples),
-            "ceiling": sum(_gap(total, 4) for total in totals) / len(totals),
+            "ceiling": sum(_gap(total, 4) for total in totals) / len(totals) if clustered else None,
         }
     return means
 
@@ -156,7 +157,8 @@ def write_tables(found: Sequence[Summary], means: Mapping[str, Mapping[str, Any]
     if means:
         lines += [f"| method | gap, mean of {over} | ceiling of its clusters |", "| --- | --- | --- |"]
         for trial, mean in means.items():
-            lines.append(f"| {trial} | {_bracket(mean['gap'], mean['interval'])} | {mean['ceiling']:.2f} |")
+            gap, ceiling = _bracket(mean["gap"], mean["interval"]), _show(mean["ceiling"])
+            lines.append(f"| {trial} | {gap} | {ceiling} |")
     for pool in dict.fromkeys(item.pool for item in found):
         mine = [item for item in found if item.pool == pool]
         lines += ["", f"**{pool}** ({max(item.problems for item in mine)} problems)", ""]
@@ -166,12 +168,16 @@ def write_tables(found: Sequence[Summary], means: Mapping[str, Mapping[str, Any]
 
 
 def _line(item: Summary) -> str:
-    ceiling = "" if item.ceiling is None else f"{item.ceiling:.2f}"
+    ceiling = _show(item.ceiling)
     return (
         f"| {item.trial} | {item.accuracy:.3f} | {_bracket(item.gain, item.gain_interval, 3)} "
         f"| {_bracket(item.gap, item.gap_interval)} | {ceiling} | {item.calls:.1f} | {item.tokens:.0f} "
         f"| {item.executions:.0f} ({item.most_executions}) | {item.cpu_s:.2f} ({item.most_cpu_s:.1f}) |"
     )
+
+
+def _show(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
 
 
 def _bracket(value: float, interval: tuple[float, float], digits: int = 2) -> str:
@@ -210,6 +216,7 @@ def draw_gaps(means: Mapping[str, Mapping[str, Any]], caption: str) -> str:
             f'<text x="{left - 8}" y="{y + 13}" text-anchor="end">{escape(trial)}</text>',
             f'<rect x="{first:.1f}" y="{y}" width="{last - first:.1f}" height="16" fill="#2f6db3"/>',
             f'<line x1="{ends[0]:.1f}" y1="{middle}" x2="{ends[1]:.1f}" y2="{middle}" stroke="#222"/>',
-            f'<circle cx="{place(mean["ceiling"]):.1f}" cy="{middle}" r="4" fill="#e08e2b"/>',
         ]
+        if mean["ceiling"] is not None:
+            parts.append(f'<circle cx="{place(mean["ceiling"]):.1f}" cy="{middle}" r="4" fill="#e08e2b"/>')
     return "\n".join([*parts, "</svg>"]) + "\n"

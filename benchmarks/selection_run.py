@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -16,6 +16,7 @@ from benchmarks.pools import load_pool
 from benchmarks.recorded import number, read_lines
 from benchmarks.simulated import CountingSandbox, SimulatedAsk
 from selection import Pool, choose
+from selection.calibrate import measure_judge
 from selection.trust import measure_trust
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.pools import PoolProblem
+    from problems import Problem
     from sandbox import Sandbox
+    from selection import Question, Reply
+    from selection.calibrate import JudgeRecord
 
 __all__ = ["BY_TESTS", "Row", "Trial", "ceiling_of", "is_mixed", "load_tests", "run_pool", "shares"]
 
@@ -118,7 +122,8 @@ async def run_pool(
     items = [item for item in items if in_split(item.problem.id, split)][:limit]
     tests = load_tests(data) if any(trial.method in BY_TESTS for trial in trials) else {}
     rows: dict[int, list[Row]] = defaultdict(list)
-    attempt = partial(_try, sandbox=sandbox, trust=trust, tests=tests, mixed_only=mixed_only)
+    records = {judge: await _measure_judge(items, sandbox, judge) for judge in _judges(trials)}
+    attempt = partial(_try, sandbox=sandbox, trust=trust, tests=tests, records=records, mixed_only=mixed_only)
     limiter, started = anyio.CapacityLimiter(2 * sandbox.workers), time.monotonic()
 
     async def work(place: int, item: PoolProblem) -> None:
@@ -138,6 +143,23 @@ async def run_pool(
     return [row for place in sorted(rows) for row in rows[place]]
 
 
+def _judges(trials: Sequence[Trial]) -> list[float]:
+    return list(dict.fromkeys(trial.judge for trial in trials if trial.judge is not None))
+
+
+async def _measure_judge(items: Sequence[PoolProblem], sandbox: Sandbox, accuracy: float) -> JudgeRecord:
+    """The record of a simulated judge on the public tests of the pool, as a run over a set takes it."""
+    asks = {
+        item.problem.id: SimulatedAsk(item.problem, item.candidates, CountingSandbox(sandbox), accuracy)
+        for item in items
+    }
+
+    async def ask(question: Question, problem: Problem, ordinal: str, **values: Any) -> Reply | None:
+        return await asks[problem.id](question, problem, ordinal, **values)
+
+    return await measure_judge([asked.problem for asked in asks.values()], ask)
+
+
 async def _try(
     name: str,
     item: PoolProblem,
@@ -146,24 +168,25 @@ async def _try(
     sandbox: Sandbox,
     trust: dict[str, float],
     tests: dict[str, str],
+    records: dict[float, JudgeRecord],
     mixed_only: bool,
 ) -> Row | None:
     """One row; None where the trial needs what is not recorded for this problem."""
     random, best = shares(item)
     base = (name, item.problem.id, item.draw, trial.name)
+    written = tests.get(number(item.problem.id)) if item.problem.id.startswith("HumanEval") else None
+    if (trial.method in BY_TESTS and written is None) or (trial.method == "judge" and trial.judge is None):
+        return None
     survives = any(candidate.survives for candidate in item.candidates)
     if trial.method == "random" or not survives or (mixed_only and not is_mixed(item)):
-        return Row(*base, random, random, best, None if trial.method == "random" else random)
+        return Row(*base, random, random, best, None)
     counting = CountingSandbox(sandbox)
-    written = tests.get(number(item.problem.id)) if item.problem.id.startswith("HumanEval") else None
-    if trial.method in BY_TESTS and written is None:
-        return None
-    if trial.method == "judge" and trial.judge is None:
-        return None
-    ask = None
+    ask = record = None
+    if trial.judge is not None:
+        record = records[trial.judge]
     if trial.method in BY_TESTS or trial.judge is not None:
         ask = SimulatedAsk(item.problem, item.candidates, counting, trial.judge, written)
-    pool = Pool(item.problem, item.candidates, counting, ask, trust=trust)
+    pool = Pool(item.problem, item.candidates, counting, ask, trust=trust, judge=record)
     selection = await choose(trial.method)(pool)
     chosen = item.candidates[selection.chosen] if selection.chosen is not None else None
     return Row(

@@ -44,12 +44,13 @@ _CHARS_PER_TOKEN = 4
 
 @dataclass(eq=False)
 class CountingSandbox:
-    """Counts what one method runs, known from before or not, and remembers the inputs."""
+    """Counts what one method runs, known from before or not, and remembers on what."""
 
     inner: Sandbox
     runs: int = 0
     cpu_s: float = 0.0
-    inputs: dict[str, None] = field(default_factory=dict)
+    limits: dict[str, Limits] = field(default_factory=dict)
+    """Input -> the limits it ran under."""
 
     @property
     def name(self) -> str:
@@ -69,7 +70,7 @@ class CountingSandbox:
         self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
     ) -> list[Execution]:
         runs = await self.inner.run(program, inputs, limits, stop_on_failure=stop_on_failure)
-        self.inputs.update(dict.fromkeys(inputs))
+        self.limits.update(dict.fromkeys(inputs, limits))
         self.runs += len(runs)
         self.cpu_s += sum(run.cpu_s for run in runs)
         return runs
@@ -162,7 +163,7 @@ class SimulatedAsk:
     async def _truths(self, shown: str) -> list[str]:
         """What the right candidates do: outputs as a judge sees them; empty where the input is not known."""
         known = {test.input: test.output for test in self.problem.public_tests if test.program is None}
-        for text in [*public_inputs(self.problem), *self.sandbox.inputs]:
+        for text in [*public_inputs(self.problem), *self.sandbox.limits]:
             if shown in (clip(show_input(self.problem, text)), show_input(self.problem, text)):
                 break
         else:
@@ -173,8 +174,8 @@ class SimulatedAsk:
         right = dict.fromkeys(candidate.code for candidate in self.candidates if candidate.hidden_pass)
         truths: dict[str, None] = {}
         for code in right:
-            program, limits = program_for(self.problem, code), limits_for(self.problem)
-            (run,) = await self.sandbox.inner.run(program, [text], limits)
+            limits = self.sandbox.limits.get(text, limits_for(self.problem))
+            (run,) = await self.sandbox.inner.run(program_for(self.problem, code), [text], limits)
             truths[show_behaviour(self.problem, behaviour_of(run))] = None
         return list(truths)
 

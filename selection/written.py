@@ -75,7 +75,7 @@ def _asserted(text: str, name: str) -> Iterator[WrittenTest]:
     """Each assert by itself: what follows one, up to the next, is taken as far as it is Python."""
     text = _FENCE.sub("", text)
     starts = [match.start() for match in _ASSERT.finditer(text)]
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+    for start, end in zip(starts, [*starts[1:], len(text)], strict=False):  # no start: no end
         lines = text[start:end].strip().split("\n")[:_MAX_LINES]
         for count in range(1, len(lines) + 1):
             try:

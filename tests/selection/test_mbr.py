@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from sandbox.outcome import Status
+from selection import METHODS
+from selection.agreement import agreement, cluster_weights, valid_places
+from selection.cluster import Behaviour, Clustering
+
+pytestmark = pytest.mark.anyio
+
+
+def _found(*rows, sizes):
+    """Clusters of `sizes` members; a row gives each cluster's output, None for a crash, "slow" for a TLE."""
+    members, start = [], 0
+    for size in sizes:
+        members.append(tuple(range(start, start + size)))
+        start += size
+    status = {None: Status.RE, "slow": Status.TLE}
+    behaviours = tuple(
+        tuple(Behaviour(status.get(out, Status.OK), out if out not in status else "") for out in row)
+        for row in rows
+    )
+    labels = tuple(tuple(row.index(out) for out in row) for row in rows)
+    return Clustering(tuple(members), tuple(map(str, range(len(rows)))), labels, behaviours)
+
+
+def test_graded_agreement_sees_what_plurality_does_not():
+    """Two small clusters that mostly agree outscore a larger one that agrees with nobody."""
+    found = _found(("a", "b", "b"), ("a", "b", "b"), ("a", "b", "c"), sizes=(2, 1, 1))
+    scores = agreement(found, [1.4, 1.0, 1.0])
+    assert scores.index(max(scores)) == 1
+
+
+def test_copies_count_less_than_programs():
+    """Four copies of a text weigh as two; four programs as four."""
+    found = _found(("a", "b"), sizes=(4, 4))
+    assert cluster_weights(found, [0, 0, 0, 0, 4, 5, 6, 7]) == [2.0, 4.0]
+
+
+def test_inputs_on_which_most_fail_do_not_count():
+    """More than half failing, by weight, makes an input invalid; half does not."""
+    found = _found(("a", None), (None, "b"), sizes=(1, 1))
+    assert valid_places(found, [1.0, 1.0]) == [0, 1]
+    assert valid_places(found, [2.0, 1.0]) == [0]
+
+
+def test_time_outs_agree_with_nobody():
+    """Being slow together is no agreement."""
+    found = _found(("slow", "a", "slow"), ("a", "a", "b"), sizes=(1, 3, 1))
+    assert agreement(found, [1.0, 3.0, 1.0]) == pytest.approx([0.4, 0.7, 0.1])
+
+
+async def test_mbr_takes_the_text_with_most_copies(make_pool):
+    """In the best cluster the program that was written most often is chosen, at its first sample."""
+    one = "def f(n): return n == 16"
+    other = "def f(n): return n in (16,)"
+    selection = await METHODS["mbr"](make_pool(["def f(n): return n == 16 or n == 15", one, other, other]))
+    assert (selection.chosen, selection.calls) == (2, 0)
+    assert selection.clusters == ((0,), (1, 2, 3))
