@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["PooledSandbox"]
 
 _RECYCLE_AFTER = 20_000
+_CHECK_EVERY = 500
 _TRIES = 2
 _RESTART_PAUSES_S = (0.5, 2.0, 10.0)
 """Between attempts to start a worker once the first had started: an engine may be away for a moment."""
@@ -36,6 +37,8 @@ class PooledSandbox:
         make_worker: makes a worker that has not been started.
         workers: the most that run at once; None: the usable cores.
         recycle_after: runs after which a worker is replaced by a fresh one.
+        check_every: runs after which a worker has to prove itself on a program whose output is known, or is
+            replaced.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class PooledSandbox:
         *,
         workers: int | None = None,
         recycle_after: int = _RECYCLE_AFTER,
+        check_every: int = _CHECK_EVERY,
     ) -> None:
         self.name = name
         self.workers = workers if workers is not None else count_usable_cores()
@@ -52,6 +56,7 @@ class PooledSandbox:
             raise ValueError("a sandbox needs at least one worker")
         self._make_worker = make_worker
         self._recycle_after = recycle_after
+        self._check_every = check_every
         self._idle: deque[Conversation] = deque()
         self._open: set[Conversation] = set()
         self._slots = anyio.CapacityLimiter(self.workers)
@@ -159,7 +164,9 @@ class PooledSandbox:
         try:
             left = inputs[len(done) :]
             work = partial(_exchange, conversation, program, left, limits, records, stop=stop, eager=eager)
-            await to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
+            await self._in_thread(work)
+            if conversation.runs - conversation.checked_at >= self._check_every:
+                await self._in_thread(conversation.check)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self._discard(conversation)
@@ -170,6 +177,9 @@ class PooledSandbox:
             await self._discard(conversation)
         else:
             self._idle.append(conversation)
+
+    async def _in_thread(self, work: Callable[[], None]) -> None:
+        await to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
 
     async def _restart(self) -> Conversation:
         for pause_s in _RESTART_PAUSES_S:
@@ -185,7 +195,7 @@ class PooledSandbox:
         conversation = Conversation(self._make_worker())
         self._open.add(conversation)
         try:
-            await to_thread.run_sync(conversation.open, abandon_on_cancel=True, limiter=self._threads)
+            await self._in_thread(conversation.open)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self._discard(conversation)

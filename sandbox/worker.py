@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sandbox.classify import classify
 from sandbox.errors import SandboxError
 from sandbox.inside import frames
+from sandbox.outcome import Limits, Mode, Program
 from sandbox.supervisor import Settings, greeting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sandbox.outcome import Limits, Program
 
 __all__ = ["Conversation", "Worker", "WorkerLost"]
 
+_CANARY = Program("print(sum(map(int, input().split())))")
+(_CANARY_INPUT, _CANARY_OUTPUT) = (b"19 23", "42\n")
 _START_S = 60.0
 _GRACE_S = 60.0
 """Beyond the wall limit before a worker counts as hung: time in the queue for a core is not the run's."""
@@ -78,6 +81,8 @@ class Conversation:
         self.worker = worker
         self.runs = 0
         """Runs made so far."""
+        self.checked_at = 0
+        """Runs made when `check` was called last."""
         self.features: dict[str, Any] = {}
         """What the supervisor said about itself: `python`, `seccomp`, ..."""
         self._decoder = frames.Decoder()
@@ -104,19 +109,16 @@ class Conversation:
             raise SandboxError(f"the sandbox does not start: {head.get('error', head)}")
         self.features = head["hello"]
 
-    def ping(self) -> None:
-        """Make sure that the worker answers.
+    def check(self) -> None:
+        """Have the worker run a program whose output is known: the canary.
 
         Raises:
-            WorkerLost: it does not.
+            WorkerLost: it does not do it right.
         """
-        try:
-            self.worker.send(frames.pack({"ping": self._request}))
-        except OSError as error:
-            raise WorkerLost(str(error)) from error
-        (head, _) = self._next(_GRACE_S)
-        if head.get("pong") != self._request:
-            raise WorkerLost("wrong answer to a ping")
+        ((head, blob),) = self.run(_CANARY, [_CANARY_INPUT], Limits(), stop_on_failure=False)
+        self.checked_at = self.runs
+        if "compile" in head or classify(head, blob, Mode.MAIN, Limits()).stdout != _CANARY_OUTPUT:
+            raise WorkerLost(f"its canary died: {head}")
 
     def run(
         self,

@@ -43,7 +43,7 @@ _ANSWER = (
 
 
 def serve(stream: Stream, ground: run.Ground) -> None:
-    """Answer one request, or one ping.
+    """Answer one request.
 
     Raises:
         EOFError: the other side has gone.
@@ -52,10 +52,6 @@ def serve(stream: Stream, ground: run.Ground) -> None:
     (request, rest) = stream.take()
     stream.copy(rest, None)
     assert request is not None
-    if "ping" in request:
-        stream.send(b'{"pong": %d}' % request["ping"])
-        stream.flush()
-        return
     name = request["id"]
     ground.page[8:16] = name.to_bytes(8, "little")
     ground.page[1] = 1

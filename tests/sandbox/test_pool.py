@@ -230,11 +230,26 @@ def _descendants(root):
 
 
 @pytest.mark.anyio
-async def test_ping():
-    """A worker that lives answers."""
+async def test_canary_lives_in_a_sound_worker():
+    """A worker that lives proves itself, one that has died does not."""
     conversation = Conversation(_worker())
     conversation.open()
-    conversation.ping()
+    conversation.check()
+    assert conversation.checked_at == conversation.runs == 1
     conversation.worker.kill()
     with pytest.raises(Exception, match="ended"):
-        conversation.ping()
+        conversation.check()
+
+
+@pytest.mark.anyio
+async def test_worker_whose_canary_dies_is_replaced(monkeypatch):
+    """A worker that no longer computes what is known is thrown away; what it had done stands."""
+    monkeypatch.setattr("sandbox.worker._CANARY_OUTPUT", "43\n")
+    async with _Watched(workers=1, check_every=2) as sandbox:
+        runs = await sandbox.run(_ECHO, list("abc"), Limits())
+        assert [run.stdout.strip() for run in runs] == list("abc")
+        monkeypatch.undo()
+        runs = await sandbox.run(_ECHO, list("abc"), Limits())
+        assert [run.stdout.strip() for run in runs] == list("abc")
+        assert len(sandbox.made) == 2
+        assert sandbox.processes()[0].returncode is not None
