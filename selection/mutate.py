@@ -10,6 +10,8 @@ varied:
     alike    drawn from the domain, as large as the examples
     crossed  values of one example in another, or of one place in another
     deep     inputs that told programs apart, changed further
+    words    one value that the statement or a program names, or one near to it
+    reflow   the words of an example on other lines, where the statement allows it
     big      drawn from the domain, with more items than the examples have
     stretch  borders that the contract does not admit: 10**16 + 1, -1, an empty list, an odd letter
 
@@ -19,35 +21,54 @@ An input that is not admitted is rare in all but the last. Nothing guarantees va
 from __future__ import annotations
 
 import random
+import re
 from typing import TYPE_CHECKING, Any
 
+from problems import Kind
 from selection.contract import Contract
-from selection.domain import Domain
+from selection.dictionary import read_dictionary
 from selection.drawing import LARGE, draw, list_boundaries
 from selection.examples import public_inputs
-from selection.mutate_records import change, cross, list_nodes, replace_node
+from selection.mutate_records import change, cross, list_nodes, put_word, replace_node
 from selection.mutate_text import enlarge_text, mutate_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from problems import Problem
+    from selection.domain import Domain
 
 __all__ = ["LARGE", "Mutations", "large_inputs", "mutate_inputs"]
 
 _TRIES = 12
 """Records made for each input wanted: small examples have few different neighbours."""
+_SIZES = {"tiny": (1, 3), "alike": (3, 9), "big": (10, 60)}
 _STRETCH = 0.1
 """Chance that a record that the contract does not admit is kept nevertheless."""
 _LONG = 2_000
+_REFLOWS = 20
+_FREE_FLOW = re.compile(
+    r"line breaks|any number of lines|spread over|several lines|whitespace", re.IGNORECASE
+)
 _MAX_CHARS = 60_000
 
 
 class Mutations:
     """Streams of different inputs of one problem, none of them public. Equal seeds give equal streams."""
 
-    def __init__(self, problem: Problem, seed: str, contract: Contract | None = None) -> None:
-        """Infer the contract of `problem` (or take `contract`) and make nothing yet."""
+    def __init__(
+        self,
+        problem: Problem,
+        seed: str,
+        contract: Contract | None = None,
+        codes: Iterable[str] = (),
+    ) -> None:
+        """Infer the contract of `problem` (or take `contract`) and make nothing yet.
+
+        `codes`: the programs that are to be told apart; their literals are used.
+        """
+        self._words = read_dictionary(problem.statement, codes)
+        self._flows = problem.kind is Kind.STDIN and _FREE_FLOW.search(problem.statement) is not None
         self.contract = contract or Contract.of(problem)
         self._texts = public_inputs(problem)
         self._given = set(self._texts)
@@ -85,11 +106,22 @@ class Mutations:
             "near": self._random("near"),
             "tiny": self._random("tiny"),
             "alike": self._random("alike"),
+            "words": self._random("words"),
             "stretch": self._edges(admitted=False),
             "crossed": self._random("crossed"),
             "deep": self._random("deep"),
             "big": self._random("big"),
+            **({"reflow": self._reflow()} if self._flows else {}),
         }
+
+    def _reflow(self) -> Iterator[str | None]:
+        rng = random.Random(f"{self._seed}:reflow")
+        for _ in range(_REFLOWS):
+            words = [text.split() for text in rng.choice(self._texts).splitlines()]
+            flat = [word for line in words for word in line]
+            breaks = [rng.choice(("\n", " ", " ", "\n\n")) for _ in flat]
+            yield "".join(word + gap for word, gap in zip(flat, breaks, strict=True)).rstrip() + "\n"
+            yield "\n".join(flat) + "\n"
 
     def _of_text(self) -> Iterator[str | None]:
         rng = random.Random(f"{self._seed}:text")
@@ -143,10 +175,12 @@ class Mutations:
             return change(domain, list(rng.choice(contract.records)), rng, rng.choice((1, 1, 2)))
         if strategy == "deep":
             return change(domain, list(rng.choice(self._seeds[-12:])), rng, rng.choice((1, 2, 3)))
+        if strategy == "words":
+            return put_word(domain, list(rng.choice(contract.records)), self._words, rng)
         if strategy == "crossed":
             return cross(domain, [list(record) for record in contract.records], rng)
-        size = {"tiny": rng.choice((1, 2, 3)), "alike": rng.randint(3, 9), "big": rng.randint(10, 60)}[strategy]
-        return list(draw(domain, rng, size))
+        least, most = _SIZES[strategy]
+        return list(draw(domain, rng, rng.randint(least, most)))
 
 
 def mutate_inputs(problem: Problem, count: int, seed: str) -> list[str]:
@@ -157,9 +191,8 @@ def mutate_inputs(problem: Problem, count: int, seed: str) -> list[str]:
     mutations = Mutations(problem, seed)
     found: list[str] = []
     while mutations.strategies and len(found) < count:
-        for strategy in mutations.strategies:
-            if (text := mutations.take(strategy)) is not None:
-                found.append(text)
+        made = [mutations.take(strategy) for strategy in mutations.strategies]
+        found += [text for text in made if text is not None]
     return found[:count]
 
 

@@ -34,7 +34,15 @@ def _(value: bool, rng: random.Random, *, signed: bool = True) -> bool:
 @mutate_value.register(int)
 def _(value: int, rng: random.Random, *, signed: bool = True) -> int:
     step = 10 ** rng.randrange(len(str(abs(value)))) if abs(value) < 10**18 else 1
-    near = (value + 1, value - 1, value * 2, value // 2, value + rng.randint(2, 20), value + step, value - step)
+    near = (
+        value + 1,
+        value - 1,
+        value * 2,
+        value // 2,
+        value + rng.randint(2, 20),
+        value + step,
+        value - step,
+    )
     number = rng.choice((*near, *near, 0, 1, -value))
     return abs(number) if number < 0 <= value and not signed and rng.random() > _RARE else number
 

@@ -1,0 +1,77 @@
+"""Values that a statement or a program names: where behaviour is likely to change.
+
+A program that treats 7, 100 or "and" in its own way does so only on inputs that hold them (the dictionaries
+of coverage-guided fuzzers rest on this).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Dictionary", "quoted_signs", "read_dictionary"]
+
+_MAX_EACH = 30
+_MAX_TEXT = 24
+_MAX_NUMBER = 10**7
+_UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+_QUOTED = re.compile(r"[`'\"\u2018\u201c]([^`'\"\u2019\u201d\n]{1,24})[`'\"\u2019\u201d]")
+_NUMBERS = re.compile(r"(?<![\w.^])-?\d{1,7}(?![\w.^])")
+
+
+@dataclass(frozen=True, slots=True)
+class Dictionary:
+    """Numbers and texts, the most telling ones first."""
+
+    numbers: tuple[int, ...] = ()
+    texts: tuple[str, ...] = ()
+
+
+def read_dictionary(statement: str, codes: Iterable[str]) -> Dictionary:
+    """What the literals of the programs and the statement name.
+
+    First what few programs know, since it may set them apart; what all of them know, and the
+    statement, come last. 0 and 1 are left out, as are docstrings.
+    """
+    counts: Counter[int | str] = Counter()
+    for code in codes:
+        counts.update(set(_literals(code)))
+    counts.update({int(number) for number in _NUMBERS.findall(statement)[:200]})
+    counts.update(set(_QUOTED.findall(statement)[:200]))
+    ordered = sorted(counts, key=lambda value: (counts[value], str(value)))
+    numbers = [value for value in ordered if isinstance(value, int) and abs(value) > 1]
+    texts = [value for value in ordered if isinstance(value, str)]
+    return Dictionary(tuple(numbers[:_MAX_EACH]), tuple(texts[:_MAX_EACH]))
+
+
+def _literals(code: str) -> Iterable[int | str]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd escapes in somebody's program
+            tree = ast.parse(code)
+    except _UNREADABLE:
+        return
+    lone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Constant) or id(node) in lone:
+            continue
+        value = node.value
+        if isinstance(value, str):
+            fits = 0 < len(value) <= _MAX_TEXT
+        else:
+            fits = type(value) is int and abs(value) <= _MAX_NUMBER
+        if fits and isinstance(value, int | str):
+            yield value
+
+
+def quoted_signs(statement: str) -> str:
+    """Single signs, no letters or digits, that the statement puts in quotes, each once."""
+    found = [text for text in _QUOTED.findall(statement) if len(text) == 1 and not text.isalnum()]
+    return "".join(dict.fromkeys(found))

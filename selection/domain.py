@@ -1,0 +1,209 @@
+"""What kind of values a place of an input takes, inferred from the values seen there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+__all__ = ["ANYTHING", "Domain", "infer", "is_sorted", "letters_of"]
+
+_MAX_SEEN = 40
+_LEAST_ORDERED = 4
+"""Records from which on it is no chance that the numbers of each ascend."""
+_CLOSED = 4
+"""Letters of an alphabet that shows by itself: `01`, `()`, `.#`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The values that one place of an input takes."""
+
+    kind: str
+    """bool, int, float, text, list, record (a fixed number of different places), mapping, mixed or other."""
+    seen: tuple[Any, ...] = ()
+    """Values of the examples, each once."""
+    low: int | None = None
+    high: int | None = None
+    """Of numbers; None: not known."""
+    fewest: int = 0
+    most: int | None = None
+    """Of items or letters."""
+    parts: tuple[Domain, ...] = ()
+    """The item of a list, the places of a record, key and value of a mapping, the options of a mixture."""
+    make: type[Any] = list
+    letters: str = ""
+    """All that a text may consist of; empty: more than was seen."""
+    signs: str = ""
+    """Signs that a text may hold though no example does."""
+    shape: str = ""
+    """Regular expression of texts that all have one form, like 08:30; empty: they do not."""
+    distinct: bool = False
+    ordered: bool = False
+    dense: bool = False
+    """Whether the items are a permutation of consecutive integers from `low`."""
+    level: bool = False
+    """Whether the items have one length (a matrix, a grid)."""
+
+    def part(self, place: int) -> Domain:
+        """The domain of item `place`."""
+        return self.parts[place] if self.kind == "record" else self.parts[0]
+
+    def admits(self, value: Any) -> bool:  # noqa: PLR0911 - one branch a kind
+        """Whether `value` could be here."""
+        if self.kind == "mixed":
+            return any(part.admits(value) for part in self.parts)
+        if self.kind in ("int", "float"):
+            fits = type(value) is int or (self.kind == "float" and isinstance(value, float))
+            return fits and not (self.low is not None and value < self.low) and not self._is_above(value)
+        if self.kind == "text":
+            return isinstance(value, str) and self._admits_text(value)
+        if self.kind == "bool":
+            return isinstance(value, bool)
+        if self.kind == "mapping":
+            if not isinstance(value, dict) or not self._admits_length(value):
+                return False
+            key, item = self.parts
+            return all(key.admits(name) and item.admits(entry) for name, entry in value.items())
+        if self.kind in ("list", "record"):
+            return isinstance(value, self.make) and self._admits_items(value)
+        return any(type(value) is type(known) and value == known for known in self.seen)
+
+    def _is_above(self, value: float) -> bool:
+        return self.high is not None and value > self.high
+
+    def _admits_length(self, value: Any) -> bool:
+        return len(value) >= self.fewest and (self.most is None or len(value) <= self.most)
+
+    def _admits_text(self, value: str) -> bool:
+        if not self._admits_length(value) or (self.shape and not re.fullmatch(self.shape, value)):
+            return False
+        if self.letters:
+            return set(value) <= set(self.letters)
+        return set(map(_sort_of, value)) <= {*_sorts(self.seen), *self.signs}
+
+    def _admits_items(self, value: Any) -> bool:
+        if self.kind == "record":
+            fits = len(value) == len(self.parts) and all(map(Domain.admits, self.parts, value))
+            return fits and not (self.ordered and not is_sorted(value))
+        if not self._admits_length(value) or not all(map(self.parts[0].admits, value)):
+            return False
+        if self.distinct and not all_distinct(value):
+            return False
+        if self.dense and sorted(value) != list(range(self.low or 0, (self.low or 0) + len(value))):
+            return False
+        if self.ordered and not is_sorted(value):
+            return False
+        return not self.level or len({len(item) for item in value if hasattr(item, "__len__")}) <= 1
+
+
+ANYTHING = Domain("other")
+
+
+def all_distinct(items: Iterable[Any]) -> bool:
+    """Whether no two items are equal."""
+    texts = list(map(repr, items))
+    return len(set(texts)) == len(texts)
+
+
+def is_sorted(items: Iterable[Any]) -> bool:
+    """Whether the items ascend, equal ones allowed; False where they cannot be compared."""
+    values = list(items)
+    try:
+        return all(first <= second for first, second in pairwise(values))
+    except TypeError:
+        return False
+
+
+def letters_of(values: Iterable[str]) -> str:
+    """The letters of all texts, sorted."""
+    return "".join(sorted(set().union(*values)))
+
+
+def _sort_of(letter: str) -> str:
+    """A name for the kind of letter; signs are their own kind."""
+    if letter.isascii() and letter.isalnum():
+        return "digit" if letter.isdigit() else "upper" if letter.isupper() else "lower"
+    return letter
+
+
+def _sorts(values: Iterable[Any]) -> Iterator[str]:
+    return (_sort_of(letter) for value in values if isinstance(value, str) for letter in value)
+
+
+def infer(values: Sequence[Any], *, nested: bool = False) -> Domain:  # noqa: PLR0911 - one branch a type
+    """The narrowest domain that holds all `values`, without limits on numbers and lengths.
+
+    `nested`: inside a container, where short tuples and uneven short lists are records.
+    """
+    seen = tuple({repr(value): value for value in values}.values())[:_MAX_SEEN]
+    kinds = {type(value) for value in values}
+    if not values:
+        return ANYTHING
+    if kinds == {bool}:
+        return Domain("bool", seen)
+    if kinds <= {int, float}:
+        kind = "float" if float in kinds else "int"
+        return Domain(kind, seen, low=None if any(value < 0 for value in values) else 0)
+    if kinds == {str}:
+        text = _infer_text(values, seen)
+        return replace(text, fewest=1) if nested and all(values) else text
+    if kinds == {dict}:
+        keys = infer([key for value in values for key in value], nested=True)
+        items = infer([item for value in values for item in value.values()], nested=True)
+        return Domain("mapping", seen, parts=(keys, items))
+    if len(kinds) == 1 and kinds <= {list, tuple, set, frozenset}:
+        return _infer_items(values, seen, kinds.pop(), nested=nested)
+    if len(kinds) == 1:
+        return Domain("other", seen)
+    groups: dict[type, list[Any]] = {}
+    for value in values:
+        groups.setdefault(float if type(value) is int and float in kinds else type(value), []).append(value)
+    return Domain("mixed", seen, parts=tuple(infer(group, nested=nested) for group in groups.values()))
+
+
+def _infer_text(values: Sequence[str], seen: tuple[Any, ...]) -> Domain:
+    letters = letters_of(values)
+    total = sum(map(len, values))
+    is_closed = 1 < len(letters) <= _CLOSED and total >= 2 * len(letters)
+    is_closed = is_closed or (bool(letters) and not any(letter.isalnum() for letter in letters))
+    return Domain("text", seen, letters=letters if is_closed else "", shape=_shape_of(seen))
+
+
+def _shape_of(values: Sequence[str]) -> str:
+    """The form that all `values` share, where digits are separated by signs: dates, times, addresses."""
+    shapes = {re.sub(r"\d", r"\\d", re.escape(value)) for value in values}
+    one = next(iter(shapes))
+    signs = re.sub(r"[\w\s]", "", "".join(values))
+    return one if len(shapes) == 1 and len(values) > 1 and signs and r"\d" in one else ""
+
+
+def _infer_items(values: Sequence[Any], seen: tuple[Any, ...], make: type, *, nested: bool) -> Domain:
+    sizes = {len(value) for value in values}
+    size = next(iter(sizes))
+    if make in (list, tuple) and len(sizes) == 1 and 1 < size <= 6:
+        columns = [infer([value[place] for value in values], nested=True) for place in range(size)]
+        differ = len({column.kind for column in columns}) > 1
+        if differ or (nested and (make is tuple or size <= 3) and len(values) > 1 and _is_pair(columns)):
+            are_numbers = all(column.kind in ("int", "float") for column in columns)
+            ordered = are_numbers and len(values) >= _LEAST_ORDERED and all(map(is_sorted, values))
+            return Domain("record", seen, parts=tuple(columns), make=make, ordered=ordered)
+    items = [item for value in values for item in value]
+    domain = Domain("list", seen, parts=(infer(items, nested=True),), make=make)
+    if make in (set, frozenset):
+        return replace(domain, distinct=True)
+    if domain.parts[0].kind not in ("list", "text"):
+        return domain
+    rows = [value for value in values if len(value) > 1]
+    is_level = bool(rows) and all(len({len(item) for item in value}) == 1 for value in rows)
+    enough = sum(map(len, rows)) >= 3 or domain.parts[0].kind == "list"
+    longest = max((len(item) for item in items), default=0)
+    return replace(domain, level=is_level and enough and longest > 1)
+
+
+def _is_pair(columns: Sequence[Domain]) -> bool:
+    return all(column.kind in ("int", "float", "text", "bool") for column in columns)
