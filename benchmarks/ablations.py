@@ -35,7 +35,7 @@ _REPLACED: dict[str, tuple[str, Any]] = {
     "fuzz": ("find_free_inputs", _only_public),
     "shrink": ("shrink_input", _as_it_is),
 }
-_USERS = ("observe", "baselines", "sstar", "adaptive", "shrink")
+_USERS = ("observe", "baselines", "sstar", "adaptive", "inquiry")
 
 
 @contextmanager

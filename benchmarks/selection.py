@@ -66,7 +66,7 @@ async def run(options: argparse.Namespace, store: Store) -> list[Row]:
             if options.sweep == "inputs":
                 rows += await sweep_inputs(name, options.folder, sandbox, INPUT_COUNTS, options.draws)
                 continue
-            rows += await run_pool(
+            mine = await run_pool(
                 name,
                 options.folder,
                 trials,
@@ -77,6 +77,8 @@ async def run(options: argparse.Namespace, store: Store) -> list[Row]:
                 mixed_only=options.mixed,
                 with_trust="trust" not in options.without,
             )
+            print(write_tables(summarise(mine), {}, ""), file=sys.stderr)  # the next pool may take long
+            rows += mine
         print(f"{sandbox.executed} runs", file=sys.stderr)
     return rows
 

@@ -128,8 +128,9 @@ async def run_pool(
 
     async def work(place: int, item: PoolProblem) -> None:
         async with limiter:
+            known: dict[Any, Any] = {}
             for trial in trials:
-                row = await attempt(name, item, trial)
+                row = await attempt(name, item, trial, known=known)
                 if row is not None:
                     rows[place].append(row)
             if len(rows) % 25 == 0:
@@ -165,6 +166,7 @@ async def _try(
     item: PoolProblem,
     trial: Trial,
     *,
+    known: dict[Any, Any],
     sandbox: Sandbox,
     trust: dict[str, float],
     tests: dict[str, str],
@@ -180,7 +182,7 @@ async def _try(
     survives = any(candidate.survives for candidate in item.candidates)
     if trial.method == "random" or not survives or (mixed_only and not is_mixed(item)):
         return Row(*base, random, random, best, None)
-    counting = CountingSandbox(sandbox)
+    counting = CountingSandbox(sandbox, known)
     ask = record = None
     if trial.judge is not None:
         record = records[trial.judge]

@@ -47,6 +47,8 @@ class CountingSandbox:
     """Counts what one method runs, known from before or not, and remembers on what."""
 
     inner: Sandbox
+    known: dict[tuple[Program, Limits, str], Execution] = field(default_factory=dict)
+    """What has run for any method of the problem; may be shared, so that a look-up costs nothing."""
     runs: int = 0
     cpu_s: float = 0.0
     limits: dict[str, Limits] = field(default_factory=dict)
@@ -67,13 +69,30 @@ class CountingSandbox:
         pass
 
     async def run(
-        self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
+        self,
+        program: Program,
+        inputs: Sequence[str],
+        limits: Limits,
+        *,
+        stop_on_failure: bool = False,  # noqa: ARG002 - selection wants all runs
     ) -> list[Execution]:
-        runs = await self.inner.run(program, inputs, limits, stop_on_failure=stop_on_failure)
+        missing = [text for text in dict.fromkeys(inputs) if (program, limits, text) not in self.known]
+        if missing:
+            found = await self.inner.run(program, missing, limits)
+            self.known.update(
+                {(program, limits, text): run for text, run in zip(missing, found, strict=True)}
+            )
+        runs = [self.known[program, limits, text] for text in inputs]
         self.limits.update(dict.fromkeys(inputs, limits))
         self.runs += len(runs)
         self.cpu_s += sum(run.cpu_s for run in runs)
         return runs
+
+    async def look(self, program: Program, text: str, limits: Limits) -> Execution:
+        """One run that is not counted."""
+        if (program, limits, text) not in self.known:
+            (self.known[program, limits, text],) = await self.inner.run(program, [text], limits)
+        return self.known[program, limits, text]
 
 
 @dataclass(eq=False)
@@ -175,7 +194,7 @@ class SimulatedAsk:
         truths: dict[str, None] = {}
         for code in right:
             limits = self.sandbox.limits.get(text, limits_for(self.problem))
-            (run,) = await self.sandbox.inner.run(program_for(self.problem, code), [text], limits)
+            run = await self.sandbox.look(program_for(self.problem, code), text, limits)
             truths[show_behaviour(self.problem, behaviour_of(run))] = None
         return list(truths)
 
