@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import anyio
 
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 __all__ = ["Board", "Ledger"]
 
 
+class Cost(TypedDict):
+    """What a `Selection` says of its cost."""
+
+    calls: int
+    tokens: int
+    executions: int
+
+
 @dataclass(slots=True)
 class Ledger:
     """What one method's choice rests on: its cost as if it had been the only one."""
@@ -41,8 +49,8 @@ class Ledger:
     notes: list[str] = field(default_factory=list)
 
     @property
-    def cost(self) -> dict[str, int]:
-        """`calls`, `tokens` and `executions` of a `Selection`."""
+    def cost(self) -> Cost:
+        """The three of them, to be passed on to a `Selection`."""
         return {
             "calls": len(self.tokens),
             "tokens": sum(self.tokens.values()),
@@ -105,7 +113,9 @@ class Board:
             other = replace(source, preamble=f"{source.preamble}\n# again\n")  # another key, the same program
             results[program] = await self.run_tool(other, inputs, limits, ledger)
 
-        await run_together(partial(rerun, program) for program in {self.program_of[index] for index in wanted})
+        await run_together(
+            partial(rerun, program) for program in {self.program_of[index] for index in wanted}
+        )
         return {index: results[self.program_of[index]] for index in wanted}
 
     async def run_tool(

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
 
 from problems import UserError
+from selection.adaptive import select_adaptive
 from selection.agreement import select_mbr
 from selection.baselines import select_first, select_majority, select_oracle, select_random
 from selection.compare import select_judge
@@ -34,6 +35,7 @@ class Method(Protocol):
 
 
 METHODS: Mapping[str, Method] = {
+    "adaptive": select_adaptive,
     "sstar": select_sstar,
     "random": select_random,
     "first": select_first,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from problems import Problem
     from sandbox.outcome import Sandbox
+    from selection.calibrate import JudgeRecord
     from selection.protocols import Ask, Candidate
 
 __all__ = ["Pool", "expected_accuracy", "tier"]
@@ -30,6 +31,8 @@ class Pool:
     seed: int = 0
     trust: Mapping[str, float] = field(default_factory=dict)
     """Source -> share of its candidates, over all problems at hand, that pass their public tests, 0..1."""
+    judge: JudgeRecord | None = None
+    """How the model behind `ask` does on known answers of the whole set; None: measured on this problem."""
     board: Board = field(init=False, repr=False, compare=False)
     """Shared by all methods: executions and answers, each found out once."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -12,6 +13,11 @@ from problems import Kind, Problem, Test
 from problems.values import decode_lines, encode
 from sandbox import Execution, Failure, Status
 from selection import Candidate, Pool, Reply
+
+
+@functools.cache
+def _compile(source):
+    return compile(source, "candidate", "exec")
 
 
 @dataclass
@@ -30,7 +36,7 @@ class TrustingSandbox:
     def _call(program, text):
         space = {}
         try:
-            exec(program.code, space)
+            exec(_compile(program.code), space)
             return Execution(Status.OK, result=encode(space[program.entry_point](*decode_lines(text))))
         except TimeoutError:
             return Execution(Status.TLE)
@@ -49,6 +55,9 @@ class ScriptedAsk:
     inputs: object = None
     distinguish: object = None
     judge: object = None
+    kit: object = None
+    reference: object = None
+    choose: object = None
     tests: object = None
     compare: object = None
     asked: list = field(default_factory=list)

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from problems import Kind, Problem, Test
+from problems.checkers import accepts
+from selection import Reply
+from selection.calibrate import JudgeRecord, grade, make_probe, measure_judge
+from selection.choice import Refusal
+
+ANSWERS = st.sampled_from([0, 1, None, Refusal.NEITHER, Refusal.INVALID])
+
+
+def problem(output, number=0, kind=Kind.STDIN, checker="exact"):
+    return Problem(
+        f"p{number:02}", "S", kind, "f" if kind is Kind.FUNCTION else None,
+        public_tests=(Test(str(number), output),), checker=checker,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("output", "kind"),
+    [
+        ("3\n", Kind.STDIN),
+        ("YES\n", Kind.STDIN),
+        ("1 2 3\n4\n", Kind.STDIN),
+        ("abc\n", Kind.STDIN),
+        ("true", Kind.FUNCTION),
+        ("[1, 2]", Kind.FUNCTION),
+        ('"ab"', Kind.FUNCTION),
+    ],
+)
+def test_a_probe_holds_the_truth_and_something_wrong(output, kind):
+    """Two outputs: the true one, which is group 0, and one that the checker rejects."""
+    asked = problem(output, kind=kind)
+    probe = make_probe(asked, 0)
+    assert set(probe.groups) == {0, 1}
+    shown = dict(zip(probe.groups, probe.outputs, strict=True))
+    assert shown[0] != shown[1]
+    if kind is Kind.STDIN:
+        assert not accepts("exact", kind, output, shown[1])
+
+
+def test_what_a_program_did_wrong_is_preferred():
+    """An output that a candidate really gave makes the probe; one that the checker accepts does not."""
+    asked = problem("1.0\n", checker="floats:1e-3")
+    assert "7.5" in "".join(make_probe(asked, 0, wrong=["1.00001\n", "7.5\n"]).outputs)
+
+
+@pytest.mark.parametrize("test", [Test("1", None), Test(program="assert f(1)")])
+def test_no_probe_without_a_known_output(test):
+    """Assertions and tests without an output cannot be asked about."""
+    assert make_probe(Problem("p", "S", Kind.FUNCTION, "f", public_tests=(test,)), 0) is None
+
+
+def test_an_unmeasured_judge_is_asked_a_coin_is_not():
+    """The prior trusts; 20 questions of a coin do not, and neither does one wrong answer pair."""
+    assert JudgeRecord().trusted
+    assert JudgeRecord(2, 2, 1, 1).trusted
+    assert not JudgeRecord(0, 2, 0, 1).trusted
+    assert not JudgeRecord(1, 2).trusted
+    assert not JudgeRecord(22, 40, 8, 14).trusted
+    assert JudgeRecord(32, 40, 14, 17).trusted
+
+
+@given(st.lists(st.tuples(ANSWERS, ANSWERS), max_size=30))
+def test_accuracy_is_a_probability(pairs):
+    """Whatever is answered, the accuracy lies strictly between 0 and 1 and never at certainty."""
+    record = sum((grade(*pair) for pair in pairs), JudgeRecord())
+    assert 0 < record.accuracy <= record.accuracy_twice <= 0.95
+    assert record.asked == 2 * len(pairs)
+
+
+def test_right_answers_raise_and_wrong_ones_lower():
+    """The estimate follows the answers; an unreadable one is worth a coin toss."""
+    assert JudgeRecord(20, 20).accuracy > JudgeRecord(15, 20).accuracy > JudgeRecord(10, 20).accuracy
+    assert grade(None, Refusal.NEITHER) == JudgeRecord(1.0, 2)
+    assert grade(0, 0) == JudgeRecord(2.0, 2, 1, 1)
+    assert grade(1, 1) == JudgeRecord(0.0, 2, 0, 1)
+
+
+@pytest.mark.anyio
+async def test_the_record_does_not_depend_on_the_order_of_problems():
+    """The same set gives the same questions and record, however it is sorted; at most `probes` questions."""
+    asked = []
+
+    async def ask(question, of, ordinal, **values):
+        await anyio.lowlevel.checkpoint()
+        asked.append((of.id, ordinal, tuple(values["outputs"])))
+        return Reply("ANSWER: A", 1)
+
+    problems = [problem(f"{number}\n", number) for number in range(30)]
+    first = await measure_judge(problems, ask, probes=8)
+    once, asked[:] = sorted(asked), []
+    assert await measure_judge(problems[::-1], ask, probes=8) == first
+    assert sorted(asked) == once
+    assert len(once) == 16
+    assert {name for name, _, _ in once} == {f"p{number:02}" for number in range(8)}
+    assert first.accuracy < 0.6  # "A" in both orders is right in exactly one
+    assert not first.trusted
