@@ -23,7 +23,7 @@ _MAX_TEXT = 24
 _MAX_NUMBER = 10**7
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 _QUOTED = re.compile(r"[`'\"\u2018\u201c]([^`'\"\u2019\u201d\n]{1,24})[`'\"\u2019\u201d]")
-_NUMBERS = re.compile(r"(?<![\w.^])-?\d{1,7}(?![\w.^])")
+_NUMBERS = re.compile(r"(?<![\w.^])-?\d{1,7}(?!\w|[.^]\d)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,7 @@ def _text_boundaries(domain: Domain, value: str) -> Iterator[str]:
             value + " ",
             value.replace(" ", "  "),
             "é" + value,
+            value + "ß",
         )
         yield from (value.replace(" ", ""), " ".join(value), value + "!", "1a2", "-1")
 

@@ -21,16 +21,18 @@ if TYPE_CHECKING:
 
 __all__ = ["find_free_inputs"]
 
-_CPU_S = 1.0
-"""A mutated input may be beyond what the statement allows, so its runs get less time than a test's."""
-_LARGE_CPU_S = 2.0
-_MOST_CPU_S = 4.0
-"""Of all runs for one problem, after which nothing more is tried."""
+_CPU_S = 0.5
+"""Of one run. Small inputs need little; a mutated one may be beyond what the statement allows."""
+_LARGE_CPU_S = 1.0
+_MOST_CPU_S = 3.0
+"""Of all runs for one problem, after which only large inputs are tried,"""
+_MOST_LARGE_CPU_S = 1.5
+"""until they have taken this."""
 _BROAD_INPUTS = 100
 _BROAD_SHARE = 0.6
 """Of the runs, for inputs that all programs see; the rest goes where programs still look alike."""
 _LARGE_INPUTS = 6
-_CHUNK = 8
+_CHUNK = 6
 _COSTLY = (Status.TLE, Status.MLE)
 
 
@@ -88,8 +90,13 @@ class _Search:
     cpu_s: float = 0.0
 
     @property
+    def runs_left(self) -> int:
+        """Without those kept for the large inputs."""
+        return self.max_runs - self.runs - _LARGE_INPUTS * len(self.copies)
+
+    @property
     def is_over(self) -> bool:
-        return self.runs >= self.max_runs or self.cpu_s >= _MOST_CPU_S
+        return self.runs_left <= 0 or self.cpu_s >= _MOST_CPU_S
 
     def unresolved(self) -> list[int]:
         """The programs that look like another one."""
@@ -118,7 +125,7 @@ class _Search:
         """More inputs for the programs that look alike, from the strategies that have told most apart."""
         while not self.is_over and (alike := self.unresolved()):
             chunk: list[tuple[str, str]] = []
-            while len(chunk) < min(_CHUNK, (self.max_runs - self.runs) // len(alike)):
+            while len(chunk) < min(_CHUNK, self.runs_left // len(alike)):
                 if not (names := self._open()):
                     break
                 weights = [self.records.setdefault(name, _Record()).score for name in names]
@@ -131,10 +138,11 @@ class _Search:
 
     async def large(self) -> None:
         """The largest inputs last: they cost most."""
+        end_s = self.cpu_s + _MOST_LARGE_CPU_S
         texts = large_inputs(self.pool.problem, _LARGE_INPUTS, self.mutations.contract)
         known = {item.text for item in self.tried}
         for text in texts:
-            if not self.is_over and text not in known:
+            if self.cpu_s < end_s and text not in known:
                 await self._try([("large", text)], list(self.copies), _LARGE_CPU_S)
 
     def _open(self) -> list[str]:
@@ -144,12 +152,13 @@ class _Search:
     async def _try(self, chunk: Sequence[tuple[str, str]], programs: Sequence[int], cpu_s: float) -> None:
         """Run `programs` on new inputs, and all others on those that split them.
 
-        Two programs go first: an input on which both run out of time or memory is left out.
+        The first goes first, and the last tries what the first was too slow for: an input on which both
+        run out of time or memory is left out.
         """
-        costly = [text for _, text in chunk]
-        for scout in programs[:2]:
-            runs = await self._run([scout], costly, cpu_s)
-            costly = [text for text, run in zip(costly, runs[scout], strict=True) if run.status in _COSTLY]
+        slow = await self._find_costly(programs[0], [text for _, text in chunk], cpu_s)
+        costly = await self._find_costly(programs[-1], slow, cpu_s)
+        if len(programs) * len(slow) * cpu_s > _MOST_CPU_S:
+            costly = slow  # if others are as slow as the first, it costs too much to find out
         for strategy, text in chunk:
             record = self.records.setdefault(strategy, _Record())
             record.tried += 1
@@ -165,6 +174,10 @@ class _Search:
                 rest = await self._run([item for item in self.copies if item not in column], [text], cpu_s)
                 column |= {program: executions[0] for program, executions in rest.items()}
             self._note(strategy, text, column)
+
+    async def _find_costly(self, program: int, texts: Sequence[str], cpu_s: float) -> list[str]:
+        runs = await self._run([program], texts, cpu_s) if texts else {program: []}
+        return [text for text, run in zip(texts, runs[program], strict=True) if run.status in _COSTLY]
 
     async def _run(
         self, programs: Sequence[int], texts: Sequence[str], cpu_s: float
@@ -225,8 +238,8 @@ async def find_free_inputs(
     mutations = Mutations(pool.problem, pool.seed_for("mutate"), codes=codes)
     search = _Search(pool, ledger, mutations, copies, max_runs, group=dict.fromkeys(copies, ()))
     await search.broad()
-    await search.large()
     await search.focus(random.Random(pool.seed_for("focus")))
+    await search.large()
     if search.lost:
         ledger.notes.append(f"{search.lost} free inputs dropped: the sandbox failed on them")
     if search.cpu_s >= _MOST_CPU_S:

@@ -45,6 +45,9 @@ _TRIES = 12
 _SIZES = {"tiny": (1, 3), "alike": (3, 9), "big": (10, 60)}
 _STRETCH = 0.1
 """Chance that a record that the contract does not admit is kept nevertheless."""
+_MAX_SCALAR = 10**5
+"""Of a number that is no item of a list, and so may say how long a program runs; more is left to
+`large_inputs`."""
 _LONG = 2_000
 _REFLOWS = 20
 _FREE_FLOW = re.compile(
@@ -70,6 +73,7 @@ class Mutations:
         self._words = read_dictionary(problem.statement, codes)
         self._flows = problem.kind is Kind.STDIN and _FREE_FLOW.search(problem.statement) is not None
         self.contract = contract or Contract.of(problem)
+        self._kind = problem.kind
         self._texts = public_inputs(problem)
         self._given = set(self._texts)
         self._seed = seed
@@ -98,7 +102,8 @@ class Mutations:
 
     def _make_streams(self) -> dict[str, Iterator[str | None]]:
         if self.contract.form is None:
-            return {"text": self._of_text()} if any(text.strip() for text in self._texts) else {}
+            is_text = self._kind is Kind.STDIN and any(text.strip() for text in self._texts)
+            return {"text": self._of_text()} if is_text else {}
         if not self.contract.records or not self.contract.domain.parts:
             return {}
         return {
@@ -135,7 +140,11 @@ class Mutations:
         waiting = []
         for record in self.contract.records[:4]:
             nodes = list_nodes(domain, list(record), rng)
-            waiting += [(record, path, list_boundaries(part, value)) for path, part, value in nodes]
+            for path, part, value in nodes:
+                borders = list_boundaries(part, value)
+                if part.kind == "int" and not _is_item(domain, path):
+                    borders = (number for number in borders if abs(number) <= _MAX_SCALAR)
+                waiting.append((record, path, borders))
         while waiting:
             left = []
             for record, path, borders in waiting:
@@ -183,6 +192,15 @@ class Mutations:
         return list(draw(domain, rng, rng.randint(least, most)))
 
 
+def _is_item(domain: Domain, path: tuple[int, ...]) -> bool:
+    """Whether `path` leads into a list."""
+    for place in path:
+        if domain.kind == "list":
+            return True
+        domain = domain.parts[min(place, len(domain.parts) - 1)]
+    return False
+
+
 def mutate_inputs(problem: Problem, count: int, seed: str) -> list[str]:
     """At most `count` different inputs near the public ones, none of them public, of all strategies in turn.
 
@@ -203,7 +221,7 @@ def large_inputs(problem: Problem, count: int, contract: Contract | None = None)
     """
     contract = contract or Contract.of(problem)
     public = set(public_inputs(problem))
-    if contract.form is None:
+    if contract.form is None and problem.kind is Kind.STDIN:
         found = [large for text in public for large in enlarge_text(text, LARGE)]
     else:
         records = _enlarge(contract.domain, contract.records[:2])
@@ -216,7 +234,8 @@ def _enlarge(domain: Domain, records: Sequence[Sequence[Any]]) -> Iterator[list[
     for record in records:
         for path, part, value in list_nodes(domain, list(record), rng):
             if part.kind == "int":
-                yield replace_node(list(record), path, LARGE if part.high is None else part.high)
+                tops = [LARGE] if part.high is None else [part.high, min(part.high - 1, LARGE)]
+                yield from (replace_node(list(record), path, top) for top in tops)
             elif part.kind in ("list", "text") and len(value):
                 size = min(_LONG, part.most or _LONG)
                 if part.make in (list, tuple):

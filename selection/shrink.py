@@ -24,7 +24,9 @@ __all__ = ["shrink_input"]
 _BATCH = 16
 _TINY = 24
 """Fresh small inputs tried first: a long way down by steps may be a short one from below."""
-_MAX_CANDIDATES = 2_000
+_MAX_CANDIDATES = 1_000
+_MAX_CANDIDATE_CHARS = 200_000
+"""Of all candidates that are looked at in one step: long inputs are cut in large pieces first."""
 
 
 async def shrink_input(
@@ -117,7 +119,8 @@ class _Shrinking:
         if record is None:
             yield from _shorter_text(self.best)
             return
-        for smaller in islice(list_smaller(self.contract.domain, record), _MAX_CANDIDATES):
+        most = max(20, min(_MAX_CANDIDATES, _MAX_CANDIDATE_CHARS // len(self.best)))
+        for smaller in islice(list_smaller(self.contract.domain, record), most):
             if (text := self.contract.write(smaller)) is not None:
                 yield text
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["list_smaller"]
 
+_MAX_CHUNKS = 32
 _MAX_ITEMS = 40
 """Items of one list that are made smaller one by one."""
 
@@ -49,9 +50,9 @@ def _put(value: Any, place: int, item: Any) -> Any:
 
 
 def _without_chunks(value: Any) -> Iterator[Any]:
-    """`value` without a chunk: all, halves, quarters, ..., single items."""
+    """`value` without a chunk, or only a chunk: all, halves, quarters, ..., down to single items or 1/32."""
     size = len(value)
-    while size:
+    while size > len(value) // _MAX_CHUNKS:
         for start in range(0, len(value), size):
             yield value[:start] + value[start + size :]
             if size > 1:

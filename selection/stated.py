@@ -23,7 +23,7 @@ _SPELLINGS = (
 )
 _GAP = "[ \\t]?"
 _POWER = r"\d{1,30}(?:\^\d{1,3}|e\d{1,2})?"
-_NUMBER = rf"-?{_GAP}{_POWER}(?:\*{_POWER})?(?:{_GAP}[+-]{_GAP}{_POWER})?(?![\w.])"
+_NUMBER = rf"-?{_GAP}{_POWER}(?:\*{_POWER})?(?:{_GAP}[+-]{_GAP}{_POWER})?(?!\w|\.\d)"
 _NAME = r"(?:len\(\w+\)|\|?[A-Za-z]\w{0,30}(?:\[[^\]\n]{0,12}\]){0,2}(?:\.(?:length|size\(\)|size))?\|?)"
 _TERM = rf"(?:{_NUMBER}|{_NAME}(?:{_GAP},{_GAP}{_NAME})*)"
 _CHAIN = re.compile(rf"{_TERM}(?:{_GAP}<=?{_GAP}{_TERM})+")

@@ -1,0 +1,175 @@
+"""Measures what inputs without a model reach: how well they tell programs apart, and how small they shrink.
+
+    python benchmarks/free_inputs.py FOLDER [--pools NAME ...] [--sandbox auto|docker|local] [--memory FILE]
+        [--every N] [--shrink]
+
+Only problems whose survivors are right and wrong count. *Ceiling*: gap of perfect choice among the clusters
+that the inputs make, where a cluster counts by its share of right members. *Gap* = (selector - random
+survivor) / (best possible - random survivor). With --shrink also the first splitting input, in the order found,
+on the two largest clusters that it splits: characters before and after.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not `sandbox.py` beside us
+
+from agent.store import Store
+from benchmarks.pools import FIVE, NAMES, load_pool
+from sandbox.choose import make_sandbox
+from sandbox.memo import MemoSandbox
+from selection import Pool
+from selection.cluster import cluster_programs, find_differences
+from selection.evidence import Ledger
+from selection.examples import public_inputs
+from selection.explore import find_free_inputs
+from selection.pool import tier
+from selection.shrink import shrink_input
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.pools import PoolProblem
+    from sandbox.outcome import Sandbox
+    from selection.cluster import Clustering
+
+_SHRINK_TRIES = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One problem."""
+
+    survivor: float
+    """Accuracy of a random survivor."""
+    perfect: float
+    """Accuracy of the best cluster."""
+    inputs: int
+    runs: int
+    cpu_s: float
+    shrunk: tuple[int, int] | None = None
+    """Characters of the first splitting input, before and after."""
+
+
+async def measure(item: PoolProblem, sandbox: Sandbox, *, shrink: bool) -> Measured | None:
+    """None where the survivors are all right or all wrong."""
+    members = [index for index in tier(item.candidates) if item.candidates[index].survives]
+    right = {index: bool(item.candidates[index].hidden_pass) for index in members}
+    if len(set(right.values())) < 2:
+        return None
+    pool, ledger = Pool(item.problem, item.candidates, sandbox), Ledger()
+    found = await find_free_inputs(pool, members, ledger)
+    inputs = list(dict.fromkeys([*public_inputs(item.problem), *found]))
+    runs = await pool.board.run(members, inputs, ledger)
+    clustering = cluster_programs(item.problem, inputs, runs)
+    distinct = {pool.board.program_of[index]: runs[index] for index in members}
+    return Measured(
+        survivor=sum(right.values()) / len(members),
+        perfect=max(sum(map(right.get, group)) / len(group) for group in clustering.clusters),  # type: ignore[arg-type]
+        inputs=len(inputs),
+        runs=len(ledger.runs),
+        cpu_s=sum(run.cpu_s for executions in distinct.values() for run in executions),
+        shrunk=await shrink_first(pool, clustering, found) if shrink else None,
+    )
+
+
+async def shrink_first(pool: Pool, found: Clustering, inputs: Sequence[str]) -> tuple[int, int] | None:
+    """Characters of the first input that splits the two largest clusters that any input splits."""
+    largest = sorted(found.clusters, key=len, reverse=True)[:2]
+    if len(largest) < 2:
+        return None
+    sides = [group[0] for group in largest]
+
+    async def differing(texts: Sequence[str]) -> list[str]:
+        runs = await pool.board.run(sides, texts, Ledger())
+        seen = find_differences(pool.problem, texts, runs[sides[0]], runs[sides[1]])
+        return [text for text, *_ in seen]
+
+    async def holds(texts: Sequence[str]) -> list[bool]:
+        still = set(await differing(texts))
+        return [text in still for text in texts]
+
+    if not (splitting := await differing(inputs)):
+        return None
+    smallest = await shrink_input(pool.problem, splitting[0], holds, max_tries=_SHRINK_TRIES)
+    return len(splitting[0]), len(smallest)
+
+
+async def measure_pools(
+    names: Sequence[str], folder: Path, sandbox_name: str, store: Store, every: int, *, shrink: bool
+) -> None:
+    inner = make_sandbox(sandbox_name, say=partial(print, file=sys.stderr))
+    async with MemoSandbox(inner, store) as sandbox:
+        for name in names:
+            started, measured = time.monotonic(), []
+            limiter = anyio.CapacityLimiter(2 * sandbox.workers)
+
+            async def add(item: PoolProblem, limiter: anyio.CapacityLimiter, into: list[Measured]) -> None:
+                async with limiter:
+                    if (result := await measure(item, sandbox, shrink=shrink)) is not None:
+                        into.append(result)
+
+            async with anyio.create_task_group() as group:
+                for item in load_pool(name, folder)[::every]:
+                    group.start_soon(add, item, limiter, measured)
+            print_row(name, measured, time.monotonic() - started)
+
+
+def print_row(name: str, measured: Sequence[Measured], wall_s: float) -> None:
+    room = sum(1 - item.survivor for item in measured)
+    ceiling = sum(item.perfect - item.survivor for item in measured) / room
+    mean = statistics.fmean
+    print(
+        f"| {name} | {len(measured)} | {ceiling:.3f} | {mean(item.inputs for item in measured):.0f} "
+        f"| {mean(item.runs for item in measured):.0f} | {max(item.runs for item in measured)} "
+        f"| {mean(item.cpu_s for item in measured):.2f} | {max(item.cpu_s for item in measured):.1f} "
+        f"| {wall_s:.0f} |",
+        flush=True,
+    )
+    for least in (0, 40):
+        sizes = [item.shrunk for item in measured if item.shrunk and item.shrunk[0] > least]
+        if sizes:
+            factor = statistics.median(before / max(1, after) for before, after in sizes)
+            before, after = (statistics.median(pair[place] for pair in sizes) for place in (0, 1))
+            print(
+                f"  shrunk, first input of more than {least} characters: {len(sizes)} problems, median "
+                f"{before:g} -> {after:g} characters, {factor:.1f} times smaller",
+                flush=True,
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--pools", nargs="+", default=FIVE, metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--sandbox", default="auto")
+    parser.add_argument("--memory", type=Path, help="SQLite file that keeps executions")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth problem only")
+    parser.add_argument("--shrink", action="store_true", help="also shrink the first splitting input")
+    options = parser.parse_args()
+    print("| pool | mixed problems | ceiling | inputs | runs | most runs | CPU s | most CPU s | seconds |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    with closing(Store(options.memory)) as store:
+        anyio.run(
+            partial(measure_pools, shrink=options.shrink),
+            options.pools,
+            options.folder,
+            options.sandbox,
+            store,
+            options.every,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""Pairs of programs that free inputs alone tell apart, and the budget that this keeps to."""
+
+from __future__ import annotations
+
+import pytest
+
+from problems import Kind, Problem, Test
+from problems.values import decode_lines
+from selection import Candidate, Pool
+from selection.cluster import find_differences
+from selection.contract import Contract
+from selection.evidence import Ledger
+from selection.explore import find_free_inputs
+from selection.shrink import shrink_input
+
+pytestmark = pytest.mark.anyio
+
+PAIRS = {
+    "overflow to float": (
+        "16",
+        "import math\ndef f(n): return n >= 0 and math.isqrt(n) ** 2 == n",
+        "import math\ndef f(n): return n >= 0 and math.sqrt(n).is_integer()",
+        20,
+    ),
+    "off by one": (
+        "[3, 4, 5]\n4",
+        "def f(a, k): return sum(x <= k for x in a)",
+        "def f(a, k): return sum(x < k for x in a)",
+        8,
+    ),
+    "ties": (
+        '["b", "a", "b"]',
+        "def f(w): return max(sorted(set(w)), key=w.count) if w else ''",
+        "def f(w): return max(w, key=w.count) if w else ''",
+        14,
+    ),
+    "empty input": ("[1, 2]", "def f(a): return max(a, default=0)", "def f(a): return max(a)", 3),
+    "duplicates": ("[1, 2, 3]", "def f(a): return sorted(a)", "def f(a): return sorted(set(a))", 8),
+    "ordering": (
+        "[2, 1]",
+        "def f(a): return sorted(set(a))",
+        "def f(a): return list(dict.fromkeys(sorted(a, key=str)))",
+        10,
+    ),
+    "mutated argument": (
+        "[1, 2, 3]",
+        "def f(a):\n    b = sorted(a)\n    return [a[:1], b[:1]]",
+        "def f(a):\n    b = a\n    b.sort()\n    return [a[:1], b[:1]]",
+        8,
+    ),
+    "stable sort": (
+        '[["a", 2], ["b", 3]]',
+        "def f(a): return sorted(a, key=lambda item: item[1])",
+        "def f(a): return sorted(a, key=lambda item: (item[1], item[0]))",
+        28,
+    ),
+    "negative modulo": ("7\n3", "def f(a, b): return a % b", "def f(a, b): return a - int(a / b) * b", 6),
+    "unicode": (
+        '"Abc"',
+        "def f(s): return s.upper()",
+        "def f(s): return ''.join(chr(ord(c) - 32) if c.islower() else c for c in s)",
+        12,
+    ),
+    "recursion depth": (
+        "[1, 2, 3]",
+        "def f(a): return sum(a)",
+        "def f(a): return a[0] + f(a[1:]) if a else 0",
+        4_000,
+    ),
+    "too slow": (
+        "[1, 2, 3]",
+        "def f(a): return len(set(a))",
+        "def f(a):\n    if len(a) > 500: raise TimeoutError\n    return len(set(a))",
+        2_000,
+    ),
+    "rounding of halves": (
+        "1.2",
+        "import math\ndef f(x): return math.floor(x + 0.5)",
+        "def f(x): return round(x)",
+        4,
+    ),
+    "a number that a program names": ("3", "def f(n): return n + (n == 737)", "def f(n): return n", 3),
+    "letter case": (
+        '"Level"',
+        "def f(s): return s.lower() == s.lower()[::-1]",
+        "def f(s): return s == s[::-1] or s == 'Level'",
+        6,
+    ),
+    "crossed arguments": (
+        "[1, 2]\n[3, 4]",
+        "def f(a, b): return sorted(a) == sorted(b)",
+        "def f(a, b): return False",
+        12,
+    ),
+}
+
+
+def make_pool(sandbox, example, *codes):
+    problem = Problem("p", "", Kind.FUNCTION, "f", public_tests=(Test(example, "1"),))
+    return Pool(problem, tuple(Candidate(code, 1, 1) for code in codes), sandbox)
+
+
+async def differing(pool, inputs, ledger):
+    runs = await pool.board.run([0, 1], inputs, ledger)
+    return [text for text, *_ in find_differences(pool.problem, inputs, runs[0], runs[1])]
+
+
+@pytest.mark.parametrize("name", PAIRS)
+async def test_pairs_are_told_apart_and_shrunk(name, trusting_sandbox):
+    """No model is needed to find an input on which the two differ, nor to make it small enough to check."""
+    example, right, wrong, most_chars = PAIRS[name]
+    pool, ledger = make_pool(trusting_sandbox, example, right, wrong), Ledger()
+    inputs = await find_free_inputs(pool, [0, 1], ledger, max_runs=600)
+    found = await differing(pool, inputs, ledger)
+    assert found, f"none of {len(inputs)} inputs"
+    assert len(ledger.runs) <= 620
+
+    async def holds(texts):
+        still = await differing(pool, texts, ledger)
+        return [text in still for text in texts]
+
+    smallest = await shrink_input(pool.problem, found[0], holds, max_tries=200)
+    assert await differing(pool, [smallest], ledger)
+    assert len(smallest) <= min(most_chars, len(found[0]))
+    decode_lines(smallest)
+
+
+async def test_the_same_every_time(trusting_sandbox):
+    """Seed, problem and programs decide the inputs."""
+    codes = ("def f(n): return n", "def f(n): return abs(n)")
+    once, again = [
+        await find_free_inputs(make_pool(trusting_sandbox, "4", *codes), [0, 1], Ledger(), max_runs=200)
+        for _ in range(2)
+    ]
+    assert once == again
+
+
+async def test_inputs_inside_the_contract_come_first(trusting_sandbox):
+    """Those that split come before those that do not, those beyond the contract later."""
+    pool = make_pool(trusting_sandbox, "4", "def f(n): return n > 2", "def f(n): return n > 3 or n < 0")
+    inputs = await find_free_inputs(pool, [0, 1], Ledger(), max_runs=300)
+    found = await differing(pool, inputs, Ledger())
+    assert inputs[0] in found
+    admitted = [Contract.of(pool.problem).admits(text) for text in inputs]
+    assert admitted == sorted(admitted, reverse=True)
+
+
+async def test_the_budget_holds_for_many_programs(trusting_sandbox):
+    """Twenty-four programs see fewer inputs each, and the rest of the runs goes to those that look alike."""
+    codes = [f"def f(n): return n + (n % {k + 2} == {k + 1})" for k in range(22)]
+    codes += ["def f(n): return n + (n == 901)", "def f(n): return n + (n == 902)"]
+    pool, ledger = make_pool(trusting_sandbox, "4", *codes), Ledger()
+    inputs = await find_free_inputs(pool, range(24), ledger, max_runs=1_200)
+    assert len(ledger.runs) <= 1_300
+    runs = await pool.board.run(range(24), inputs, Ledger())
+    assert len({tuple(run.output for run in runs[index]) for index in range(24)}) == 24
+
+
+async def test_costly_inputs_are_left_out(trusting_sandbox):
+    """An input on which the first and the last program run out of time is not tried on the others."""
+    slow = "def f(n):\n    if n > 9: raise TimeoutError\n    return {}"
+    pool, ledger = make_pool(trusting_sandbox, "4", *(slow.format(k) for k in range(6))), Ledger()
+    inputs = await find_free_inputs(pool, range(6), ledger, max_runs=300)
+    assert inputs
+    assert all(int(text) <= 9 for text in inputs)
+    assert not [key for key in ledger.runs if 0 < key[0] < 5 and int(key[1]) > 9]
