@@ -3,10 +3,10 @@
     python benchmarks/free_inputs.py FOLDER [--pools NAME ...] [--sandbox auto|docker|local] [--memory FILE]
         [--every N] [--shrink]
 
-Only problems whose survivors are right and wrong count. *Ceiling*: gap of perfect choice among the clusters
-that the inputs make, where a cluster counts by its share of right members. *Gap* = (selector - random
-survivor) / (best possible - random survivor). With --shrink also the first splitting input, in the order found,
-on the two largest clusters that it splits: characters before and after.
+Only problems whose survivors are right and wrong count. *Gap* = (selector - random survivor) / (best possible
+- random survivor); *ceiling* is the gap of a perfect choice among the clusters that the inputs make, where a
+cluster counts by its share of right members. With --shrink also the first splitting input, in the order
+found, of the two largest clusters: characters before and after.
 """
 
 from __future__ import annotations
