@@ -11,8 +11,10 @@ import anyio
 from sandbox import SandboxError, Verdict
 from sandbox.grade import run_tests
 from selection import Candidate
+from selection.calibrate import measure_judge
 from selection.methods import select_all
-from selection.pool import Pool
+from selection.pool import Pool, tier
+from selection.source import fingerprint
 from selection.together import run_together
 from selection.trust import measure_trust
 
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from selection import Ask, Selection
 
 __all__ = ["Work", "select_samples", "selection_row", "try_samples"]
+
+
+_SEVERAL = 8
+"""Problems to choose at that make it worth while to measure the judge beforehand, in 40 calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +80,36 @@ async def select_samples(
 ) -> list[tuple[Problem, Selection]]:
     """For every problem what `method` chooses among its `candidates`, in the order given.
 
-    How far a source is trusted rests on the candidates of all problems, so they are all tried before.
+    How far a source is trusted rests on the candidates of all problems, so they are all tried before. How far
+    the judge is rests on public tests of all problems (`selection.calibrate`), where there are several to ask
+    about; else each problem measures it by itself.
 
     Raises:
         SandboxError: the sandbox broke.
         ModelError: the endpoint is down.
     """
     trust = measure_trust(candidates)
+    record = None
+    if ask is not None and method == "adaptive" and _count_open(candidates) >= _SEVERAL:
+        record = await measure_judge([item.problem for item in work], ask)
     results: dict[int, tuple[Problem, Selection]] = {}
     limiter = anyio.CapacityLimiter(at_once)
 
     async def choose(place: int, problem: Problem) -> None:
         async with limiter:
-            pool = Pool(problem, candidates[place], sandbox, ask, seed, trust)
+            pool = Pool(problem, candidates[place], sandbox, ask, seed, trust, record)
             selection = (await select_all(pool, [method]))[method]
             results[place] = (problem, selection)
             on_selected(problem, selection)
 
     await run_together(partial(choose, place, item.problem) for place, item in enumerate(work))
     return [results[place] for place in range(len(work))]
+
+
+def _count_open(candidates: Sequence[tuple[Candidate, ...]]) -> int:
+    """Problems with different programs to choose among."""
+    texts = ({fingerprint(mine[index].code) for index in tier(mine)} for mine in candidates)
+    return sum(len(different) > 1 for different in texts)
 
 
 async def _try_all(item: Work, sandbox: Sandbox, *, grade: bool) -> tuple[Candidate, ...]:

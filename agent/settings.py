@@ -20,7 +20,7 @@ class Settings:
     """Of samples and repairs; inputs and judges are asked at 0."""
     seed: int = 0
     """Sample k is asked for with seed + k; every random choice derives from it."""
-    select: str = "sstar"
+    select: str = "adaptive"
     """The method whose choice is the answer."""
     max_tokens: int = 4096
     """Of one answer, thinking included."""

@@ -52,7 +52,7 @@ class MethodOptions:
 class ChoiceOptions:
     """How to choose among candidates."""
 
-    select: opt.SelectOpt = "sstar"
+    select: opt.SelectOpt = "adaptive"
     seed: opt.SeedOpt = 0
     prompts: opt.PromptsOpt = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,9 +23,12 @@ from agent.cli.common import (
     say,
 )
 from agent.cli.samples import Matched, digest, match_samples
+from problems import UserError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rich.console import RenderableType
 
     from agent.budget import Budget
     from agent.prompting import Prompts
@@ -43,6 +47,12 @@ def command(
     no_model: Annotated[
         bool, typer.Option("--no-model", help="Choose on free evidence only; nothing is asked.")
     ] = False,
+    explain: Annotated[
+        str | None,
+        typer.Option(
+            "--explain", metavar="ID", help="Print the evidence for this problem instead of a list."
+        ),
+    ] = None,
     model: groups.ModelOptions,
     choice: groups.ChoiceOptions,
     data: groups.DataOptions,
@@ -64,6 +74,7 @@ def command(
     matched: dict[str, list[Matched]] = {}
     for item in match_samples(samples, whole, problems):
         matched.setdefault(item.problem.id, []).append(item)
+    explained = None if explain is None else _find(explain, list(matched), as_json=output.json_)
     config = {
         "label": f"{whole.name}-{choice.select}",
         "set": whole.revision,
@@ -78,18 +89,39 @@ def command(
     open_folder(folder, {"config": config, "versions": versions()}, fresh=output.fresh)
     work = list(matched.values())
     selecting = _Selecting(folder, work, settings, prompts, endpoint, read_budget(model), sandbox)
-    rows = run_async(lambda: selecting.run(quiet=output.json_))
+    rows, explanation = run_async(lambda: selecting.run(explained, quiet=output.json_))
     chosen = sum(row["chosen"] is not None for row in rows)
     if output.json_:
         totals = {name: sum(row[name] for row in rows) for name in ("calls", "tokens", "executions")}
         typer.echo(json.dumps({"problems": len(rows), "chosen": chosen, "method": choice.select, **totals}))
+    elif explanation is not None:
+        _print(explanation)
     else:
         for row in rows:
             typer.echo(f"{row['problem_id']}\t{row['chosen']}\t{row['confidence']:.2f}")
+    if not output.json_:
         say(
             f"{choice.select}: chose for {chosen} of {len(rows)} problems; why: {folder / 'selections.jsonl'}"
         )
     return 0 if chosen == len(rows) else 1
+
+
+def _find(name: str, ids: list[str], *, as_json: bool) -> str:
+    """The id that `--explain` means."""
+    if as_json:
+        raise UserError("--explain prints tables; leave out --json (selections.jsonl has the same as JSON)")
+    found = [one for one in ids if name in (one, one.rpartition("/")[2])]
+    if len(found) != 1:
+        near = get_close_matches(name, ids, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise UserError(f"--explain {name!r}: no such problem among those with samples{hint}")
+    return found[0]
+
+
+def _print(explanation: RenderableType) -> None:
+    from rich.console import Console
+
+    Console(markup=False, highlight=False).print(explanation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +134,12 @@ class _Selecting:
     budget: Budget
     choice: SandboxChoice
 
-    async def run(self, *, quiet: bool) -> list[dict[str, Any]]:
-        """The rows of `selections.jsonl`, written when all are there."""
+    async def run(
+        self, explained: str | None, *, quiet: bool
+    ) -> tuple[list[dict[str, Any]], RenderableType | None]:
+        """The rows of `selections.jsonl`, written when all are there, and the evidence for one problem."""
         from agent.asking import Asking
+        from agent.explain import derived_tests, explain_selection
         from agent.progress import Progress
         from agent.runfolder import write_lines
         from agent.selectset import select_samples, selection_row, try_samples
@@ -140,12 +175,15 @@ class _Selecting:
                     **common,
                 )
         files = [[item.file for item in items] for items in self.work]
-        rows = [
-            selection_row(problem.id, selection, names)
-            for (problem, selection), names in zip(chosen, files, strict=True)
-        ]
+        rows, derived, explanation = [], [], None
+        for (problem, selection), names, tried in zip(chosen, files, candidates, strict=True):
+            rows.append(selection_row(problem.id, selection, names))
+            derived += [{"problem_id": problem.id, **test} for test in derived_tests(selection)]
+            if problem.id == explained:
+                explanation = explain_selection(problem, tried, selection)
         write_lines(self.folder / "selections.jsonl", rows)
-        return rows
+        write_lines(self.folder / "derived.jsonl", derived)
+        return rows, explanation
 
 
 def _gather(items: list[Matched]) -> Work:

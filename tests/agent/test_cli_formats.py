@@ -142,8 +142,8 @@ def test_eval_writes_the_run_folder(sstar, serve, write_set, isolated, folder):
     ]
     summary = json.loads((run / "summary.json").read_text())
     assert names <= set(summary)
-    assert set(summary["methods"]) >= {"pass@1", "random", "first", "majority", "sstar", "oracle"}
-    assert {"value", "low", "high", "problems"} <= set(summary["methods"]["sstar"])
+    assert set(summary["methods"]) >= {"pass@1", "random", "first", "majority", "adaptive", "oracle"}
+    assert {"value", "low", "high", "problems"} <= set(summary["methods"]["adaptive"])
     regraded = sstar("grade", "jsonl:problems.jsonl", "run/samples.jsonl", *isolated, "--json")
     assert regraded.json["pass@1"] == ended.json["selected@1"]
     again = sstar("grade", "jsonl:problems.jsonl", "run/lcb.json", *isolated, "--json")

@@ -47,3 +47,50 @@ def test_a_completion_continues_the_starter_code():
     problem = Problem("p", "s", Kind.FUNCTION, "f", "def f():\n")
     assert resolve(Sample("p", "    return 1\n", completion=True), problem) == "def f():\n    return 1\n"
     assert resolve(Sample("p", "x"), problem) == "x"
+
+
+def test_sources_are_read(tmp_path):
+    """A row says who wrote it, by one name or several; a code list has a list of them."""
+    path = tmp_path / "s.jsonl"
+    rows = [
+        {"task_id": "a", "solution": "x", "source": "m"},
+        {"task_id": "a", "completion": "y", "source": ["m", "n", "m", ""]},
+        {"question_id": "b", "code_list": ["z", "w"], "sources": ["m", ["n"]]},
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert [sample.sources for sample in read_samples(path)] == [("m",), ("m", "n"), ("m",), ("n",)]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"task_id": "a", "solution": "x", "source": 3}, "a source must be a text or a list of texts"),
+        ({"question_id": "a", "code_list": ["x"], "sources": []}, "'sources' has 0 entries for 1 of"),
+    ],
+)
+def test_bad_sources_are_named(tmp_path, row, message):
+    """A source that is no name, or is missing for a code, is an error with path and line."""
+    path = tmp_path / "s.jsonl"
+    path.write_text(json.dumps(row))
+    with pytest.raises(ProblemFileError, match=message):
+        read_samples(path)
+
+
+def test_a_folder_of_programs_is_read(tmp_path):
+    """Every Python file is a sample named by its path, numbers in order; hidden files are none."""
+    for name in (
+        "HumanEval_0/10.py",
+        "HumanEval_0/2.py",
+        "two-sum.py",
+        ".hidden/1.py",
+        "__pycache__/x.py",
+        "a.txt",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    found = [(sample.problem_id, sample.file, sample.code) for sample in read_samples(tmp_path)]
+    names = ["HumanEval_0/2", "HumanEval_0/10", "two-sum"]
+    assert found == [(name, f"{name}.py", f"{name}.py") for name in names]
+    (tmp_path / "bad.py").write_bytes(b"\xff")
+    with pytest.raises(ProblemFileError, match=r"bad\.py: is not UTF-8"):
+        read_samples(tmp_path)

@@ -30,16 +30,16 @@ class TrustingSandbox:
     async def run(self, program, inputs, limits, *, stop_on_failure=False):
         await anyio.lowlevel.checkpoint()
         self.runs.update((program.code, text) for text in inputs)
-        return [self._call(program, text) for text in inputs]
+        return [self._call(program, text, limits) for text in inputs]
 
     @staticmethod
-    def _call(program, text):
+    def _call(program, text, limits):
         space = {}
         try:
             exec(_compile(program.code), space)
             return Execution(Status.OK, result=encode(space[program.entry_point](*decode_lines(text))))
         except TimeoutError:
-            return Execution(Status.TLE)
+            return Execution(Status.TLE, cpu_s=limits.cpu_s)
         except SystemError:
             return Execution(Status.IE)
         except SyntaxError:

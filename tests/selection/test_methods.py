@@ -16,7 +16,10 @@ CRASH = "def f(n):\n    return {16: True, 14: False}[n]"
 
 def test_unknown_method_lists_all():
     """A misspelt method is an error that suggests the nearest and lists every name."""
-    with pytest.raises(UserError, match=r"did you mean 'majority'.*sstar, random, first, majority, mbr, codet, b4, tests, judge, oracle"):
+    with pytest.raises(
+        UserError,
+        match=r"did you mean 'majority'.*sstar, random, first, majority, mbr, codet, b4, tests, judge, oracle",
+    ):
         choose("majorty")
     assert choose("sstar") is METHODS["sstar"]
 
@@ -126,16 +129,20 @@ async def test_costly_inputs_are_given_up(make_pool, trusting_sandbox):
         f"def f(n):\n    if n not in (14, 16): raise TimeoutError({k})\n    return n == 16" for k in range(6)
     ]
     selection = await METHODS["majority"](make_pool(slow))
-    assert any("too many time-outs" in note for note in selection.notes)
+    assert any("CPU seconds" in note for note in selection.notes)
     assert selection.executions == sum(trusting_sandbox.runs.values()) < 35
 
 
 async def test_methods_share_what_they_find_out(make_pool, trusting_sandbox, scripted_ask):
-    """All methods together run and ask everything once, and each counts what it would cost alone."""
+    """All methods together run and ask everything once, and each counts what it would cost alone.
+
+    `adaptive` is left out: it runs a few inputs twice on purpose, to notice programs that roll dice.
+    """
     ask = scripted_ask(
         inputs="[[10000000000000001], [25]]", distinguish="[[10000000000000001]]", judge="ANSWER: neither"
     )
-    together = await select_all(make_pool([ROUGH, EXACT, SAME, ROUGH + "  # again"], ask))
+    names = [name for name in METHODS if name != "adaptive"]
+    together = await select_all(make_pool([ROUGH, EXACT, SAME, ROUGH + "  # again"], ask), names)
     assert max(trusting_sandbox.runs.values()) == 1
     assert ask.count("inputs") == 1
     runs = sum(trusting_sandbox.runs.values())

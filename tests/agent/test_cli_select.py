@@ -1,0 +1,89 @@
+"""`sstar select` on samples from anywhere."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+RIGHT = "print(int(input()) * 2)"
+WRONG = "print(int(input()) ** 2)"
+BROKEN = "print("
+
+
+def read_lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def write(folder, files):
+    for name, code in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(code)
+
+
+@pytest.mark.parametrize(
+    ("files", "chosen"),
+    [
+        ({"double/0.py": BROKEN, "double/1.py": RIGHT, "double/2.py": RIGHT + " "}, "double/1.py"),
+        ({"gpt/double/0.py": BROKEN, "gpt/double/1.py": RIGHT}, "gpt/double/1.py"),
+        ({"double.py": RIGHT}, "double.py"),
+        ({"double_0.py": BROKEN, "double_1.py": RIGHT}, "double_1.py"),
+        ({"mine.py": BROKEN, "yours.py": RIGHT}, "yours.py"),
+    ],
+)
+def test_folders_of_programs(sstar, write_set, isolated, folder, *, files, chosen):
+    """A folder a problem, files named like it, or any files for one problem; the file chosen is named."""
+    write(folder / "programs", files)
+    ended = sstar(
+        "select", write_set(), "programs", "--no-model", "--method", "mbr", "--out", "run", *isolated
+    )
+    assert ended.code == 0, ended.err
+    (row,) = read_lines(folder / "run" / "selections.jsonl")
+    assert row["file"] == chosen
+
+
+def test_unknown_folder_names_say_what_to_do(sstar, write_set, folder):
+    """A folder that is named like no problem of several is an error of one line."""
+    one = {"statement": "s", "kind": "stdin"}
+    write(folder / "programs", {"c/0.py": RIGHT})
+    ended = sstar("select", write_set({"id": "a", **one}, {"id": "b", **one}), "programs", "--no-model")
+    assert ended.code == 2
+    assert "c/0.py: no problem 'c'" in ended.err
+    assert len(ended.err.strip().splitlines()) <= 2
+
+
+def test_several_files_say_who_wrote(sstar, write_set, isolated, folder):
+    """Samples of several files count in the order given; the writer that passes more tests is trusted."""
+    test = {"public_tests": [{"input": "2\n", "output": "4"}], "statement": "Double it.", "kind": "stdin"}
+    names = [*(f"p{number}" for number in range(6)), "last"]
+    spec = write_set(*({"id": name, **test} for name in names))
+    for name, code in (("poor", BROKEN), ("good", RIGHT)):
+        lines = [{"task_id": f"p{number}", "solution": code} for number in range(6)]
+        lines.append({"task_id": "last", "solution": WRONG if name == "poor" else RIGHT})
+        (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    words = ["select", spec, "poor.jsonl", "good.jsonl", "--no-model", "--method", "adaptive", *isolated]
+    ended = sstar(*words)
+    assert ended.code == 0, ended.err
+    assert [line.split("\t")[1] for line in ended.out.splitlines()] == ["1"] * 7
+
+
+def test_explain_prints_the_evidence(sstar, write_set, isolated, folder):
+    """`--explain` prints clusters and what split them instead of the list; files are written all the same."""
+    write(folder / "programs", {"double/0.py": RIGHT, "double/1.py": WRONG, "double/2.py": RIGHT + " "})
+    words = [
+        "select",
+        write_set(),
+        "programs",
+        "--no-model",
+        "--method",
+        "majority",
+        "--out",
+        "run",
+        *isolated,
+    ]
+    ended = sstar(*words, "--explain", "double")
+    assert ended.code == 0, ended.err
+    assert "Inputs that split them" in ended.out
+    assert (folder / "run" / "derived.jsonl").exists()
+    wrong = sstar(*words, "--explain", "doubel")
+    assert (wrong.code, "did you mean 'double'?" in wrong.err) == (2, True)
