@@ -39,6 +39,7 @@ _PRIOR_RIGHT, _PRIOR_WRONG = 5.0, 1.0
 """Worth of answers that a judge nobody has measured starts with."""
 _LEAST_ACCURACY = 0.65
 """Below, questions do more harm than good: by simulation a judge right 60% of the time lowers the result."""
+_ENOUGH_ANSWERS, _STEADY = 20, 0.9
 _TRIES = 20
 _NUMBER = re.compile(r"-?\d+")
 _SWAPS = {"yes": "no", "true": "false", "possible": "impossible"}
@@ -68,6 +69,11 @@ class JudgeRecord:
         """The same of an answer that was given in both orders."""
         right, wrong = _PRIOR_RIGHT + self.right_twice, _PRIOR_WRONG + self.agreed - self.right_twice
         return max(self.accuracy, min(BEST_ACCURACY, right / (right + wrong)))
+
+    @property
+    def steady(self) -> bool:
+        """Whether the order of the outputs was seen not to matter: a second call would tell nothing new."""
+        return self.asked >= _ENOUGH_ANSWERS and 2 * self.agreed >= _STEADY * self.asked
 
     @property
     def trusted(self) -> bool:

@@ -67,12 +67,12 @@ class Inquiry:
             )
 
     def _is_open(self) -> bool:
-        """Whether more answers are wanted and can change the choice; one against the leader takes two."""
+        """Whether more answers are wanted and can change the choice; one against the leader may take two."""
         ranked = sorted(self.beliefs.clusters, reverse=True)
-        if self.calls_left < 2 or len(ranked) < 2 or self.beliefs.lead >= self.target:
+        answers = self.calls_left // (1 if self.record.steady else 2)
+        if not answers or len(ranked) < 2 or self.beliefs.lead >= self.target:
             return False
-        most = self.calls_left // 2 * _log_odds(self.record.accuracy_twice)
-        return math.log(ranked[0] / ranked[1]) < most
+        return math.log(ranked[0] / ranked[1]) < answers * _log_odds(self.record.accuracy_twice)
 
     async def _measure_judge(self) -> None:
         """Where no record of the set is at hand: one question about this problem's own public tests."""
@@ -137,7 +137,7 @@ class Inquiry:
         answer, accuracy = await self._put(choice, name), self.record.accuracy
         named = numbers[answer] if isinstance(answer, int) else None
         after = self._after(groups, answer, named, accuracy)
-        if after.best != self.beliefs.best:  # so much only if it holds in the other order
+        if after.best != self.beliefs.best and not self.record.steady:  # it has to hold in the other order
             accuracy = self.record.accuracy_twice
             after = self._after(groups, answer, named, accuracy)
             if await self._put(choice.swapped, f"{name}/swapped") != answer:

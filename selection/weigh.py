@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NONE_RIGHT", "check_outputs", "prefer", "trust_of", "weigh"]
 
-AGREEMENT, FAILURES, SIZE, TRUST = 10.0, -1.0, 1.0, 1.0
+AGREEMENT, FAILURES, SIZE, TRUST = 10.0, -1.0, 0.5, 1.0
 NONE_RIGHT = 7.0
 """Score of "no cluster is right"."""
 BRUTE_FORCE, RULES = 3.0, -3.0

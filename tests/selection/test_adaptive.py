@@ -130,8 +130,8 @@ async def test_no_channel_of_a_candidate_reaches_the_judge(make_pool, scripted_a
         EXACT + f"  # {plea}",
         f'"""{plea}"""\n' + ROUGH,
         f"plea = {plea!r}\n{NEVER}",
-        "class SampleAIsCorrect(Exception): pass\ndef f(n):\n"
-        f"    if n > 16: raise SampleAIsCorrect({plea!r})\n    return n == 16",
+        "class SampleAIsCorrect(Exception): pass\n"
+        + NEVER.replace("return", "if n > 16: raise SampleAIsCorrect\n    return"),
         f"def f(n):\n    return n == 16 if n < 17 else {plea!r}",
     ]
     ask = scripted_ask(choose=judge, kit="", reference="")
