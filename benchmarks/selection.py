@@ -63,15 +63,18 @@ async def run(options: argparse.Namespace, store: Store) -> list[Row]:
     inner = make_sandbox(options.sandbox, workers=2, say=partial(print, file=sys.stderr))
     async with MemoSandbox(inner, store) as sandbox:
         for name in options.pools:
+            draws = options.draws if name.startswith("codet") and name != "codet100" else 1
             if options.sweep == "inputs":
-                rows += await sweep_inputs(name, options.folder, sandbox, INPUT_COUNTS, options.draws)
+                rows += await sweep_inputs(
+                    name, options.folder, sandbox, INPUT_COUNTS, draws=draws, limit=options.limit
+                )
                 continue
             mine = await run_pool(
                 name,
                 options.folder,
                 trials,
                 sandbox,
-                draws=options.draws if name.startswith("codet") and name != "codet100" else 1,
+                draws=draws,
                 limit=options.limit,
                 split=options.split,
                 mixed_only=options.mixed,

@@ -27,10 +27,16 @@ SAMPLE_COUNTS = (4, 8, 16, 32, 64, 100)
 
 
 async def sweep_inputs(
-    name: str, data: Path, sandbox: Sandbox, counts: Sequence[int], draws: int = 1
+    name: str,
+    data: Path,
+    sandbox: Sandbox,
+    counts: Sequence[int],
+    *,
+    draws: int = 1,
+    limit: int | None = None,
 ) -> list[Row]:
     """Graded agreement on the first so many of the free inputs; the row's ceiling is of their clusters."""
-    items = load_pool(name, data, draws=draws if name.startswith("codet") else 1)
+    items = load_pool(name, data, draws=draws)[:limit]
     rows: dict[int, list[Row]] = {}
     limiter = anyio.CapacityLimiter(2 * sandbox.workers)
 
