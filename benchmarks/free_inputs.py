@@ -5,8 +5,8 @@
 
 Only problems whose survivors are right and wrong count. *Gap* = (selector - random survivor) / (best possible
 - random survivor); *ceiling* is the gap of a perfect choice among the clusters that the inputs make, where a
-cluster counts by its share of right members. With --shrink also the first splitting input, in the order
-found, of the two largest clusters: characters before and after.
+cluster counts by its share of right members. With --shrink also two inputs that split the two largest
+clusters, the first in the order found and the longest: characters before and after.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Measured:
     inputs: int
     runs: int
     cpu_s: float
-    shrunk: tuple[int, int] | None = None
-    """Characters of the first splitting input, before and after."""
+    shrunk: tuple[tuple[int, int], ...] = ()
+    """Characters of the first and of the longest splitting input, before and after."""
 
 
 async def measure(item: PoolProblem, sandbox: Sandbox, *, shrink: bool) -> Measured | None:
@@ -80,15 +80,15 @@ async def measure(item: PoolProblem, sandbox: Sandbox, *, shrink: bool) -> Measu
         inputs=len(inputs),
         runs=len(ledger.runs),
         cpu_s=sum(run.cpu_s for executions in distinct.values() for run in executions),
-        shrunk=await shrink_first(pool, clustering, found) if shrink else None,
+        shrunk=await shrink_two(pool, clustering, found) if shrink else (),
     )
 
 
-async def shrink_first(pool: Pool, found: Clustering, inputs: Sequence[str]) -> tuple[int, int] | None:
-    """Characters of the first input that splits the two largest clusters that any input splits."""
+async def shrink_two(pool: Pool, found: Clustering, inputs: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """Characters of the first and the longest input that split the two largest clusters."""
     largest = sorted(found.clusters, key=len, reverse=True)[:2]
     if len(largest) < 2:
-        return None
+        return ()
     sides = [group[0] for group in largest]
 
     async def differing(texts: Sequence[str]) -> list[str]:
@@ -101,9 +101,12 @@ async def shrink_first(pool: Pool, found: Clustering, inputs: Sequence[str]) -> 
         return [text in still for text in texts]
 
     if not (splitting := await differing(inputs)):
-        return None
-    smallest = await shrink_input(pool.problem, splitting[0], holds, max_tries=_SHRINK_TRIES)
-    return len(splitting[0]), len(smallest)
+        return ()
+    pairs = []
+    for text in (splitting[0], max(splitting, key=len)):
+        smallest = await shrink_input(pool.problem, text, holds, max_tries=_SHRINK_TRIES)
+        pairs.append((len(text), len(smallest)))
+    return tuple(pairs)
 
 
 async def measure_pools(
@@ -126,25 +129,25 @@ async def measure_pools(
             print_row(name, measured, time.monotonic() - started)
 
 
-def print_row(name: str, measured: Sequence[Measured], wall_s: float) -> None:
+def print_row(pool: str, measured: Sequence[Measured], wall_s: float) -> None:
     room = sum(1 - item.survivor for item in measured)
     ceiling = sum(item.perfect - item.survivor for item in measured) / room
     mean = statistics.fmean
     print(
-        f"| {name} | {len(measured)} | {ceiling:.3f} | {mean(item.inputs for item in measured):.0f} "
+        f"| {pool} | {len(measured)} | {ceiling:.3f} | {mean(item.inputs for item in measured):.0f} "
         f"| {mean(item.runs for item in measured):.0f} | {max(item.runs for item in measured)} "
         f"| {mean(item.cpu_s for item in measured):.2f} | {max(item.cpu_s for item in measured):.1f} "
         f"| {wall_s:.0f} |",
         flush=True,
     )
-    for least in (0, 40):
-        sizes = [item.shrunk for item in measured if item.shrunk and item.shrunk[0] > least]
+    for which, name in enumerate(("first", "longest")):
+        sizes = [item.shrunk[which] for item in measured if item.shrunk]
         if sizes:
             factor = statistics.median(before / max(1, after) for before, after in sizes)
             before, after = (statistics.median(pair[place] for pair in sizes) for place in (0, 1))
             print(
-                f"  shrunk, first input of more than {least} characters: {len(sizes)} problems, median "
-                f"{before:g} -> {after:g} characters, {factor:.1f} times smaller",
+                f"  {name} splitting input of {len(sizes)} problems: median {before:g} -> {after:g} "
+                f"characters, {factor:.1f} times smaller",
                 flush=True,
             )
 

@@ -7,10 +7,14 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from problems import Kind, Test
 from sandbox.grade import limits_for
 from sandbox.outcome import Status
 from selection.cluster import behaviour_of, compare_with, label
+from selection.contract import Contract
+from selection.examples import public_inputs
 from selection.mutate import Mutations, large_inputs
+from selection.probe import find_form
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +37,8 @@ _BROAD_SHARE = 0.6
 """Of the runs, for inputs that all programs see; the rest goes where programs still look alike."""
 _LARGE_INPUTS = 6
 _CHUNK = 6
+_AT_ONCE = 6
+"""Programs between two looks at the budget."""
 _COSTLY = (Status.TLE, Status.MLE)
 
 
@@ -164,7 +170,12 @@ class _Search:
             record.tried += 1
             record.costly += text in costly
         fit = [(strategy, text) for strategy, text in chunk if text not in costly]
-        runs = await self._run(programs, [text for _, text in fit], cpu_s)
+        runs: dict[int, list[Execution]] = {}
+        for start in range(0, len(programs), _AT_ONCE):
+            some = programs[start : start + _AT_ONCE]
+            runs |= await self._run(some, [text for _, text in fit], cpu_s)
+            if self.cpu_s > _MOST_CPU_S + _MOST_LARGE_CPU_S:
+                return  # too late for the rest, and an input that some have not seen tells nothing
         everyone = len(programs) == len(self.copies)
         for place, (strategy, text) in enumerate(fit):
             column = {program: runs[program][place] for program in programs}
@@ -235,7 +246,17 @@ async def find_free_inputs(
     """
     copies = Counter(sorted(pool.board.program_of[index] for index in members))
     codes = [pool.candidates[program].code for program in copies]
-    mutations = Mutations(pool.problem, pool.seed_for("mutate"), codes=codes)
+    problem = pool.problem
+    contract = Contract.of(problem)
+    shown = any(text.strip() for text in public_inputs(problem))
+    if contract.form is None and problem.kind is Kind.STDIN and not shown:
+        limits = replace(limits_for(problem), cpu_s=min(limits_for(problem).cpu_s, _CPU_S))
+        samples = await find_form(lambda texts: pool.board.run(copies, texts, ledger, limits), copies)
+        if samples:
+            ledger.notes.append(f"no public test: inputs like {samples[0].strip()!r} are guessed")
+            problem = replace(problem, public_tests=tuple(map(Test, samples)))
+            contract = Contract.of(problem)
+    mutations = Mutations(problem, pool.seed_for("mutate"), contract, codes)
     search = _Search(pool, ledger, mutations, copies, max_runs, group=dict.fromkeys(copies, ()))
     await search.broad()
     await search.focus(random.Random(pool.seed_for("focus")))

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from problems import Kind, Problem
+from sandbox import Execution, Status
+from sandbox.fake import FakeSandbox
+from selection import Candidate, Pool
+from selection.evidence import Ledger
+from selection.explore import find_free_inputs
+from selection.probe import find_form
+
+pytestmark = pytest.mark.anyio
+
+
+def reads_list(text):
+    return text.startswith("[") and text.count("\n") == 1
+
+
+def reads_numbers(text):
+    return text.replace("\n", "").isdigit()
+
+
+@pytest.mark.parametrize(
+    ("reads", "first"),
+    [(reads_list, "[3, 1, 2]\n"), (reads_numbers, "7\n"), (bool, "abc\n"), (lambda _: False, None)],
+)
+async def test_the_form_is_the_first_that_most_read(reads, first):
+    """Samples are tried on the programs; one that reads all does not outvote two that do not."""
+
+    async def run(texts):
+        fine = [Execution(Status.OK if reads(text) else Status.RE) for text in texts]
+        return {0: fine, 1: [Execution(Status.OK) for _ in texts]}
+
+    found = await find_form(run, {0: 2, 1: 1})
+    assert (found[0] if found else None) == first
+
+
+async def test_inputs_without_any_example():
+    """Where nothing shows the input, what most programs can read stands in for a public test."""
+
+    def answer(program, text):
+        if not reads_numbers(text):
+            return Execution(Status.RE)
+        return str(int(text.split()[0]) + (program.code == "wrong" and int(text.split()[0]) > 40))
+
+    pool = Pool(
+        Problem("p", "", Kind.STDIN),
+        (Candidate("right", 0, 0), Candidate("wrong", 0, 0)),
+        FakeSandbox(answer),
+    )
+    ledger = Ledger()
+    inputs = await find_free_inputs(pool, [0, 1], ledger, max_runs=300)
+    assert any(int(text.split()[0]) > 40 for text in inputs)
+    assert any("guessed" in note for note in ledger.notes)
