@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from sandbox.grade import limits_for
 from sandbox.outcome import Status
 from selection.agreement import valid_places
 from selection.calibrate import JudgeRecord, grade, make_probe
@@ -29,6 +30,7 @@ _NEAR_BEST = 0.9
 """Of inputs that are expected to tell nearly as much as the best, the shortest is taken."""
 _LEAST_GAIN_BITS = 0.02
 _SHRINK_TRIES = 40
+_SHRINK_CPU_S = 1.0
 _OWN_PROBES = 1
 
 
@@ -166,10 +168,14 @@ class Inquiry:
                 leaders.setdefault(group, cluster)
         members = [self.found.clusters[cluster][0] for cluster in leaders.values()]
         statuses = [behaviours[cluster].status for cluster in leaders.values()]
-        alike = compare_with(self.pool.problem)
+        text = self.found.inputs[place]
+        if Status.TLE in statuses or Status.MLE in statuses:
+            return text  # every try would take as long again
+        alike, limits = compare_with(self.pool.problem), limits_for(self.pool.problem)
+        limits = replace(limits, cpu_s=min(limits.cpu_s, _SHRINK_CPU_S))
 
         async def splits(texts: Sequence[str]) -> list[bool]:
-            runs = await self.pool.board.run(members, texts, self.ledger)
+            runs = await self.pool.board.run(members, texts, self.ledger, limits)
             columns = (
                 [behaviour_of(runs[index][column]) for index in members] for column in range(len(texts))
             )
@@ -178,7 +184,6 @@ class Inquiry:
                 for seen in columns
             ]
 
-        text = self.found.inputs[place]
         return await shrink_input(self.pool.problem, text, splits, max_tries=_SHRINK_TRIES)
 
     def _note(
