@@ -11,6 +11,7 @@ varied:
     crossed  values of one example in another, or of one place in another
     deep     inputs that told programs apart, changed further
     words    one value that the statement or a program names, or one near to it
+    retyped  a value of another type or form, or a count that is wrong (functions only)
     reflow   the words of an example on other lines, where the statement allows it
     big      drawn from the domain, with more items than the examples have
     stretch  borders that the contract does not admit: 10**16 + 1, -1, an empty list, an odd letter
@@ -25,12 +26,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from problems import Kind
+from problems.values import encode_lines
 from selection.contract import Contract
 from selection.dictionary import read_dictionary
 from selection.drawing import LARGE, draw, list_boundaries
 from selection.examples import public_inputs
 from selection.mutate_records import change, cross, list_nodes, put_word, replace_node
 from selection.mutate_text import enlarge_text, mutate_text
+from selection.retype import retype
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -50,6 +53,7 @@ _MAX_SCALAR = 10**5
 `large_inputs`."""
 _LONG = 2_000
 _REFLOWS = 20
+_RETYPES = 400
 _FREE_FLOW = re.compile(
     r"line breaks|any number of lines|spread over|several lines|whitespace", re.IGNORECASE
 )
@@ -116,8 +120,19 @@ class Mutations:
             "crossed": self._random("crossed"),
             "deep": self._random("deep"),
             "big": self._random("big"),
+            **({"retyped": self._retyped()} if self._kind is Kind.FUNCTION else {}),
             **({"reflow": self._reflow()} if self._flows else {}),
         }
+
+    def _retyped(self) -> Iterator[str | None]:
+        """Written as they are, without counts made right."""
+        rng = random.Random(f"{self._seed}:retyped")
+        records = [list(record) for record in self.contract.records if record]
+        for _ in range(_RETYPES if records else 0):
+            try:
+                yield encode_lines(retype(self.contract.domain, rng.choice(records), rng))
+            except (TypeError, ValueError, RecursionError):
+                yield None
 
     def _reflow(self) -> Iterator[str | None]:
         rng = random.Random(f"{self._seed}:reflow")
@@ -168,7 +183,10 @@ class Mutations:
         while failed < 20 * _TRIES:
             text = None
             for _ in range(_TRIES):
-                text = self.contract.write(self._record(strategy, rng))
+                try:
+                    text = self.contract.write(self._record(strategy, rng))
+                except (TypeError, ValueError, LookupError, ArithmeticError):
+                    text = None  # an input to go on from was beyond the domain, in types too
                 is_new = text is not None and text not in self._given
                 if is_new and text and (self.contract.admits(text) or rng.random() < _STRETCH):
                     break

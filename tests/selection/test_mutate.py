@@ -75,9 +75,9 @@ def test_negative_numbers_are_rare_unless_seen():
 
     def negatives(example):
         problem = Problem("p", "", Kind.FUNCTION, "f", public_tests=(Test(example, "1"),))
-        return sum(min(decode_lines(text)[0], default=0) < 0 for text in mutate_inputs(problem, 100, "s"))
+        return sum("-" in text for text in mutate_inputs(problem, 100, "s"))
 
-    assert negatives("[3, 1, 9]") < 10 < negatives("[3, -1, 9]")
+    assert negatives("[3, 1, 9]") < 20 < negatives("[3, -1, 9]")
 
 
 def test_large_inputs_hold_a_large_number():
