@@ -12,6 +12,7 @@ from selection.agreement import valid_places
 from selection.calibrate import JudgeRecord, grade, make_probe
 from selection.choice import LETTERS, MAX_OPTIONS, Refusal, persuades, present
 from selection.cluster import behaviour_of, compare_with, label
+from selection.contract import Contract
 from selection.protocols import Asked, Derived, Question
 from selection.shrink import shrink_input
 
@@ -51,6 +52,7 @@ class Inquiry:
     asked: list[Asked] = field(default_factory=list)
     derived: list[Derived] = field(default_factory=list)
     _used: set[str] = field(default_factory=set)
+    _contract: Contract | None = None
 
     async def run(self) -> None:
         """Ask; `beliefs`, `asked` and `derived` hold what came of it."""
@@ -96,7 +98,7 @@ class Inquiry:
 
     def _pick(self) -> int | None:
         """Place of the input whose answer is expected to tell most."""
-        gains = {}
+        gains: dict[int, float] = {}
         for place in valid_places(self.found, self.weights):
             if self.found.inputs[place] not in self._used:
                 groups = self._group(self.found.labels[place])
@@ -109,9 +111,12 @@ class Inquiry:
         return min(near, key=lambda place: (len(self.found.inputs[place]), place))
 
     def _plausible(self, place: int) -> float:
-        """Share of the programs, by weight, that do not fail: asking about invalid inputs is in vain."""
+        """How likely the input is valid: share of the programs that do not fail; half beyond the contract."""
         row = zip(self.weights, self.found.behaviours[place], strict=True)
-        return sum(weight for weight, seen in row if seen.status is Status.OK) / sum(self.weights)
+        share = sum(weight for weight, seen in row if seen.status is Status.OK) / sum(self.weights)
+        if self._contract is None:
+            self._contract = Contract.of(self.pool.problem)
+        return share if self._contract.admits(self.found.inputs[place]) else share / 2
 
     def _group(self, labels: Sequence[int]) -> list[int | None]:
         """For each cluster its label, None where the output is not among the likeliest that can be shown."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["NONE_RIGHT", "check_outputs", "prefer", "trust_of", "weigh"]
 
 AGREEMENT, FAILURES, SIZE, TRUST = 10.0, -1.0, 0.5, 1.0
-NONE_RIGHT = 7.0
+NONE_RIGHT = 8.5
 """Score of "no cluster is right"."""
 BRUTE_FORCE, RULES = 3.0, -3.0
 """Of the kit's parts, for a share of 1; set by hand, since no recorded kit was there to fit them on."""
