@@ -11,7 +11,7 @@ varied:
     crossed  values of one example in another, or of one place in another
     deep     inputs that told programs apart, changed further
     words    one value that the statement or a program names, or one near to it
-    retyped  a value of another type or form, or a count that is wrong (functions only)
+    retyped  a value of another type or form, or a wrong count, where no annotation forbids it
     reflow   the words of an example on other lines, where the statement allows it
     big      drawn from the domain, with more items than the examples have
     stretch  borders that the contract does not admit: 10**16 + 1, -1, an empty list, an odd letter
@@ -30,7 +30,7 @@ from problems.values import encode_lines
 from selection.contract import Contract
 from selection.dictionary import read_dictionary
 from selection.drawing import LARGE, draw, list_boundaries
-from selection.examples import public_inputs
+from selection.examples import annotations_of, public_inputs
 from selection.mutate_records import change, cross, list_nodes, put_word, replace_node
 from selection.mutate_text import enlarge_text, mutate_text
 from selection.retype import retype
@@ -78,6 +78,7 @@ class Mutations:
         self._flows = problem.kind is Kind.STDIN and _FREE_FLOW.search(problem.statement) is not None
         self.contract = contract or Contract.of(problem)
         self._kind = problem.kind
+        self._is_untyped = problem.kind is Kind.FUNCTION and not any(annotations_of(problem))
         self._texts = public_inputs(problem)
         self._given = set(self._texts)
         self._seed = seed
@@ -120,7 +121,7 @@ class Mutations:
             "crossed": self._random("crossed"),
             "deep": self._random("deep"),
             "big": self._random("big"),
-            **({"retyped": self._retyped()} if self._kind is Kind.FUNCTION else {}),
+            **({"retyped": self._retyped()} if self._is_untyped else {}),
             **({"reflow": self._reflow()} if self._flows else {}),
         }
 
