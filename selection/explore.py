@@ -231,7 +231,8 @@ class _Search:
         record.split += splits
         if len(set(self.group.values())) > before:
             record.refined += 1
-            self.mutations.learn(text)
+            if strategy != "retyped":
+                self.mutations.learn(text)
         self.tried.append(_Tried(text, splits, is_valid, self.mutations.contract.admits(text)))
 
 

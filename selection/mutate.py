@@ -186,7 +186,7 @@ class Mutations:
             for _ in range(_TRIES):
                 try:
                     text = self.contract.write(self._record(strategy, rng))
-                except (TypeError, ValueError, LookupError, ArithmeticError):
+                except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError):
                     text = None  # an input to go on from was beyond the domain, in types too
                 is_new = text is not None and text not in self._given
                 if is_new and text and (self.contract.admits(text) or rng.random() < _STRETCH):
