@@ -16,6 +16,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,9 @@ from problems.values import encode
 from sandbox.choose import make_sandbox
 from sandbox.memo import MemoSandbox
 
-SETTINGS = Settings(n=6, rounds=2, seed=0, select="sstar")
+SETTINGS = Settings(n=6, rounds=2, seed=0)
+METHODS = ("adaptive", "sstar")
+"""Recorded one after the other, so that both can be replayed."""
 FOLDER = resources.files("problems") / "examples"
 
 
@@ -76,7 +79,16 @@ class Script:
     def __call__(self, request: Request) -> Answer | CallError:
         purpose = request.purpose
         question = purpose.ordinal.partition("/")[0]
-        if question == "judge":
+        if question == "choose":
+            values = self.prompts.values[request.messages]
+            text = self.choose(self.problems[purpose.problem_id], values["input"], values["outputs"])
+        elif question == "kit":
+            text = (
+                "The examples need no generator.\n\n```python\ndef valid(data):\n    return bool(data)\n```"
+            )
+        elif question == "reference":
+            text = self.write_reference(self.problems[purpose.problem_id])
+        elif question == "judge":
             text = self.judge(
                 self.problems[purpose.problem_id], self.prompts.values[request.messages]["cases"]
             )
@@ -104,6 +116,25 @@ class Script:
         if votes[0] == votes[1]:
             return "I compared the outputs with the statement; neither is better.\n\nANSWER: neither"
         return f"I worked the inputs out by the statement.\n\nANSWER: {1 if votes[0] > votes[1] else 2}"
+
+    def choose(self, problem: Problem, shown: str, outputs: list[str]) -> str:
+        right = self.run_reference(problem, shown)
+        fits = [right is not None and is_right(problem, shown, right, output) for output in outputs]
+        if right is None or sum(fits) > 1:
+            return "The statement does not say.\n\nANSWER: invalid"
+        if not any(fits):
+            return "I worked the input out; none of the outputs is right.\n\nANSWER: neither"
+        return f"I worked the input out by the statement.\n\nANSWER: {'ABCD'[fits.index(True)]}"
+
+    def write_reference(self, problem: Problem) -> str:
+        """The reference as the brute force of the test kit."""
+        code = self.references[problem.id].rstrip()
+        if problem.kind is Kind.STDIN:
+            return "It reads standard input, so there is nothing simpler to write."
+        name = problem.entry_point or ""
+        owner, dot, method = name.partition(".")
+        call = f"{owner}().{method}" if dot else name
+        return f"```python\n{code}\n\n\ndef solve(data):\n    return {call}(*data)\n```"
 
     def run_reference(self, problem: Problem, shown: str) -> str | None:
         """What the reference answers, written like the outputs that the judge is shown."""
@@ -159,17 +190,20 @@ async def record(target: Path) -> None:
         ) as recorder,
     ):
         async with MemoSandbox(make_sandbox("auto", say=print)) as sandbox:
-            store = Store()
-            bench = Bench(StoredModel(recorder, store, Budget()), sandbox, prompts, SETTINGS)
-            await evaluate(
-                problems,
-                bench,
-                store,
-                problems_at_once=4,
-                on_problem=lambda outcome, **_: print(outcome.problem_id),
-            )
-            store.close()
-        lines = sorted(recorder.path.read_text(encoding="utf-8").splitlines())
+            for method in METHODS:
+                store = Store()
+                model = StoredModel(recorder, store, Budget(), max_in_flight=1_000)
+                bench = Bench(model, sandbox, prompts, replace(SETTINGS, select=method))
+                await evaluate(
+                    problems,
+                    bench,
+                    store,
+                    most_open=lambda: 4,
+                    wait_for_room=model.wait_for_room,
+                    on_problem=lambda outcome, **_: print(outcome.problem_id),
+                )
+                store.close()
+        lines = sorted(set(recorder.path.read_text(encoding="utf-8").splitlines()))
     with target.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
         packed.write("".join(line + "\n" for line in lines).encode())
     print(f"{len(lines)} calls in {target}")
