@@ -1,4 +1,4 @@
-"""Wrappings of a model: answers are stored before they are used, and counted against the budget."""
+"""What stands before a model: answers are stored before they are used, counted, and asked for by urgency."""
 
 from __future__ import annotations
 
@@ -9,13 +9,27 @@ from typing import TYPE_CHECKING
 import anyio
 
 from agent.budget import BudgetSpentError
-from agent.models import Answer, Model, Request, Stage, request_key
+from agent.models import Answer, CallError, Model, Purpose, Request, Stage, request_key
+from agent.pace import Pace
+from agent.queue import Turns, urgency
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection
+
     from agent.budget import Budget
+    from agent.models.load import LoadWatch
+    from agent.pace import Load
     from agent.store import Store
 
-__all__ = ["StageCount", "StoredModel", "Tally"]
+__all__ = ["StageCount", "StoredModel", "Tally", "WithdrawnError"]
+
+
+_CLOSING = 2
+"""Fillings of the server by first calls from which on the end of the run is prepared."""
+
+
+class WithdrawnError(CallError):
+    """The call was given up because its answer could no longer change anything."""
 
 
 @dataclass(slots=True)
@@ -60,21 +74,46 @@ class Tally:
 
 
 class StoredModel:
-    """Answers from the store where it can; else asks, stores, then answers.
+    """Answers from the store where it can; else waits for a turn, asks, stores, then answers.
 
-    The same question asked twice at the same time is one call.
+    The same question asked twice at the same time is one call. Of calls that wait, those of the method's
+    later stages go first, then those of problems that were begun first.
+
+    Args:
+        model: what is asked.
+        store: what is known already, and where answers are kept.
+        budget: what may be spent.
+        max_in_flight: calls at once, as the user said; None: what the server runs at once, or learnt.
+        max_num_seqs: sequences that the server runs at once, where it says so.
+        priorities: whether the server itself puts requests of a lower `priority` first.
     """
 
-    def __init__(self, model: Model, store: Store, budget: Budget, *, max_in_flight: int = 1_000) -> None:
-        """Ask `model` what `store` does not know, within `budget`, `max_in_flight` calls at once."""
+    def __init__(
+        self,
+        model: Model,
+        store: Store,
+        budget: Budget,
+        *,
+        max_in_flight: int | None = None,
+        max_num_seqs: int | None = None,
+        priorities: bool = False,
+    ) -> None:
         self.name = model.name
         self._model = model
         self._store = store
         self._budget = budget
+        self._priorities = priorities
         self._in_flight: dict[str, anyio.Event] = {}
         self._under_way: dict[str, anyio.Event] = {}
-        """Those of `_in_flight` that do not wait for a slot: they are being paid for."""
-        self._slots = anyio.CapacityLimiter(max_in_flight)
+        """Those of `_in_flight` that do not wait for their turn: they are being paid for."""
+        self._asking: dict[anyio.CancelScope, Purpose] = {}
+        self._problems: dict[str, int] = {}
+        """How many problems were begun before each."""
+        self._closing = False
+        self.turns = Turns(1)
+        self.pace = Pace(self.turns, given=max_in_flight, limit=max_num_seqs, priorities=priorities)
+        self.load: LoadWatch | None = None
+        """What the servers show of their load, where there are any."""
         self.tally = Tally()
         """Everything this run has cost, earlier starts included."""
         for _, stage, answer in store.answers():
@@ -88,18 +127,61 @@ class StoredModel:
 
         Raises:
             BudgetSpentError: nothing is left to spend and the answer is not in the store.
+            WithdrawnError: `cancel` was called meanwhile.
         """
+        purpose = request.purpose
+        problem = self._problems.setdefault(purpose.problem_id, len(self._problems))
         key = request_key(request)
-        while (answer := self._store.get_answer(request)) is None and key in self._in_flight:
-            await self._in_flight[key].wait()
-        if answer is not None:
-            return answer
+        with anyio.CancelScope() as scope:
+            self._asking[scope] = purpose
+            try:
+                while (answer := self._store.get_answer(request)) is None and key in self._in_flight:
+                    await self._in_flight[key].wait()
+                rank = urgency(purpose, problem, closing=self._closing)
+                return answer or await self._ask_in_turn(request, key, rank)
+            finally:
+                del self._asking[scope]
+        raise WithdrawnError(f"{purpose.problem_id}: the call was withdrawn")
+
+    def cancel(self, problem_id: str, samples: Collection[int] | None = None) -> int:
+        """Withdraw the calls of a problem (of these samples only) that wait or are under way; how many.
+
+        The connection of one under way is closed, on which vLLM stops writing. What is stored stays.
+        """
+        found = [
+            scope
+            for scope, purpose in self._asking.items()
+            if purpose.problem_id == problem_id and (samples is None or purpose.sample in samples)
+        ]
+        for scope in found:
+            scope.cancel()
+        return len(found)
+
+    async def wait_for_room(self, first_calls_left: int) -> None:
+        """Wait until so few calls wait for their turn that the work of another problem is needed.
+
+        When the first calls of the problems not begun would fill the server no more than twice, all are
+        begun, and from then on the calls with the longest way to go are first: the end of a run takes
+        as long as its longest chain of calls, so those must not be begun last.
+        """
+        if self.pace.is_settled and first_calls_left <= _CLOSING * self.pace.width:
+            self._closing = True
+        else:
+            await self.turns.wait_until_short(self.pace.width // 8)
+
+    async def keep_pace(self, read_load: Callable[[], Awaitable[Load | None]]) -> None:
+        """Adapt to the load that the server shows, until cancelled or it shows none."""
+        while (load := await read_load()) is not None:
+            self.pace.see_load(load)
+            await anyio.sleep(self.pace.look_every_s)
+
+    async def _ask_in_turn(self, request: Request, key: str, rank: int) -> Answer:
         done = self._in_flight[key] = anyio.Event()
         try:
-            async with self._slots:
+            async with self.turns.turn(rank):
                 await self._check_budget()
                 self._under_way[key] = done
-                return await self._ask_and_store(request)
+                return await self._ask_and_store(request, rank)
         finally:
             del self._in_flight[key]
             self._under_way.pop(key, None)
@@ -114,13 +196,14 @@ class StoredModel:
                 await answered.wait()
             raise
 
-    async def _ask_and_store(self, request: Request) -> Answer:
+    async def _ask_and_store(self, request: Request, rank: int) -> Answer:
         started_s = time.monotonic()
-        answer = await self._model.ask(request)
+        answer = await self._model.ask(replace(request, priority=rank) if self._priorities else request)
         self.asked += 1
         if not answer.seconds:
             answer = replace(answer, seconds=time.monotonic() - started_s)
         self._store.put_answer(request, answer)
         self._budget.tokens += (answer.usage.prompt or 0) + (answer.usage.output or 0)
         self.tally.add(request.purpose.stage, answer)
+        self.pace.see_answer(answer.seconds, answer.usage.output)
         return answer

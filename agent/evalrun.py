@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.budget import Budget
+    from agent.calls import StoredModel
     from agent.prompting import Prompts
     from agent.records import ProblemOutcome
     from agent.session import Endpoint, SandboxChoice
@@ -27,7 +28,15 @@ if TYPE_CHECKING:
     from agent.summary import Summary
     from problems import Problem
 
-__all__ = ["Evaluation"]
+__all__ = ["Evaluation", "most_open"]
+
+_OPEN = 8
+"""Open problems, in multiples of those whose first samples fill the server: old ones have few calls left."""
+
+
+def most_open(model: StoredModel, settings: Settings) -> int:
+    """Problems that are worked on at once, where that many have work for the model."""
+    return max(4, _OPEN * model.pace.width // settings.n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,8 @@ class Evaluation:
                     self.problems,
                     Bench(model, sandbox, self.prompts, self.settings),
                     store,
-                    problems_at_once=max(2, 2 * self.endpoint.max_in_flight // self.settings.n),
+                    most_open=lambda: most_open(model, self.settings),
+                    wait_for_room=model.wait_for_room,
                     on_problem=finish,
                 )
 

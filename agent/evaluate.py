@@ -15,7 +15,7 @@ from sandbox.grade import run_tests
 from selection.pool import tier
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from agent.solver import Bench
     from agent.store import Store
@@ -36,6 +36,10 @@ BASELINES = ("random", "first", "majority")
 """Reported beside the chosen method on the same candidates; the oracle is read off the grades."""
 
 
+_SETTLE_S = 0.002
+"""After a problem is begun: its first calls are in line before it is seen whether another is needed."""
+
+
 def read_outcomes(store: Store) -> dict[str, ProblemOutcome]:
     """What `store` holds of finished problems, by id."""
     return {problem_id: ProblemOutcome.from_json(text) for problem_id, text in store.outcomes().items()}
@@ -46,12 +50,15 @@ async def evaluate(
     bench: Bench,
     store: Store,
     *,
-    problems_at_once: int,
+    most_open: Callable[[], int],
+    wait_for_room: Callable[[int], Awaitable[None]],
     on_problem: OnProblem,
 ) -> list[ProblemOutcome]:
     """Solve and grade `problems`; those that `store` holds as finished are taken from there.
 
-    A problem that the sandbox lost is kept out of the store, so that the same command tries it again.
+    Problems are begun in their order, `most_open()` at once at most, each when `wait_for_room` returns: it is
+    called with the number of first samples that are still to be asked for. A problem that the sandbox
+    lost is kept out of the store, so that the same command tries it again.
 
     Raises:
         InfrastructureError: the endpoint, the sandbox or the store is gone; what was finished is kept.
@@ -61,17 +68,26 @@ async def evaluate(
     for problem in problems:
         if problem.id in outcomes:
             on_problem(outcomes[problem.id], kept=True)
-    limiter = anyio.CapacityLimiter(problems_at_once)
+    open_ids: set[str] = set()
+    closed = anyio.Event()
 
     async def work(problem: Problem) -> None:
-        async with limiter:
-            outcomes[problem.id] = await _finish(problem, bench, store)
-            on_problem(outcomes[problem.id], kept=False)
+        nonlocal closed
+        outcomes[problem.id] = await _finish(problem, bench, store)
+        on_problem(outcomes[problem.id], kept=False)
+        open_ids.discard(problem.id)
+        closed.set()
+        closed = anyio.Event()
 
     async with anyio.create_task_group() as group:
-        for problem in problems:
-            if problem.id not in outcomes:
-                group.start_soon(work, problem)
+        left = [problem for problem in problems if problem.id not in outcomes]
+        for place, problem in enumerate(left):
+            await wait_for_room((len(left) - place) * bench.settings.n)
+            while len(open_ids) >= most_open():
+                await closed.wait()
+            open_ids.add(problem.id)
+            group.start_soon(work, problem)
+            await anyio.sleep(_SETTLE_S)
     return [outcomes[problem.id] for problem in problems]
 
 

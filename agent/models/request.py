@@ -54,7 +54,9 @@ class Request:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     extra: dict[str, object] = field(default_factory=dict)
-    """Further body fields, sent as they are (`top_k`, `priority`, ...)."""
+    """Further body fields, sent as they are (`top_k`, `min_p`, ...)."""
+    priority: int | None = None
+    """Which goes first at a full server that can choose, lower first; it changes no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +99,11 @@ class Model(Protocol):
 
 
 def request_key(request: Request) -> str:
-    """Content hash of everything that changes the answer; the purpose does not. Hex, 64 characters.
+    """Content hash of everything that changes the answer; purpose and priority do not. Hex, 64 characters.
 
     The model's name is not part of it: a store or a recording belongs to one model.
     """
     body = asdict(request)
-    del body["purpose"]
+    del body["purpose"], body["priority"]
     text = json.dumps(body, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
