@@ -29,7 +29,7 @@ _CPU_S = 0.5
 """Of one run. Small inputs need little; a mutated one may be beyond what the statement allows."""
 _LARGE_CPU_S = 1.0
 _MOST_CPU_S = 3.0
-"""Of all runs for one problem, after which only large inputs are tried,"""
+"""Charged for all runs for one problem, after which only large inputs are tried,"""
 _MOST_LARGE_CPU_S = 1.5
 """until they have taken this."""
 _BROAD_INPUTS = 100
@@ -40,6 +40,9 @@ _CHUNK = 6
 _AT_ONCE = 6
 """Programs between two looks at the budget."""
 _COSTLY = (Status.TLE, Status.MLE)
+_CHARGES_S = ((0.008, 0.002), (0.03, 0.015), (0.12, 0.06))
+"""CPU time below which a run is charged how much; above, what it took at most. Steps, so that the same search
+on a busier machine, or after it was killed and started again, makes the same choices."""
 
 
 @dataclass(slots=True)
@@ -199,7 +202,7 @@ class _Search:
         runs = await self.pool.board.run(programs, texts, self.ledger, limits)
         self.runs += len(self.ledger.runs) - before
         if len(self.ledger.runs) > before:
-            self.cpu_s += sum(run.cpu_s for executions in runs.values() for run in executions)
+            self.cpu_s += sum(charge_s(run, cpu_s) for executions in runs.values() for run in executions)
         return runs
 
     def _labels(self, column: dict[int, Execution]) -> dict[int, int]:
@@ -236,6 +239,11 @@ class _Search:
         self.tried.append(_Tried(text, splits, is_valid, self.mutations.contract.admits(text)))
 
 
+def charge_s(run: Execution, most_s: float) -> float:
+    """CPU seconds charged for `run`, which was allowed `most_s`."""
+    return next((charge for below, charge in _CHARGES_S if run.cpu_s < below), most_s / 2)
+
+
 async def find_free_inputs(
     pool: Pool, members: Sequence[int], ledger: Ledger, *, max_runs: int = 1200
 ) -> list[str]:
@@ -265,5 +273,5 @@ async def find_free_inputs(
     if search.lost:
         ledger.notes.append(f"{search.lost} free inputs dropped: the sandbox failed on them")
     if search.cpu_s >= _MOST_CPU_S:
-        ledger.notes.append(f"free inputs: stopped after {search.cpu_s:.1f} CPU seconds")
+        ledger.notes.append(f"free inputs: stopped after about {search.cpu_s:.0f} CPU seconds")
     return [item.text for item in sorted(search.tried, key=lambda item: item.rank)]

@@ -6,11 +6,12 @@ import pytest
 
 from problems import Kind, Problem, Test
 from problems.values import decode_lines
+from sandbox import Execution, Status
 from selection import Candidate, Pool
 from selection.cluster import find_differences
 from selection.contract import Contract
 from selection.evidence import Ledger
-from selection.explore import find_free_inputs
+from selection.explore import charge_s, find_free_inputs
 from selection.shrink import shrink_input
 
 pytestmark = pytest.mark.anyio
@@ -163,4 +164,10 @@ async def test_costly_inputs_are_left_out(trusting_sandbox):
     inputs = await find_free_inputs(pool, range(6), ledger, max_runs=300)
     assert inputs
     assert all(int(text) <= 9 for text in inputs)
-    assert not [key for key in ledger.runs if 0 < key[0] < 5 and int(key[1]) > 9]
+    assert not [key for key in ledger.runs if 0 < key[0] < 5 and key[1].isdigit() and int(key[1]) > 9]
+
+
+def test_the_charge_for_a_run_is_a_step():
+    """What a run is charged does not move with the small differences between two times it is made."""
+    runs = [Execution(Status.OK, cpu_s=cpu_s) for cpu_s in (0.0, 0.001, 0.0079, 0.009, 0.029, 0.1, 0.4, 0.5)]
+    assert [charge_s(run, 0.5) for run in runs] == [0.002, 0.002, 0.002, 0.015, 0.015, 0.06, 0.25, 0.25]
