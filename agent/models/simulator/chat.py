@@ -45,6 +45,8 @@ class Chat:
     def __init__(self, live: LiveEngine, plan: Callable[[dict[str, Any]], Planned]) -> None:
         self._live = live
         self._plan = plan
+        self.last_tokens: list[tuple[dict[str, Any], float]] = []
+        """Body of each request that was answered, and the loop's time of its last token."""
 
     async def answer(self, body: dict[str, Any], connection: Connection, *, ends_at: int | None) -> bool:
         """Answer `body`; False where the client went, or the answer was cut after `ends_at` tokens.
@@ -85,6 +87,9 @@ class Chat:
                 group.cancel_scope.cancel()
             return whole
         finally:
+            ends = [sample.job.ended_s for sample in samples if sample.job.ended_s is not None]
+            if len(ends) == len(samples):
+                self.last_tokens.append((body, self._live.moment(max(ends))))
             for sample in samples:
                 self._live.stop(sample.job)
 

@@ -42,6 +42,10 @@ class LiveEngine:
         """Simulated seconds since the start."""
         return (anyio.current_time() - self._started_s) * self.speed
 
+    def moment(self, simulated_s: float) -> float:
+        """The event loop's time at `simulated_s`: that of `time.monotonic` on asyncio's own loops."""
+        return self._started_s + simulated_s / self.speed
+
     def start(self, job: Job) -> anyio.Event:
         """Put `job` into the line; the event is set when it has ended.
 
@@ -90,5 +94,5 @@ class LiveEngine:
             if next_s is None:
                 await self._news.wait()
             else:
-                with anyio.move_on_at(self._started_s + next_s / self.speed):
+                with anyio.move_on_at(self.moment(next_s)):
                     await self._news.wait()

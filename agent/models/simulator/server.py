@@ -78,6 +78,11 @@ class Simulator:
         self._serving: anyio.CancelScope | None = None
 
     @property
+    def last_tokens(self) -> list[tuple[dict[str, Any], float]]:
+        """Body of each request that was answered, and `time.monotonic()` at its last token."""
+        return self._chat.last_tokens
+
+    @property
     def base_url(self) -> str:
         """What a client is given."""
         return f"http://127.0.0.1:{self.port}/v1"
