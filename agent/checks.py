@@ -101,14 +101,14 @@ async def check_endpoint(endpoint: Endpoint, *, wanted: bool) -> list[Check]:
 
     An endpoint that is down is a note unless a model was asked for (`wanted`).
     """
-    from agent.models.openai_client import OpenAIModel
+    from agent.models.replay import ReplayModel
     from agent.session import make_asked
 
     key = "set" if os.environ.get("OPENAI_API_KEY") else "not set (a local server needs none)"
     checks = [Check("OPENAI_API_KEY", State.OK, key)]
     try:
         model = make_asked(endpoint)
-        if not isinstance(model, OpenAIModel):
+        if isinstance(model, ReplayModel):
             return [
                 *checks,
                 Check("model", State.OK, f"{endpoint.model}: recorded calls, no endpoint needed"),

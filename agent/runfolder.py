@@ -18,7 +18,7 @@ from problems import InfrastructureError, UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["default_folder", "open_folder", "versions", "write_json", "write_lines"]
+__all__ = ["default_folder", "note_servers", "open_folder", "versions", "write_json", "write_lines"]
 
 MANIFEST = "manifest.json"
 
@@ -73,6 +73,23 @@ def open_folder(folder: Path, manifest: Mapping[str, Any], *, fresh: bool) -> bo
     return False
 
 
+def note_servers(folder: Path, servers: Sequence[Mapping[str, Any]]) -> None:
+    """Add to the manifest of `folder` which servers answer; one that is there already is not added again.
+
+    Raises:
+        InfrastructureError: the manifest cannot be written.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        return
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    known = manifest.setdefault("servers", [])
+    new = [server for server in json.loads(json.dumps(servers, default=str)) if server not in known]
+    if new:
+        known += new
+        write_json(path, manifest)
+
+
 def _move_away(folder: Path) -> None:
     """Keep an earlier run beside the new one, unless it is still being written."""
     held = folder / "run.lock"
@@ -90,7 +107,7 @@ def _free_name(folder: Path) -> Path:
 
 def _is_barren(folder: Path) -> bool:
     """Whether the folder holds no result and no answer that was paid for."""
-    store = ("run.db", "run.db-wal", "run.db-shm", "run.lock")
+    store = ("run.db", "run.db-wal", "run.db-shm", "run.lock", "vllm.log")
     if any(item.name not in (MANIFEST, *store) and item.suffix != ".part" for item in folder.iterdir()):
         return False
     if not (folder / "run.db").exists():

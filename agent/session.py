@@ -9,15 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
+
 from agent.calls import StoredModel
+from agent.pace import FIRST_WIDTH, MOST_IN_FLIGHT, Paced
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from agent.budget import Budget
     from agent.models import Model
+    from agent.models.choose import AskedModel
     from agent.models.openai_client import OpenAIModel
-    from agent.models.replay import ReplayModel
+    from agent.models.pool import EndpointPool
+    from agent.models.vllm.managed import ManagedModel
     from agent.store import Store
     from sandbox.memo import MemoSandbox
 
@@ -36,11 +41,18 @@ class Endpoint:
     """Which model to ask and how."""
 
     model: str
-    base_url: str | None = None
+    base_urls: tuple[str, ...] = ()
+    """Empty: `OPENAI_BASE_URL`, else a server on this machine."""
     system_role: str = "system"
-    max_in_flight: int = 64
+    max_in_flight: int | None = None
+    """None: what the server runs at once, where it says so, else learnt."""
     call_timeout_s: float = 600.0
     record: Path | None = None
+    max_thinking: int | None = None
+    """Tokens that a thinking model may think before it has to answer; None: as many as it likes."""
+    vllm_command: str | None = None
+    """For `vllm:`: the words before `serve`; None looks for them."""
+    vllm_args: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +97,7 @@ async def open_model(
         UserError: wrong key or model name, no such recording.
         ModelError: the endpoint is down.
     """
-    from agent.models.openai_client import OpenAIModel
+    from agent.models.load import LoadWatch
     from agent.models.recording import Recorder
     from agent.models.replay import ReplayModel
 
@@ -94,12 +106,26 @@ async def open_model(
         say("sstar: these answers were written by hand to show the method; they say nothing about any model")
     async with AsyncExitStack() as stack:
         asked: Model = model
-        if isinstance(model, OpenAIModel):
-            await stack.enter_async_context(model)
-            await model.check()
+        if not isinstance(model, ReplayModel):
+            await _connect(model, stack, store)
         if endpoint.record is not None:
             asked = stack.enter_context(Recorder(model, endpoint.record))
-        yield StoredModel(asked, store, budget, max_in_flight=endpoint.max_in_flight)
+        paced = model if isinstance(model, Paced) else None
+        stored = StoredModel(
+            asked,
+            store,
+            budget,
+            max_in_flight=endpoint.max_in_flight if paced else endpoint.max_in_flight or FIRST_WIDTH,
+            max_num_seqs=paced.max_num_seqs if paced else None,
+            priorities=paced is not None and paced.priorities,
+        )
+        if paced is not None:
+            paced.on_busy = lambda: stored.pace.refuse(anyio.current_time())
+            group = await stack.enter_async_context(anyio.create_task_group())
+            stack.callback(group.cancel_scope.cancel)
+            stored.load = LoadWatch(paced)
+            group.start_soon(stored.keep_pace, stored.load.read_load)
+        yield stored
         if isinstance(model, ReplayModel) and model.by_purpose:
             say(
                 f"sstar: {model.by_purpose} answers were replayed by position: "
@@ -107,19 +133,36 @@ async def open_model(
             )
 
 
-def make_asked(endpoint: Endpoint, say: Callable[[str], None] = lambda _: None) -> OpenAIModel | ReplayModel:
+async def _connect(
+    model: OpenAIModel | EndpointPool | ManagedModel, stack: AsyncExitStack, store: Store
+) -> None:
+    """Start what has to be started, look at what is served, and note it in the run's manifest."""
+    from agent.models.vllm.managed import ManagedModel
+    from agent.runfolder import note_servers
+
+    folder = None if store.path is None else store.path.parent
+    if isinstance(model, ManagedModel) and folder is not None:
+        model.log = folder / "vllm.log"
+    await stack.enter_async_context(model)
+    await model.check()
+    if folder is not None:
+        note_servers(folder, model.describe())
+
+
+def make_asked(endpoint: Endpoint, say: Callable[[str], None] = lambda _: None) -> AskedModel:
     """The model that `endpoint` names, not looked at yet.
 
     Raises:
         UserError: the name, the address or the recording cannot be used.
     """
-    from agent.models.choose import make_model
+    from agent.models.choose import VllmOptions, make_model
 
     return make_model(
         _find_recording(endpoint.model),
-        base_url=endpoint.base_url,
+        base_url=endpoint.base_urls,
+        vllm=VllmOptions(endpoint.vllm_command, endpoint.vllm_args, lambda line: say(f"sstar: {line}")),
         system_role=endpoint.system_role,
-        max_in_flight=endpoint.max_in_flight,
+        max_in_flight=endpoint.max_in_flight or MOST_IN_FLIGHT,
         timeout_s=endpoint.call_timeout_s,
         on_retry=_Seldom(say),
     )

@@ -136,16 +136,20 @@ def read_endpoint(options: ModelOptions) -> Endpoint:
         raise UserError(f"--system-role {options.system_role!r}: it is `system`, `developer` or `user`")
     if options.model is None:
         raise UserError(
-            "no model: name one with -m (a name at --base-url, or replay:FILE for recorded calls); "
+            "no model: name one with -m (a name at --base-url, vllm:MODEL to have one served, or replay:FILE "
+            "for recorded calls); "
             "`sstar doctor` lists what the endpoint serves"
         )
     return Endpoint(
         model=options.model,
-        base_url=options.base_url,
+        base_urls=tuple(options.base_url or ()),
         system_role=options.system_role,
         max_in_flight=options.max_in_flight,
         call_timeout_s=options.call_timeout,
         record=options.record,
+        max_thinking=options.max_thinking,
+        vllm_command=options.vllm_command,
+        vllm_args=options.vllm_args,
     )
 
 

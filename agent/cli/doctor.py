@@ -12,6 +12,7 @@ from agent.cli.common import run_async, say
 
 if TYPE_CHECKING:
     from agent.checks import Check
+    from agent.session import Endpoint
 
 NAME = "doctor"
 
@@ -20,6 +21,9 @@ def command(
     *,
     model: opt.ModelOpt = None,
     base_url: opt.BaseUrlOpt = None,
+    vllm_command: opt.VllmCommandOpt = None,
+    vllm_args: opt.VllmArgsOpt = "",
+    max_thinking: opt.MaxThinkingOpt = None,
     build_image: Annotated[
         bool,
         typer.Option("--build-image", help="Build the sandbox image for Docker first, unless it is there."),
@@ -28,15 +32,25 @@ def command(
 ) -> int:
     """Tell what works here - engine, image, isolation, endpoint, model - and what to do about the rest.
 
+    With -m vllm:MODEL it tells what would be started, and starts nothing.
+
     Example: sstar doctor -m Qwen/Qwen2.5-Coder-7B-Instruct --base-url http://localhost:8000/v1
     """
     from agent.checks import State
+    from agent.session import Endpoint
 
     if build_image:
         from sandbox.image.build import build_image as build
 
         say(f"sstar: image {build(say)} is there")
-    checks = run_async(lambda: _check(model, base_url))
+    endpoint = Endpoint(
+        model or "MODEL",
+        tuple(base_url or ()),
+        max_thinking=max_thinking,
+        vllm_command=vllm_command,
+        vllm_args=vllm_args,
+    )
+    checks = run_async(lambda: _check(endpoint, wanted=model is not None))
     if json_:
         rows = [{"name": check.name, "state": check.state.value, "detail": check.detail} for check in checks]
         typer.echo(json.dumps({"ok": all(check.state is not State.FAIL for check in checks), "checks": rows}))
@@ -45,12 +59,14 @@ def command(
     return 1 if any(check.state is State.FAIL for check in checks) else 0
 
 
-async def _check(model: str | None, base_url: str | None) -> list[Check]:
+async def _check(endpoint: Endpoint, *, wanted: bool) -> list[Check]:
     from agent.checks import check_endpoint, check_machine, check_sandboxes
-    from agent.session import Endpoint
+    from agent.vllm_checks import check_vllm
 
     checks = check_machine() + await check_sandboxes()
-    return checks + await check_endpoint(Endpoint(model or "MODEL", base_url), wanted=model is not None)
+    if endpoint.model.startswith("vllm:"):
+        return checks + check_vllm(endpoint)
+    return checks + await check_endpoint(endpoint, wanted=wanted)
 
 
 def _print(checks: list[Check]) -> None:

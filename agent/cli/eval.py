@@ -63,7 +63,7 @@ def command(
         "config": config,
         "versions": versions(),
         "data": str(whole.path),
-        "base_url": endpoint.base_url,
+        "base_url": list(endpoint.base_urls),
     }
     resumed = open_folder(folder, manifest, fresh=output.fresh)
     say(f"sstar: {'going on in' if resumed else 'writing to'} {folder}")

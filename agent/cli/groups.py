@@ -31,9 +31,12 @@ class ModelOptions:
     base_url: opt.BaseUrlOpt = None
     max_tokens: opt.MaxTokensOpt = 4096
     system_role: opt.SystemRoleOpt = "system"
-    max_in_flight: opt.InFlightOpt = 64
+    max_in_flight: opt.InFlightOpt = None
     call_timeout: opt.TimeoutOpt = 600.0
     record: opt.RecordOpt = None
+    max_thinking: opt.MaxThinkingOpt = None
+    vllm_command: opt.VllmCommandOpt = None
+    vllm_args: opt.VllmArgsOpt = ""
     max_tokens_total: opt.MaxTokensTotalOpt = None
     max_seconds: opt.MaxSecondsOpt = None
 

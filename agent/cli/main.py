@@ -101,16 +101,25 @@ def _read_defaults(command: Any) -> dict[str, dict[str, Any]]:
             if key in known:
                 parameter, context = known[key]
                 try:
-                    parameter.process_value(context, value)
+                    parameter.process_value(context, _as_given(parameter, value))
                 except typer.BadParameter as error:
                     return str(error.message)
         return None
 
     settings = load_config({key for known in options.values() for key in known}, check=check)
     return {
-        name: {str(known[key][0].name): value for key, value in settings.items() if key in known}
+        name: {
+            str(known[key][0].name): _as_given(known[key][0], value)
+            for key, value in settings.items()
+            if key in known
+        }
         for name, known in options.items()
     }
+
+
+def _as_given(parameter: Any, value: Any) -> Any:
+    """An option that may be repeated takes one value as a list of one."""
+    return [value] if getattr(parameter, "multiple", False) and isinstance(value, str) else value
 
 
 def _report(error: BaseException, *, debugging: bool) -> int:

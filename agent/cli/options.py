@@ -37,15 +37,38 @@ ModelOpt = Annotated[
     str | None,
     typer.Option(
         "-m", "--model", envvar="SSTAR_MODEL", rich_help_panel=_MODEL,
-        help="A name at the endpoint, or replay:FILE for recorded calls.",
+        help="A name at the endpoint, vllm:NAME_OR_FOLDER to have it served, or replay:FILE for recorded "
+        "calls.",
     ),
 ]  # fmt: skip
 BaseUrlOpt = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--base-url", envvar=["SSTAR_BASE_URL", "OPENAI_BASE_URL"], rich_help_panel=_MODEL,
-        help="An OpenAI-compatible endpoint; its key is in OPENAI_API_KEY.  "
-        "(default: http://localhost:8000/v1)",
+        help="An OpenAI-compatible endpoint; its key is in OPENAI_API_KEY. Repeat it for several that serve "
+        "the same model.  (default: http://localhost:8000/v1)",
+    ),
+]  # fmt: skip
+VllmCommandOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--vllm-command", envvar="SSTAR_VLLM_COMMAND", rich_help_panel=_MODEL,
+        help="For -m vllm: the vllm to start, like ../serving/bin/vllm.  (default: beside this Python, or on "
+        "PATH)",
+    ),
+]  # fmt: skip
+VllmArgsOpt = Annotated[
+    str,
+    typer.Option(
+        "--vllm-args", envvar="SSTAR_VLLM_ARGS", rich_help_panel=_MODEL,
+        help="For -m vllm: further words for `vllm serve`; they win over ours.",
+    ),
+]  # fmt: skip
+MaxThinkingOpt = Annotated[
+    int | None,
+    typer.Option(
+        "--max-thinking", envvar="SSTAR_MAX_THINKING", min=1, rich_help_panel=_MODEL,
+        help="Tokens that a thinking model may think before it has to answer.",
     ),
 ]  # fmt: skip
 NOpt = Annotated[
@@ -108,10 +131,10 @@ PromptsOpt = Annotated[
     ),
 ]  # fmt: skip
 InFlightOpt = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--max-in-flight", envvar="SSTAR_MAX_IN_FLIGHT", min=1, rich_help_panel=_MODEL,
-        help="Model calls under way at once.",
+        help="Model calls under way at once. (default: as many as the server runs, learnt from its load)",
     ),
 ]  # fmt: skip
 TimeoutOpt = Annotated[

@@ -3,38 +3,63 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agent.models.endpoint import DEFAULT_BASE_URL, is_private, parse_base_url, show_url
 from agent.models.openai_client import OpenAIModel
+from agent.models.pool import EndpointPool
 from agent.models.replay import ReplayModel
 from problems import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["make_model"]
+    from agent.models.vllm.managed import ManagedModel
+
+__all__ = ["AskedModel", "VllmOptions", "make_model"]
+
+AskedModel: TypeAlias = "OpenAIModel | EndpointPool | ManagedModel | ReplayModel"
+"""Whatever `-m` may name."""
 
 KEY_NAME = "OPENAI_API_KEY"
+
+
+def _keep_quiet(_: str) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class VllmOptions:
+    """How `-m vllm:MODEL` starts a server."""
+
+    command: str | None = None
+    """Words before `serve`; None looks for `vllm` beside this Python and on PATH."""
+    arguments: str = ""
+    """Further words, which win over ours."""
+    say: Callable[[str], None] = _keep_quiet
+    """Gets one line when the server starts, ends or starts again."""
 
 
 def make_model(
     spec: str,
     *,
-    base_url: str | None = None,
+    base_url: str | Sequence[str] | None = None,
+    vllm: VllmOptions | None = None,
     api_key: str | None = None,
     strict_replay: bool = False,
     environment: Mapping[str, str] = os.environ,
     **options: Any,
-) -> OpenAIModel | ReplayModel:
-    """The model that `spec` names: `replay:FILE`, or a name at an endpoint.
+) -> AskedModel:
+    """The model that `spec` names: `replay:FILE`, `vllm:MODEL`, or a name at one endpoint or several.
 
     `OPENAI_API_KEY` is sent only to an address that the user gave, never in clear text to a public one.
 
     Args:
         spec: as given to `-m`.
         base_url: as given by flag or file; None takes `OPENAI_BASE_URL`, else a server on this machine.
+        vllm: how `vllm:` starts a server; None takes the defaults.
         api_key: as given by the user for this endpoint; None takes `OPENAI_API_KEY`.
         strict_replay: a replayed request must be the recorded one to the letter.
         environment: where the two variables are.
@@ -49,20 +74,44 @@ def make_model(
             raise UserError("-m replay: names no file; give replay:FILE")
         return ReplayModel(Path(rest), strict=strict_replay)
     if colon and kind == "vllm":
-        raise UserError(
-            f"-m {spec}: this version starts no servers; run `vllm serve {rest or 'MODEL'}` in another "
-            f"terminal and give -m {rest or 'MODEL'}"
-        )
+        return _make_managed(rest, vllm or VllmOptions(), environment, options)
     if not spec.strip():
         raise UserError("-m is empty; give a model's name at the endpoint, or replay:FILE")
-    given = base_url or environment.get("OPENAI_BASE_URL")
-    address = parse_base_url(given or DEFAULT_BASE_URL)
+    given = (base_url,) if isinstance(base_url, str) and base_url else tuple(base_url or ())
+    given = given or tuple(environment.get("OPENAI_BASE_URL", "").split())
+    addresses = list(dict.fromkeys(parse_base_url(url) for url in given or (DEFAULT_BASE_URL,)))
     key = api_key
     if key is None and given:
         key = environment.get(KEY_NAME)
-        if key and address.startswith("http://") and not is_private(address):
-            raise UserError(
-                f"{show_url(address)} is a public address without encryption, {KEY_NAME} is not sent there: "
-                f"give an https address, or unset {KEY_NAME}"
-            )
-    return OpenAIModel(spec, base_url=address, api_key=key, key_name=KEY_NAME, **options)
+        for address in addresses:
+            if key and address.startswith("http://") and not is_private(address):
+                raise UserError(
+                    f"{show_url(address)} is a public address without encryption, {KEY_NAME} is not sent "
+                    f"there: give an https address, or unset {KEY_NAME}"
+                )
+    models = [
+        OpenAIModel(spec, base_url=address, api_key=key, key_name=KEY_NAME, **options)
+        for address in addresses
+    ]
+    if len(models) == 1:
+        return models[0]
+    shared = {
+        name: options[name] for name in ("max_in_flight", "retry_policy", "on_retry") if name in options
+    }
+    return EndpointPool(models, **shared)
+
+
+def _make_managed(
+    name: str, vllm: VllmOptions, environment: Mapping[str, str], options: dict[str, Any]
+) -> ManagedModel:
+    from agent.models.vllm.managed import ManagedModel
+    from agent.models.vllm.plan import make_plan
+
+    plan = make_plan(
+        name,
+        command=vllm.command,
+        arguments=vllm.arguments,
+        max_thinking=options.get("max_thinking"),
+        environment=environment,
+    )
+    return ManagedModel(plan, say=vllm.say, **options)

@@ -38,6 +38,10 @@ class ServerInfo:
     seconds: float
     """How long it took to answer."""
 
+    def as_json(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {"url": self.url, "version": self.version, "max_model_len": self.max_model_len}
+
 
 def parse_base_url(base_url: str) -> str:
     """`base_url` without a closing slash.

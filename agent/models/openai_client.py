@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import random
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-import anyio
-
 from agent.models.endpoint import ServerInfo, parse_base_url, read_models, show_url
 from agent.models.errors import ModelError, ModelUserError
 from agent.models.refusals import explain, read_refusal, refuses_field
-from agent.models.retry import RetryPolicy, TransientError, is_transient, read_retry_after, retry
+from agent.models.retry import RetryPolicy, Stubborn, TransientError, is_transient, read_retry_after
 from agent.models.wire import build_body, read_answer
+from agent.pace import read_load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from agent.models.request import Answer, Request
     from agent.models.transport import Transport
     from agent.models.wire import MaxTokensField, SystemRole
+    from agent.pace import Load
 
 __all__ = ["OpenAIModel"]
 
@@ -70,7 +69,6 @@ class OpenAIModel:
         self.name = name
         self.base_url = parse_base_url(base_url)
         self.url = show_url(self.base_url)
-        self.retry_policy = retry_policy
         self.system_role: SystemRole = system_role
         self.max_tokens_field: MaxTokensField = max_tokens_field
         self._key = (api_key or "").strip()
@@ -80,9 +78,17 @@ class OpenAIModel:
         self._max_in_flight = max_in_flight
         self._timeout_s = timeout_s
         self._headers = dict(headers or {})
-        self._jitter = random.Random(jitter_seed)
-        self._on_retry = on_retry
-        self._limiter = anyio.CapacityLimiter(max_in_flight)
+        self._stubborn = Stubborn(
+            max_in_flight=max_in_flight, policy=retry_policy, on_retry=on_retry, jitter_seed=jitter_seed
+        )
+        self._answered = 0
+        self._info: ServerInfo | None = None
+        self.max_num_seqs: int | None = None
+        """Sequences that the server runs at once, where that is known."""
+        self.priorities = False
+        """Whether the server orders its line by `priority` (vLLM's `--scheduling-policy priority`)."""
+        self.on_busy: Callable[[], None] = _ignore
+        """Called when the server refuses a call because of its load (429, 503)."""
 
     def __repr__(self) -> str:
         return f"OpenAIModel({self.name!r}, base_url={self.url!r})"
@@ -119,19 +125,31 @@ class OpenAIModel:
             ModelUserError: wrong key, model name, address or setting.
             ModelError: no answer after every attempt.
         """
-        async with self._limiter:
-            started = time.perf_counter()
-            try:
-                return await retry(
-                    lambda: self._ask_once(request),
-                    policy=self.retry_policy,
-                    jitter=self._jitter,
-                    on_retry=self._on_retry,
-                )
-            except TransientError as fault:
-                raise self._give_up(fault, time.perf_counter() - started) from fault
+        answered = self._answered
 
-    def _give_up(self, fault: TransientError, seconds: float) -> ModelError:
+        async def attempt() -> Answer:
+            nonlocal answered
+            try:
+                return await self.attempt(request)
+            except TransientError as fault:
+                # While other calls are being answered, a refusal says to wait and not that the server is ill.
+                fault.free = fault.free and self._answered > answered
+                answered = self._answered
+                raise
+
+        return await self._stubborn.call(attempt, self.give_up)
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        """How often a call that failed is sent again."""
+        return self._stubborn.policy
+
+    @retry_policy.setter
+    def retry_policy(self, policy: RetryPolicy) -> None:
+        self._stubborn.policy = policy
+
+    def give_up(self, fault: TransientError, seconds: float) -> ModelError:
+        """The error for a call whose last attempt ended with `fault`, `seconds` after its first began."""
         if fault.unreachable:
             return ModelError(
                 f"no server answers at {self.url}: start one with `vllm serve {self.name}` or give --base-url"
@@ -140,15 +158,23 @@ class OpenAIModel:
             f"{self.url} gave no answer in {seconds:.0f} s, last: {fault.why}; run again to go on"
         )
 
-    async def _ask_once(self, request: Request) -> Answer:
+    async def attempt(self, request: Request) -> Answer:
+        """Try once, for one who tries again or elsewhere.
+
+        Raises:
+            TransientError: another try may do better.
+            ModelError: as `ask`.
+        """
         field = self.max_tokens_field
         body = build_body(request, self.name, system_role=self.system_role, max_tokens_field=field)
+        if self.priorities and request.priority is not None:
+            body["priority"] = request.priority
         started = time.perf_counter()
         response = await self._transport.post_chat(body)
         if response.status_code < 300:
-            return read_answer(
-                _read_object(response, self.url), model=self.name, seconds=time.perf_counter() - started
-            )
+            data = _read_object(response, self.url)
+            self._answered += 1
+            return read_answer(data, model=self.name, seconds=time.perf_counter() - started)
         refusal = read_refusal(response.status_code, response.text, secret=self._key)
         if request.max_tokens is not None and refuses_field(refusal, field):
             other: MaxTokensField = "max_completion_tokens" if field == "max_tokens" else "max_tokens"
@@ -163,9 +189,14 @@ class OpenAIModel:
     ) -> None:
         status = refusal.status
         if is_transient(status) and refusal.code != "insufficient_quota":
+            busy = status in (429, 503)
+            if busy:
+                self.on_busy()
             raise TransientError(
                 f"{self.url} answered {status}: {refusal.message}",
                 retry_after_s=read_retry_after(response.headers, time.time()),
+                status=status,
+                free=busy,
             )
         if status == 404:
             raise ModelUserError(self._explain_missing(refusal, tuple(await self._list_quietly())))
@@ -185,6 +216,20 @@ class OpenAIModel:
             )
         more = f" and {len(served) - _MAX_LISTED} more" if len(served) > _MAX_LISTED else ""
         return f"{self.url} does not serve {self.name!r}; it serves: {', '.join(served[:_MAX_LISTED])}{more}"
+
+    async def read_load(self) -> Load | None:
+        """How busy the server says it is; None where it does not say (vLLM does, at `/metrics`)."""
+        text = await self.read_page("/metrics")
+        return read_load(text) if text is not None else None
+
+    async def read_metrics(self) -> list[str] | None:
+        """The server's page of metrics; None where it shows none."""
+        page = await self.read_page("/metrics")
+        return None if page is None else [page]
+
+    async def read_page(self, path: str, *, timeout_s: float = 15.0) -> str | None:
+        """What the server shows at `path` beside `/v1`, like `/metrics`; None where it shows nothing."""
+        return await self._transport.get_page(path, timeout_s=timeout_s)
 
     async def _list_quietly(self) -> dict[str, dict[str, Any]]:
         try:
@@ -207,7 +252,7 @@ class OpenAIModel:
         try:
             response = await self._transport.get_models()
         except TransientError as fault:
-            raise self._give_up(fault, time.perf_counter() - started) from fault
+            raise self.give_up(fault, time.perf_counter() - started) from fault
         seconds = time.perf_counter() - started
         status = response.status_code
         refusal = read_refusal(status, response.text, secret=self._key)
@@ -225,13 +270,22 @@ class OpenAIModel:
         entry = served.get(self.name, {})
         length = entry.get("max_model_len") or entry.get("context_length") or entry.get("context_window")
         version = await self._transport.get_version() if entry.get("owned_by") == "vllm" else None
-        return ServerInfo(
+        self._info = ServerInfo(
             url=self.url,
             models=tuple(served),
             max_model_len=length if isinstance(length, int) else None,
             version=f"vllm {version}" if version else None,
             seconds=seconds,
         )
+        return self._info
+
+    def describe(self) -> list[dict[str, Any]]:
+        """What `check` found, for the manifest."""
+        return [] if self._info is None else [self._info.as_json()]
+
+
+def _ignore() -> None:
+    pass
 
 
 def _find(name: str, served: Mapping[str, object]) -> bool:

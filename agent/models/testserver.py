@@ -90,6 +90,9 @@ class ServerDouble:
         models: names that `GET /models` lists; a request for another is answered 404.
         api_key: where given, other keys are answered 401.
         max_model_len: what `GET /models` says.
+        version: what `GET /version` says.
+        pages: further texts by path, like `/health` and `/metrics`; open to all, as vLLM's are.
+        port: to listen on; 0 takes a free one.
     """
 
     def __init__(
@@ -99,17 +102,21 @@ class ServerDouble:
         models: tuple[str, ...] = ("tiny",),
         api_key: str | None = None,
         max_model_len: int | None = 4096,
+        version: str = "0.0.0",
+        pages: Mapping[str, str] | None = None,
+        port: int = 0,
     ) -> None:
         self.respond = respond
         self.models = models
         self.api_key = api_key
         self.max_model_len = max_model_len
+        self.pages = {"/version": json.dumps({"version": version}), **(pages or {})}
         self.received: list[Received] = []
         self.in_flight = 0
         self.most_in_flight = 0
         self.closing = threading.Event()
         self._lock = threading.Lock()
-        self._server = _Server(self)
+        self._server = _Server(self, port)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
     @property
@@ -130,8 +137,8 @@ class ServerDouble:
 
     def answer(self, path: str, headers: Mapping[str, str], body: dict[str, Any] | None) -> Reply:
         """The reply to a request for `path`; `body` is None for a GET."""
-        if path == "/version" and body is None:
-            return Reply(b'{"version": "0.0.0"}')
+        if path in self.pages and body is None:
+            return Reply(self.pages[path].encode(), headers={"content-type": "text/plain"})
         if self.api_key is not None and headers.get("authorization") != f"Bearer {self.api_key}":
             return failure(401, "Unauthorized")
         if path == "/v1/models" and body is None:
@@ -161,10 +168,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False  # joined on close, so that no thread outlives its test
     request_queue_size = 256
 
-    def __init__(self, double: ServerDouble) -> None:
+    def __init__(self, double: ServerDouble, port: int) -> None:
         self.double = double
         self._connections: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", port), _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._connections.add(request)

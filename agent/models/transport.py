@@ -5,6 +5,7 @@ Importing this module takes half a second, the SDK's: `openai_client` imports it
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -96,13 +97,32 @@ class Transport:
             return error.response
         return raw.http_response
 
-    async def get_version(self) -> str | None:
-        """What vLLM says at `/version`, beside `/v1`; None where nothing is said."""
+    async def get_page(self, path: str, *, timeout_s: float = _CHECK_TIMEOUT_S) -> str | None:
+        """What stands at `path` beside `/v1`, like `/metrics`; None where there is nothing of use."""
+        address = f"{self.base_url.removesuffix('/v1')}{path}"
+        try:
+            with anyio.fail_after(timeout_s):
+                raw = await self._client.get(address, cast_to=httpx2.Response)
+        except (TimeoutError, openai.OpenAIError, httpx2.HTTPError, ValueError):
+            return None  # a proxy before the server may hide it
+        return raw.text
+
+    async def post_page(self, path: str, body: dict[str, Any]) -> Any:
+        """The JSON that `path` beside `/v1` answers to `body`; None where there is nothing of use."""
+        address = f"{self.base_url.removesuffix('/v1')}{path}"
         try:
             with anyio.fail_after(_CHECK_TIMEOUT_S):
-                data = await self._client.get(f"{self.base_url.removesuffix('/v1')}/version", cast_to=object)
-        except (TimeoutError, openai.OpenAIError, ValueError):
-            return None  # a proxy before the server may hide it; only the record is poorer
+                raw = await self._client.post(address, body=body, cast_to=httpx2.Response)
+            return json.loads(raw.text)
+        except (TimeoutError, openai.OpenAIError, httpx2.HTTPError, ValueError):
+            return None  # most servers have no such page
+
+    async def get_version(self) -> str | None:
+        """What vLLM says at `/version`; None where nothing is said, then only the record is poorer."""
+        try:
+            data = json.loads(await self.get_page("/version") or "")
+        except ValueError:
+            return None
         version = data.get("version") if isinstance(data, dict) else None
         return version if isinstance(version, str) else None
 
@@ -120,4 +140,6 @@ class Transport:
             unreachable = isinstance(cause, httpx2.ConnectError)
             what = "cannot be reached" if unreachable else "broke the connection"
             text = " ".join(str(cause).split()) or type(cause).__name__
-            raise TransientError(f"{self.url} {what}: {text}", unreachable=unreachable) from error
+            raise TransientError(
+                f"{self.url} {what}: {text}", unreachable=unreachable, broken=not unreachable
+            ) from error

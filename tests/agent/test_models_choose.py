@@ -61,14 +61,16 @@ def test_replay_names_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ("vllm:org/name", "run `vllm serve org/name` in another terminal and give -m org/name"),
+        ("vllm:org/name", "`pip install 'sstar[serve]'`, or name the one of another environment"),
+        ("vllm:", "give vllm:NAME or vllm:FOLDER"),
         ("replay:", "give replay:FILE"),
         ("replay:nowhere.jsonl", "nowhere.jsonl: no such recording"),
         ("  ", "-m is empty"),
     ],
 )
-def test_a_name_that_cannot_be_used_says_why(spec, words):
+def test_a_name_that_cannot_be_used_says_why(spec, words, monkeypatch):
     """What is not there yet, not named or not found is one line with what to do."""
+    monkeypatch.setenv("PATH", "")
     with pytest.raises(UserError) as caught:
         make_model(spec, environment={})
     assert words in str(caught.value)

@@ -1,0 +1,230 @@
+"""A server that is kept alive: started, waited for, started again when it dies, ended with us."""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import anyio
+
+from agent.models.errors import ModelError, ModelUserError
+from agent.models.vllm.log import explain_end, find_refused_flag, find_step
+from agent.models.vllm.plan import find_free_port
+from agent.models.vllm.process import ServerProcess, reap_orphans
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from agent.models.vllm.plan import Plan
+
+__all__ = ["KeepAlive", "VllmServer"]
+
+_IN_USE = re.compile(r"address already in use", re.IGNORECASE)
+_MAX_MENDED_STARTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """How patiently and how stubbornly a server is looked after."""
+
+    max_restarts: int = 3
+    """Without `settled_s` of service between them."""
+    first_wait_s: float = 1.0
+    """Before a restart; doubles with each."""
+    settled_s: float = 600.0
+    silent_s: float = 900.0
+    """A start that writes nothing to its log for so long has failed."""
+    dying_s: float = 8.0
+    """A server that broke a call has so long to end before it is asked whether it is well: one whose engine
+    was killed says for some seconds that it is."""
+    tell_every_s: float = 10.0
+    poll_s: float = 0.25
+    grace_s: float = 10.0
+    """Between asking a server to end and killing it."""
+
+
+class VllmServer:
+    """The server of `plan`, for as long as `async with` lasts.
+
+    Args:
+        plan: what to start.
+        log: the file that it writes to.
+        say: gets one line when something happens.
+        is_healthy: whether a server answers at a base URL.
+        keep: how it is looked after.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        log: Path,
+        say: Callable[[str], None],
+        is_healthy: Callable[[str], Awaitable[bool]],
+        keep: KeepAlive,
+    ) -> None:
+        self.plan = plan
+        """What runs: flags that this vLLM does not know have been left out."""
+        self.log = log
+        self.base_url = ""
+        """Of the present start."""
+        self.generation = 0
+        """Starts that came up."""
+        self.restarts = 0
+        self._say = say
+        self._is_healthy = is_healthy
+        self._keep = keep
+        self._process: ServerProcess | None = None
+        self._up = anyio.Event()
+        self._down = anyio.Event()
+        self._up_since_s = 0.0
+        self._failure: str | None = None
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Start it.
+
+        Raises:
+            ModelUserError: vLLM does not take the arguments.
+            ModelError: it did not come up; the message says why.
+        """
+        if reaped := reap_orphans():
+            self._say(f"ended {reaped} processes of a vLLM that an earlier run left")
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self._stop)
+            await self._bring_up()
+            group = await undo.enter_async_context(anyio.create_task_group())
+            undo.callback(group.cancel_scope.cancel)
+            group.start_soon(self._keep_alive)
+            self._open = undo.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
+
+    async def _stop(self) -> None:
+        if self._process is not None:
+            await self._process.stop()
+
+    async def ready(self) -> int:
+        """Wait until the server can be asked; its generation.
+
+        Raises:
+            ModelError: it will not come up again.
+        """
+        await self._up.wait()
+        if self._failure is not None:
+            raise ModelError(self._failure)
+        return self.generation
+
+    async def is_lost(self, generation: int) -> bool:
+        """Whether start number `generation`, which broke a call, has ended or is of no use any more."""
+        down = self._down
+        if self.generation != generation or down.is_set():
+            return True
+        with anyio.move_on_after(self._keep.dying_s):
+            await down.wait()
+        if down.is_set():
+            return True
+        if await self._is_healthy(self.base_url):
+            return False
+        if self._down is down and self._process is not None:
+            self._say("vLLM runs but answers nothing: ending it")
+            await self._process.stop()
+        return True
+
+    async def _keep_alive(self) -> None:
+        in_a_row = 0
+        while self._failure is None and self._process is not None:
+            code = await self._process.wait()
+            self._up = anyio.Event()
+            self._down.set()
+            if time.monotonic() - self._up_since_s >= self._keep.settled_s:
+                in_a_row = 0
+            why = explain_end(self._process.read_log(), code)
+            in_a_row = await self._start_again(why, in_a_row)
+
+    async def _start_again(self, why: str, in_a_row: int) -> int:
+        """Until it is up or is given up; how many restarts in a row that makes."""
+        while in_a_row < self._keep.max_restarts:
+            wait_s = self._keep.first_wait_s * 2**in_a_row
+            in_a_row += 1
+            self.restarts += 1
+            most = self._keep.max_restarts
+            self._say(f"vLLM ended ({why}); start {in_a_row} of {most} more in {wait_s:g} s")
+            await anyio.sleep(wait_s)
+            try:
+                await self._bring_up()
+            except (ModelError, ModelUserError) as error:
+                why = str(error)
+                continue
+            return in_a_row
+        self._failure = (
+            f"vLLM ended {in_a_row + 1} times, last: {why}; its log is {self.log}; run again to go on"
+        )
+        self._up.set()
+        return in_a_row
+
+    async def _bring_up(self) -> None:
+        for _ in range(_MAX_MENDED_STARTS):
+            port = self.plan.port or find_free_port(self.plan.host)
+            host = "127.0.0.1" if self.plan.host == "0.0.0.0" else self.plan.host  # noqa: S104 - not ours
+            self.base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+            self._say(f"starting vLLM with {self.plan.facts.name} at {self.base_url} (log: {self.log})")
+            started_s = time.monotonic()
+            self._process = await ServerProcess.start(
+                self.plan.words(port), self.plan.full_environment(), self.log, grace_s=self._keep.grace_s
+            )
+            if await self._wait_until_healthy(self._process):
+                self._up_since_s = time.monotonic()
+                self.generation += 1
+                self._down = anyio.Event()
+                self._up.set()
+                self._say(f"vLLM is ready after {self._up_since_s - started_s:.0f} s")
+                return
+            text, code = self._process.read_log(), await self._process.wait()
+            if not self._mend(text):
+                break
+        raise self._explain(text, code)
+
+    def _mend(self, log: str) -> bool:
+        """Whether another start may do better: a port that was taken, a flag of ours that is not known."""
+        refused = find_refused_flag(log)
+        other = None if refused is None else self.plan.without(refused)
+        if other is not None:
+            self._say(f"this vLLM does not know {refused}: starting without it")
+            self.plan = other
+            return True
+        return self.plan.port is None and _IN_USE.search(log) is not None
+
+    def _explain(self, log: str, code: int) -> ModelError | ModelUserError:
+        why = explain_end(log, code)
+        if code == 2:  # what argparse ends with
+            return ModelUserError(f"vLLM does not take its arguments: {why} (log: {self.log})")
+        return ModelError(f"vLLM did not start: {why} (log: {self.log})")
+
+    async def _wait_until_healthy(self, process: ServerProcess) -> bool:
+        """False where it ended first."""
+        started_s = told_s = grown_s = time.monotonic()
+        size = 0
+        while process.code is None:
+            if await self._is_healthy(self.base_url):
+                return True
+            now_s = time.monotonic()
+            if (now_size := process.log_size()) > size:
+                size, grown_s = now_size, now_s
+            elif now_s - grown_s >= self._keep.silent_s:
+                await process.stop()
+                raise ModelError(
+                    f"vLLM did not start: it wrote nothing for {self._keep.silent_s:g} s (log: {self.log})"
+                )
+            if now_s - told_s >= self._keep.tell_every_s:
+                told_s = now_s
+                step = find_step(process.read_log()) or "loading"
+                self._say(f"vLLM is starting, {now_s - started_s:.0f} s: {step}")
+            await anyio.sleep(self._keep.poll_s)
+        return False
