@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+from agent.accounting import Prices
 from agent.evaluate import evaluate, read_outcomes
 from agent.progress import Progress
 from agent.runfolder import write_json, write_lines
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from agent.budget import Budget
     from agent.calls import StoredModel
+    from agent.models.load import LoadWatch
     from agent.prompting import Prompts
     from agent.records import ProblemOutcome
     from agent.session import Endpoint, SandboxChoice
@@ -52,6 +55,7 @@ class Evaluation:
     budget: Budget
     say: Callable[[str], None]
     quiet: bool = False
+    prices: Prices = field(default_factory=Prices)
 
     async def run(self) -> Summary:
         """Evaluate what is not finished yet.
@@ -63,23 +67,30 @@ class Evaluation:
         started_s = time.monotonic()
         with closing(Store(self.folder / "run.db")) as store:
             outcomes = read_outcomes(store)
+            watches: list[LoadWatch] = []
             try:
-                await self._evaluate(store, outcomes)
+                await self._evaluate(store, outcomes, watches)
             except BaseException:
                 if outcomes:
-                    self._write(store, outcomes, time.monotonic() - started_s)
+                    self._write(store, outcomes, watches, time.monotonic() - started_s)
                 raise
-            return self._write(store, outcomes, time.monotonic() - started_s)
+            return self._write(store, outcomes, watches, time.monotonic() - started_s)
 
-    async def _evaluate(self, store: Store, outcomes: dict[str, ProblemOutcome]) -> None:
+    async def _evaluate(
+        self, store: Store, outcomes: dict[str, ProblemOutcome], watches: list[LoadWatch]
+    ) -> None:
         async with (
             open_model(self.endpoint, store, self.budget, self.say) as model,
             open_sandbox(self.choice, store, self.say) as sandbox,
         ):
+            if model.load is not None:
+                watches.append(model.load)
 
             def show_work() -> str:
                 tally = model.tally
-                return f"{tally.calls:,} calls, {tally.tokens:,} tokens, {sandbox.executed:,} runs"
+                work = f"{tally.calls:,} calls, {tally.tokens:,} tokens, {sandbox.executed:,} runs"
+                load = model.load.line() if model.load is not None else ""
+                return f"{work} | {load}" if load else work
 
             with Progress("eval", len(self.problems), details=show_work, quiet=self.quiet) as progress:
 
@@ -96,13 +107,19 @@ class Evaluation:
                     on_problem=finish,
                 )
 
-    def _write(self, store: Store, outcomes: dict[str, ProblemOutcome], seconds: float) -> Summary:
+    def _write(
+        self, store: Store, outcomes: dict[str, ProblemOutcome], watches: list[LoadWatch], seconds: float
+    ) -> Summary:
         """Exports first, the summary last: where it is there, the rest is complete."""
         from agent.calls import Tally
 
-        tally = Tally()
-        for _, stage, answer in store.answers():
-            tally.add(stage, answer)
+        tally, by_problem = Tally(), {problem.id: Tally() for problem in self.problems}
+        for problem_id, stage, answer in store.answers():
+            for count in (tally, by_problem.setdefault(problem_id, Tally())):
+                count.add(stage, answer)
+        for problem_id, stage, executions, cpu_s in store.count_executions():
+            for count in (tally, by_problem.setdefault(problem_id, Tally())):
+                count.add_executions(stage, executions, cpu_s)
         chosen: list[tuple[str, str]] = []
         candidates: list[dict[str, str]] = []
         for problem in self.problems:
@@ -125,10 +142,20 @@ class Evaluation:
             problems=len(self.problems),
             select=self.settings.select,
             stages=tally.stages,
+            by_problem={problem_id: count.stages for problem_id, count in by_problem.items()},
+            prices=self.prices,
+            load=next((watch.as_json() for watch in watches), None) or self._read_load(),
             seconds=seconds,
         )
         write_json(self.folder / "summary.json", summary.as_json())
         return summary
+
+    def _read_load(self) -> dict[str, Any] | None:
+        """What an earlier start saw of the server: one that asked nothing has seen nothing."""
+        path = self.folder / "summary.json"
+        earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        load = earlier.get("server_load")
+        return load if isinstance(load, dict) else None
 
 
 def _label(outcome: ProblemOutcome) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
+from agent.accounting import working_on
 from agent.records import ProblemOutcome, SampleOutcome
 from agent.solver import Solution, solve
 from sandbox import Verdict
@@ -94,7 +95,8 @@ async def evaluate(
 async def _finish(problem: Problem, bench: Bench, store: Store) -> ProblemOutcome:
     methods = list(dict.fromkeys((*BASELINES, bench.settings.select)))
     solution = await solve(problem, bench, [name for name in methods if name != "oracle"])
-    verdicts = await _grade(solution, bench)
+    with working_on(problem.id, "grade"):
+        verdicts = await _grade(solution, bench)
     if Verdict.IE in verdicts.values() or any(lineage.lost for lineage in solution.lineages):
         return _outcome(solution, verdicts, error="the sandbox lost a run (IE); run the same command again")
     outcome = _outcome(solution, verdicts)

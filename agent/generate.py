@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
+from agent.accounting import working_on
 from agent.candidate import Lineage, Round
 from agent.debug import Context, debug_round, seed_for
 from agent.extract import extract_code
@@ -97,7 +98,8 @@ async def develop(
         if isinstance(answer, CallError):
             step = Round(index, total=len(problem.public_tests), base=base, error=str(answer))
         else:
-            step, report = await _try_answer(answer, problem, sandbox, lineage.rounds, base)
+            with working_on(problem.id, requests[0].purpose.stage):
+                step, report = await _try_answer(answer, problem, sandbox, lineage.rounds, base)
         lineage = Lineage(sample, (*lineage.rounds, step))
         if on_round is not None:
             on_round(sample, step, report)

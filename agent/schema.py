@@ -40,6 +40,10 @@ MIGRATIONS: tuple[str, ...] = (
         outcome TEXT NOT NULL        -- JSON, agent.records.ProblemOutcome
     );
     """,
+    """
+    ALTER TABLE executions ADD COLUMN problem_id TEXT NOT NULL DEFAULT '';     -- what it was first run for
+    ALTER TABLE executions ADD COLUMN stage TEXT NOT NULL DEFAULT 'other';
+    """,
 )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from agent.accounting import working_on
 from agent.asking import Asking
 from agent.generate import develop
 from selection import Candidate
@@ -68,7 +69,8 @@ async def solve(
         ask=Asking(bench.model, bench.prompts, settings.seed, settings.max_tokens),
         seed=settings.seed,
     )
-    return Solution(problem, lineages, await select_all(pool, methods))
+    with working_on(problem.id, "select"):
+        return Solution(problem, lineages, await select_all(pool, methods))
 
 
 async def sample(problem: Problem, bench: Bench, on_sample: Callable[[Lineage], None]) -> tuple[Lineage, ...]:

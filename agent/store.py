@@ -14,6 +14,7 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from agent.accounting import current_work
 from agent.models.request import Answer, Request, Usage, request_key
 from agent.schema import migrate
 from problems import InfrastructureError, UserError
@@ -136,12 +137,25 @@ class Store:
 
     def put_executions(self, executions: Mapping[str, Execution]) -> None:
         """Keep each of `executions` under its key, all in one transaction."""
+        work = current_work()
         rows = [
-            (key, run.status.value, run.cpu_s, zlib.compress(json.dumps(_plain(run)).encode(), level=1))
+            (
+                key,
+                run.status.value,
+                run.cpu_s,
+                zlib.compress(json.dumps(_plain(run)).encode(), level=1),
+                *work,
+            )
             for key, run in executions.items()
         ]
         with self._transaction() as db:
-            db.executemany("INSERT OR REPLACE INTO executions VALUES (?, ?, ?, ?)", rows)
+            db.executemany("INSERT OR REPLACE INTO executions VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def count_executions(self) -> list[tuple[str, str, int, float]]:
+        """(problem_id, stage, executions, CPU seconds), by what they were first run for."""
+        return self._db.execute(
+            "SELECT problem_id, stage, COUNT(*), SUM(cpu_s) FROM executions GROUP BY problem_id, stage"
+        ).fetchall()
 
     # what became of a problem
 

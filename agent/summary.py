@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from agent.accounting import Prices
 from agent.stats import Rate, mean_rate, pass_at_k
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from agent.calls import StageCount
     from agent.records import ProblemOutcome
@@ -47,6 +48,19 @@ class Summary:
     """The method whose choice is the answer; `selected@1` is its rate."""
     stages: Mapping[str, StageCount]
     seconds: float
+    by_problem: Mapping[str, Mapping[str, StageCount]] = field(default_factory=dict)
+    """What each problem cost, by stage."""
+    prices: Prices = field(default_factory=Prices)
+    load: Mapping[str, Any] | None = None
+    """How busy the server was during this start: `LoadWatch.as_json`."""
+
+    @property
+    def cost(self) -> str:
+        """In words: the sum, or why it is not known."""
+        total = self.prices.cost(self.stages.values())
+        if total is None:
+            return f"cost unknown ({self.prices.why_unknown(self.stages.values())})"
+        return f"cost {total:.4g}"
 
     def headline(self) -> dict[str, Any]:
         """What `--json` prints; rates are 0..1, null where nothing was graded."""
@@ -62,7 +76,9 @@ class Summary:
             "oracle": value.get("oracle"),
             "tokens": {
                 "prompt": sum(count.prompt for count in self.stages.values()),
+                "cached": _sum_known(count.cached for count in self.stages.values()),
                 "output": sum(count.output for count in self.stages.values()),
+                "reasoning": _sum_known(count.reasoning for count in self.stages.values()),
                 "calls": sum(count.calls for count in self.stages.values()),
                 "unknown_calls": sum(count.unknown for count in self.stages.values()),
             },
@@ -82,7 +98,18 @@ class Summary:
             "methods": {name: asdict(rate) for name, rate in self.rates.items()},
             "stages": {name: asdict(count) for name, count in self.stages.items()},
             "failed": dict(self.errors),
+            "cost": self.prices.as_json(self.stages.values()),
+            "server_load": None if self.load is None else dict(self.load),
+            "by_problem": {
+                problem_id: {name: asdict(count) for name, count in stages.items()}
+                for problem_id, stages in self.by_problem.items()
+            },
         }
+
+
+def _sum_known(counts: Iterable[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
 
 
 def summarize(
@@ -92,6 +119,9 @@ def summarize(
     select: str,
     stages: Mapping[str, StageCount],
     seconds: float,
+    by_problem: Mapping[str, Mapping[str, StageCount]] | None = None,
+    prices: Prices = Prices(),  # noqa: B008 - frozen
+    load: Mapping[str, Any] | None = None,
 ) -> Summary:
     """Count `outcomes` of a run over `problems` problems."""
     graded = [outcome for outcome in outcomes if outcome.graded]
@@ -120,6 +150,9 @@ def summarize(
         select=select,
         stages=dict(stages),
         seconds=seconds,
+        by_problem=by_problem or {},
+        prices=prices,
+        load=load,
     )
 
 

@@ -43,6 +43,7 @@ def command(
 
     Example: sstar eval examples -m replay:examples --n 6
     """
+    from agent.accounting import Prices
     from agent.evalrun import Evaluation
     from agent.runfolder import default_folder, open_folder, versions
 
@@ -77,6 +78,7 @@ def command(
         budget=read_budget(model),
         say=say,
         quiet=output.json_,
+        prices=Prices(model.price_prompt, model.price_output),
     )
     summary = run_async(evaluation.run)
     if summary.failed_calls:
@@ -136,9 +138,16 @@ def _print_table(summary: Summary) -> None:
     )
     console.print(
         f"{tokens['calls']} model calls, {tokens['prompt']:,} prompt and {tokens['output']:,} output tokens"
-        f"{unknown}, {summary.seconds:.1f} s",
+        f"{unknown}, {summary.cost}, {summary.seconds:.1f} s",
         highlight=False,
         soft_wrap=True,
     )
+    cut = sum(count.cut_thinking for count in summary.stages.values())
+    if cut:
+        console.print(
+            f"{cut} answers were cut while thinking: raise --max-tokens, or give --max-thinking",
+            highlight=False,
+            soft_wrap=True,
+        )
     for problem_id, line in summary.errors.items():
         console.print(f"error: {problem_id}: {line}", markup=False, highlight=False, soft_wrap=True)

@@ -37,6 +37,8 @@ class ModelOptions:
     max_thinking: opt.MaxThinkingOpt = None
     vllm_command: opt.VllmCommandOpt = None
     vllm_args: opt.VllmArgsOpt = ""
+    price_prompt: opt.PricePromptOpt = None
+    price_output: opt.PriceOutputOpt = None
     max_tokens_total: opt.MaxTokensTotalOpt = None
     max_seconds: opt.MaxSecondsOpt = None
 

@@ -64,6 +64,20 @@ VllmArgsOpt = Annotated[
         help="For -m vllm: further words for `vllm serve`; they win over ours.",
     ),
 ]  # fmt: skip
+PricePromptOpt = Annotated[
+    float | None,
+    typer.Option(
+        "--price-prompt", envvar="SSTAR_PRICE_PROMPT", min=0.0, rich_help_panel=_MODEL,
+        help="Of a million prompt tokens, for the report.",
+    ),
+]  # fmt: skip
+PriceOutputOpt = Annotated[
+    float | None,
+    typer.Option(
+        "--price-output", envvar="SSTAR_PRICE_OUTPUT", min=0.0, rich_help_panel=_MODEL,
+        help="Of a million output tokens, for the report.",
+    ),
+]  # fmt: skip
 MaxThinkingOpt = Annotated[
     int | None,
     typer.Option(

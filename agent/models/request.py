@@ -83,6 +83,11 @@ class Answer:
     model: str = ""
     seconds: float = 0.0
 
+    @property
+    def is_cut_thinking(self) -> bool:
+        """It ended at its limit before anything but thinking was written."""
+        return self.finish_reason == "length" and bool(self.reasoning) and not self.text.strip()
+
 
 class Model(Protocol):
     """Anything that answers: an endpoint, a recording, a script, a cache before one of them."""

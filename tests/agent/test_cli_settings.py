@@ -70,7 +70,14 @@ def test_token_budget_ends_with_4_and_goes_on_later(sstar, serve, write_set, iso
     assert (again.code, len(server.received)) == (4, 3)
     done = sstar(*words, "--max-tokens-total", "1000", "--json")
     assert (done.code, len(server.received)) == (0, 6)
-    assert done.json["tokens"] == {"prompt": 360, "output": 240, "calls": 6, "unknown_calls": 0}
+    assert done.json["tokens"] == {
+        "prompt": 360,
+        "cached": None,
+        "output": 240,
+        "reasoning": None,
+        "calls": 6,
+        "unknown_calls": 0,
+    }
 
 
 def test_spent_budget_waits_for_what_is_under_way(sstar, serve, write_set, isolated):
