@@ -211,7 +211,7 @@ def _measure(
 ) -> Made:
     spec, output, read = engine.spec, engine.written_tokens, engine.cache.queries - engine.cache.hits
     full = [at_s for at_s, running, waiting in trace if running + waiting >= spec.max_num_seqs]
-    tail_s = max(full, default=max(ends))
+    tail_s = max(full, default=max(ends))  # never full: all of it
     until = [running for at_s, running, _ in trace if at_s <= tail_s]
     ends.sort()
     return Made(
@@ -274,7 +274,7 @@ def show(rows: list[Made], spec: EngineSpec) -> str:
             f"{row.calls:,}",
             f"{row.output_tokens:,}",
             f"{100 * row.busy:.1f}%",
-            f"{row.makespan_s - row.tail_s:.1f}",
+            f"{row.makespan_s - row.tail_s:.1f}" if row.tail_s < row.makespan_s else "never full",
             f"{row.first_done_s:.1f}",
             f"{row.half_done_s:.1f}",
         )
@@ -315,7 +315,23 @@ def main() -> int:
         (options.out / "schedule.md").write_text(table)
         (options.out / "schedule.json").write_text(json.dumps([asdict(row) for row in rows]))
         (options.out / "schedule.svg").write_text(draw_running([(row.name, row.trace) for row in rows], spec))
-    return 0
+    return _compare(rows)
+
+
+def _compare(rows: list[Made]) -> int:
+    """Say which bars hold; 1 where one does not."""
+    ours = [row for row, way in zip(rows, WAYS, strict=False) if not way.official]
+    missed = [
+        *(f"{row.name}: over 1.10 of the bound" for row in ours if row.makespan_s > 1.10 * row.bound_s),
+        *(f"{row.name}: under 90% running" for row in ours if row.busy < 0.90),
+    ]
+    if len(rows) == len(WAYS):
+        slowest = max(row.makespan_s for row in ours)
+        times = rows[-1].makespan_s / slowest
+        print(f"the official schedule takes {times:.2f} times the slowest of the others")
+        missed += ["the official schedule is less than 3 times slower"] * (times < 3)
+    print("\n".join(f"missed: {line}" for line in missed) or "every bar is met")
+    return int(bool(missed))
 
 
 if __name__ == "__main__":
