@@ -30,7 +30,7 @@ __all__ = ["Inquiry"]
 _NEAR_BEST = 0.9
 """Of inputs that are expected to tell nearly as much as the best, the shortest is taken."""
 _LEAST_GAIN_BITS = 0.02
-_SHRINK_TRIES = 40
+_SHRINK_TRIES = 150
 _SHRINK_CPU_S = 1.0
 _OWN_PROBES = 1
 
