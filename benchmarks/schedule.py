@@ -1,6 +1,6 @@
 """How long a whole evaluation takes on a simulated engine, against the least that it could take.
 
-    python -m benchmarks.schedule [--problems 100] [--n 16] [--rounds 2] [--engine gpu-7b] [--out DIR]
+    python benchmarks/schedule.py [--problems 100] [--n 16] [--rounds 2] [--engine gpu-7b] [--out DIR]
 
 The agent's own code runs (`agent.evaluate`), on a clock that leaps: the model is the engine simulator, the
 sandbox a scripted one that takes a fixed time. Beside it the schedule of S*'s official code: a process per
@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `selection` is a package
 
 from agent.asking import Asking
 from agent.budget import Budget
@@ -231,7 +233,8 @@ def _measure(
     )
 
 
-def _run(way: Way, spec: EngineSpec, problems: list[Problem], settings: Settings, dice: Dice) -> Made:
+def run_way(way: Way, spec: EngineSpec, problems: list[Problem], settings: Settings, dice: Dice) -> Made:
+    """What becomes of one schedule, on a clock of its own."""
     run = run_official if way.official else run_ours
     main: Callable[[], Awaitable[Made]] = partial(run, way, spec, problems, settings, dice)
     started_s = time.process_time()
@@ -306,7 +309,7 @@ def main() -> int:
     rows: list[Made] = []
     for way in WAYS:
         if options.only is None or options.only in way.name:
-            rows.append(_run(way, spec, make_problems(options.problems), settings, dice))
+            rows.append(run_way(way, spec, make_problems(options.problems), settings, dice))
             print(f"{way.name}: {rows[-1].makespan_s:.1f} s ({rows[-1].cpu_s:.0f} s CPU)", file=sys.stderr)
     table = show(rows, spec)
     print(table)

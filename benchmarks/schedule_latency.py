@@ -1,6 +1,6 @@
 """How soon after its last token a program runs, while other answers are still being written.
 
-    python -m benchmarks.schedule_latency [--problems 12] [--n 8] [--sandbox local]
+    python benchmarks/schedule_latency.py [--problems 12] [--n 8] [--sandbox local]
 
 Everything is real but the model: the client over HTTP, the store on disk, the sandbox. The engine simulator
 writes in real time. Two moments of each answer are taken: its program is handed to the sandbox, and
@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `selection` is a package
 
 from agent.budget import Budget
 from agent.calls import StoredModel
