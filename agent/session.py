@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from agent.calls import StoredModel
+from agent.models.errors import ModelUserError
 from agent.pace import FIRST_WIDTH, MOST_IN_FLIGHT, Paced
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from agent.models.choose import AskedModel
     from agent.models.openai_client import OpenAIModel
     from agent.models.pool import EndpointPool
+    from agent.models.thinking import CappedModel
     from agent.models.vllm.managed import ManagedModel
     from agent.store import Store
     from sandbox.memo import MemoSandbox
@@ -108,8 +110,10 @@ async def open_model(
         asked: Model = model
         if not isinstance(model, ReplayModel):
             await _connect(model, stack, store)
+            if endpoint.max_thinking is not None:
+                asked = await _cap_thinking(model, endpoint.max_thinking, say)
         if endpoint.record is not None:
-            asked = stack.enter_context(Recorder(model, endpoint.record))
+            asked = stack.enter_context(Recorder(asked, endpoint.record))
         paced = model if isinstance(model, Paced) else None
         stored = StoredModel(
             asked,
@@ -149,6 +153,20 @@ async def _connect(
         note_servers(folder, model.describe())
 
 
+async def _cap_thinking(model: Model, max_thinking: int, say: Callable[[str], None]) -> CappedModel:
+    """The model with a cap that was seen to hold."""
+    from agent.models.thinking import Cap, CappedModel, probe_cap
+
+    cap = await probe_cap(model.ask)
+    if cap is Cap.NONE:
+        raise ModelUserError(
+            f"--max-thinking {max_thinking}: {cap}: the server has no thinking budget, or ignores it, and "
+            "shows a model nothing of what it thought; serve it with --reasoning-config, or leave this out"
+        )
+    say(f"sstar: --max-thinking {max_thinking}: {cap}")
+    return CappedModel(model, cap, max_thinking)
+
+
 def make_asked(endpoint: Endpoint, say: Callable[[str], None] = lambda _: None) -> AskedModel:
     """The model that `endpoint` names, not looked at yet.
 
@@ -164,6 +182,7 @@ def make_asked(endpoint: Endpoint, say: Callable[[str], None] = lambda _: None) 
         system_role=endpoint.system_role,
         max_in_flight=endpoint.max_in_flight or MOST_IN_FLIGHT,
         timeout_s=endpoint.call_timeout_s,
+        max_thinking=endpoint.max_thinking,
         on_retry=_Seldom(say),
     )
 

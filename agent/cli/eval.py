@@ -58,6 +58,7 @@ def command(
         "model": endpoint.model,
         "prompts": prompts.digest,
         **settings.as_json(),
+        **({} if endpoint.max_thinking is None else {"max_thinking": endpoint.max_thinking}),
     }
     folder = output.out or default_folder("eval", config)
     manifest = {

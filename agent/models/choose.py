@@ -48,6 +48,7 @@ def make_model(
     base_url: str | Sequence[str] | None = None,
     vllm: VllmOptions | None = None,
     api_key: str | None = None,
+    max_thinking: int | None = None,
     strict_replay: bool = False,
     environment: Mapping[str, str] = os.environ,
     **options: Any,
@@ -60,6 +61,7 @@ def make_model(
         spec: as given to `-m`.
         base_url: as given by flag or file; None takes `OPENAI_BASE_URL`, else a server on this machine.
         vllm: how `vllm:` starts a server; None takes the defaults.
+        max_thinking: tokens of thinking that a server of our own is set up to end.
         api_key: as given by the user for this endpoint; None takes `OPENAI_API_KEY`.
         strict_replay: a replayed request must be the recorded one to the letter.
         environment: where the two variables are.
@@ -74,7 +76,7 @@ def make_model(
             raise UserError("-m replay: names no file; give replay:FILE")
         return ReplayModel(Path(rest), strict=strict_replay)
     if colon and kind == "vllm":
-        return _make_managed(rest, vllm or VllmOptions(), environment, options)
+        return _make_managed(rest, vllm or VllmOptions(), max_thinking, environment, options)
     if not spec.strip():
         raise UserError("-m is empty; give a model's name at the endpoint, or replay:FILE")
     given = (base_url,) if isinstance(base_url, str) and base_url else tuple(base_url or ())
@@ -102,7 +104,11 @@ def make_model(
 
 
 def _make_managed(
-    name: str, vllm: VllmOptions, environment: Mapping[str, str], options: dict[str, Any]
+    name: str,
+    vllm: VllmOptions,
+    max_thinking: int | None,
+    environment: Mapping[str, str],
+    options: dict[str, Any],
 ) -> ManagedModel:
     from agent.models.vllm.managed import ManagedModel
     from agent.models.vllm.plan import make_plan
@@ -111,7 +117,7 @@ def _make_managed(
         name,
         command=vllm.command,
         arguments=vllm.arguments,
-        max_thinking=options.get("max_thinking"),
+        max_thinking=max_thinking,
         environment=environment,
     )
     return ManagedModel(plan, say=vllm.say, **options)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import ipaddress
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from agent.models.errors import ModelUserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -17,6 +20,7 @@ __all__ = [
     "is_private",
     "parse_base_url",
     "read_models",
+    "serves",
     "show_url",
 ]
 
@@ -98,3 +102,9 @@ def read_models(body: str) -> dict[str, dict[str, Any]]:
         for entry in entries
         if isinstance(entry, dict) and isinstance(entry.get("id"), str)
     }
+
+
+def serves(name: str, served: Iterable[str]) -> bool:
+    """Whether `name` is among the `served`, with or without a gateway's prefix or variant suffix."""
+    plain = name.partition(":")[0]
+    return any(known in (name, plain) or known.endswith(f"/{name}") for known in served)

@@ -8,9 +8,9 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from agent.models.endpoint import ServerInfo, parse_base_url, read_models, show_url
+from agent.models.endpoint import ServerInfo, parse_base_url, read_models, serves, show_url
 from agent.models.errors import ModelError, ModelUserError
-from agent.models.refusals import explain, read_refusal, refuses_field
+from agent.models.refusals import explain, explain_missing, read_refusal, refuses_field
 from agent.models.retry import RetryPolicy, Stubborn, TransientError, is_transient, read_retry_after
 from agent.models.wire import build_body, read_answer
 from agent.pace import read_load
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["OpenAIModel"]
 
 _log = logging.getLogger(__name__)
-_MAX_LISTED = 20
 
 
 class OpenAIModel:
@@ -83,6 +82,8 @@ class OpenAIModel:
         )
         self._answered = 0
         self._info: ServerInfo | None = None
+        self.opens_thinking = False
+        """Whether the model's template opens `<think>`; `check` finds out where the server can tell."""
         self.max_num_seqs: int | None = None
         """Sequences that the server runs at once, where that is known."""
         self.priorities = False
@@ -174,7 +175,8 @@ class OpenAIModel:
         if response.status_code < 300:
             data = _read_object(response, self.url)
             self._answered += 1
-            return read_answer(data, model=self.name, seconds=time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            return read_answer(data, model=self.name, seconds=seconds, opened=self.opens_thinking)
         refusal = read_refusal(response.status_code, response.text, secret=self._key)
         if request.max_tokens is not None and refuses_field(refusal, field):
             other: MaxTokensField = "max_completion_tokens" if field == "max_tokens" else "max_tokens"
@@ -199,7 +201,9 @@ class OpenAIModel:
                 free=busy,
             )
         if status == 404:
-            raise ModelUserError(self._explain_missing(refusal, tuple(await self._list_quietly())))
+            raise ModelUserError(
+                explain_missing(refusal, self.url, self.name, tuple(await self._list_quietly()))
+            )
         raise explain(
             refusal,
             url=self.url,
@@ -207,15 +211,6 @@ class OpenAIModel:
             has_key=bool(self._key),
             max_tokens=max_tokens,
         )
-
-    def _explain_missing(self, refusal: Refusal, served: tuple[str, ...]) -> str:
-        if not served:
-            return (
-                f"{self.url} answered 404 ({refusal.message}): wrong model name {self.name!r}, or not the "
-                "address of an OpenAI-compatible server, which mostly ends in /v1"
-            )
-        more = f" and {len(served) - _MAX_LISTED} more" if len(served) > _MAX_LISTED else ""
-        return f"{self.url} does not serve {self.name!r}; it serves: {', '.join(served[:_MAX_LISTED])}{more}"
 
     async def read_load(self) -> Load | None:
         """How busy the server says it is; None where it does not say (vLLM does, at `/metrics`)."""
@@ -261,15 +256,17 @@ class OpenAIModel:
                 f"{self.url} is not ready: it answered {status} ({refusal.message}); try again later"
             )
         if status == 404 and not self.base_url.rpartition("/")[2].startswith("v"):
-            raise ModelUserError(self._explain_missing(refusal, ()))
+            raise ModelUserError(explain_missing(refusal, self.url, self.name, ()))
         if 300 <= status < 500 and status not in (404, 405):
             await self._raise_refusal(response, refusal, None)
         served = read_models(response.text) if status < 300 else {}
-        if served and not any_model and not _find(self.name, served):
-            raise ModelUserError(self._explain_missing(refusal, tuple(served)))
+        if served and not any_model and not serves(self.name, served):
+            raise ModelUserError(explain_missing(refusal, self.url, self.name, tuple(served)))
         entry = served.get(self.name, {})
         length = entry.get("max_model_len") or entry.get("context_length") or entry.get("context_window")
         version = await self._transport.get_version() if entry.get("owned_by") == "vllm" else None
+        if version is not None:
+            self.opens_thinking = await self._transport.opens_thinking(self.name)
         self._info = ServerInfo(
             url=self.url,
             models=tuple(served),
@@ -286,12 +283,6 @@ class OpenAIModel:
 
 def _ignore() -> None:
     pass
-
-
-def _find(name: str, served: Mapping[str, object]) -> bool:
-    """Whether `name` is among the `served`, with or without a gateway's prefix or variant suffix."""
-    plain = name.partition(":")[0]
-    return any(known in (name, plain) or known.endswith(f"/{name}") for known in served)
 
 
 def _read_object(response: httpx2.Response, url: str) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from agent.models.errors import CallError, ContextError, ModelUserError
 if TYPE_CHECKING:
     from problems import SstarError
 
-__all__ = ["Refusal", "explain", "is_too_long", "read_refusal", "refuses_field"]
+__all__ = ["Refusal", "explain", "explain_missing", "is_too_long", "read_refusal", "refuses_field"]
 
 _MAX_MESSAGE = 300
+_MAX_LISTED = 20
 _TOO_LONG = re.compile(
     r"context (?:length|size|window)|max_model_len|too many tokens|prompt is too long|supports at most",
     re.IGNORECASE,
@@ -123,3 +124,14 @@ def explain(
             f"{url} answered {status}, a redirect: give the address it leads to as --base-url"
         )
     return ModelUserError(f"{url} refused the request ({status}): {message}")
+
+
+def explain_missing(refusal: Refusal, url: str, name: str, served: tuple[str, ...]) -> str:
+    """One line for a model or an address that is not there; `served` are the models that are."""
+    if not served:
+        return (
+            f"{url} answered 404 ({refusal.message}): wrong model name {name!r}, or not the "
+            "address of an OpenAI-compatible server, which mostly ends in /v1"
+        )
+    more = f" and {len(served) - _MAX_LISTED} more" if len(served) > _MAX_LISTED else ""
+    return f"{url} does not serve {name!r}; it serves: {', '.join(served[:_MAX_LISTED])}{more}"

@@ -92,6 +92,7 @@ class ServerDouble:
         max_model_len: what `GET /models` says.
         version: what `GET /version` says.
         pages: further texts by path, like `/health` and `/metrics`; open to all, as vLLM's are.
+        posts: texts by path that answer a POST, whatever it holds, like `/tokenize`.
         port: to listen on; 0 takes a free one.
     """
 
@@ -104,6 +105,7 @@ class ServerDouble:
         max_model_len: int | None = 4096,
         version: str = "0.0.0",
         pages: Mapping[str, str] | None = None,
+        posts: Mapping[str, str] | None = None,
         port: int = 0,
     ) -> None:
         self.respond = respond
@@ -111,6 +113,7 @@ class ServerDouble:
         self.api_key = api_key
         self.max_model_len = max_model_len
         self.pages = {"/version": json.dumps({"version": version}), **(pages or {})}
+        self.posts = dict(posts or {})
         self.received: list[Received] = []
         self.in_flight = 0
         self.most_in_flight = 0
@@ -137,8 +140,9 @@ class ServerDouble:
 
     def answer(self, path: str, headers: Mapping[str, str], body: dict[str, Any] | None) -> Reply:
         """The reply to a request for `path`; `body` is None for a GET."""
-        if path in self.pages and body is None:
-            return Reply(self.pages[path].encode(), headers={"content-type": "text/plain"})
+        page = (self.pages if body is None else self.posts).get(path)
+        if page is not None:
+            return Reply(page.encode(), headers={"content-type": "text/plain"})
         if self.api_key is not None and headers.get("authorization") != f"Bearer {self.api_key}":
             return failure(401, "Unauthorized")
         if path == "/v1/models" and body is None:

@@ -126,6 +126,16 @@ class Transport:
         version = data.get("version") if isinstance(data, dict) else None
         return version if isinstance(version, str) else None
 
+    async def opens_thinking(self, model: str) -> bool:
+        """Whether the prompt as the model sees it ends with `<think>`; False where vLLM does not tell."""
+        asked = {"model": model, "messages": [{"role": "user", "content": "x"}], "return_token_strs": True}
+        data = await self.post_page("/tokenize", {**asked, "add_generation_prompt": True})
+        pieces = data.get("token_strs") if isinstance(data, dict) else None
+        if not isinstance(pieces, list):
+            return False
+        end = "".join(piece for piece in pieces[-16:] if isinstance(piece, str))
+        return end.rstrip("\n\u010a \u0120\u2581").endswith("<think>")  # how tokenizers write blanks
+
     @contextmanager
     def _breaks_explained(self, timeout_s: float) -> Iterator[None]:
         try:

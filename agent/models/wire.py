@@ -97,13 +97,15 @@ def _read_count(data: Any, *path: str) -> int | None:
     return data if isinstance(data, int) and not isinstance(data, bool) else None
 
 
-def read_answer(data: dict[str, Any], *, model: str, seconds: float) -> Answer:
+def read_answer(data: dict[str, Any], *, model: str, seconds: float, opened: bool = False) -> Answer:
     """The answer in a chat-completions response; no choice or no content is an empty text, never an error.
 
     Args:
         data: the response's JSON object.
         model: the name asked for, kept where the response has none.
         seconds: how long the call took.
+        opened: the model's template opens `<think>`, so an answer that was cut before any `</think>` is all
+            thinking.
     """
     choices = data.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else {}
@@ -112,13 +114,16 @@ def read_answer(data: dict[str, Any], *, model: str, seconds: float) -> Answer:
     message = message if isinstance(message, dict) else {}
     text = _read_text(message.get("content"))
     reasoning = _read_text(message.get("reasoning") or message.get("reasoning_content"))
+    finish_reason = str(choice.get("finish_reason") or "unknown")
     if not reasoning:
+        if opened and finish_reason == "length" and not _CLOSE.search(text):
+            text = _OPEN + text.lstrip().removeprefix(_OPEN)
         text, reasoning = split_thinking(text)
     usage = data.get("usage")
     return Answer(
         text=text,
         reasoning=reasoning,
-        finish_reason=str(choice.get("finish_reason") or "unknown"),
+        finish_reason=finish_reason,
         usage=Usage(
             prompt=_read_count(usage, "prompt_tokens"),
             cached=_read_count(usage, "prompt_tokens_details", "cached_tokens"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.models.errors import ModelUserError
+from agent.models.thinking import END_OF_THINKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +17,7 @@ if TYPE_CHECKING:
     from agent.models.vllm.hardware import Hardware
     from agent.models.vllm.modelfacts import ModelFacts
 
-__all__ = ["END_OF_THINKING", "Flag", "choose_environment", "choose_flags", "read_user_flags"]
-
-END_OF_THINKING = "\n\nI have to answer now.\n</think>\n\n"
-"""What is written for a model whose thinking is ended."""
+__all__ = ["Flag", "choose_environment", "choose_flags", "read_user_flags"]
 
 _SHORT = {"-tp": "--tensor-parallel-size", "-dp": "--data-parallel-size", "-pp": "--pipeline-parallel-size"}
 _SECRETS = ("--api-key", "--hf-token")

@@ -1,0 +1,236 @@
+"""Which flags a server gets on which machine, and what the log says of its end."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+
+import pytest
+
+from agent.models import ModelUserError
+from agent.models.vllm.command import find_command
+from agent.models.vllm.flags import choose_environment, choose_flags, read_user_flags
+from agent.models.vllm.hardware import Gpu, Hardware, read_gpus
+from agent.models.vllm.log import explain_end, find_refused_flag, find_step
+from agent.models.vllm.modelfacts import ModelFacts, find_facts
+from agent.models.vllm.plan import make_plan
+
+H100 = "0, GPU-aa11, NVIDIA H100, 81559, 80000\n1, GPU-bb22, NVIDIA H100, 81559, 80000\n"
+
+
+def make_hardware(count: int, total_gib: float = 80.0, free_gib: float = 79.5) -> Hardware:
+    return Hardware(tuple(Gpu("NVIDIA H100", total_gib, free_gib) for _ in range(count)), 16, 120.0)
+
+
+def make_facts(weights_gib: float | None = 15.0, heads: int | None = 32, **fields) -> ModelFacts:
+    known = {"max_length": 32768, "kv_bytes": 57344} | fields
+    return ModelFacts("org/m", "org/m", None, None, weights_gib, heads, **known)
+
+
+def choose(facts: ModelFacts, hardware: Hardware, arguments: str = "", **options) -> dict[str, str | None]:
+    user = read_user_flags(arguments)[1]
+    flags = choose_flags(facts, hardware, user, cpu=not hardware.gpus, **options)
+    assert all(flag.why for flag in flags)
+    return {flag.name: flag.value for flag in flags}
+
+
+@pytest.mark.parametrize(
+    ("count", "weights_gib", "heads", "together", "copies"),
+    [
+        (1, 15.0, 32, None, None),
+        (2, 15.0, 32, None, "2"),
+        (8, 65.0, 40, "2", "4"),
+        (8, 400.0, 64, "8", None),
+        (4, 140.0, 28, "4", None),
+        (8, 140.0, 36, "4", "2"),
+        (4, None, None, "4", None),
+        (3, 15.0, 32, None, "3"),
+    ],
+)
+def test_gpus_share_a_copy_only_as_far_as_they_must(count, weights_gib, heads, together, copies):
+    """As few GPUs a copy as leave room for samples, a number that divides the heads; copies on the rest."""
+    flags = choose(make_facts(weights_gib, heads), make_hardware(count))
+    assert flags.get("--tensor-parallel-size") == together
+    assert flags.get("--data-parallel-size") == copies
+
+
+def test_memory_that_others_use_is_left_alone():
+    """On a GPU that is used already the share is what is free."""
+    assert choose(make_facts(), make_hardware(1))["--gpu-memory-utilization"] == "0.92"
+    assert choose(make_facts(), make_hardware(1, free_gib=40.0))["--gpu-memory-utilization"] == "0.48"
+
+
+def test_a_processor_gets_whole_prompts():
+    """Without a GPU: no chunked prefill, a batch as long as the context, and memory for the cache."""
+    hardware = Hardware((), 8, 32.0)
+    flags = choose(make_facts(1.0, kv_bytes=1536), hardware)
+    assert "--no-enable-chunked-prefill" in flags
+    assert flags["--max-num-batched-tokens"] == flags["--max-model-len"] == "8192"
+    longer = choose(make_facts(1.0), hardware, "--max-model-len 16k")
+    assert longer["--max-num-batched-tokens"] == "16000"
+    assert "--max-model-len" not in longer
+    chosen = choose_flags(make_facts(1.0, kv_bytes=1536), hardware, {}, cpu=True)
+    variables = choose_environment(
+        make_facts(1.0, kv_bytes=1536), hardware, chosen, cpu=True, is_set=lambda _: False
+    )
+    assert {v.name: v.value for v in variables}["VLLM_CPU_KVCACHE_SPACE"] == "2"
+    assert choose_environment(make_facts(), hardware, chosen, cpu=True, is_set=lambda _: True) == []
+
+
+def test_what_the_user_gives_wins():
+    """A flag of the user's, in any of its forms, takes ours out."""
+    words = "-tp 2 --no-enable-prefix-caching --scheduling_policy=fcfs --gpu-memory-utilization 0.5"
+    flags = choose(make_facts(), make_hardware(4), words)
+    assert "--tensor-parallel-size" not in flags
+    assert flags["--data-parallel-size"] == "2"
+    assert not {"--enable-prefix-caching", "--scheduling-policy", "--gpu-memory-utilization"} & set(flags)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        ("--api-key secret", "leave --api-key out"),
+        ("--hf_token=secret", "leave --hf-token out"),
+        ("--uds /tmp/x", "start such a server yourself"),
+        ("org/other", "which is no flag"),
+        ("--x 'y", "No closing quotation"),
+        ("--port 0", "not a port"),
+    ],
+)
+def test_what_cannot_be_passed_on_is_said(words, part):
+    """Secrets on a command line and servers of another kind end the command."""
+    with pytest.raises(ModelUserError, match=part) as caught:
+        make_plan("org/m", command=sys.executable, arguments=words)
+    assert "secret" not in str(caught.value)
+
+
+def test_visible_gpus_are_those_that_cuda_sees():
+    """Numbers, ids and their starts; the list ends at the first that is none."""
+    assert len(read_gpus(H100, None)) == 2
+    assert [gpu.name for gpu in read_gpus(H100, "1")] == ["NVIDIA H100"]
+    assert len(read_gpus(H100, "GPU-bb,GPU-aa11")) == 2
+    assert read_gpus(H100, "") == ()
+    assert len(read_gpus(H100, "0,7,1")) == 1
+    assert read_gpus("No devices were found\n", None) == ()
+    assert round(read_gpus(H100, "0")[0].total_gib) == 80
+
+
+def test_facts_of_a_folder(tmp_path):
+    """Size, heads, length and cache come from the folder; its revision changes with its weights."""
+    config = {
+        "num_attention_heads": 28, "num_key_value_heads": 4, "num_hidden_layers": 28, "hidden_size": 3584,
+        "max_position_embeddings": 32768,
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes(b"x" * 1024)
+    (tmp_path / "chat_template.jinja").write_text("{{ '<think>' }}")
+    facts = find_facts(str(tmp_path))
+    assert (facts.heads, facts.max_length, facts.kv_bytes, facts.thinks) == (28, 32768, 57344, True)
+    assert facts.weights_gib == 1024 / 2**30
+    (tmp_path / "model.safetensors").write_bytes(b"x" * 2048)
+    assert facts.revision is not None
+    assert find_facts(str(tmp_path)).revision != facts.revision
+
+
+def test_facts_of_a_name(tmp_path):
+    """A model in the hub's cache has its commit; one that is not is guessed by its name."""
+    cache = tmp_path / "hub" / "models--org--m-7B"
+    (cache / "refs").mkdir(parents=True)
+    (cache / "refs" / "main").write_text("abc123")
+    (cache / "snapshots" / "abc123").mkdir(parents=True)
+    (cache / "snapshots" / "abc123" / "config.json").write_text("{}")
+    assert find_facts("org/m-7B", environment={"HF_HOME": str(tmp_path)}).revision == "abc123"
+    unknown = find_facts("org/Other-32B-AWQ", environment={"HF_HOME": str(tmp_path)})
+    assert (unknown.folder, unknown.revision) == (None, None)
+    assert unknown.weights_gib == pytest.approx(32e9 * 0.6 / 2**30)
+    assert find_facts("org/name", environment={"HF_HOME": str(tmp_path)}).weights_gib is None
+    with pytest.raises(ModelUserError, match="no such folder"):
+        find_facts("./nowhere")
+
+
+def test_the_vllm_that_is_named_or_found(tmp_path, monkeypatch):
+    """`--vllm-command` may be words; else PATH; a name that is no program is an error."""
+    program = tmp_path / "vllm"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_command().words == (str(program),)
+    given = shlex.join([sys.executable, "-m", "vllm.entrypoints.cli.main"])
+    assert find_command(given).words[1:] == ("-m", "vllm.entrypoints.cli.main")
+    with pytest.raises(ModelUserError, match="no such program"):
+        find_command("nothing-of-this-name")
+
+
+@pytest.mark.parametrize(
+    ("log", "code", "part"),
+    [
+        (
+            "vllm: error: argument --max-model-len: invalid value: 'x'\n",
+            2,
+            "argument --max-model-len: invalid",
+        ),
+        (
+            "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB.\n",
+            1,
+            "free the GPU, or give",
+        ),
+        (
+            (
+                "ERROR 11-21 05:00:00 [core.py:1] RuntimeError: Failed to infer device type\n"
+                "RuntimeError: Engine core initialization failed. See root cause above.\n"
+            ),
+            1,
+            "RuntimeError: Failed to infer device type",
+        ),
+        (
+            "RuntimeError: Engine core initialization failed. See root cause above.\n",
+            1,
+            "initialization failed",
+        ),
+        (
+            (
+                "pydantic_core.ValidationError: 1 validation error for ModelConfig\n"
+                "  Value error, The model's max seq len is too large\n"
+            ),
+            1,
+            "Value error, The model's max seq len is too large",
+        ),
+        (
+            "OSError: org/m is not a local folder and is not a valid model identifier\n",
+            1,
+            "check the model's name",
+        ),
+        ("loading\n", 137, "killed (SIGKILL)"),
+        ("", 139, "signal 11"),
+        ("INFO 11-21 05:00:00 [x.py:1] bye\n", 3, "it ended with code 3, last: bye"),
+    ],
+)
+def test_the_log_is_read_for_the_reason(log, code, part):
+    """One line: the root of it, and what to do where that is known."""
+    why = explain_end(log, code)
+    assert part in why
+    assert "\n" not in why
+    assert len(why) < 450
+
+
+def test_the_log_tells_step_and_refused_flag():
+    """Bars and prefixes are no news; the flag that a vLLM does not know is found."""
+    log = "(EngineCore pid=7) INFO 11-21 05:00:00 [x.py:1] Loading weights\nLoading: 10%|# | 1/9\n"
+    assert find_step(log) == "Loading weights"
+    assert find_step("") == ""
+    assert find_refused_flag("vllm: error: unrecognized arguments: --new-flag=1 --other\n") == "--new-flag"
+    assert find_refused_flag("all is well\n") is None
+
+
+def test_doctor_tells_what_would_be_started(sstar, tmp_path):
+    """Command, hardware, model and the reason of every flag, and nothing is started."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text('{"max_position_embeddings": 4096}')
+    ended = sstar("doctor", "-m", f"vllm:{tmp_path / 'model'}", "--vllm-command", sys.executable, "--json")
+    checks = {check["name"]: check["detail"] for check in ended.json["checks"]}
+    assert f"serve {tmp_path / 'model'}" in checks["would start"]
+    assert "--port PORT" in checks["would start"]
+    assert {"vllm", "hardware", "model", "  flag"} <= set(checks)
+    missing = sstar("doctor", "-m", "vllm:org/m", "--vllm-command", "nothing-of-this-name", "--json")
+    assert missing.code == 1
