@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["StageCount", "StoredModel", "Tally", "WithdrawnError"]
 
 
-_CLOSING = 2
-"""Fillings of the server by first calls from which on the end of the run is prepared."""
+_CLOSING = 3
+"""Fillings of the server by first calls from which on the end of the run is prepared: as many as the longest
+chain, a sample and two repairs, has calls."""
 
 
 class WithdrawnError(CallError):
@@ -187,7 +188,7 @@ class StoredModel:
     async def wait_for_room(self, first_calls_left: int) -> None:
         """Wait until so few calls wait for their turn that the work of another problem is needed.
 
-        When the first calls of the problems not begun would fill the server no more than twice, all are
+        When the first calls of the problems not begun would fill the server no more than three times, all are
         begun, and from then on the calls with the longest way to go are first: the end of a run takes
         as long as its longest chain of calls, so those must not be begun last.
         """
