@@ -61,7 +61,11 @@ def count_thinking(answer: Answer) -> float:
 async def probe_cap(ask: Callable[[Request], Awaitable[Answer]]) -> Cap:
     """Which way of ending thinking works at the server behind `ask`; some hundred tokens are spent."""
     question = Request(
-        (Message("user", _QUESTION),), Purpose("", Stage.GENERATE), temperature=0.0, max_tokens=_BUDGET + 160
+        (Message("user", _QUESTION),),
+        Purpose("", Stage.GENERATE),
+        temperature=0.7,
+        max_tokens=_BUDGET + 160,
+        seed=0,
     )
     seen = False
     try:

@@ -80,7 +80,7 @@ async def test_sends_what_was_asked_and_reads_the_answer():
     assert (answer.text, answer.finish_reason, answer.model) == ("4", "stop", "tiny")
     counts = answer.usage
     assert (counts.prompt, counts.cached, counts.output, counts.reasoning) == (14, 8, 5, 3)
-    assert 0 < answer.seconds < 5
+    assert answer.seconds > 0
 
 
 async def test_leaves_out_what_is_not_set():
@@ -186,8 +186,12 @@ async def test_cancelling_frees_the_place_and_the_client():
     """A cancelled call ends at once, without a retry, and later calls find the client sound."""
     with ServerDouble(replies(chat("slow", delay_s=30), failure(503), chat("ok"))) as server:
         async with make_client(server, max_in_flight=1) as model:
-            with anyio.move_on_after(0.2) as scope:
-                await model.ask(make_request())
+            with anyio.CancelScope() as scope:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(model.ask, make_request())
+                    while not server.received:
+                        await anyio.sleep(0.01)
+                    scope.cancel()
             assert scope.cancelled_caught
             assert (await model.ask(make_request())).text == "ok"
     assert len(server.received) == 3
