@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
 from agent.accounting import working_on
+from agent.judging import SharedJudge
 from agent.records import ProblemOutcome, SampleOutcome
 from agent.solver import Solution, solve
 from sandbox import Verdict
@@ -69,6 +70,7 @@ async def evaluate(
     for problem in problems:
         if problem.id in outcomes:
             on_problem(outcomes[problem.id], kept=True)
+    bench = replace(bench, judge=SharedJudge(problems, bench.ask))
     open_ids: set[str] = set()
     closed = anyio.Event()
 

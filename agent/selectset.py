@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from agent.judging import SEVERAL
 from sandbox import SandboxError, Verdict
 from sandbox.grade import run_tests
 from selection import Candidate
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
     from selection import Ask, Selection
 
 __all__ = ["Work", "select_samples", "selection_row", "try_samples"]
-
-
-_SEVERAL = 8
-"""Problems to choose at that make it worth while to measure the judge beforehand, in 40 calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +87,7 @@ async def select_samples(
     """
     trust = measure_trust(candidates)
     record = None
-    if ask is not None and method == "adaptive" and _count_open(candidates) >= _SEVERAL:
+    if ask is not None and method == "adaptive" and _count_open(candidates) >= SEVERAL:
         record = await measure_judge([item.problem for item in work], ask)
     results: dict[int, tuple[Problem, Selection]] = {}
     limiter = anyio.CapacityLimiter(at_once)

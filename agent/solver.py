@@ -12,12 +12,14 @@ from agent.asking import Asking
 from agent.generate import develop
 from selection import Candidate
 from selection.methods import select_all
-from selection.pool import Pool
+from selection.pool import Pool, tier
+from selection.source import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from agent.candidate import Lineage
+    from agent.judging import SharedJudge
     from agent.models import Model
     from agent.prompting import Prompts
     from agent.settings import Settings
@@ -36,6 +38,13 @@ class Bench:
     sandbox: Sandbox
     prompts: Prompts
     settings: Settings
+    judge: SharedJudge | None = None
+    """Of a set that is solved together."""
+
+    @property
+    def ask(self) -> Asking:
+        """Selection's questions, put to the model."""
+        return Asking(self.model, self.prompts, self.settings.seed, self.settings.max_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +70,14 @@ async def solve(
 ) -> Solution:
     """Generate, debug, select. Hidden tests are not looked at."""
     lineages = await sample(problem, bench, on_sample)
-    settings = bench.settings
-    pool = Pool(
-        problem=problem,
-        candidates=candidates_of(problem, lineages),
-        sandbox=bench.sandbox,
-        ask=Asking(bench.model, bench.prompts, settings.seed, settings.max_tokens),
-        seed=settings.seed,
-    )
+    candidates = candidates_of(problem, lineages)
+    differ = len({fingerprint(candidates[index].code) for index in tier(candidates)}) > 1
     with working_on(problem.id, "select"):
+        judge = None
+        if bench.judge is not None and differ and "adaptive" in methods:
+            judge = await bench.judge.measure()
+        seed = bench.settings.seed
+        pool = Pool(problem, candidates, bench.sandbox, ask=bench.ask, seed=seed, judge=judge)
         return Solution(problem, lineages, await select_all(pool, methods))
 
 

@@ -42,9 +42,9 @@ def read_dictionary(statement: str, codes: Iterable[str]) -> Dictionary:
     """
     counts: Counter[int | str] = Counter()
     for code in codes:
-        counts.update(set(_literals(code)))
+        counts.update(dict.fromkeys(_literals(code), 1))
     counts.update({int(number) for number in _NUMBERS.findall(statement)[:200]})
-    counts.update(set(_QUOTED.findall(statement)[:200]))
+    counts.update(dict.fromkeys(_QUOTED.findall(statement)[:200], 1))
     ordered = sorted(counts, key=lambda value: (counts[value], str(value)))
     numbers = [value for value in ordered if isinstance(value, int) and abs(value) > 1]
     texts = [value for value in ordered if isinstance(value, str)]

@@ -37,11 +37,11 @@ _BROAD_SHARE = 0.6
 """Of the runs, for inputs that all programs see; the rest goes where programs still look alike."""
 _LARGE_INPUTS = 6
 _CHUNK = 6
-_AT_ONCE = 6
+_AT_ONCE = 3
 """Programs between two looks at the budget."""
 _COSTLY = (Status.TLE, Status.MLE)
-_CHARGES_S = ((0.008, 0.002), (0.03, 0.015), (0.12, 0.06))
-"""CPU time below which a run is charged how much; above, what it took at most. Steps, so that the same search
+_CHARGES_S = ((0.008, 0.0025), (0.03, 0.02), (0.12, 0.08))
+"""CPU time below which a run is charged how much; above, all that it was allowed. Steps, so that the same search
 on a busier machine, or after it was killed and started again, makes the same choices."""
 
 
@@ -241,7 +241,7 @@ class _Search:
 
 def charge_s(run: Execution, most_s: float) -> float:
     """CPU seconds charged for `run`, which was allowed `most_s`."""
-    return next((charge for below, charge in _CHARGES_S if run.cpu_s < below), most_s / 2)
+    return next((charge for below, charge in _CHARGES_S if run.cpu_s < below), most_s)
 
 
 async def find_free_inputs(

@@ -51,9 +51,9 @@ async def shrink_input(
     return shrinking.best
 
 
-def _key(text: str) -> tuple[int, int]:
-    """Shorter first, then smaller digits and letters."""
-    return len(text), sum(map(_weight, text))
+def _key(text: str) -> tuple[int, int, str]:
+    """Shorter first, then smaller digits and letters; no two are alike, so the order never hangs on a hash."""
+    return len(text), sum(map(_weight, text)), text
 
 
 def _weight(letter: str) -> int:

@@ -170,4 +170,4 @@ async def test_costly_inputs_are_left_out(trusting_sandbox):
 def test_the_charge_for_a_run_is_a_step():
     """What a run is charged does not move with the small differences between two times it is made."""
     runs = [Execution(Status.OK, cpu_s=cpu_s) for cpu_s in (0.0, 0.001, 0.0079, 0.009, 0.029, 0.1, 0.4, 0.5)]
-    assert [charge_s(run, 0.5) for run in runs] == [0.002, 0.002, 0.002, 0.015, 0.015, 0.06, 0.25, 0.25]
+    assert [charge_s(run, 0.5) for run in runs] == [0.0025, 0.0025, 0.0025, 0.02, 0.02, 0.08, 0.5, 0.5]
