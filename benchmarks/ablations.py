@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from selection.examples import public_inputs
+from selection.inputs.examples import public_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -32,10 +32,10 @@ from sandbox.memo import MemoSandbox
 from selection import Pool
 from selection.cluster import cluster_programs, find_differences
 from selection.evidence import Ledger
-from selection.examples import public_inputs
-from selection.explore import find_free_inputs
+from selection.inputs.examples import public_inputs
+from selection.inputs.explore import find_free_inputs
+from selection.inputs.shrink import shrink_input
 from selection.pool import tier
-from selection.shrink import shrink_input
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

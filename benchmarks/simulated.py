@@ -23,7 +23,7 @@ from sandbox.grade import limits_for, program_for
 from sandbox.outcome import Status
 from selection import Reply
 from selection.cluster import Behaviour, behaviour_of, compare_with
-from selection.examples import public_inputs
+from selection.inputs.examples import public_inputs
 from selection.judge import clip, show_behaviour, show_input
 from selection.source import strip_comments
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from selection.conclude import explain, share
 from selection.evidence import Ledger
-from selection.examples import public_inputs
+from selection.inputs.examples import public_inputs
 from selection.observe import ask_inputs, find_free_inputs, observe
 from selection.pool import tier
 from selection.protocols import Selection

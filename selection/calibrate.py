@@ -19,7 +19,7 @@ from problems.values import decode, encode
 from sandbox.outcome import Status
 from selection.choice import present
 from selection.cluster import Behaviour, compare_with
-from selection.mutate_values import mutate_value
+from selection.inputs.mutate_values import mutate_value
 from selection.protocols import Question
 from selection.together import run_together
 

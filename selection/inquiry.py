@@ -12,9 +12,9 @@ from selection.agreement import valid_places
 from selection.calibrate import JudgeRecord, grade, make_probe
 from selection.choice import LETTERS, MAX_OPTIONS, Refusal, persuades, present
 from selection.cluster import behaviour_of, compare_with, label
-from selection.contract import Contract
+from selection.inputs.contract import Contract
+from selection.inputs.shrink import shrink_input
 from selection.protocols import Asked, Derived, Question
-from selection.shrink import shrink_input
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

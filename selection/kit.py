@@ -18,7 +18,7 @@ from problems import Kind
 from problems.checkers import accepts
 from problems.values import Opaque, decode, decode_lines, encode_lines
 from sandbox.outcome import Limits, Mode, Program, Status
-from selection.examples import public_inputs
+from selection.inputs.examples import public_inputs
 from selection.protocols import Question
 from selection.together import run_together
 

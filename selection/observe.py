@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from selection.cluster import Clustering, cluster_programs
-from selection.explore import find_free_inputs
-from selection.inputs import parse_inputs
+from selection.inputs.explore import find_free_inputs
+from selection.inputs.replies import parse_inputs
 from selection.protocols import Question
 
 if TYPE_CHECKING:

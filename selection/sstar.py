@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from selection.cluster import Behaviour, Clustering, find_differences
 from selection.conclude import MAX_OUTPUT_CHARS, explain, share
 from selection.evidence import Ledger
-from selection.inputs import parse_inputs
+from selection.inputs.replies import parse_inputs
 from selection.judge import clip, make_case, read_ruling, score, swap_cases
 from selection.observe import ask_inputs, find_free_inputs, observe
 from selection.pool import tier

@@ -11,9 +11,9 @@ from problems import Kind
 from problems.asserts import read_assert
 from problems.values import encode, encode_lines
 from sandbox.outcome import Status
-from selection.arguments import CallShape
 from selection.cluster import compare_with
-from selection.literals import find_literals
+from selection.inputs.arguments import CallShape
+from selection.inputs.literals import find_literals
 from selection.protocols import Question
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from problems import Kind, Problem, Test
-from selection.contract import Contract
-from selection.dictionary import quoted_signs, read_dictionary
-from selection.stated import Stated, read_stated
+from selection.inputs.contract import Contract
+from selection.inputs.dictionary import quoted_signs, read_dictionary
+from selection.inputs.stated import Stated, read_stated
 
 
 def function(*inputs, statement="", starter="", entry="f"):

@@ -9,10 +9,10 @@ from problems.values import decode_lines
 from sandbox import Execution, Status
 from selection import Candidate, Pool
 from selection.cluster import find_differences
-from selection.contract import Contract
 from selection.evidence import Ledger
-from selection.explore import charge_s, find_free_inputs
-from selection.shrink import shrink_input
+from selection.inputs.contract import Contract
+from selection.inputs.explore import charge_s, find_free_inputs
+from selection.inputs.shrink import shrink_input
 
 pytestmark = pytest.mark.anyio
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from problems import Kind, Problem, Test
 from problems.values import decode_lines
-from selection.inputs import parse_inputs
-from selection.literals import find_literals, read_literal
+from selection.inputs.literals import find_literals, read_literal
+from selection.inputs.replies import parse_inputs
 
 PAIR = Problem("p", "", Kind.FUNCTION, "f", "def f(nums: list, k: int):\n", (Test("[1, 2]\n3", "1"),))
 ONE_LIST = Problem(

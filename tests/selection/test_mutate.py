@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from problems import Kind, Problem, Test
 from problems.values import decode_lines, encode_lines
-from selection.examples import example_calls, parameter_names, public_inputs
-from selection.mutate import LARGE, large_inputs, mutate_inputs
-from selection.mutate_values import mutate_value
+from selection.inputs.examples import example_calls, parameter_names, public_inputs
+from selection.inputs.mutate import LARGE, large_inputs, mutate_inputs
+from selection.inputs.mutate_values import mutate_value
 
 FUNCTION = Problem("p", "", Kind.FUNCTION, "f", public_tests=(Test('[1, 2, 3]\n3\n"ab"', "1"),))
 STDIN = Problem("p", "", Kind.STDIN, public_tests=(Test("3 7\n4 5 6\nab 2.5\n", "1"),))

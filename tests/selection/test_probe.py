@@ -7,8 +7,8 @@ from sandbox import Execution, Status
 from sandbox.fake import FakeSandbox
 from selection import Candidate, Pool
 from selection.evidence import Ledger
-from selection.explore import find_free_inputs
-from selection.probe import find_form
+from selection.inputs.explore import find_free_inputs
+from selection.inputs.probe import find_form
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from problems import Kind, Problem, Test
 from problems.values import decode_lines, encode_lines
-from selection.contract import Contract
-from selection.shrink import shrink_input
+from selection.inputs.contract import Contract
+from selection.inputs.shrink import shrink_input
 
 LIST = Problem("p", "1 <= a.length", Kind.FUNCTION, "f", "def f(a):\n", (Test("[1, 2, 3]", "1"),))
 PAIR = Problem("p", "", Kind.FUNCTION, "f", public_tests=(Test('[1, 2, 3]\n3\n"ab cd"\n1.5', "1"),))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from selection.mutate_records import is_of_kind
+from selection.inputs.mutate_records import is_of_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from selection.domain import Domain
+    from selection.inputs.domain import Domain
 
 __all__ = ["list_smaller"]
 

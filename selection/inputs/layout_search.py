@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from selection.layout import (
+from selection.inputs.layout import (
     Count,
     Fixed,
     Listed,
@@ -23,7 +23,7 @@ from selection.layout import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from selection.layout import Element
+    from selection.inputs.layout import Element
 
 __all__ = ["find_layout"]
 

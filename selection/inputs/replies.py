@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from problems import Kind
 from problems.values import encode_lines
-from selection.arguments import WRAPPERS, CallShape
-from selection.literals import find_literals
+from selection.inputs.arguments import WRAPPERS, CallShape
+from selection.inputs.literals import find_literals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

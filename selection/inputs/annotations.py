@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from selection.domain import ANYTHING, Domain
+from selection.inputs.domain import ANYTHING, Domain
 
 __all__ = ["read_annotation"]
 

@@ -11,10 +11,10 @@ from problems import Kind, Test
 from sandbox.grade import limits_for
 from sandbox.outcome import Status
 from selection.cluster import behaviour_of, compare_with, label
-from selection.contract import Contract
-from selection.examples import public_inputs
-from selection.mutate import Mutations, large_inputs
-from selection.probe import find_form
+from selection.inputs.contract import Contract
+from selection.inputs.examples import public_inputs
+from selection.inputs.mutate import Mutations, large_inputs
+from selection.inputs.probe import find_form
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,8 +41,8 @@ _AT_ONCE = 3
 """Programs between two looks at the budget."""
 _COSTLY = (Status.TLE, Status.MLE)
 _CHARGES_S = ((0.008, 0.0025), (0.03, 0.02), (0.12, 0.08))
-"""CPU time below which a run is charged how much; above, all that it was allowed. Steps, so that the same search
-on a busier machine, or after it was killed and started again, makes the same choices."""
+"""CPU time below which a run is charged how much; above, all that it was allowed. Steps, so that the same
+search on a busier machine, or after it was killed and started again, makes the same choices."""
 
 
 @dataclass(slots=True)

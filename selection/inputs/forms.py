@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from problems.values import Opaque, decode_lines, encode_lines
-from selection.layout import read_layout, write_layout
-from selection.layout_balance import balance
+from selection.inputs.layout import read_layout, write_layout
+from selection.inputs.layout_balance import balance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
-    from selection.layout import Element
+    from selection.inputs.layout import Element
 
 __all__ = ["CallForm", "Form", "LayoutForm", "LinesForm"]
 

@@ -27,19 +27,19 @@ from typing import TYPE_CHECKING, Any
 
 from problems import Kind
 from problems.values import encode_lines
-from selection.contract import Contract
-from selection.dictionary import read_dictionary
-from selection.drawing import LARGE, draw, list_boundaries
-from selection.examples import annotations_of, public_inputs
-from selection.mutate_records import change, cross, list_nodes, put_word, replace_node
-from selection.mutate_text import enlarge_text, mutate_text
-from selection.retype import retype
+from selection.inputs.contract import Contract
+from selection.inputs.dictionary import read_dictionary
+from selection.inputs.drawing import LARGE, draw, list_boundaries
+from selection.inputs.examples import annotations_of, public_inputs
+from selection.inputs.mutate_records import change, cross, list_nodes, put_word, replace_node
+from selection.inputs.mutate_text import enlarge_text, mutate_text
+from selection.inputs.retype import retype
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from problems import Problem
-    from selection.domain import Domain
+    from selection.inputs.domain import Domain
 
 __all__ = ["LARGE", "Mutations", "large_inputs", "mutate_inputs"]
 

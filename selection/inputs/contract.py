@@ -1,8 +1,8 @@
 """What every input of a problem has in common, as far as examples, signature and statement show it.
 
 A contract reads an input into a *record*: the arguments of a call, or the elements of a layout
-(`selection.layout`). It writes a record back with its counts made right, and says whether an input keeps to
-what was inferred. It errs towards admitting too much: ranges come from the statement where it gives
+(`layout`). It writes a record back with its counts made right, and says whether an input keeps to what
+was inferred. It errs towards admitting too much: ranges come from the statement where it gives
 them as inequalities; otherwise only the signs of numbers and the sorts of letters are kept.
 """
 
@@ -15,21 +15,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from problems import Kind
-from selection.annotations import read_annotation
-from selection.contract_stated import narrow_call, narrow_layout, narrow_words
-from selection.domain import ANYTHING, Domain, infer
-from selection.drawing import draw
-from selection.examples import annotations_of, example_calls, named_calls, parameter_names, public_inputs
-from selection.forms import CallForm, LayoutForm, LinesForm
-from selection.layout_domain import layout_domain
-from selection.layout_search import find_layout
+from selection.inputs.annotations import read_annotation
+from selection.inputs.contract_stated import narrow_call, narrow_layout, narrow_words
+from selection.inputs.domain import ANYTHING, Domain, infer
+from selection.inputs.drawing import draw
+from selection.inputs.examples import (
+    annotations_of,
+    example_calls,
+    named_calls,
+    parameter_names,
+    public_inputs,
+)
+from selection.inputs.forms import CallForm, LayoutForm, LinesForm
+from selection.inputs.layout_domain import layout_domain
+from selection.inputs.layout_search import find_layout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
     from problems import Problem
-    from selection.forms import Form
+    from selection.inputs.forms import Form
 
 __all__ = ["Contract"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from selection.mutate_records import list_nodes, replace_node
+from selection.inputs.mutate_records import list_nodes, replace_node
 
 if TYPE_CHECKING:
     import random
 
-    from selection.domain import Domain
+    from selection.inputs.domain import Domain
 
 __all__ = ["retype"]
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from selection.contract import Contract
-from selection.mutate import Mutations
-from selection.shrink_values import list_smaller
+from selection.inputs.contract import Contract
+from selection.inputs.mutate import Mutations
+from selection.inputs.shrink_values import list_smaller
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -52,7 +52,7 @@ async def shrink_input(
 
 
 def _key(text: str) -> tuple[int, int, str]:
-    """Shorter first, then smaller digits and letters; no two are alike, so the order never hangs on a hash."""
+    """Shorter first, then smaller digits and letters. No two are alike, so no order hangs on a hash."""
     return len(text), sum(map(_weight, text)), text
 
 

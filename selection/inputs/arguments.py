@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from selection.examples import example_calls, parameter_names
-from selection.literals import read_literal
+from selection.inputs.examples import example_calls, parameter_names
+from selection.inputs.literals import read_literal
 
 if TYPE_CHECKING:
     from typing import Self

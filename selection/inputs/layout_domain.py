@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from selection.domain import ANYTHING, Domain, infer
-from selection.layout import Fixed, Repeat
+from selection.inputs.domain import ANYTHING, Domain, infer
+from selection.inputs.layout import Fixed, Repeat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from selection.layout import Element
+    from selection.inputs.layout import Element
 
 __all__ = ["layout_domain"]
 

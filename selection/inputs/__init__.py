@@ -1,0 +1,1 @@
+"""Inputs to try programs on: inferred, mutated, read from a reply, and shrunk."""
