@@ -127,8 +127,11 @@ class Inquiry:
         return [number if number in shown else None for number in labels]
 
     async def _ask_about(self, place: int) -> None:
-        self._used.add(self.found.inputs[place])
+        whole = self.found.inputs[place]
+        self._used.add(whole)
         text = await self._shrink(place)
+        if text in self._used:  # what has been asked before tells nothing new
+            text = whole
         self._used.add(text)
         first = [cluster[0] for cluster in self.found.clusters]
         runs = await self.pool.board.run(first, [text], self.ledger)

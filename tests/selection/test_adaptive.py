@@ -210,3 +210,11 @@ async def test_the_checker_decides_what_is_alike(make_pool, scripted_ask, checke
 async def test_nothing_to_choose_from(make_pool):
     """No candidate, no choice."""
     assert (await select(make_pool([]))).chosen is None
+
+
+async def test_no_input_is_asked_about_twice(make_pool, scripted_ask):
+    """Inputs that shrink to the same one are not the same question again."""
+    ask = scripted_ask(choose="ANSWER: invalid")
+    selection = await select(make_pool(variants(ROUGH, 2) + variants(EXACT, 2), ask))
+    asked = [item.input for item in selection.asked]
+    assert len(asked) == len(set(asked))
