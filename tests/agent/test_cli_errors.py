@@ -32,7 +32,7 @@ def assert_one_line(ended, code, *parts):
         (["eval", "examples", "-m", "replay:none.jsonl"], ["none.jsonl", "no such recording"]),
         (["eval", "examples", "-m", "replay:"], ["replay:FILE"]),
         (["eval", "examples", "-m", ""], ["-m is empty"]),
-        (["eval", "examples", "-m", "vllm:tiny", "--vllm-command", "/no/vllm"], ["/no/vllm", "--vllm-command"]),
+        (["eval", "examples", "-m", "vllm:tiny", "--vllm-command", "/no/vllm"], ["no such program"]),
         (["eval", "examples"], ["no model", "-m"]),
         (["eval", "examples", *ASK, "--filter", "("], ["--filter", "regular expression"]),
         (["eval", "examples", *ASK, "--filter", "zzz"], ["no problem is left"]),
