@@ -129,7 +129,9 @@ def main() -> None:
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "selection.md").write_text(tables)
         (options.out / "selection.json").write_text(json.dumps(as_json(found, means), indent=1))
-        (options.out / "selection.svg").write_text(draw_gaps(means, f"mean of {', '.join(over)}"))
+        (options.out / "selection.svg").write_text(
+            draw_gaps(means, f"mean of {', '.join(over)}; lines: 95%, dots: ceiling")
+        )
         lines = "".join(json.dumps(asdict(row)) + "\n" for row in rows)
         (options.out / "rows.jsonl").write_text(lines)
 
