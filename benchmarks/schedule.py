@@ -14,7 +14,7 @@ import json
 import sys
 import time
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ from agent.settings import Settings
 from agent.solver import Bench, candidates_of
 from agent.store import Store
 from benchmarks.schedule_chart import draw_running
+from benchmarks.schedule_table import Made, show
 from benchmarks.schedule_workload import Dice, TimedSandbox, make_problems
 from sandbox.memo import MemoSandbox
 from selection.methods import select_all
@@ -72,30 +73,6 @@ WAYS = (
     Way("sstar, server with priorities", learns=False, priorities=True),
     Way("official: 32 processes, one call at a time", official=True),
 )
-
-
-@dataclass(slots=True)
-class Made:
-    """What became of a schedule."""
-
-    name: str
-    makespan_s: float
-    output_tokens: int
-    read_tokens: int
-    """Prompt tokens that were not in the cache."""
-    calls: int
-    bound_s: float
-    output_bound_s: float
-    tail_s: float
-    """When for the last time there was work enough to fill the engine."""
-    busy: float
-    """Mean running sequences until then, as a share of max_num_seqs."""
-    first_done_s: float
-    """When the first problem was finished."""
-    half_done_s: float
-    cpu_s: float
-    trace: list[tuple[float, int, int]] = field(default_factory=list)
-    """(seconds, running, waiting anywhere)."""
 
 
 def bound_s(spec: EngineSpec, output_tokens: int, read_tokens: int) -> float:
@@ -240,49 +217,6 @@ def run_way(way: Way, spec: EngineSpec, problems: list[Problem], settings: Setti
     started_s = time.process_time()
     made = run_virtual(main)
     return replace(made, cpu_s=time.process_time() - started_s)
-
-
-def show(rows: list[Made], spec: EngineSpec) -> str:
-    """The table, with how the bound is counted."""
-    prompt_us = 1e6 * spec.per_prompt_token_s
-    full_ms, alone_ms = (1e3 * spec.step_s(count, 0) for count in (spec.max_num_seqs, 1))
-    head = (
-        "schedule",
-        "makespan s",
-        "lower bound s",
-        "ratio",
-        "ratio without prompts",
-        "calls",
-        "output tokens",
-        "running until the tail",
-        "tail s",
-        "first problem s",
-        "half of them s",
-    )
-    lines = [
-        f"engine: {spec.max_num_seqs} sequences, a step of {alone_ms:.1f} ms with one, {full_ms:.1f} full",
-        f"saturated throughput = sequences / full step = {spec.tokens_per_s:,.0f} tokens/s",
-        f"lower bound = output tokens / that + uncached prompt tokens x {prompt_us:.0f} us",
-        "",
-        f"| {' | '.join(head)} |",
-        "|---" * len(head) + "|",
-    ]
-    for row in rows:
-        cells = (
-            row.name,
-            f"{row.makespan_s:.1f}",
-            f"{row.bound_s:.1f}",
-            f"{row.makespan_s / row.bound_s:.3f}",
-            f"{row.makespan_s / row.output_bound_s:.3f}",
-            f"{row.calls:,}",
-            f"{row.output_tokens:,}",
-            f"{100 * row.busy:.1f}%",
-            f"{row.makespan_s - row.tail_s:.1f}" if row.tail_s < row.makespan_s else "never full",
-            f"{row.first_done_s:.1f}",
-            f"{row.half_done_s:.1f}",
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
 
 
 def main() -> int:
