@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agent.accounting import Prices
 from agent.evaluate import evaluate, read_outcomes
 from agent.progress import Progress
-from agent.runfolder import write_json, write_lines
+from agent.results import write_results
 from agent.session import open_model, open_sandbox
 from agent.solver import Bench
 from agent.store import Store
-from agent.summary import summarize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -110,52 +108,16 @@ class Evaluation:
     def _write(
         self, store: Store, outcomes: dict[str, ProblemOutcome], watches: list[LoadWatch], seconds: float
     ) -> Summary:
-        """Exports first, the summary last: where it is there, the rest is complete."""
-        from agent.calls import Tally
-
-        tally, by_problem = Tally(), {problem.id: Tally() for problem in self.problems}
-        for problem_id, stage, answer in store.answers():
-            for count in (tally, by_problem.setdefault(problem_id, Tally())):
-                count.add(stage, answer)
-        for problem_id, stage, executions, cpu_s in store.count_executions():
-            for count in (tally, by_problem.setdefault(problem_id, Tally())):
-                count.add_executions(stage, executions, cpu_s)
-        chosen: list[tuple[str, str]] = []
-        candidates: list[dict[str, str]] = []
-        for problem in self.problems:
-            outcome = outcomes.get(problem.id)
-            if outcome is None or outcome.error is not None:
-                continue
-            codes = store.candidates(problem.id)
-            place = outcome.chosen.get(self.settings.select)
-            chosen.append((problem.id, "" if place is None else codes[place] or ""))
-            candidates += [{"task_id": problem.id, "solution": code or ""} for code in codes]
-        write_lines(self.folder / "candidates.jsonl", candidates)
-        write_lines(
-            self.folder / "samples.jsonl", [{"task_id": id_, "solution": code} for id_, code in chosen]
-        )
-        write_json(
-            self.folder / "lcb.json", [{"question_id": id_, "code_list": [code]} for id_, code in chosen]
-        )
-        summary = summarize(
-            [outcomes[problem.id] for problem in self.problems if problem.id in outcomes],
-            problems=len(self.problems),
+        return write_results(
+            self.folder,
+            store,
+            outcomes,
+            problem_ids=[problem.id for problem in self.problems],
             select=self.settings.select,
-            stages=tally.stages,
-            by_problem={problem_id: count.stages for problem_id, count in by_problem.items()},
             prices=self.prices,
-            load=next((watch.as_json() for watch in watches), None) or self._read_load(),
             seconds=seconds,
+            load=next((watch.as_json() for watch in watches), None),
         )
-        write_json(self.folder / "summary.json", summary.as_json())
-        return summary
-
-    def _read_load(self) -> dict[str, Any] | None:
-        """What an earlier start saw of the server: one that asked nothing has seen nothing."""
-        path = self.folder / "summary.json"
-        earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        load = earlier.get("server_load")
-        return load if isinstance(load, dict) else None
 
 
 def _label(outcome: ProblemOutcome) -> str:
