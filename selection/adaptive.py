@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from selection.agreed import agreed_tests
 from selection.agreement import cluster_weights
 from selection.cluster import cluster_programs
 from selection.conclude import explain
@@ -79,7 +80,7 @@ async def select_adaptive(pool: Pool) -> Selection:
             for before, after, term in zip(prior.clusters, beliefs.clusters, terms, strict=True)
         ),
         asked=tuple(inquiry.asked),
-        derived=tuple(inquiry.derived),
+        derived=(*inquiry.derived, *agreed_tests(pool, members, found, beliefs)),
         **ledger.cost,
     )
 

@@ -60,16 +60,17 @@ def render_tests(problem: Problem, tests: Sequence[Derived], *, target: str) -> 
     Raises:
         ValueError: `target` or the problem's entry point is no name.
     """
-    how = comparison(problem)
-    subject = find_subject(problem, target)
+    how, subject = comparison(problem), find_subject(problem, target)
     checks = [(test, body) for test in _distinct(tests) if (body := _body(problem, test, subject, how))]
+    needs_source = any("_same(" in body or "_shape(" in body for _, body in checks)
+    imports = (*subject.imports, *(how.imports if needs_source else ()))
     head = [
         f"# Tests for {_flat(problem.id)}: inputs on which it is believed to be known what is right,",
         "# found while choosing among programs by what they do. Look at each before you rely on it.",
         "",
-        *sorted({_import(name) for name in (*how.imports, *subject.imports)}),
+        *sorted({_import(name) for name in imports}, key=lambda line: (line.startswith("from"), line)),
     ]
-    parts = ["\n".join(head), *filter(None, (subject.source, how.source))]
+    parts = ["\n".join(head), *filter(None, (subject.source, how.source if needs_source else ""))]
     slug = name_of(problem.id)
     for number, (test, body) in enumerate(checks, start=1):
         said = f"# Confirmed by {_flat(test.why)} (probability {test.confidence:.2f})."
@@ -104,12 +105,15 @@ def _flat(text: str) -> str:
 
 def _body(problem: Problem, test: Derived, subject: Subject, how: Comparison) -> str | None:
     """The assert; None where a value has no literal."""
+    check = how.check
     try:
         if problem.kind is Kind.STDIN:
             given, wanted = repr(test.input), repr(test.output)
         else:
-            given = ", ".join(map(literal, decode_lines(test.input)))
-            wanted = literal(decode(test.output))
+            given, value = ", ".join(map(literal, decode_lines(test.input))), decode(test.output)
+            wanted = literal(value)
+            if value is None or type(value) in (bool, int, str):
+                check = how.of_plain or check
     except (ValueError, RecursionError):
         return None
-    return how.check.format(wanted=wanted, got=f"{subject.call}({given})", text=repr(test.input))
+    return check.format(wanted=wanted, got=f"{subject.call}({given})", text=repr(test.input))

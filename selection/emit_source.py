@@ -38,6 +38,8 @@ class Comparison:
     """The assert, with places `{got}`, `{wanted}` and `{text}` (the input)."""
     source: str = ""
     imports: tuple[str, ...] = ()
+    of_plain: str = ""
+    """The assert where a whole number, a text, a truth value or None is wanted, if it is simpler."""
 
 
 def literal(value: Any) -> str:
@@ -102,6 +104,9 @@ def _run(text):
 '''
 
 
+_EQUAL = "assert {got} == {wanted}"
+
+
 def comparison(problem: Problem) -> Comparison:
     """How `problem` says that an output is right, as source that stands alone.
 
@@ -117,9 +122,10 @@ def comparison(problem: Problem) -> Comparison:
     if name == "unordered":
         return Comparison("assert _same({wanted}, {got})", _ANY_ORDER)
     if name == "python" and not argument:
-        return Comparison("assert {got} == {wanted}")
+        return Comparison(_EQUAL)
     tolerance = float(argument or DEFAULT_TOLERANCE) if name in ("floats", "python", "apps") else 0.0
-    return Comparison("assert _same({wanted}, {got})", _VALUES.format(tolerance=tolerance), ("math",))
+    plain = "" if tolerance else _EQUAL
+    return Comparison("assert _same({wanted}, {got})", _VALUES.format(tolerance=tolerance), ("math",), plain)
 
 
 def _of_text(name: str, tolerance: float) -> Comparison:

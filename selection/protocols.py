@@ -153,4 +153,4 @@ class Selection:
     asked: tuple[Asked, ...] = ()
     """In the order asked."""
     derived: tuple[Derived, ...] = ()
-    """Inputs that tell clusters apart, with the output that was found to be right."""
+    """Inputs whose right output was found out: first those that tell clusters apart."""

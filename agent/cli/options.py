@@ -242,3 +242,13 @@ FreshOpt = Annotated[
     ),
 ]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+EmitTestsOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--emit-tests", metavar="FILE",
+        help="Write inputs whose right output was confirmed as pytest tests; for several problems a folder.",
+    ),
+]  # fmt: skip
+OverwriteOpt = Annotated[
+    bool, typer.Option("--overwrite", help="Let --emit-tests replace files that are there.")
+]

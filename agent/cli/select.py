@@ -22,6 +22,7 @@ from agent.cli.common import (
     run_async,
     say,
 )
+from agent.cli.emission import plan_emission
 from agent.cli.samples import Matched, digest, match_samples
 from problems import UserError
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from agent.budget import Budget
+    from agent.cli.emission import Emission
     from agent.prompting import Prompts
     from agent.selectset import Work
     from agent.session import Endpoint, SandboxChoice
@@ -53,6 +55,8 @@ def command(
             "--explain", metavar="ID", help="Print the evidence for this problem instead of a list."
         ),
     ] = None,
+    emit_tests: opt.EmitTestsOpt = None,
+    overwrite: opt.OverwriteOpt = False,
     model: groups.ModelOptions,
     choice: groups.ChoiceOptions,
     data: groups.DataOptions,
@@ -75,6 +79,9 @@ def command(
     for item in match_samples(samples, whole, problems):
         matched.setdefault(item.problem.id, []).append(item)
     explained = None if explain is None else _find(explain, list(matched), as_json=output.json_)
+    emission = plan_emission(
+        emit_tests, [items[0].problem for items in matched.values()], overwrite=overwrite
+    )
     config = {
         "label": f"{whole.name}-{choice.select}",
         "set": whole.revision,
@@ -88,7 +95,7 @@ def command(
     folder = output.out or default_folder("select", config)
     open_folder(folder, {"config": config, "versions": versions()}, fresh=output.fresh)
     work = list(matched.values())
-    selecting = _Selecting(folder, work, settings, prompts, endpoint, read_budget(model), sandbox)
+    selecting = _Selecting(folder, work, settings, prompts, endpoint, read_budget(model), sandbox, emission)
     rows, explanation = run_async(lambda: selecting.run(explained, quiet=output.json_))
     chosen = sum(row["chosen"] is not None for row in rows)
     if output.json_:
@@ -133,6 +140,7 @@ class _Selecting:
     endpoint: Endpoint | None
     budget: Budget
     choice: SandboxChoice
+    emission: Emission | None
 
     async def run(
         self, explained: str | None, *, quiet: bool
@@ -183,6 +191,8 @@ class _Selecting:
                 explanation = explain_selection(problem, tried, selection)
         write_lines(self.folder / "selections.jsonl", rows)
         write_lines(self.folder / "derived.jsonl", derived)
+        if self.emission is not None:
+            self.emission.write(chosen)
         return rows, explanation
 
 

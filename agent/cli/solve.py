@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli import groups
+from agent.cli import options as opt
 from agent.cli.common import (
     read_budget,
     read_endpoint,
@@ -22,6 +23,7 @@ from agent.cli.common import (
     say,
     say_failed,
 )
+from agent.cli.emission import plan_emission
 from problems import UserError
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ def command(
         ),
     ],
     *,
+    emit_tests: opt.EmitTestsOpt = None,
+    overwrite: opt.OverwriteOpt = False,
     model: groups.ModelOptions,
     method: groups.MethodOptions,
     choice: groups.ChoiceOptions,
@@ -65,6 +69,7 @@ def command(
     prompts, sandbox = read_prompts(choice.prompts), read_sandbox(programs)
     task = read_problem(problem)
     show_problem(task)
+    emission = plan_emission(emit_tests, [task], overwrite=overwrite)
     config = {
         "label": task.id,
         "problem": to_json(task),
@@ -78,6 +83,8 @@ def command(
     say(f"sstar: {'going on in' if resumed else 'writing to'} {folder}")
     solving = _Solving(folder, task, settings, prompts, endpoint, read_budget(model), sandbox)
     row, solution = run_async(lambda: solving.run(quiet=output.json_))
+    if emission is not None:
+        emission.write([(task, solution.selections[row["method"]])])
     if output.json_:
         typer.echo(json.dumps(row))
     else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import runpy
+from contextlib import nullcontext
 
 import pytest
 
@@ -87,3 +89,39 @@ def test_explain_prints_the_evidence(sstar, write_set, isolated, folder):
     assert (folder / "run" / "derived.jsonl").exists()
     wrong = sstar(*words, "--explain", "doubel")
     assert (wrong.code, "did you mean 'double'?" in wrong.err) == (2, True)
+
+
+def test_confirmed_inputs_become_tests(sstar, write_set, isolated, folder):
+    """`--emit-tests` writes what all survivors agree on; a file that is there is refused at once."""
+    texts = [RIGHT, "n = int(input())\nprint(n + n)", "print(sum([int(input())] * 2))"]
+    write(folder / "programs", {f"double/{number}.py": text for number, text in enumerate(texts)})
+    words = ["select", write_set(), "programs", "--no-model", "--emit-tests", "test_double.py", *isolated]
+    ended = sstar(*words, "--out", "run")
+    assert ended.code == 0, ended.err
+    assert "3 tests in test_double.py, for the program in solution.py" in ended.err
+    for code, passes in ((RIGHT, True), (WRONG, False)):
+        (folder / "solution.py").write_text(code)
+        found = runpy.run_path("test_double.py")
+        with nullcontext() if passes else pytest.raises(AssertionError):
+            for name in ("test_double_1", "test_double_2", "test_double_3"):
+                found[name]()
+    again = sstar(*words, "--out", "other")
+    assert (again.code, "test_double.py is there already" in again.err) == (2, True)
+    assert not (folder / "other").exists()
+    assert sstar(*words, "--out", "run", "--overwrite").code == 0
+    assert sstar(*words[:-3], "--emit-tests", "tests.txt").code == 2
+
+
+def test_tests_of_several_problems_go_to_a_folder(sstar, write_set, isolated, folder):
+    """One file a problem, where something was confirmed; a problem without is named."""
+    one = {"public_tests": [{"input": "2\n", "output": "4"}], "statement": "Double it.", "kind": "stdin"}
+    spec = write_set({"id": "p/1", **one}, {"id": "p/2", **one})
+    texts = [RIGHT, "n = int(input())\nprint(n + n)", "print(sum([int(input())] * 2))"]
+    lines = [{"task_id": "p/1", "solution": text} for text in texts] + [{"task_id": "p/2", "solution": RIGHT}]
+    (folder / "samples.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    words = ["select", spec, "samples.jsonl", "--no-model", *isolated]
+    ended = sstar(*words, "--emit-tests", "tests")
+    assert ended.code == 0, ended.err
+    assert [path.name for path in (folder / "tests").iterdir()] == ["test_p_1.py"]
+    assert "p/2: no input was confirmed" in ended.err
+    assert sstar(*words, "--emit-tests", "tests.py").code == 2

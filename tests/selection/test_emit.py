@@ -78,7 +78,17 @@ def test_values_are_compared_as_the_checker_does(tmp_path, checker, wanted, fine
     """What the checker takes for the same answer passes, another value does not."""
     problem = Problem("p", "", Kind.FUNCTION, "Solution.f", checker=checker)
     code = "class Solution:\n    def f(self, n):\n        return "
-    check(tmp_path, problem, [derive(1, output=wanted)], code + fine, code + wrong)
+    text = check(tmp_path, problem, [derive(1, output=wanted)], code + fine, code + wrong)
+    assert "_same(" in text
+
+
+def test_a_plain_value_is_just_equal(tmp_path):
+    """Where no rule is needed the file has none."""
+    problem = Problem("p", "", Kind.FUNCTION, "f")
+    text = check(tmp_path, problem, [derive(1, output="a")], "def f(n): return 'a'", "def f(n): return 1")
+    assert "assert f(1) == 'a'" in text
+    assert "_same" not in text
+    assert "math" not in text
 
 
 @pytest.mark.parametrize(
