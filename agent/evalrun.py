@@ -54,6 +54,8 @@ class Evaluation:
     say: Callable[[str], None]
     quiet: bool = False
     prices: Prices = field(default_factory=Prices)
+    retry_errors: bool = False
+    """Work again on finished problems with a call that failed for good."""
 
     async def run(self) -> Summary:
         """Evaluate what is not finished yet.
@@ -83,6 +85,8 @@ class Evaluation:
         ):
             if model.load is not None:
                 watches.append(model.load)
+            if self.retry_errors:
+                self._reopen(store, outcomes)
 
             def show_work() -> str:
                 tally = model.tally
@@ -104,6 +108,22 @@ class Evaluation:
                     wait_for_room=model.wait_for_room,
                     on_problem=finish,
                 )
+
+    def _reopen(self, store: Store, outcomes: dict[str, ProblemOutcome]) -> None:
+        """Only once the endpoint and the sandbox are known to work: else what is finished stays finished."""
+        failed = {problem_id for problem_id, _, _ in store.failures()}
+        again = [
+            problem.id
+            for problem in self.problems
+            if (outcome := outcomes.get(problem.id)) is not None
+            and (problem.id in failed or any(sample.failed for sample in outcome.samples))
+        ]
+        store.reopen(again)
+        for problem_id in again:
+            del outcomes[problem_id]
+        self.say(
+            f"sstar: --retry errors: {len(again)} finished problems have failed calls; asking those again"
+        )
 
     def _write(
         self, store: Store, outcomes: dict[str, ProblemOutcome], watches: list[LoadWatch], seconds: float

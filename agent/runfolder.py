@@ -12,7 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.store import Store, lock
+from agent.lock import lock
+from agent.store import Store
 from problems import InfrastructureError, UserError
 
 if TYPE_CHECKING:
@@ -124,7 +125,23 @@ def _compare(path: Path, manifest: Mapping[str, Any]) -> str:
         raise UserError(f"{path}: not a manifest of ours; name another --out") from error
     now = json.loads(json.dumps(manifest["config"], default=str))
     changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
-    return ", ".join(f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in changed)
+    return ", ".join(_describe_change(key, before.get(key), now.get(key)) for key in changed)
+
+
+def _describe_change(key: str, before: Any, now: Any) -> str:
+    """Which key, and from what to what; of a long list what it lost and gained."""
+    if not (isinstance(before, list) and isinstance(now, list)):
+        return f"{key} was {before!r}, is {now!r}"
+    parts = [
+        f"{len(items)} {word} ({', '.join(map(str, items[:3]))}{', ...' if len(items) > 3 else ''})"
+        for word, items in (
+            ("left out", [item for item in before if item not in now]),
+            ("added", [item for item in now if item not in before]),
+        )
+        if items
+    ]
+    what = " and ".join(parts) or "their order is another"
+    return f"{key} were {len(before)}, are {len(now)}: {what}"
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -140,7 +157,10 @@ def write_lines(path: Path, rows: Sequence[Any]) -> None:
 def _replace(path: Path, text: str) -> None:
     scratch = path.with_name(path.name + ".part")
     try:
-        scratch.write_text(text, encoding="utf-8")
+        with scratch.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(scratch, path)  # noqa: PTH105 - the atomic rename is the point
     except OSError as error:
         raise InfrastructureError(

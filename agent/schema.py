@@ -44,6 +44,15 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE executions ADD COLUMN problem_id TEXT NOT NULL DEFAULT '';     -- what it was first run for
     ALTER TABLE executions ADD COLUMN stage TEXT NOT NULL DEFAULT 'other';
     """,
+    """
+    CREATE TABLE failed_calls (      -- every call that the model refused for good, until it is answered
+        key TEXT PRIMARY KEY,        -- as in calls
+        problem_id TEXT NOT NULL, stage TEXT NOT NULL, sample INTEGER NOT NULL,
+        round INTEGER NOT NULL, ordinal TEXT NOT NULL,
+        error TEXT NOT NULL,         -- one line
+        created_at TEXT NOT NULL     -- UTC, ISO 8601
+    );
+    """,
 )
 
 
@@ -51,9 +60,11 @@ def migrate(connection: sqlite3.Connection) -> None:
     """Bring the database up to date.
 
     Raises:
-        sqlite3.DatabaseError: the file is no database, or a newer version wrote it.
+        sqlite3.DatabaseError: the file is no database of ours, or a newer version wrote it.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if not version and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise sqlite3.DatabaseError("a database of another program")
     if version > len(MIGRATIONS):
         raise sqlite3.DatabaseError(
             f"written by a newer version (schema {version}, this one knows {len(MIGRATIONS)})"

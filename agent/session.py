@@ -14,6 +14,7 @@ import anyio
 from agent.calls import StoredModel
 from agent.models.errors import ModelUserError
 from agent.pace import FIRST_WIDTH, MOST_IN_FLIGHT, Paced
+from agent.watch import WatchedModel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -116,7 +117,7 @@ async def open_model(
             asked = stack.enter_context(Recorder(asked, endpoint.record))
         paced = model if isinstance(model, Paced) else None
         stored = StoredModel(
-            asked,
+            WatchedModel(asked, store),
             store,
             budget,
             max_in_flight=endpoint.max_in_flight if paced else endpoint.max_in_flight or FIRST_WIDTH,

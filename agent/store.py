@@ -6,7 +6,6 @@ Every write is committed at once (WAL), so kill -9 at any moment loses at most w
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import sqlite3
 import zlib
@@ -15,21 +14,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from agent.accounting import current_work
+from agent.lock import StoreError, lock
 from agent.models.request import Answer, Request, Usage, request_key
 from agent.schema import migrate
-from problems import InfrastructureError, UserError
+from problems import UserError
 from sandbox import Execution, Failure, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
-    from typing import TextIO
+    from typing import Any
 
-__all__ = ["Store", "StoreError", "lock"]
-
-
-class StoreError(InfrastructureError):
-    """The store cannot be written (disk full, read-only folder, ...)."""
+__all__ = ["Store", "StoreError"]
 
 
 class Store:
@@ -65,19 +61,19 @@ class Store:
         self._open.close()
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _reaching(self, what: str = "write") -> Iterator[sqlite3.Connection]:
         try:
             yield self._db
         except sqlite3.OperationalError as error:
             raise StoreError(
-                f"{self.path}: cannot write ({error}); what was written before is kept: "
+                f"{self.path}: cannot {what} ({error}); what was written before is kept: "
                 "free some space and run the same command again"
             ) from error
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """All of what is written inside, or nothing."""
-        with self._writing() as db:
+        with self._reaching() as db:
             db.execute("BEGIN")
             try:
                 yield db
@@ -87,51 +83,56 @@ class Store:
                     db.execute("ROLLBACK")
                 raise
 
+    def _read(self, query: str, *values: str) -> list[Any]:
+        with self._reaching("read") as db:
+            return db.execute(query, values).fetchall()
+
     # model calls
 
     def get_answer(self, request: Request) -> Answer | None:
         """The answer that was paid for once, or None."""
-        row = self._db.execute("SELECT answer FROM calls WHERE key = ?", (request_key(request),)).fetchone()
-        if row is None:
-            return None
-        data = json.loads(row[0])
-        return Answer(**{**data, "usage": Usage(**data["usage"])})
+        rows = self._read("SELECT answer FROM calls WHERE key = ?", request_key(request))
+        return _read_answer(rows[0][0]) if rows else None
 
     def put_answer(self, request: Request, answer: Answer) -> None:
-        """Keep `answer`; one that is there already stays."""
-        purpose = request.purpose
-        with self._writing() as db:
+        """Keep `answer`; one that is there already stays. An earlier failure of the call is forgotten."""
+        place = _place(request)
+        texts = json.dumps(asdict(request)), json.dumps(asdict(answer))
+        with self._transaction() as db:
             db.execute(
-                "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    request_key(request),
-                    purpose.problem_id,
-                    purpose.stage.value,
-                    purpose.sample,
-                    purpose.round,
-                    purpose.ordinal,
-                    json.dumps(asdict(request)),
-                    json.dumps(asdict(answer)),
-                    datetime.now(UTC).isoformat(timespec="milliseconds"),
-                ),
+                "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*place, *texts, _now())
             )
+            db.execute("DELETE FROM failed_calls WHERE key = ?", place[:1])
+
+    def put_failure(self, request: Request, error: str) -> None:
+        """Note that the model refused `request` for good; `error` is one line."""
+        with self._reaching() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO failed_calls VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (*_place(request), _storable(error), _now()),
+            )
+
+    def failures(self) -> list[tuple[str, str, str]]:
+        """(problem_id, stage, error) of every call that failed for good and was not answered since."""
+        rows = self._read("SELECT problem_id, stage, error FROM failed_calls ORDER BY rowid")
+        return [(problem_id, stage, error) for problem_id, stage, error in rows]
 
     def answers(self) -> Iterator[tuple[str, str, Answer]]:
         """(problem_id, stage, answer) of every call, in the order of writing."""
-        for problem_id, stage, text in self._db.execute(
-            "SELECT problem_id, stage, answer FROM calls ORDER BY rowid"
-        ):
-            data = json.loads(text)
-            yield problem_id, stage, Answer(**{**data, "usage": Usage(**data["usage"])})
+        with self._reaching("read") as db:
+            for problem_id, stage, text in db.execute(
+                "SELECT problem_id, stage, answer FROM calls ORDER BY rowid"
+            ):
+                yield problem_id, stage, _read_answer(text)
 
     # executions: `sandbox.memo.ExecutionMemory`
 
     def get_execution(self, key: str) -> Execution | None:
         """The result kept under `key`, or None."""
-        row = self._db.execute("SELECT execution FROM executions WHERE key = ?", (key,)).fetchone()
-        if row is None:
+        rows = self._read("SELECT execution FROM executions WHERE key = ?", key)
+        if not rows:
             return None
-        data = json.loads(zlib.decompress(row[0]))
+        data = json.loads(zlib.decompress(rows[0][0]))
         failure = Failure(**data["failure"]) if data["failure"] else None
         return Execution(**{**data, "status": Status(data["status"]), "failure": failure})
 
@@ -153,9 +154,8 @@ class Store:
 
     def count_executions(self) -> list[tuple[str, str, int, float]]:
         """(problem_id, stage, executions, CPU seconds), by what they were first run for."""
-        return self._db.execute(
-            "SELECT problem_id, stage, COUNT(*), SUM(cpu_s) FROM executions GROUP BY problem_id, stage"
-        ).fetchall()
+        query = "SELECT problem_id, stage, COUNT(*), SUM(cpu_s) FROM executions GROUP BY problem_id, stage"
+        return [(problem_id, stage, count, cpu_s) for problem_id, stage, count, cpu_s in self._read(query)]
 
     # what became of a problem
 
@@ -166,12 +166,14 @@ class Store:
         candidates: Sequence[tuple[int, int, str | None, int, int, bool, str | None]],
         selections: Sequence[tuple[str, str]],
     ) -> None:
-        """Keep a finished problem in one transaction.
+        """Keep a finished problem in one transaction, in place of what was kept of it before.
 
         `candidates` are (sample, round, code, public_passed, public_total, is_best, hidden_verdict);
         `selections` are (method, JSON); `outcome` is JSON.
         """
         with self._transaction() as db:
+            for table in ("candidates", "selections"):
+                db.execute(f"DELETE FROM {table} WHERE problem_id = ?", (problem_id,))  # noqa: S608 - ours
             db.executemany(
                 "INSERT OR REPLACE INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [(problem_id, *row[:2], _storable(row[2]), *row[3:]) for row in candidates],
@@ -182,44 +184,47 @@ class Store:
             )
             db.execute("INSERT OR REPLACE INTO problems VALUES (?, ?)", (problem_id, outcome))
 
+    def reopen(self, problem_ids: Iterable[str]) -> None:
+        """Let these problems count as unfinished, without failures; their answers and executions stay."""
+        rows = [(problem_id,) for problem_id in problem_ids]
+        with self._transaction() as db:
+            db.executemany("DELETE FROM problems WHERE problem_id = ?", rows)
+            db.executemany("DELETE FROM failed_calls WHERE problem_id = ?", rows)
+
     def outcomes(self) -> dict[str, str]:
         """Outcome (JSON) of every finished problem by id."""
-        return dict(self._db.execute("SELECT problem_id, outcome FROM problems").fetchall())
+        return dict(self._read("SELECT problem_id, outcome FROM problems"))
 
     def candidates(self, problem_id: str) -> list[str | None]:
         """The program that stands for each sample, in order of samples."""
-        rows = self._db.execute(
-            "SELECT code FROM candidates WHERE problem_id = ? AND is_best = 1 ORDER BY sample", (problem_id,)
-        )
-        return [code for (code,) in rows]
+        query = "SELECT code FROM candidates WHERE problem_id = ? AND is_best = 1 ORDER BY sample"
+        return [code for (code,) in self._read(query, problem_id)]
 
     def selections(self, problem_id: str) -> dict[str, str]:
         """Selection (JSON) by method."""
-        rows = self._db.execute(
-            "SELECT method, selection FROM selections WHERE problem_id = ?", (problem_id,)
-        )
-        return dict(rows.fetchall())
+        query = "SELECT method, selection FROM selections WHERE problem_id = ?"
+        return dict(self._read(query, problem_id))
+
+
+def _place(request: Request) -> tuple[str, str, str, int, int, str]:
+    """The first columns of a call: its key, and which call of the method it is."""
+    purpose = request.purpose
+    key = request_key(request)
+    return key, purpose.problem_id, purpose.stage.value, purpose.sample, purpose.round, purpose.ordinal
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _read_answer(text: str) -> Answer:
+    data = json.loads(text)
+    return Answer(**{**data, "usage": Usage(**data["usage"])})
 
 
 def _plain(run: Execution) -> dict[str, object]:
     plain: dict[str, object] = {field.name: getattr(run, field.name) for field in fields(run)}
     return plain | {"failure": asdict(run.failure) if run.failure is not None else None}
-
-
-def lock(path: Path) -> TextIO:
-    """Held for as long as the store is open; the kernel lets go of it however the process ends."""
-    try:
-        file = path.open("a")
-    except OSError as error:
-        raise StoreError(f"{path}: cannot write ({error.strerror}); name another --out") from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise UserError(
-            f"{path.parent}: another sstar is working in this folder; name another --out"
-        ) from error
-    return file
 
 
 def _storable(text: str | None) -> str | None:

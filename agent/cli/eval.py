@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,7 @@ from agent.cli.common import (
     say,
     say_failed,
 )
+from problems import UserError
 
 if TYPE_CHECKING:
     from agent.summary import Summary
@@ -32,6 +33,12 @@ NAME = "eval"
 def command(
     problem_set: opt.SetArg,
     *,
+    retry: Annotated[
+        str | None,
+        typer.Option(
+            "--retry", metavar="errors", help="Ask calls that failed for good again; the rest is kept."
+        ),
+    ] = None,
     model: groups.ModelOptions,
     method: groups.MethodOptions,
     choice: groups.ChoiceOptions,
@@ -47,6 +54,8 @@ def command(
     from agent.evalrun import Evaluation
     from agent.runfolder import default_folder, open_folder, versions
 
+    if retry not in (None, "errors"):
+        raise UserError(f"--retry {retry!r}: it is `errors`")
     endpoint, settings = read_endpoint(model), read_settings(model, choice, method)
     prompts, sandbox = read_prompts(choice.prompts), read_sandbox(programs)
     whole, problems = load_problems(problem_set, data)
@@ -80,6 +89,7 @@ def command(
         say=say,
         quiet=output.json_,
         prices=Prices(model.price_prompt, model.price_output),
+        retry_errors=retry == "errors",
     )
     summary = run_async(evaluation.run)
     if summary.failed_calls:

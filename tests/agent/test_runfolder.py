@@ -29,6 +29,18 @@ def test_other_configuration_is_refused_by_name(tmp_path):
         open_folder(tmp_path / "run", {"config": {"n": 2, "seed": 0}}, fresh=False)
 
 
+def test_other_problems_are_told_by_what_changed(tmp_path):
+    """Of a thousand problems the refusal names how many went and came, not all of them."""
+    ids = [f"p{number}" for number in range(1000)]
+    open_folder(tmp_path / "run", {"config": {"problems": ids}}, fresh=False)
+    (tmp_path / "run" / "summary.json").write_text("{}")
+    told = r"\(problems were 1000, are 500: 500 left out \(p500, p501, p502, ...\)\); use --fresh or"
+    with pytest.raises(UserError, match=told):
+        open_folder(tmp_path / "run", {"config": {"problems": ids[:500]}}, fresh=False)
+    with pytest.raises(UserError, match=r"are 1000: their order is another"):
+        open_folder(tmp_path / "run", {"config": {"problems": ids[::-1]}}, fresh=False)
+
+
 def test_folder_without_results_is_taken_over(tmp_path):
     """A command that failed before anything came of it (a misspelt model) does not block the next."""
     open_folder(tmp_path / "run", {"config": {"model": "tinny"}}, fresh=False)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import signal
 import sqlite3
 import subprocess
@@ -15,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.models import Answer, Message, Purpose, Request, Stage, Usage
+from agent.schema import MIGRATIONS
 from agent.store import Store, StoreError
 from problems import UserError
 from sandbox import Execution, Failure, Status
@@ -85,9 +88,40 @@ def make_unseeded(text: str) -> Request:
 
 
 def test_two_processes_do_not_share_a_folder(tmp_path):
-    """A second run in the same folder is refused by name instead of paying twice."""
-    with closing(Store(tmp_path / "run.db")), pytest.raises(UserError, match="another sstar"):
+    """A second run in the same folder is refused instead of paying twice, and told who holds it."""
+    holder = rf"another sstar.*\(process {os.getpid()} on {re.escape(platform.node())}, since 2"
+    with closing(Store(tmp_path / "run.db")), pytest.raises(UserError, match=holder):
         Store(tmp_path / "run.db")
+
+
+def test_dead_process_holds_nothing(tmp_path):
+    """After kill -9 the folder is free, though the file that names the holder is still there."""
+    script = """
+import sys, time
+from pathlib import Path
+from agent.store import Store
+store = Store(Path(sys.argv[1]))
+print("open", flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "run.db")], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        with pytest.raises(UserError, match=f"process {process.pid} on"):
+            Store(tmp_path / "run.db")
+        process.kill()
+        process.wait()
+        Store(tmp_path / "run.db").close()
+
+
+def test_holder_that_could_not_be_named_still_holds(tmp_path):
+    """A lock file without a name in it, as on a full disk, refuses all the same."""
+    with closing(Store(tmp_path / "run.db")):
+        (tmp_path / "run.lock").write_text("")
+        with pytest.raises(UserError, match="working in this folder; wait"):
+            Store(tmp_path / "run.db")
 
 
 def test_not_a_database_is_a_user_error(tmp_path):
@@ -107,6 +141,71 @@ def test_newer_schema_is_refused(tmp_path):
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(UserError, match="newer version"):
         Store(path)
+
+
+def test_database_of_another_program_is_left_alone(tmp_path):
+    """A database that is not ours gets no tables of ours."""
+    path = tmp_path / "run.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE recipes (name TEXT)")
+    with pytest.raises(UserError, match="another program"):
+        Store(path)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("recipes",)]
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_every_older_schema_is_upgraded(tmp_path, version):
+    """A store of any earlier version opens, keeps its rows and takes new ones."""
+    path = tmp_path / "run.db"
+    with closing(sqlite3.connect(path)) as db:
+        for script in MIGRATIONS[:version]:
+            db.executescript(script)
+        db.execute(f"PRAGMA user_version = {version}")
+        db.execute("INSERT INTO problems VALUES ('old', '{}')")
+        db.commit()
+    with closing(Store(path)) as store:
+        store.put_failure(make_request(), "refused")
+        store.put_executions({"key": Execution(Status.OK, cpu_s=0.5)})
+        assert store.outcomes() == {"old": "{}"}
+        assert store.count_executions() == [("", "other", 1, 0.5)]
+    with closing(Store(path)) as store:
+        assert store.failures() == [("p", "generate", "refused")]
+
+
+def test_upgrade_that_is_killed_is_done_again(tmp_path):
+    """A migration is applied whole or not at all."""
+    path = tmp_path / "run.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(f"{MIGRATIONS[0]}; PRAGMA user_version = 1;")
+        with pytest.raises(sqlite3.OperationalError):
+            db.executescript(f"BEGIN; {MIGRATIONS[1]}; SELECT nothing FROM nowhere; COMMIT;")
+    with closing(Store(path)) as store:
+        assert store.count_executions() == []
+
+
+def test_failure_is_forgotten_once_answered(tmp_path):
+    """A failed call counts until the same request is answered."""
+    with closing(Store(tmp_path / "run.db")) as store:
+        store.put_failure(make_request(), "refused \ud800")
+        store.put_failure(make_request(seed=1), "refused")
+        store.put_answer(make_request(), Answer("text"))
+        assert store.failures() == [("p", "generate", "refused")]
+
+
+def test_reopened_problem_is_unfinished_and_keeps_its_answers(tmp_path):
+    """Working on a problem again costs nothing of what was answered, and replaces what came of it whole."""
+    with closing(Store(tmp_path / "run.db")) as store:
+        store.put_answer(make_request(), Answer("text"))
+        rounds = [(0, 0, "a", 0, 1, False, None), (0, 1, "b", 1, 1, True, "AC")]
+        store.put_problem("p", "{}", rounds, [("first", "{}")])
+        store.put_problem("q", "{}", [], [])
+        store.reopen(["p"])
+        assert store.outcomes() == {"q": "{}"}
+        assert store.get_answer(make_request()) is not None
+        store.put_problem("p", "{}", [(0, 0, "c", 1, 1, True, "AC")], [])
+        assert store.candidates("p") == ["c"]
+        assert store.selections("p") == {}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a small tmpfs")

@@ -1,0 +1,106 @@
+"""`sstar eval --retry errors`: what failed is asked again, the rest is kept."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+
+from agent.models.testserver import chat, failure
+
+RIGHT = "```python\nprint(int(input()) * 2)\n```"
+PUBLIC_ONLY = "```python\nprint(int(input()) ** 2)\n```"
+JUDGED = "```json\n[3, 4, 5]\n```\nThe first."
+
+
+def make_problem(name):
+    return {
+        "id": name,
+        "statement": f"{name}: read an integer and print twice its value.",
+        "kind": "stdin",
+        "public_tests": [{"input": "2\n", "output": "4"}],
+        "hidden_tests": [{"input": "5\n", "output": "10"}],
+    }
+
+
+def asks(body, text):
+    return any(text in message["content"] for message in body["messages"])
+
+
+def is_sample(body):
+    return asks(body, "one complete Python program")
+
+
+def bodies(server):
+    return Counter(json.dumps(received.body, sort_keys=True) for received in server.received)
+
+
+@pytest.fixture
+def words(write_set, isolated):
+    spec = write_set(make_problem("good"), make_problem("bad"))
+    return ["eval", spec, "-m", "tiny", "--n", "2", "--out", "run", "--json", *isolated]
+
+
+def test_failed_samples_are_asked_again_and_nothing_else(sstar, serve, words, folder):
+    """A refused sample stays refused when the same command resumes; with --retry errors it alone is asked."""
+    refused = failure(400, "not now", code="content_filter")
+    server = serve(lambda body: refused if asks(body, "bad:") and body["seed"] == 1 else chat(RIGHT))
+    words += ["--base-url", server.base_url]
+    assert "1 of 4 samples ended with a failed model call" in sstar(*words).err
+    server.received.clear()
+    server.respond = lambda _: chat(RIGHT)
+    assert "1 of 4 samples ended with a failed model call" in sstar(*words).err
+    assert len(server.received) == 0
+    ended = sstar(*words, "--retry", "errors")
+    assert ended.code == 0
+    assert "1 finished problems have failed calls; asking those again" in ended.err
+    assert "samples ended" not in ended.err
+    ((body, count),) = bodies(server).items()
+    assert (json.loads(body)["seed"], count) == (1, 1)
+    assert len((folder / "run" / "candidates.jsonl").read_text().splitlines()) == 4
+    assert "0 finished problems" in sstar(*words, "--retry", "errors").err
+    assert len(server.received) == 1
+
+
+def test_failed_question_of_selection_is_asked_again(sstar, serve, words):
+    """A question that the model refused while choosing is asked again too."""
+
+    def answer(body):
+        return chat((RIGHT, PUBLIC_ONLY)[body["seed"] % 2] if is_sample(body) else JUDGED)
+
+    server = serve(
+        lambda body: answer(body) if is_sample(body) else failure(400, "not now", code="content_filter")
+    )
+    words += ["--base-url", server.base_url, "--select", "sstar"]
+    assert sstar(*words).code == 0
+    failed = [body for body in bodies(server) if not is_sample(json.loads(body))]
+    assert failed
+    server.received.clear()
+    server.respond = answer
+    ended = sstar(*words, "--retry", "errors")
+    assert ended.code == 0
+    assert "2 finished problems have failed calls" in ended.err
+    asked = bodies(server)
+    assert set(failed) & set(asked)
+    assert not any(is_sample(json.loads(body)) for body in asked), "samples were answered before"
+    assert "0 finished problems" in sstar(*words, "--retry", "errors").err
+
+
+def test_endpoint_down_reopens_nothing(sstar, serve, words, folder):
+    """Where nobody answers, what was finished stays finished."""
+    server = serve(
+        lambda body: failure(400, "not now", code="content_filter") if asks(body, "bad:") else chat(RIGHT)
+    )
+    assert sstar(*words, "--base-url", server.base_url).code == 0
+    before = json.loads((folder / "run" / "summary.json").read_text())
+    server.__exit__(None, None, None)
+    assert sstar(*words, "--base-url", server.base_url, "--retry", "errors").code == 3
+    after = json.loads((folder / "run" / "summary.json").read_text())
+    assert after | {"seconds": 0} == before | {"seconds": 0}
+
+
+def test_unknown_word_is_a_usage_error(sstar, words):
+    """`--retry` takes one word."""
+    ended = sstar(*words, "--retry", "all")
+    assert (ended.code, ended.err) == (2, "sstar: --retry 'all': it is `errors`\n")
