@@ -41,7 +41,7 @@ class ProblemOutcome:
     tier: tuple[int, ...]
     """Samples of the best tier: those that passed the most public tests."""
     error: str | None = None
-    """One line where the sandbox or the model failed for this problem; it is then in no rate."""
+    """One line where the sandbox or the model failed for this problem; every rate counts it as wrong."""
 
     @property
     def graded(self) -> bool:

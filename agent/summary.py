@@ -6,15 +6,15 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent.accounting import Prices
-from agent.stats import Rate, mean_rate, pass_at_k
+from agent.stats import Rate, pass_at_k, wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from agent.calls import StageCount
     from agent.records import ProblemOutcome
 
-__all__ = ["LABELS", "Summary", "summarize"]
+__all__ = ["LABELS", "Summary", "method_names", "score", "summarize"]
 
 LABELS = {
     "pass@1": "one sample, no debugging (pass@1)",
@@ -33,9 +33,9 @@ class Summary:
     problems: int
     """Problems asked for."""
     errors: Mapping[str, str]
-    """Problem id to one line, for those that the sandbox or the model failed; they are in no rate."""
+    """Problem id to one line, for those that the sandbox or the model failed; wrong in every rate."""
     unfinished: int
-    """Problems not reached (interrupted, budget spent)."""
+    """Problems not reached (interrupted, budget spent); wrong in every rate."""
     ungraded: int
     """Finished problems without hidden tests; in no rate."""
     public_solved: int
@@ -43,7 +43,10 @@ class Summary:
     failed_calls: Sequence[str]
     """One line for each sample that ended with a call which the model refused for good."""
     rates: Mapping[str, Rate]
-    """By name: `pass@1`, `debugged@1`, `random`, each method that ran, `oracle`; over graded problems."""
+    """By name: `pass@1`, `debugged@1`, `random`, each method that ran, `oracle`; over the problems asked
+    for, less those without hidden tests."""
+    graded: Mapping[str, Rate]
+    """The same over the graded problems alone."""
     select: str
     """The method whose choice is the answer; `selected@1` is its rate."""
     stages: Mapping[str, StageCount]
@@ -89,13 +92,14 @@ class Summary:
         """What `summary.json` holds."""
         return {
             **self.headline(),
-            "graded": next((rate.problems for rate in self.rates.values()), 0),
+            "graded": next((rate.problems for rate in self.graded.values()), 0),
             "unfinished": self.unfinished,
             "ungraded": self.ungraded,
             "public_solved": self.public_solved,
             "failed_calls": len(self.failed_calls),
             "select": self.select,
             "methods": {name: asdict(rate) for name, rate in self.rates.items()},
+            "methods_of_graded": {name: asdict(rate) for name, rate in self.graded.items()},
             "stages": {name: asdict(count) for name, count in self.stages.items()},
             "failed": dict(self.errors),
             "cost": self.prices.as_json(self.stages.values()),
@@ -124,29 +128,19 @@ def summarize(
     load: Mapping[str, Any] | None = None,
 ) -> Summary:
     """Count `outcomes` of a run over `problems` problems."""
-    graded = [outcome for outcome in outcomes if outcome.graded]
-
-    def rate(score: Callable[[ProblemOutcome], float]) -> Rate:
-        return mean_rate([score(outcome) for outcome in graded])
-
-    rates = {
-        "pass@1": rate(_first_answers),
-        "debugged@1": rate(_debugged),
-        "random": rate(_random_of_tier),
-    }
-    methods = list(dict.fromkeys(name for outcome in graded for name in outcome.chosen))
-    for name in methods:
-        if name not in ("random", "oracle"):
-            rates[name] = rate(lambda outcome, name=name: outcome.is_right(outcome.chosen.get(name)))  # type: ignore[misc]
-    rates["oracle"] = rate(lambda outcome: any(s.hidden == "AC" for s in outcome.samples))
+    scores = [score(outcome) for outcome in outcomes if outcome.graded]
+    ungraded = sum(outcome.error is None and not outcome.graded for outcome in outcomes)
+    asked = problems - ungraded if scores or not ungraded else 0
+    totals = {name: sum(row.get(name, 0.0) for row in scores) for name in _rate_names(outcomes)}
     return Summary(
         problems=problems,
         errors={outcome.problem_id: outcome.error for outcome in outcomes if outcome.error},
         unfinished=problems - len(outcomes),
-        ungraded=sum(outcome.error is None and not outcome.graded for outcome in outcomes),
+        ungraded=ungraded,
         public_solved=sum(outcome.solved is True for outcome in outcomes),
         failed_calls=[s.failed for outcome in outcomes for s in outcome.samples if s.failed],
-        rates=rates,
+        rates={name: wilson(total, asked) for name, total in totals.items()},
+        graded={name: wilson(total, len(scores)) for name, total in totals.items()},
         select=select,
         stages=dict(stages),
         seconds=seconds,
@@ -156,14 +150,28 @@ def summarize(
     )
 
 
-def _first_answers(outcome: ProblemOutcome) -> float:
-    right = sum(sample.first_hidden == "AC" for sample in outcome.samples)
-    return pass_at_k(len(outcome.samples), right, 1)
+def score(outcome: ProblemOutcome) -> dict[str, float]:
+    """Expected share of right answers by name, 0..1, as in `Summary.rates`; of a graded problem."""
+    count = len(outcome.samples)
+    first = sum(sample.first_hidden == "AC" for sample in outcome.samples)
+    final = sum(sample.hidden == "AC" for sample in outcome.samples)
+    return {
+        "pass@1": pass_at_k(count, first, 1),
+        "debugged@1": pass_at_k(count, final, 1),
+        "random": _random_of_tier(outcome),
+        **{name: float(outcome.is_right(outcome.chosen.get(name))) for name in method_names([outcome])},
+        "oracle": float(final > 0),
+    }
 
 
-def _debugged(outcome: ProblemOutcome) -> float:
-    right = sum(sample.hidden == "AC" for sample in outcome.samples)
-    return pass_at_k(len(outcome.samples), right, 1)
+def method_names(outcomes: Iterable[ProblemOutcome]) -> list[str]:
+    """Methods that chose a sample, in order of appearance; `random` and `oracle` are computed instead."""
+    names = dict.fromkeys(name for outcome in outcomes for name in outcome.chosen)
+    return [name for name in names if name not in ("random", "oracle")]
+
+
+def _rate_names(outcomes: Sequence[ProblemOutcome]) -> list[str]:
+    return ["pass@1", "debugged@1", "random", *method_names(outcomes), "oracle"]
 
 
 def _random_of_tier(outcome: ProblemOutcome) -> float:

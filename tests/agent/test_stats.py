@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.stats import mean_rate, pass_at_k, wilson
+from agent.stats import mean_rate, paired_bootstrap, pass_at_k, sign_test, wilson
 
 
 def test_wilson_matches_a_worked_example():
@@ -57,3 +57,33 @@ def test_no_problems_is_no_rate():
     """An empty set has denominator 0 and the widest interval."""
     rate = mean_rate([])
     assert (rate.problems, rate.low, rate.high) == (0, 0.0, 1.0)
+
+
+@given(st.lists(st.sampled_from([-1.0, -0.25, 0.0, 0.5, 1.0]), min_size=1, max_size=40))
+def test_bootstrap_interval_holds_the_mean(values):
+    """The mean difference lies in its interval, which is the same every time."""
+    difference = paired_bootstrap(values, resamples=1_000)
+    assert -1 <= difference.low <= difference.value + 1e-9
+    assert difference.value - 1e-9 <= difference.high <= 1
+    assert difference == paired_bootstrap(values, resamples=1_000)
+
+
+def test_bootstrap_agrees_with_the_normal_interval():
+    """Over many problems the interval is the mean and 1.96 standard errors around it."""
+    values = [1.0] * 120 + [-1.0] * 60 + [0.0] * 220
+    difference = paired_bootstrap(values)
+    error = (sum((value - 0.15) ** 2 for value in values) / len(values) / len(values)) ** 0.5
+    assert difference.value == pytest.approx(0.15)
+    assert difference.low == pytest.approx(0.15 - 1.96 * error, abs=0.006)
+    assert difference.high == pytest.approx(0.15 + 1.96 * error, abs=0.006)
+
+
+def test_bootstrap_of_nothing_says_nothing():
+    """Without a pair the interval is everything."""
+    assert paired_bootstrap([]).problems == 0
+
+
+def test_sign_test_matches_the_binomial():
+    """9 won and 1 lost is p = 22/1024; an even split is no evidence."""
+    assert sign_test(9, 1) == pytest.approx(22 / 1024)
+    assert sign_test(3, 3) == sign_test(0, 0) == 1.0

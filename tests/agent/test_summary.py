@@ -18,7 +18,7 @@ def make_outcome(name: str, samples, chosen, tier=None, error=None) -> ProblemOu
 
 
 def test_rates_and_denominators():
-    """Each rate is the mean over graded problems; errors and ungraded problems are counted apart."""
+    """Errors and unfinished problems are wrong in every rate; a problem without hidden tests is in none."""
     right, wrong = make_sample(0, first="AC", final="AC"), make_sample(1, first="WA", final="WA")
     outcomes = [
         make_outcome("a", [right, wrong], {"first": 0, "sstar": 1}),
@@ -30,12 +30,13 @@ def test_rates_and_denominators():
     ]
     summary = summarize(outcomes, problems=5, select="sstar", stages={}, seconds=1.0)
     headline = summary.headline()
-    assert headline["pass@1"] == pytest.approx(0.25)
-    assert headline["random"] == pytest.approx(0.75)
-    assert headline["selected@1"] == pytest.approx(0.5)
-    assert headline["oracle"] == pytest.approx(1.0)
+    assert headline["pass@1"] == pytest.approx(0.5 / 4)
+    assert headline["random"] == pytest.approx(1.5 / 4)
+    assert headline["selected@1"] == pytest.approx(1 / 4)
+    assert headline["oracle"] == pytest.approx(2 / 4)
     assert (headline["errors"], summary.unfinished, summary.ungraded) == (1, 1, 1)
-    assert summary.rates["first"].problems == 2
+    assert summary.rates["first"].problems == 4
+    assert (summary.graded["first"].value, summary.graded["first"].problems) == (0.5, 2)
 
 
 def test_nothing_graded_is_null_not_zero():
