@@ -1,64 +1,173 @@
-"""Fetches a pinned release of a problem set from the Hugging Face hub (extra `hub`)."""
+"""Fetches the pinned release of a problem set: from the Hugging Face hub (extra `hub`) or from GitHub.
+
+What was fetched is kept, and used without the network. Every file is compared with its SHA-256 before it is
+read: the pinned one, else the one that the hub names for it, else the one that the first download had.
+`sets.lock.json` in the cache folder remembers what was compared: gigabytes are not read again at every start.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import importlib
+import json
+import os
+import re
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from problems.errors import InfrastructureError, UserError
 
-__all__ = ["download_set"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from problems.releases import Release, ReleasedFile
+
+__all__ = ["Fetched", "cache_folder", "fetch_release", "find_cached"]
+
+_GITHUB = "https://raw.githubusercontent.com"
+_TIMEOUT_S = 60.0
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Release:
-    repository: str
-    revision: str
-    files: str
-    """Pattern of the files that make the set."""
+class Fetched:
+    """A file of a release on this machine."""
+
+    path: Path
+    sha256: str
 
 
-_RELEASES = {
-    "lcb": _Release(
-        "livecodebench/code_generation_lite", "0fe84c3912ea0c4d4a78037083943e8f0c4dd505", "test*.jsonl"
-    ),
-}
-_ELSEWHERE = {
-    "humaneval": "data/HumanEval.jsonl.gz of github.com/openai/human-eval",
-    "humaneval+": "HumanEvalPlus.jsonl.gz of a release of github.com/evalplus/humanevalplus_release",
-    "mbpp": "mbpp/mbpp.jsonl of github.com/google-research/google-research",
-    "mbpp+": "MbppPlus.jsonl.gz of a release of github.com/evalplus/mbppplus_release",
-    "apps": "the test split of APPS, github.com/hendrycks/apps, as JSON Lines",
-    "codecontests": "the test split of CodeContests, github.com/google-deepmind/code_contests, as JSON Lines",
-}
+def cache_folder() -> Path:
+    """Where files from GitHub and the lock lie: `sstar` under XDG_CACHE_HOME, else under ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "sstar"
 
 
-def download_set(name: str) -> Path:
-    """The folder with the files of the pinned release, fetched once and kept in the hub's own cache.
+def fetch_release(name: str, release: Release) -> list[Fetched]:
+    """The files of `release`, in its order; only what is not kept here is fetched.
 
     Raises:
-        UserError: the set is not fetched by name, or the extra `hub` is not installed.
-        InfrastructureError: the hub cannot be reached.
+        UserError: the extra `hub` is not installed.
+        InfrastructureError: the network, the file or the disk failed, or a file is not the published one.
     """
-    release = _RELEASES.get(name)
-    if release is None:
-        where = f"; download {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
-        raise UserError(f"set {name!r} needs a file: give {name}:PATH{where}")
+    get = _from_hub if release.on_hub else _from_github
+    return [_verify(name, release, file, get(name, release, file)) for file in release.files]
+
+
+def find_cached(release: Release) -> bool:
+    """Whether every file of `release` is kept here; no network is used."""
+    if not release.on_hub:
+        return all(_github_path(release, file).exists() for file in release.files)
     try:
-        hub = importlib.import_module("huggingface_hub")
+        hub: Any = importlib.import_module("huggingface_hub")
+    except ImportError:
+        return False
+    return all(
+        isinstance(
+            hub.try_to_load_from_cache(
+                release.repository, file.name, revision=release.revision, repo_type="dataset"
+            ),
+            str,
+        )
+        for file in release.files
+    )
+
+
+def _from_hub(name: str, release: Release, file: ReleasedFile) -> Path:
+    try:
+        hub: Any = importlib.import_module("huggingface_hub")
     except ImportError as error:
         raise UserError(
             f"set {name!r} alone is fetched from the hub: pip install 'sstar[hub]', or give {name}:PATH"
         ) from error
     try:
-        folder = hub.snapshot_download(
-            release.repository,
-            repo_type="dataset",
-            revision=release.revision,
-            allow_patterns=[release.files],
+        return Path(
+            hub.hf_hub_download(release.repository, file.name, revision=release.revision, repo_type="dataset")
         )
     except (OSError, ValueError) as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InfrastructureError(f"cannot fetch {release.repository} from the hub: {first_line}") from error
-    return Path(folder)
+        raise _failed(name, f"{release.repository}/{file.name} from the hub", error) from error
+
+
+def _github_path(release: Release, file: ReleasedFile) -> Path:
+    return cache_folder() / "sets" / release.repository / release.revision[:12] / Path(file.name).name
+
+
+def _from_github(name: str, release: Release, file: ReleasedFile) -> Path:
+    path = _github_path(release, file)
+    if path.exists():
+        return path
+    url = f"{_GITHUB}/{release.repository}/{release.revision}/{file.name}"
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, part.open("wb") as stream:  # noqa: S310 - https
+            while chunk := answer.read(1 << 20):
+                stream.write(chunk)
+        part.replace(path)
+    except (OSError, urllib.error.URLError) as error:
+        raise _failed(name, url, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+    return path
+
+
+def _failed(name: str, what: str, error: Exception) -> InfrastructureError:
+    causes = list(_causes(error))
+    first_line = next((line for cause in causes for line in str(cause).splitlines() if line), "no answer")
+    return InfrastructureError(
+        f"cannot fetch {what}: {first_line.rstrip('.')}; where the file is here already, give {name}:PATH"
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The innermost first: it names the fault, the outer ones only what was tried."""
+    if error is not None:
+        yield from _causes(error.__cause__ or error.__context__)
+        yield error
+
+
+def _verify(name: str, release: Release, file: ReleasedFile, path: Path) -> Fetched:
+    key = f"{release.repository}@{release.revision}/{file.name}"
+    try:
+        state = path.stat()
+        seen = _read_lock().get(key, {})
+        stamp = {"size": state.st_size, "mtime_ns": state.st_mtime_ns}
+        if seen.items() >= stamp.items() and seen["sha256"] == (file.sha256 or seen["sha256"]):
+            return Fetched(path, seen["sha256"])
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        blob = path.resolve().name  # the hub's client names a large file's blob by the hash the hub gave
+        expected = file.sha256 or seen.get("sha256") or (blob if _SHA256.fullmatch(blob) else found)
+        if found != expected:
+            raise InfrastructureError(
+                f"{path}: SHA-256 {found[:12]}... is not that of {name} {release.tag} ({expected[:12]}...); "
+                "delete the file and run the command again"
+            )
+        _write_lock(key, {"set": name, "release": release.tag, "sha256": found, **stamp})
+    except OSError as error:
+        raise InfrastructureError(f"{error.filename or path}: {error.strerror or error}") from error
+    return Fetched(path, found)
+
+
+def _lock_path() -> Path:
+    return cache_folder() / "sets.lock.json"
+
+
+def _read_lock() -> dict[str, dict[str, Any]]:
+    try:
+        lock: dict[str, dict[str, Any]] = json.loads(_lock_path().read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return lock
+
+
+def _write_lock(key: str, entry: dict[str, Any]) -> None:
+    path = _lock_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_text(json.dumps(_read_lock() | {key: entry}, indent=1, sort_keys=True) + "\n", "utf-8")
+    part.replace(path)

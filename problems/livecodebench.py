@@ -9,19 +9,26 @@ import json
 import pickle
 import re
 import zlib
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from problems import values
 from problems.problem import Kind, Problem, Test
+from problems.stored import StoredTests
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from problems.rows import Row
 
 __all__ = ["PREAMBLE", "read_date", "read_livecodebench", "unpack_tests"]
 
 MAX_UNPACKED_BYTES = 1 << 30
 """The most that the private tests of one row may take: a bound against hostile zlib data."""
+
+_MANY_CHARS = 4096
+"""More than any list of no tests is packed to."""
 
 _MODULES = (
     *("string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random"),
@@ -118,7 +125,7 @@ def read_livecodebench(row: Row) -> Problem:
         entry_point=_entry_point(row, starter, function_name) if kind is Kind.FUNCTION else None,
         starter_code=starter,
         public_tests=_tests(row, "public_test_cases", kind),
-        hidden_tests=_tests(row, "private_test_cases", kind),
+        hidden_tests=_hidden(row, kind),
         time_limit_s=6.0,
         memory_limit_mb=4096,
         checker="livecodebench",
@@ -132,6 +139,15 @@ def read_livecodebench(row: Row) -> Problem:
             "contest": str(row.get("contest_id", (str, int), "")),
         },
     )
+
+
+def _hidden(row: Row, kind: Kind) -> Sequence[Test]:
+    """Packed tests of a large row are unpacked when they are needed: those of all rows fill gigabytes."""
+    packed = row.get("private_test_cases", (str, list), "[]")
+    if not row.is_large or not isinstance(packed, str) or len(packed) < _MANY_CHARS:
+        return _tests(row, "private_test_cases", kind)
+    place = replace(row, data={})
+    return StoredTests(lambda: _tests(place.read_again(), "private_test_cases", kind))
 
 
 def _metadata(row: Row) -> dict[str, Any]:

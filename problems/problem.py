@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["Kind", "Problem", "Test"]
 
@@ -54,8 +54,8 @@ class Problem:
     """Shown to the model; put in front of a candidate that does not define the entry point."""
     public_tests: tuple[Test, ...] = ()
     """May be used while solving."""
-    hidden_tests: tuple[Test, ...] = ()
-    """Only ever used to grade."""
+    hidden_tests: Sequence[Test] = ()
+    """Only ever used to grade; a tuple, or `StoredTests` where there are many."""
     time_limit_s: float = 6.0
     """CPU seconds for one test."""
     memory_limit_mb: int = 1024

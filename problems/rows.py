@@ -1,26 +1,31 @@
-"""Reads data files: JSON Lines or one JSON list, plain or gzip; a fault is named by path, line and key."""
+"""Reads JSON Lines or one JSON list, plain or gzip, or Parquet; a fault is named by path, line and key."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import importlib
 import json
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from problems.errors import ProblemFileError
+from problems.stored import StoredTests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from problems.problem import Problem
+    from problems.problem import Problem, Test
 
 __all__ = ["Row", "build_problems", "hash_file", "read_rows"]
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_BOM = b"\xef\xbb\xbf"
+_PARQUET_MAGIC = b"PAR1"
 _HASH_CHARS = 16
+_LARGE_BYTES = 32_768
 _NAMES = {str: "a string", int: "a whole number", float: "a number", list: "a list", dict: "an object"}
 
 
@@ -32,6 +37,28 @@ class Row:
     line: int
     """1-based; in a JSON list the place in the list."""
     data: dict[str, Any]
+    span: tuple[int, int] | None = None
+    """Where a line of a plain file stands, first byte and number of bytes: it can be read again."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it can be read again and is better read again than kept."""
+        return self.span is not None and self.span[1] >= _LARGE_BYTES
+
+    def read_again(self) -> Row:
+        """The same row from its file.
+
+        Raises:
+            ProblemFileError: the file is gone or was changed meanwhile.
+        """
+        assert self.span is not None
+        try:
+            with self.path.open("rb") as stream:
+                stream.seek(self.span[0])
+                raw = stream.read(self.span[1])
+        except OSError as error:
+            raise ProblemFileError(self.path, None, f"cannot be read: {error.strerror or error}") from error
+        return _row(self.path, self.line, _parse(self.path, self.line, raw), self.span)
 
     def fail(self, message: str) -> ProblemFileError:
         """The error that says `message` of this row; to be raised by the caller."""
@@ -93,22 +120,27 @@ def read_rows(path: Path | str) -> Iterator[Row]:
     path = Path(path)
     try:
         with path.open("rb") as raw:
-            packed = raw.read(2) == _GZIP_MAGIC
+            magic = raw.read(4)
             raw.seek(0)
-            if packed:
+            if magic == _PARQUET_MAGIC:
+                yield from _read_parquet(path)
+            elif magic[:2] == _GZIP_MAGIC:
                 with gzip.open(raw) as stream:
-                    yield from _rows(path, cast("BinaryIO", stream))
+                    yield from _rows(path, cast("BinaryIO", stream), plain=False)
             else:
-                yield from _rows(path, raw)
+                yield from _rows(path, raw, plain=True)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ProblemFileError(path, None, f"damaged gzip file: {error}") from error
     except OSError as error:
         raise ProblemFileError(path, None, f"cannot be read: {error.strerror or error}") from error
 
 
-def _rows(path: Path, stream: BinaryIO) -> Iterator[Row]:
+def _rows(path: Path, stream: BinaryIO, *, plain: bool) -> Iterator[Row]:
+    start = 0
     for number, raw in enumerate(stream, 1):
-        line = raw.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else raw.strip()
+        line = raw.removeprefix(_BOM).strip() if number == 1 else raw.strip()
+        span = (start, len(raw)) if plain and not raw.startswith(_BOM) else None
+        start += len(raw)
         if not line:
             continue
         if line.startswith(b"["):
@@ -116,7 +148,25 @@ def _rows(path: Path, stream: BinaryIO) -> Iterator[Row]:
             for place, item in enumerate(whole, 1):
                 yield _row(path, place, item)
             return
-        yield _row(path, number, _parse(path, number, line))
+        if line == b"{":  # one object over many lines
+            yield _row(path, number, _parse(path, number, line + b"\n" + stream.read()))
+            return
+        yield _row(path, number, _parse(path, number, line), span)
+
+
+def _read_parquet(path: Path) -> Iterator[Row]:
+    try:
+        parquet: Any = importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise ProblemFileError(
+            path, None, "is a Parquet file: pip install 'sstar[parquet]', or give JSON Lines"
+        ) from error
+    with parquet.ParquetFile(path) as file:
+        number = 0
+        for batch in file.iter_batches(batch_size=16):
+            for item in batch.to_pylist():
+                number += 1
+                yield _row(path, number, item)
 
 
 def _parse(path: Path, line: int, raw: bytes) -> Any:
@@ -131,14 +181,16 @@ def _parse(path: Path, line: int, raw: bytes) -> Any:
         raise ProblemFileError(path, line, f"is not JSON that can be read: {error}") from error
 
 
-def _row(path: Path, line: int, item: Any) -> Row:
+def _row(path: Path, line: int, item: Any, span: tuple[int, int] | None = None) -> Row:
     if not isinstance(item, dict):
         raise ProblemFileError(path, line, f"a JSON object is expected, got {json.dumps(item)[:60]}")
-    return Row(path, line, item)
+    return Row(path, line, item, span)
 
 
 def build_problems(rows: Iterator[Row], build: Callable[[Row], Problem]) -> Sequence[Problem]:
     """One problem a row, in order; of rows that say the same the first is kept.
+
+    Hidden tests of a large row stay in its file (`StoredTests`).
 
     Raises:
         ProblemFileError: two different problems have one id, or a row cannot be used.
@@ -146,7 +198,7 @@ def build_problems(rows: Iterator[Row], build: Callable[[Row], Problem]) -> Sequ
     problems: dict[str, Problem] = {}
     lines: dict[str, int] = {}
     for row in rows:
-        problem = build(row)
+        problem = _leave_tests(build(row), row, build)
         first = problems.setdefault(problem.id, problem)
         if first != problem:
             raise row.fail(
@@ -154,3 +206,15 @@ def build_problems(rows: Iterator[Row], build: Callable[[Row], Problem]) -> Sequ
             )
         lines.setdefault(problem.id, row.line)
     return list(problems.values())
+
+
+def _leave_tests(problem: Problem, row: Row, build: Callable[[Row], Problem]) -> Problem:
+    hidden = problem.hidden_tests
+    if not row.is_large or not hidden or isinstance(hidden, StoredTests):
+        return problem
+    place = replace(row, data={})  # not the row itself: it holds the tests
+
+    def read() -> tuple[Test, ...]:
+        return tuple(build(place.read_again()).hidden_tests)
+
+    return replace(problem, hidden_tests=StoredTests(read, len(hidden)))

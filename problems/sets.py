@@ -1,4 +1,4 @@
-"""Problem sets by name: `NAME:PATH`, a bundled set, or a pinned release from the hub."""
+"""Problem sets by name: `NAME[@RELEASE][:PATH]`, bundled, a pinned release, or another package's."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 from problems.apps import read_apps
 from problems.codecontests import read_codecontests
 from problems.errors import ProblemFileError, UserError
-from problems.hub import download_set
+from problems.folders import read_folder
+from problems.hub import fetch_release
 from problems.humaneval import read_humaneval, read_humaneval_plus
 from problems.jsonl import read_problem
 from problems.livecodebench import read_date, read_livecodebench
 from problems.mbpp import read_mbpp, read_mbpp_plus
+from problems.plugins import list_plugins
+from problems.releases import find_release
 from problems.rows import build_problems, hash_file, read_rows
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from problems.problem import Problem
     from problems.rows import Row
 
-__all__ = ["EXAMPLES", "SET_NAMES", "ProblemSet", "load_set"]
+__all__ = ["EXAMPLES", "SET_NAMES", "ProblemSet", "is_set", "load_set"]
 
 _READERS: dict[str, Callable[[Row], Problem]] = {
     "lcb": read_livecodebench,
@@ -41,6 +44,7 @@ _READERS: dict[str, Callable[[Row], Problem]] = {
 EXAMPLES = "examples"
 """The bundled set; it needs no path."""
 SET_NAMES = (*_READERS, EXAMPLES)
+"""The sets known here; installed packages may bring more (`problems.plugins`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,9 @@ class ProblemSet:
     """Problems that are solved or graded together."""
 
     name: str
+    """With its release where it has one, like `lcb@release_v6`."""
     path: Path
-    """The file or folder they were read from."""
+    """The file or folder they were read from; of another package's set without a path the package's name."""
     problems: tuple[Problem, ...]
     revision: str
     """The first 16 hex digits of the file's SHA-256 (of a folder: of its files' digests)."""
@@ -66,58 +71,112 @@ class ProblemSet:
         return None
 
 
-def load_set(spec: str, *, start_date: date | None = None, end_date: date | None = None) -> ProblemSet:
-    """The problems of `NAME:PATH`, of `examples`, or of a `NAME` that the hub has.
+def is_set(spec: str) -> bool:
+    """Whether `spec` begins with the name of a set that there is."""
+    name = spec.partition(":")[0].partition("@")[0]
+    return name in SET_NAMES or name in list_plugins()
 
-    `PATH` is a file, or a folder whose `*.jsonl` and `*.jsonl.gz` files are read as one. With dates only
-    problems from `start_date` to `end_date`, both included, are kept; problems without a date are not.
+
+def load_set(spec: str, *, start_date: date | None = None, end_date: date | None = None) -> ProblemSet:
+    """The problems of `NAME:PATH`, of `examples`, of a pinned release `NAME` or `NAME@RELEASE`.
+
+    `PATH` is a file, or a folder whose files are read as one set; `NAME@RELEASE:FOLDER` reads those files of
+    the folder that make the release. With dates only problems from `start_date` to `end_date`, both included,
+    are kept; problems without a date are not.
 
     Raises:
-        UserError: the name is unknown, needs a path, or the set has no dates to choose by.
+        UserError: the name or the release is unknown, a path is needed, or the set has no dates to choose by.
         ProblemFileError: the file cannot be used.
+        InfrastructureError: a release cannot be fetched, or is not the published one.
     """
-    name, colon, place = spec.partition(":")
-    if name not in SET_NAMES:
-        raise UserError(f"unknown problem set {name!r}{_hint(name)}; there are {', '.join(SET_NAMES)}")
-    if name == EXAMPLES and not colon:
-        bundled = importlib.resources.files("problems") / "examples" / "problems.jsonl"
-        with importlib.resources.as_file(bundled) as path:
-            loaded = _load(EXAMPLES, "jsonl", path, None, None)
-        return _choose_dates(loaded, start_date, end_date)
+    front, colon, place = spec.partition(":")
+    name, at, tag = front.partition("@")
     if colon and not place:
         raise UserError(f"{spec!r} names no file; give {name}:PATH")
-    if name == EXAMPLES:
-        raise UserError(f"{EXAMPLES!r} is bundled and takes no path; for your own file use jsonl:{place}")
-    if not colon:
-        return _choose_dates(
-            _load(name, name, download_set(name), start_date, end_date), start_date, end_date
-        )
-    loaded = _load(name, name, Path(place).expanduser(), start_date, end_date)
+    path = Path(place).expanduser() if colon else None
+    if name in _READERS:
+        loaded = _load(name, tag if at else None, path, start_date, end_date)
+    elif at:
+        raise UserError(f"set {name!r} has no releases; give {name}" + (f":{place}" if colon else ""))
+    elif name == EXAMPLES:
+        if path:
+            raise UserError(f"{EXAMPLES!r} is bundled and takes no path; for your own file use jsonl:{place}")
+        loaded = _load_examples()
+    else:
+        loaded = _load_plugin(name, path)
     return _choose_dates(loaded, start_date, end_date)
 
 
-def _hint(name: str) -> str:
-    near = difflib.get_close_matches(name.lower(), SET_NAMES, 1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
-
-
-def _load(name: str, reader: str, path: Path, start: date | None, end: date | None) -> ProblemSet:
-    files = _files(path)
-    rows: Iterable[Row] = (row for file in files for row in read_rows(file))
-    if reader == "lcb" and (start or end):  # before the tests of rows nobody wants are unpacked
+def _load(name: str, tag: str | None, path: Path | None, start: date | None, end: date | None) -> ProblemSet:
+    if path is None:
+        if name == "jsonl":
+            raise UserError("set 'jsonl' needs a file: give jsonl:PATH")
+        release = find_release(name, tag)
+        fetched = fetch_release(name, release)
+        files, hashes = [file.path for file in fetched], [file.sha256[:16] for file in fetched]
+        path, label = files[0].parent if len(files) > 1 else files[0], f"{name}@{release.tag}"
+    else:
+        files = _files(path) if tag is None else _files_of_release(name, tag, path)
+        hashes, label = [hash_file(file) for file in files], f"{name}@{tag}" if tag else name
+    rows: Iterable[Row] = (row for file in files for row in _rows(name, path, file))
+    if name == "lcb" and (start or end):  # before the tests of rows nobody wants are read
         rows = (row for row in rows if _within(read_date(row), start, end))
-    problems = build_problems(iter(rows), _READERS[reader])
-    hashes = [hash_file(file) for file in files]
+    problems = build_problems(iter(rows), _READERS[name])
     joined = hashlib.sha256("".join(hashes).encode()).hexdigest()[: len(hashes[0])]
-    return ProblemSet(name, path, tuple(problems), hashes[0] if len(files) == 1 else joined)
+    return ProblemSet(label, path, tuple(problems), hashes[0] if len(files) == 1 else joined)
+
+
+def _rows(name: str, path: Path, file: Path) -> Iterator[Row]:
+    return read_folder(file) if name == "jsonl" and path.is_dir() else read_rows(file)
+
+
+def _load_examples() -> ProblemSet:
+    bundled = importlib.resources.files("problems") / "examples" / "problems.jsonl"
+    with importlib.resources.as_file(bundled) as path:
+        problems = build_problems(read_rows(path), read_problem)
+        return ProblemSet(EXAMPLES, path, tuple(problems), hash_file(path))
+
+
+def _load_plugin(name: str, path: Path | None) -> ProblemSet:
+    plugins = list_plugins()
+    if name not in plugins:
+        names = [*SET_NAMES, *plugins]
+        near = difflib.get_close_matches(name.lower(), names, 1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise UserError(f"unknown problem set {name!r}{hint}; there are {', '.join(names)}")
+    problems, revision = plugins[name].read(path)
+    return ProblemSet(name, path or Path(plugins[name].package.replace(" ", "-")), problems, revision)
+
+
+_SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
 
 
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    files = sorted(file for file in path.iterdir() if file.name.endswith((".jsonl", ".jsonl.gz")))
-    if not files:
-        raise ProblemFileError(path, None, "the folder holds no .jsonl and no .jsonl.gz file")
+    files = sorted(file for file in path.iterdir() if file.name.endswith((*_SUFFIXES, ".json", ".md")))
+    whole = [file for file in files if file.name.endswith(_SUFFIXES)]
+    single = [file for file in files if file not in whole and file.name != "README.md"]
+    if not whole and not single:
+        raise ProblemFileError(
+            path, None, "the folder holds no .jsonl, .jsonl.gz, .parquet, .json or .md file"
+        )
+    return whole or single
+
+
+def _files_of_release(name: str, tag: str, path: Path) -> list[Path]:
+    wanted = [Path(file.name).name for file in find_release(name, tag).files]
+    if not path.is_dir():
+        raise UserError(
+            f"{path}: not a folder; {name}@{tag} is {', '.join(wanted)} of a folder; for one file give "
+            f"{name}:PATH"
+        )
+    files = []
+    for file in wanted:
+        found = [path / candidate for candidate in (file, f"{file}.gz") if (path / candidate).exists()]
+        if not found:
+            raise ProblemFileError(path, None, f"{name}@{tag} needs {file}, which is not there")
+        files.append(found[0])
     return files
 
 

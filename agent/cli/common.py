@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -51,7 +50,7 @@ def load_problems(spec: str, options: DataOptions) -> tuple[ProblemSet, list[Pro
     """The set and the problems of it that were asked for.
 
     Raises:
-        UserError: the set cannot be read, the pattern is no regular expression, or nothing is left.
+        UserError: the set cannot be read, a filter cannot be used, or nothing is left.
     """
     from problems.sets import load_set
 
@@ -60,7 +59,7 @@ def load_problems(spec: str, options: DataOptions) -> tuple[ProblemSet, list[Pro
         start_date=_read_date("--start-date", options.start_date),
         end_date=_read_date("--end-date", options.end_date),
     )
-    chosen = choose_problems(whole.problems, limit=options.limit, pattern=options.filter_)
+    chosen = choose_problems(whole.problems, limit=options.limit, terms=options.filter_)
     if not chosen:
         raise UserError(f"{spec}: no problem is left after --filter, --limit and the dates")
     return whole, chosen
@@ -73,15 +72,13 @@ def _read_date(flag: str, text: str | None) -> date | None:
         raise UserError(f"{flag} {text!r}: not a date; write it like 2024-08-31") from error
 
 
-def choose_problems(problems: Sequence[Problem], *, limit: int | None, pattern: str | None) -> list[Problem]:
-    """Those whose id matches `pattern`, then the first `limit` of them."""
-    if pattern is not None:
-        try:
-            wanted = re.compile(pattern)
-        except re.error as error:
-            raise UserError(f"--filter {pattern!r} is not a regular expression: {error}") from error
-        problems = [problem for problem in problems if wanted.search(problem.id)]
-    return list(problems[:limit])
+def choose_problems(
+    problems: Sequence[Problem], *, limit: int | None, terms: Sequence[str] | None
+) -> list[Problem]:
+    """Those that meet every one of `terms` (`problems.filters`), then the first `limit` of them."""
+    from problems.filters import filter_problems
+
+    return filter_problems(problems, terms or ())[:limit]
 
 
 def run_async(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -103,9 +100,9 @@ def read_settings(
     """The method's settings from the options.
 
     Raises:
-        UserError: an unknown method or context.
+        UserError: an unknown method or context, or `--n` is no number of samples.
     """
-    from agent.settings import Settings
+    from agent.settings import Settings, read_samples
     from selection.methods import choose as find_method
 
     find_method(choice.select)
@@ -113,8 +110,10 @@ def read_settings(
         return Settings(seed=choice.seed, select=choice.select, max_tokens=model.max_tokens)
     if method.context not in ("all", "last"):
         raise UserError(f"--context {method.context!r}: it is `all` or `last`")
+    least, most = read_samples(method.n)
     return Settings(
-        n=method.n,
+        n=most,
+        least=least,
         rounds=method.rounds,
         temperature=method.temperature,
         seed=choice.seed,
@@ -157,7 +156,7 @@ def read_budget(options: ModelOptions) -> Budget:
     """What the run may spend."""
     from agent.budget import Budget
 
-    return Budget(options.max_tokens_total, options.max_seconds)
+    return Budget(options.max_tokens_total, options.max_seconds, options.max_tokens_problem)
 
 
 def read_prompts(directory: Path | None) -> Prompts:

@@ -14,7 +14,7 @@ SetArg = Annotated[
     typer.Argument(
         metavar="SET",
         help="NAME:PATH with NAME one of lcb, humaneval, humaneval+, mbpp, mbpp+, apps, codecontests, jsonl; "
-        "or `examples`, the bundled problems.",
+        "NAME or NAME@RELEASE alone is fetched; or `examples`, the bundled problems. `sstar ls` lists them.",
     ),
 ]
 SamplesArg = Annotated[
@@ -86,9 +86,12 @@ MaxThinkingOpt = Annotated[
     ),
 ]  # fmt: skip
 NOpt = Annotated[
-    int,
-    typer.Option("--n", envvar="SSTAR_N", min=1, rich_help_panel=_METHOD, help="First samples a problem."),
-]
+    str,
+    typer.Option(
+        "--n", envvar="SSTAR_N", metavar="N", rich_help_panel=_METHOD,
+        help="First samples a problem. 2..32: as many as are worth it, from 2 to 32; auto is that.",
+    ),
+]  # fmt: skip
 RoundsOpt = Annotated[
     int,
     typer.Option(
@@ -172,6 +175,13 @@ MaxTokensTotalOpt = Annotated[
         help="Tokens (prompt and output) the run may spend.",
     ),
 ]  # fmt: skip
+MaxTokensProblemOpt = Annotated[
+    int | None,
+    typer.Option(
+        "--max-tokens-problem", envvar="SSTAR_MAX_TOKENS_PROBLEM", min=1, rich_help_panel=_MODEL,
+        help="Tokens that one problem may spend; it is finished with what it has.",
+    ),
+]  # fmt: skip
 MaxSecondsOpt = Annotated[
     float | None,
     typer.Option(
@@ -207,10 +217,11 @@ LimitOpt = Annotated[
     ),
 ]
 FilterOpt = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--filter", envvar="SSTAR_FILTER", rich_help_panel=_DATA,
-        help="Only problems whose id matches this regular expression.",
+        help="Only problems whose id matches this regular expression, or that say so of themselves: "
+        "difficulty=hard, platform!=leetcode, difficulty=easy,medium, date=2024-08. Repeat it for both.",
     ),
 ]  # fmt: skip
 StartDateOpt = Annotated[

@@ -99,11 +99,11 @@ def read_problem(name: str) -> Problem:
     Raises:
         UserError: no such file, set or id.
     """
-    from problems.sets import SET_NAMES, load_set
+    from problems.sets import is_set, load_set
     from problems.statement import parse_statement
 
     spec, mark, wanted = name.rpartition("#")
-    if mark and spec.partition(":")[0] in SET_NAMES:
+    if mark and is_set(spec):
         whole = load_set(spec)
         for problem in whole.problems:
             if problem.id == wanted:

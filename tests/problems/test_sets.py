@@ -6,12 +6,10 @@ import gzip
 import json
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 
-from problems import InfrastructureError, UserError, load_set
-from problems import hub as hub_module
+from problems import UserError, load_set
 from problems.rows import hash_file
 from problems.sets import SET_NAMES
 
@@ -47,7 +45,6 @@ def test_a_folder_is_read_as_one_set(tmp_path):
         ("zzz", "unknown problem set 'zzz'; there are lcb, "),
         ("lcb:", "give lcb:PATH"),
         ("examples:x", "bundled and takes no path"),
-        ("humaneval", r"give humaneval:PATH; download data/HumanEval\.jsonl\.gz"),
         ("jsonl", "give jsonl:PATH"),
         ("jsonl:/no/such", "cannot be read"),
     ],
@@ -57,34 +54,6 @@ def test_a_wrong_name_says_what_to_do(spec, message):
     with pytest.raises(UserError, match=message) as caught:
         load_set(spec)
     assert "\n" not in str(caught.value)
-
-
-def test_without_the_hub_extra_the_user_is_told(monkeypatch):
-    """A set from the hub names the extra and the other way."""
-    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(UserError, match=r"pip install 'sstar\[hub\]', or give lcb:PATH"):
-        load_set("lcb")
-
-
-def test_the_hub_is_asked_for_a_pinned_revision(monkeypatch, tmp_path):
-    """Repository, full commit and files are fixed; a failure of the hub is not the user's mistake."""
-    asked = {}
-
-    def snapshot_download(repository, **options):
-        asked.update(options, repository=repository)
-        return str(tmp_path)
-
-    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(snapshot_download=snapshot_download))
-    assert hub_module.download_set("lcb") == tmp_path
-    assert (asked["repository"], asked["repo_type"]) == ("livecodebench/code_generation_lite", "dataset")
-    assert len(asked["revision"]) == 40
-
-    def fail(*_, **__):
-        raise OSError("no route\nto host")
-
-    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(snapshot_download=fail))
-    with pytest.raises(InfrastructureError, match=r"no route$"):
-        hub_module.download_set("lcb")
 
 
 def test_a_problem_is_found_by_either_spelling_of_its_id(tmp_path):
