@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,16 @@ from sandbox import Verdict
 from sandbox.grade import run_tests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from problems import Problem
     from sandbox import Sandbox
     from sandbox.grade import Report
 
-__all__ = ["Graded", "flatten", "grade_samples", "score"]
+__all__ = ["Graded", "Tally", "flatten", "grade_samples"]
+
+_AHEAD = 512
+"""Verdicts that may wait for a slow sample before them; they are what memory is needed for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,37 +33,62 @@ class Graded:
     sample: int
     """Counts the samples of its problem in file order, from 0."""
     verdict: Verdict
+    total: int
+    """Tests of its problem."""
     row: Mapping[str, Any]
     """The line of `verdicts.jsonl`."""
 
 
 async def grade_samples(
-    samples: Sequence[tuple[Problem, int, str]],
+    samples: Iterable[tuple[Problem, int, str]],
     sandbox: Sandbox,
     *,
     all_tests: bool = False,
     on_graded: Callable[[Graded], None],
     at_once: int,
-) -> list[Graded]:
-    """Grade (problem, sample number, program) triples, `at_once` of them under way; in the order given.
+) -> None:
+    """Grade (problem, sample number, program) triples, `at_once` of them under way.
 
-    Unless `all_tests`, grading of a sample ends with the batch of tests that holds its first failure.
+    `samples` is read as they are needed; `on_graded` is told every verdict in the order of `samples`. Unless
+    `all_tests`, grading of a sample ends with the batch of tests that holds its first failure.
     """
-    results: dict[int, Graded] = {}
-    limiter = anyio.CapacityLimiter(at_once)
-
-    async def grade(place: int, problem: Problem, number: int, code: str) -> None:
-        async with limiter:
-            tests = [*problem.public_tests, *problem.hidden_tests]
-            report = await run_tests(sandbox, problem, code, tests, stop_on_failure=not all_tests)
-        row = {"problem_id": problem.id, "sample": number, **_describe(report)}
-        results[place] = Graded(problem.id, number, report.verdict, row)
-        on_graded(results[place])
-
+    queue, order = enumerate(samples), _InOrder(on_graded)
     async with anyio.create_task_group() as group:
-        for place, (problem, number, code) in enumerate(samples):
-            group.start_soon(grade, place, problem, number, code)
-    return [results[place] for place in range(len(samples))]
+        for _ in range(at_once):
+            group.start_soon(_grade_next, queue, sandbox, order, all_tests)
+
+
+class _InOrder:
+    """Passes verdicts on in the order of their places."""
+
+    def __init__(self, tell: Callable[[Graded], None]) -> None:
+        self._tell = tell
+        self._waiting: dict[int, Graded] = {}
+        self._next = 0
+        self._moved = anyio.Event()
+
+    async def wait_for_room(self, place: int) -> None:
+        while place >= self._next + _AHEAD:
+            await self._moved.wait()
+
+    def put(self, place: int, graded: Graded) -> None:
+        self._waiting[place] = graded
+        while self._next in self._waiting:
+            self._tell(self._waiting.pop(self._next))
+            self._next += 1
+        self._moved.set()
+        self._moved = anyio.Event()
+
+
+async def _grade_next(
+    queue: Iterator[tuple[int, tuple[Problem, int, str]]], sandbox: Sandbox, order: _InOrder, all_tests: bool
+) -> None:
+    for place, (problem, number, code) in queue:
+        await order.wait_for_room(place)
+        tests = [*problem.public_tests, *problem.hidden_tests]
+        report = await run_tests(sandbox, problem, code, tests, stop_on_failure=not all_tests)
+        row = {"problem_id": problem.id, "sample": number, **_describe(report)}
+        order.put(place, Graded(problem.id, number, report.verdict, report.total, row))
 
 
 def _describe(report: Report) -> dict[str, Any]:
@@ -92,37 +121,49 @@ def _first_error(report: Report) -> str | None:
     return f"test {place}: {failure.type}: {failure.message}{line}"
 
 
-def score(graded: Sequence[Graded], counts: Mapping[str, int]) -> dict[str, Any]:
-    """pass@k over problems for k in 1, 5, 10, 100 where every problem has that many samples.
+class Tally:
+    """Counts verdicts into rates; holds two numbers a problem, however many samples there are."""
 
-    Samples that the sandbox lost (IE) are in no rate and counted in `errors`. `counts` is the number of
-    tests by problem: a problem without tests is counted apart and is in no rate.
-    """
-    by_problem: dict[str, list[Graded]] = {}
-    for item in graded:
-        by_problem.setdefault(item.problem_id, []).append(item)
-    errors = sum(item.verdict is Verdict.IE for item in graded)
-    tallies: list[tuple[int, int]] = []
-    for problem_id, items in by_problem.items():
-        sound = [item for item in items if item.verdict is not Verdict.IE]
-        if counts[problem_id] and sound:
-            tallies.append((len(sound), sum(item.verdict is Verdict.AC for item in sound)))
-    smallest = min((total for total, _ in tallies), default=0)
-    rates = {
-        f"pass@{k}": mean_rate([pass_at_k(total, right, k) for total, right in tallies])
-        for k in (1, 5, 10, 100)
-        if k == 1 or k <= smallest
-    }
-    verdicts = [item.verdict.value for item in graded]
-    return {
-        "problems": len(by_problem),
-        "samples": len(graded),
-        "errors": errors,
-        "untested_problems": sum(counts[problem_id] == 0 for problem_id in by_problem),
-        "passed": sum(right for _, right in tallies),
-        "verdicts": {name.value: verdicts.count(name.value) for name in Verdict if name.value in verdicts},
-        "rates": rates,
-    }
+    def __init__(self) -> None:
+        self._sound: Counter[str] = Counter()
+        self._right: Counter[str] = Counter()
+        self._seen: dict[str, int] = {}
+        self._verdicts: Counter[Verdict] = Counter()
+
+    def add(self, graded: Graded) -> None:
+        """Count one sample."""
+        self._verdicts[graded.verdict] += 1
+        self._seen[graded.problem_id] = graded.total
+        if graded.verdict is not Verdict.IE:
+            self._sound[graded.problem_id] += 1
+            self._right[graded.problem_id] += graded.verdict is Verdict.AC
+
+    def score(self) -> dict[str, Any]:
+        """pass@k over problems for k in 1, 5, 10, 100 where every problem has that many samples.
+
+        Samples that the sandbox lost (IE) are in no rate and counted in `errors`; a problem without tests is
+        counted apart and is in no rate.
+        """
+        tallies = [
+            (self._sound[name], self._right[name])
+            for name, tests in self._seen.items()
+            if tests and self._sound[name]
+        ]
+        smallest = min((total for total, _ in tallies), default=0)
+        rates = {
+            f"pass@{k}": mean_rate([pass_at_k(total, right, k) for total, right in tallies])
+            for k in (1, 5, 10, 100)
+            if k == 1 or k <= smallest
+        }
+        return {
+            "problems": len(self._seen),
+            "samples": self._verdicts.total(),
+            "errors": self._verdicts[Verdict.IE],
+            "untested_problems": sum(not tests for tests in self._seen.values()),
+            "passed": sum(right for _, right in tallies),
+            "verdicts": {name.value: self._verdicts[name] for name in Verdict if self._verdicts[name]},
+            "rates": rates,
+        }
 
 
 def flatten(scores: Mapping[str, Any]) -> dict[str, Any]:

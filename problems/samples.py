@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from problems.problem import Problem
     from problems.rows import Row
 
-__all__ = ["Sample", "list_programs", "read_samples", "resolve"]
+__all__ = ["Sample", "iterate_samples", "list_programs", "read_samples", "resolve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,11 @@ class Sample:
 
 
 def read_samples(path: Path | str) -> list[Sample]:
+    """The samples of `iterate_samples`, all at once."""
+    return list(iterate_samples(path))
+
+
+def iterate_samples(path: Path | str) -> Iterator[Sample]:
     """The samples of a file, plain or gzip, JSON Lines or one JSON list, or of a folder, in order.
 
     A row is `{"task_id", "solution"}`, `{"task_id", "completion"}` or `{"question_id", "code_list": [...]}`;
@@ -46,8 +51,9 @@ def read_samples(path: Path | str) -> list[Sample]:
     """
     path = Path(path)
     if path.is_dir():
-        return [_read_program(path, file) for file in list_programs(path)]
-    return [sample for row in read_rows(path) for sample in _samples(row)]
+        yield from (_read_program(path, file) for file in list_programs(path))
+    else:
+        yield from (sample for row in read_rows(path) for sample in _samples(row))
 
 
 def list_programs(folder: Path) -> list[Path]:

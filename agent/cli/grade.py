@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,12 +11,12 @@ import typer
 from agent.cli import groups
 from agent.cli import options as opt
 from agent.cli.common import load_problems, read_sandbox, run_async, say
-from agent.cli.samples import digest, match_samples
+from agent.cli.samples import digest, iterate_matches
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from agent.gradeset import Graded
     from agent.session import SandboxChoice
     from problems import Problem
 
@@ -41,8 +43,8 @@ def command(
 
     choice = read_sandbox(programs)
     whole, chosen = load_problems(problem_set, data)
-    matched = match_samples([samples], whole, chosen)
-    work = [(item.problem, item.number, item.code) for item in matched]
+    count = sum(1 for _ in iterate_matches([samples], whole, chosen))  # a wrong id is told before any run
+    work = ((item.problem, item.number, item.code) for item in iterate_matches([samples], whole, chosen))
     untested = sum(not (problem.public_tests or problem.hidden_tests) for problem in chosen)
     if untested:
         say(f"sstar: {untested} of {len(chosen)} problems have no tests; their samples run in no rate")
@@ -55,43 +57,48 @@ def command(
     }
     folder = output.out or default_folder("grade", config)
     open_folder(folder, {"config": config, "versions": versions()}, fresh=output.fresh)
-    scores = run_async(lambda: _grade(work, folder, choice, all_tests=all_tests, quiet=output.json_))
+    grading = _Grading(work, count, folder, choice, all_tests=all_tests, quiet=output.json_)
+    scores = run_async(grading.run)
     return _print(scores, folder, as_json=output.json_)
 
 
-async def _grade(
-    work: list[tuple[Problem, int, str]],
-    folder: Path,
-    choice: SandboxChoice,
-    *,
-    all_tests: bool,
-    quiet: bool,
-) -> dict[str, Any]:
-    from contextlib import closing
+@dataclass(frozen=True, slots=True)
+class _Grading:
+    work: Iterable[tuple[Problem, int, str]]
+    count: int
+    folder: Path
+    choice: SandboxChoice
+    all_tests: bool
+    quiet: bool
 
-    from agent.gradeset import flatten, grade_samples, score
-    from agent.progress import Progress
-    from agent.runfolder import write_json, write_lines
-    from agent.session import open_sandbox
-    from agent.store import Store
+    async def run(self) -> dict[str, Any]:
+        """The scores; every verdict is written as soon as those before it are, so none is held."""
+        from agent.gradeset import Graded, Tally, flatten, grade_samples
+        from agent.lines import LineWriter
+        from agent.progress import Progress
+        from agent.runfolder import write_json
+        from agent.session import open_sandbox
+        from agent.store import Store
 
-    with (
-        closing(Store(folder / "run.db")) as store,
-        Progress("grade", len(work), quiet=quiet) as progress,
-    ):
+        tally = Tally()
+        with (
+            closing(Store(self.folder / "run.db")) as store,
+            Progress("grade", self.count, quiet=self.quiet) as progress,
+            LineWriter(self.folder / "verdicts.jsonl") as lines,
+        ):
 
-        def count(graded: Graded) -> None:
-            progress.advance(graded.verdict.value)
+            def note(graded: Graded) -> None:
+                tally.add(graded)
+                lines.write(graded.row)
+                progress.advance(graded.verdict.value)
 
-        async with open_sandbox(choice, store, say) as sandbox:
-            graded = await grade_samples(
-                work, sandbox, all_tests=all_tests, on_graded=count, at_once=4 * sandbox.workers
-            )
-    write_lines(folder / "verdicts.jsonl", [item.row for item in graded])
-    tests = {problem.id: len(problem.public_tests) + len(problem.hidden_tests) for problem, _, _ in work}
-    scores = score(graded, tests)
-    write_json(folder / "summary.json", flatten(scores))
-    return scores
+            async with open_sandbox(self.choice, store, say) as sandbox:
+                await grade_samples(
+                    self.work, sandbox, all_tests=self.all_tests, on_graded=note, at_once=4 * sandbox.workers
+                )
+        scores = tally.score()
+        write_json(self.folder / "summary.json", flatten(scores))
+        return scores
 
 
 def _print(scores: dict[str, Any], folder: Path, *, as_json: bool) -> int:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from problems import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from problems import Problem, Sample
     from problems.sets import ProblemSet
 
-__all__ = ["Matched", "digest", "match_samples"]
+__all__ = ["Matched", "digest", "iterate_matches", "match_samples"]
 
 _NUMBER = re.compile(r"[-_.]\d+$")
 
@@ -58,7 +58,12 @@ def digest(*paths: Path) -> str:
 
 
 def match_samples(paths: Sequence[Path], whole: ProblemSet, chosen: Sequence[Problem]) -> list[Matched]:
-    """Every sample of `paths` whose problem was chosen, in order.
+    """The samples of `iterate_matches`, all at once."""
+    return list(iterate_matches(paths, whole, chosen))
+
+
+def iterate_matches(paths: Sequence[Path], whole: ProblemSet, chosen: Sequence[Problem]) -> Iterator[Matched]:
+    """Every sample of `paths` whose problem was chosen, in order, read as they are asked for.
 
     Of several paths the name of each is the source of its samples that name none. A folder holds a folder or
     a file for each problem, named like the problem (`_` for `/`); for one problem it may hold its programs.
@@ -66,24 +71,22 @@ def match_samples(paths: Sequence[Path], whole: ProblemSet, chosen: Sequence[Pro
     Raises:
         UserError: a sample names a problem that the set does not have, or none is left.
     """
-    from problems.samples import read_samples, resolve
+    from problems.samples import iterate_samples, resolve
 
     known = _names(whole)
     wanted = {problem.id: problem for problem in chosen}
     numbers: Counter[str] = Counter()
-    work: list[Matched] = []
     for path in paths:
-        for sample in read_samples(path):
+        for sample in iterate_samples(path):
             name = _find(sample, path, known, whole, chosen)
             if name in wanted:
                 sources = sample.sources or ((_stem(path),) if len(paths) > 1 else ())
                 code = resolve(sample, wanted[name])
-                work.append(Matched(wanted[name], numbers[name], code, sources, sample.file))
+                yield Matched(wanted[name], numbers[name], code, sources, sample.file)
                 numbers[name] += 1
-    if not work:
+    if not numbers:
         shown = ", ".join(map(str, paths))
         raise UserError(f"{shown}: no sample for any of the chosen problems")
-    return work
 
 
 def _names(whole: ProblemSet) -> dict[str, str]:

@@ -1,0 +1,65 @@
+"""Grading a stream of samples."""
+
+from __future__ import annotations
+
+import json
+
+import anyio
+import pytest
+
+from agent.gradeset import Tally, grade_samples
+from agent.lines import LineWriter
+from problems import InfrastructureError, Kind, Problem, Test
+from sandbox import Execution, Status
+
+PROBLEM = Problem("p", "s", Kind.STDIN, hidden_tests=(Test("", "yes"),))
+
+
+class SlowSandbox:
+    """Prints what the program says; the first program takes long."""
+
+    name, workers = "double", 2
+
+    async def run(self, program, inputs, limits, *, stop_on_failure=False):
+        await anyio.sleep(0.2 if program.code == "slow" else 0)
+        return [Execution(Status.OK, stdout=program.code.removeprefix("slow") or "yes") for _ in inputs]
+
+
+@pytest.mark.anyio
+async def test_verdicts_come_in_order_and_samples_are_read_as_needed():
+    """A slow first sample holds back what is told, but not more than a bounded number is read ahead."""
+    read = told = most = 0
+    tally, numbers = Tally(), []
+
+    def samples():
+        nonlocal read
+        for number in range(2000):
+            read += 1
+            yield PROBLEM, number, "slow" if number == 0 else "yes" if number % 2 else "no"
+
+    def note(graded):
+        nonlocal told, most
+        most = max(most, read - told)
+        told += 1
+        numbers.append(graded.sample)
+        tally.add(graded)
+
+    await grade_samples(samples(), SlowSandbox(), on_graded=note, at_once=8)
+    assert numbers == list(range(2000))
+    assert 8 <= most <= 600
+    scores = tally.score()
+    assert (scores["problems"], scores["samples"], scores["passed"]) == (1, 2000, 1001)
+    assert scores["verdicts"] == {"AC": 1001, "WA": 999}
+    assert list(scores["rates"]) == ["pass@1", "pass@5", "pass@10", "pass@100"]
+
+
+def test_lines_are_whole_or_not_there(tmp_path):
+    """What fails in the middle leaves the old file; a full disk is no traceback."""
+    path = tmp_path / "v.jsonl"
+    with LineWriter(path) as lines:
+        lines.write({"a": 1})
+    with pytest.raises(ZeroDivisionError), LineWriter(path) as lines:
+        lines.write({"b": 1 / 0})
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [{"a": 1}]
+    with pytest.raises(InfrastructureError, match="free some space"), LineWriter(tmp_path / "no/v.jsonl"):
+        pass
