@@ -21,12 +21,17 @@ if TYPE_CHECKING:
     from agent.pace import Load
     from agent.store import Store
 
-__all__ = ["StageCount", "StoredModel", "Tally", "WithdrawnError"]
+__all__ = ["CapSpentError", "StageCount", "StoredModel", "Tally", "WithdrawnError"]
 
 
+_OF_SAMPLES = (Stage.GENERATE, Stage.DEBUG)
 _CLOSING = 3
 """Fillings of the server by first calls from which on the end of the run is prepared: as many as the longest
 chain, a sample and two repairs, has calls."""
+
+
+class CapSpentError(CallError):
+    """The tokens of this problem are spent; the call was not made."""
 
 
 class WithdrawnError(CallError):
@@ -144,8 +149,11 @@ class StoredModel:
         """What the servers show of their load, where there are any."""
         self.tally = Tally()
         """Everything this run has cost, earlier starts included."""
-        for _, stage, answer in store.answers():
+        self._spent: dict[str, int] = {}
+        """Tokens by problem."""
+        for problem_id, stage, answer in store.answers():
             self.tally.add(stage, answer)
+            self._add_spent(problem_id, answer)
         budget.tokens += self.tally.tokens
         self.asked = 0
         """Calls that went to the model since this start; the rest came from the store."""
@@ -155,6 +163,7 @@ class StoredModel:
 
         Raises:
             BudgetSpentError: nothing is left to spend and the answer is not in the store.
+            CapSpentError: likewise, for this problem.
             WithdrawnError: `cancel` was called meanwhile.
         """
         purpose = request.purpose
@@ -179,7 +188,8 @@ class StoredModel:
         found = [
             scope
             for scope, purpose in self._asking.items()
-            if purpose.problem_id == problem_id and (samples is None or purpose.sample in samples)
+            if purpose.problem_id == problem_id
+            and (samples is None or (purpose.stage in _OF_SAMPLES and purpose.sample in samples))
         ]
         for scope in found:
             scope.cancel()
@@ -208,6 +218,7 @@ class StoredModel:
         try:
             async with self.turns.turn(rank):
                 await self._check_budget()
+                self._check_cap(request.purpose.problem_id)
                 self._under_way[key] = done
                 return await self._ask_and_store(request, rank)
         finally:
@@ -224,6 +235,16 @@ class StoredModel:
                 await answered.wait()
             raise
 
+    def _check_cap(self, problem_id: str) -> None:
+        cap, spent = self._budget.max_tokens_problem, self._spent.get(problem_id, 0)
+        if cap is not None and spent >= cap:
+            raise CapSpentError(f"{problem_id}: {spent} of its {cap} tokens (--max-tokens-problem) are spent")
+
+    def _add_spent(self, problem_id: str, answer: Answer) -> int:
+        tokens = (answer.usage.prompt or 0) + (answer.usage.output or 0)
+        self._spent[problem_id] = self._spent.get(problem_id, 0) + tokens
+        return tokens
+
     async def _ask_and_store(self, request: Request, rank: int) -> Answer:
         started_s = time.monotonic()
         answer = await self._model.ask(replace(request, priority=rank) if self._priorities else request)
@@ -231,7 +252,7 @@ class StoredModel:
         if not answer.seconds:
             answer = replace(answer, seconds=time.monotonic() - started_s)
         self._store.put_answer(request, answer)
-        self._budget.tokens += (answer.usage.prompt or 0) + (answer.usage.output or 0)
+        self._budget.tokens += self._add_spent(request.purpose.problem_id, answer)
         self.tally.add(request.purpose.stage, answer)
         self.pace.see_answer(answer.seconds, answer.usage.output)
         return answer

@@ -14,6 +14,7 @@ from agent.results import write_results
 from agent.session import open_model, open_sandbox
 from agent.solver import Bench
 from agent.store import Store
+from agent.waves_run import plan_waves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +38,7 @@ _OPEN = 8
 
 def most_open(model: StoredModel, settings: Settings) -> int:
     """Problems that are worked on at once, where that many have work for the model."""
-    return max(4, _OPEN * model.pace.width // settings.n)
+    return max(4, _OPEN * model.pace.width // settings.first_wave)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Evaluation:
     say: Callable[[str], None]
     quiet: bool = False
     prices: Prices = field(default_factory=Prices)
+    judged_on: Sequence[Problem] = ()
+    """Of a shard: the whole set, on which the judge is measured as one run over all of it would."""
     retry_errors: bool = False
     """Work again on finished problems with a call that failed for good."""
 
@@ -87,6 +90,7 @@ class Evaluation:
                 watches.append(model.load)
             if self.retry_errors:
                 self._reopen(store, outcomes)
+            waves = plan_waves(self.settings, self.budget, store, len(self.problems) - len(outcomes))
 
             def show_work() -> str:
                 tally = model.tally
@@ -102,11 +106,12 @@ class Evaluation:
 
                 await evaluate(
                     self.problems,
-                    Bench(model, sandbox, self.prompts, self.settings),
+                    Bench(model, sandbox, self.prompts, self.settings, waves=waves),
                     store,
                     most_open=lambda: most_open(model, self.settings),
                     wait_for_room=model.wait_for_room,
                     on_problem=finish,
+                    judged_on=self.judged_on,
                 )
 
     def _reopen(self, store: Store, outcomes: dict[str, ProblemOutcome]) -> None:

@@ -55,12 +55,14 @@ async def evaluate(
     most_open: Callable[[], int],
     wait_for_room: Callable[[int], Awaitable[None]],
     on_problem: OnProblem,
+    judged_on: Sequence[Problem] = (),
 ) -> list[ProblemOutcome]:
     """Solve and grade `problems`; those that `store` holds as finished are taken from there.
 
     Problems are begun in their order, `most_open()` at once at most, each when `wait_for_room` returns: it is
     called with the number of first samples that are still to be asked for. A problem that the sandbox
-    lost is kept out of the store, so that the same command tries it again.
+    lost is kept out of the store, so that the same command tries it again. `judged_on` are the problems on
+    which the judge is measured, where they are not just these.
 
     Raises:
         InfrastructureError: the endpoint, the sandbox or the store is gone; what was finished is kept.
@@ -70,13 +72,15 @@ async def evaluate(
     for problem in problems:
         if problem.id in outcomes:
             on_problem(outcomes[problem.id], kept=True)
-    bench = replace(bench, judge=SharedJudge(problems, bench.ask))
+    bench = replace(bench, judge=SharedJudge(judged_on or problems, bench.ask))
     open_ids: set[str] = set()
     closed = anyio.Event()
 
     async def work(problem: Problem) -> None:
         nonlocal closed
         outcomes[problem.id] = await _finish(problem, bench, store)
+        if bench.waves is not None:
+            bench.waves.spread.close(problem.id)
         on_problem(outcomes[problem.id], kept=False)
         open_ids.discard(problem.id)
         closed.set()
@@ -84,9 +88,11 @@ async def evaluate(
 
     async with anyio.create_task_group() as group:
         left = [problem for problem in problems if problem.id not in outcomes]
+        # a budget that is spread is shared out when every problem has begun
+        is_spread = bench.waves is not None and bench.waves.spread.is_limited
         for place, problem in enumerate(left):
-            await wait_for_room((len(left) - place) * bench.settings.n)
-            while len(open_ids) >= most_open():
+            await wait_for_room((len(left) - place) * bench.settings.first_wave)
+            while len(open_ids) >= (len(left) if is_spread else most_open()):
                 await closed.wait()
             open_ids.add(problem.id)
             group.start_soon(work, problem)
@@ -170,7 +176,7 @@ def _outcome(solution: Solution, verdicts: dict[str, Verdict], error: str | None
         for lineage in solution.lineages
     )
     chosen = {name: selection.chosen for name, selection in solution.selections.items()}
-    right = [sample.sample for sample in samples if sample.hidden == Verdict.AC.value]
+    right = [place for place, sample in enumerate(samples) if sample.hidden == Verdict.AC.value]
     return ProblemOutcome(
         problem_id=solution.problem.id,
         samples=samples,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sandbox import Sandbox
     from sandbox.grade import Report
 
-__all__ = ["develop", "first_sample"]
+__all__ = ["develop", "first_sample", "has_ended", "next_round"]
 
 
 class _Sampling(TypedDict):
@@ -82,30 +82,65 @@ async def develop(
         SandboxError: the sandbox is.
         UserError: a prompt template fails.
     """
-    sampling: _Sampling = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens}
     lineage = Lineage(sample, ())
-    for index in range(rounds + 1):
-        if index == 0:
-            requests = [first_sample(problem, prompts, sample, **sampling)]
-        else:
-            contexts: tuple[Context, ...] = ("all", "last") if context == "all" else ("last",)
-            requests = [
-                debug_round(problem, prompts, lineage, context=width, **sampling) for width in contexts
-            ]
-        base = lineage.best.index if index else None
-        answer = await _ask(model, requests)
-        report: Report | None = None
-        if isinstance(answer, CallError):
-            step = Round(index, total=len(problem.public_tests), base=base, error=str(answer))
-        else:
-            with working_on(problem.id, requests[0].purpose.stage):
-                step, report = await _try_answer(answer, problem, sandbox, lineage.rounds, base)
-        lineage = Lineage(sample, (*lineage.rounds, step))
+    while len(lineage.rounds) <= rounds and not has_ended(lineage, problem):
+        lineage, report = await next_round(
+            lineage,
+            problem=problem,
+            model=model,
+            sandbox=sandbox,
+            prompts=prompts,
+            temperature=temperature,
+            seed=seed,
+            max_tokens=max_tokens,
+            context=context,
+        )
         if on_round is not None:
-            on_round(sample, step, report)
-        if step.solved or step.error or step.verdict is Verdict.IE or not problem.public_tests:
-            break
+            on_round(sample, lineage.rounds[-1], report)
     return lineage
+
+
+def has_ended(lineage: Lineage, problem: Problem) -> bool:
+    """Whether no round may follow those of `lineage`, however many are allowed."""
+    if not lineage.rounds:
+        return False
+    last = lineage.rounds[-1]
+    return last.solved or bool(last.error) or last.verdict is Verdict.IE or not problem.public_tests
+
+
+async def next_round(
+    lineage: Lineage,
+    *,
+    problem: Problem,
+    model: Model,
+    sandbox: Sandbox,
+    prompts: Prompts,
+    temperature: float | None = 0.7,
+    seed: int | None = 0,
+    max_tokens: int | None = None,
+    context: Context = "all",
+) -> tuple[Lineage, Report | None]:
+    """`lineage` with one round more, its first sample or a repair, and the report where something was run.
+
+    Raises:
+        As `develop`.
+    """
+    sampling: _Sampling = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens}
+    index = len(lineage.rounds)
+    if index == 0:
+        requests = [first_sample(problem, prompts, lineage.sample, **sampling)]
+    else:
+        contexts: tuple[Context, ...] = ("all", "last") if context == "all" else ("last",)
+        requests = [debug_round(problem, prompts, lineage, context=width, **sampling) for width in contexts]
+    base = lineage.best.index if index else None
+    answer = await _ask(model, requests)
+    report: Report | None = None
+    if isinstance(answer, CallError):
+        step = Round(index, total=len(problem.public_tests), base=base, error=str(answer))
+    else:
+        with working_on(problem.id, requests[0].purpose.stage):
+            step, report = await _try_answer(answer, problem, sandbox, lineage.rounds, base)
+    return Lineage(lineage.sample, (*lineage.rounds, step)), report
 
 
 async def _ask(model: Model, requests: Sequence[Request]) -> Answer | CallError:

@@ -53,6 +53,14 @@ MIGRATIONS: tuple[str, ...] = (
         created_at TEXT NOT NULL     -- UTC, ISO 8601
     );
     """,
+    """
+    CREATE TABLE steps (             -- what was decided for a problem sampled in waves, before it was done
+        problem_id TEXT NOT NULL, ordinal INTEGER NOT NULL,
+        step TEXT NOT NULL,          -- JSON, agent.waves.Step
+        seen TEXT NOT NULL,          -- JSON, agent.waves.Seen: what it rests on
+        PRIMARY KEY (problem_id, ordinal)
+    );
+    """,
 )
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-__all__ = ["Settings"]
+from problems import UserError
+
+__all__ = ["AUTO", "Settings", "read_samples"]
+
+AUTO = "2..32"
+"""What `--n auto` stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +19,9 @@ class Settings:
     """Settings of the method; the defaults are S*'s (arXiv 2502.14382, section 5.1)."""
 
     n: int = 16
-    """First samples a problem."""
+    """First samples a problem; with `least`, at most."""
+    least: int | None = None
+    """First samples a problem that is sampled in waves, at least; None: `n` samples, no waves."""
     rounds: int = 2
     """Debugging rounds a sample at most."""
     temperature: float = 0.7
@@ -28,5 +36,26 @@ class Settings:
     """What a debugging round sees: `all` rounds of its sample or the `last` one."""
 
     def as_json(self) -> dict[str, Any]:
-        """For the manifest."""
-        return asdict(self)
+        """For the manifest; without waves as before there were any."""
+        whole = asdict(self)
+        if self.least is None:
+            del whole["least"]
+        return whole
+
+    @property
+    def first_wave(self) -> int:
+        """Samples that a problem begins with."""
+        return self.n if self.least is None else self.least
+
+
+def read_samples(text: str) -> tuple[int | None, int]:
+    """`16` -> (None, 16): so many samples; `4..32` -> (4, 32): in waves, from 4 to 32; `auto` -> `AUTO`.
+
+    Raises:
+        UserError: it is none of these.
+    """
+    found = re.fullmatch(r"(?:(\d+)\.\.)?(\d+)", AUTO if text == "auto" else text)
+    least, most = (found[1], int(found[2])) if found else (None, 0)
+    if most < 1 or (least is not None and not 1 <= int(least) <= most):
+        raise UserError(f"--n {text!r}: it is a number like 16, a range like 4..32, or auto")
+    return (None if least is None else int(least)), most

@@ -9,7 +9,9 @@ import anyio
 
 from agent.accounting import working_on
 from agent.asking import Asking
+from agent.budget import Budget
 from agent.generate import develop
+from agent.waves_run import plan_waves, sample_in_waves
 from selection import Candidate
 from selection.methods import select_all
 from selection.pool import Pool, tier
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from agent.models import Model
     from agent.prompting import Prompts
     from agent.settings import Settings
+    from agent.waves_run import Waves
     from problems import Problem
     from sandbox import Sandbox
     from selection import Selection
@@ -40,6 +43,8 @@ class Bench:
     settings: Settings
     judge: SharedJudge | None = None
     """Of a set that is solved together."""
+    waves: Waves | None = None
+    """Likewise; None, with settings that ask for waves: those of this problem alone."""
 
     @property
     def ask(self) -> Asking:
@@ -69,7 +74,11 @@ async def solve(
     on_sample: Callable[[Lineage], None] = lambda _: None,
 ) -> Solution:
     """Generate, debug, select. Hidden tests are not looked at."""
-    lineages = await sample(problem, bench, on_sample)
+    waves = bench.waves or plan_waves(bench.settings, Budget(), None, 1)
+    if waves is None:
+        lineages = await sample(problem, bench, on_sample)
+    else:
+        lineages = await sample_in_waves(problem, bench, waves, on_sample)
     candidates = candidates_of(problem, lineages)
     differ = len({fingerprint(candidates[index].code) for index in tier(candidates)}) > 1
     with working_on(problem.id, "select"):

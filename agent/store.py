@@ -125,6 +125,17 @@ class Store:
             ):
                 yield problem_id, stage, _read_answer(text)
 
+    # steps of problems sampled in waves
+
+    def put_step(self, problem_id: str, ordinal: int, step: str, seen: str) -> None:
+        """Keep the JSON of a step, and of what it rests on; one that is there already stays."""
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO steps VALUES (?, ?, ?, ?)", (problem_id, ordinal, step, seen))
+
+    def steps(self) -> list[tuple[str, str, str]]:
+        """(problem_id, step, seen), those of a problem in order."""
+        return self._read("SELECT problem_id, step, seen FROM steps ORDER BY problem_id, ordinal")
+
     # executions: `sandbox.memo.ExecutionMemory`
 
     def get_execution(self, key: str) -> Execution | None:
@@ -190,6 +201,29 @@ class Store:
         with self._transaction() as db:
             db.executemany("DELETE FROM problems WHERE problem_id = ?", rows)
             db.executemany("DELETE FROM failed_calls WHERE problem_id = ?", rows)
+
+    def absorb(self, path: Path) -> None:
+        """Take over everything of the store at `path`, which has this version's schema.
+
+        A problem that is finished there replaces what is here of it; of calls and executions the first stay.
+        """
+        with self._reaching() as db:
+            db.execute("ATTACH DATABASE ? AS other", (str(path),))
+            try:
+                with self._transaction():
+                    self._absorb_tables(db)
+            finally:
+                db.execute("DETACH DATABASE other")
+
+    def _absorb_tables(self, db: sqlite3.Connection) -> None:
+        for table in ("candidates", "selections", "problems"):
+            db.execute(
+                f"DELETE FROM main.{table} WHERE problem_id IN (SELECT problem_id FROM other.problems)"  # noqa: S608 - ours
+            )
+        for (table,) in self._read("SELECT name FROM main.sqlite_master WHERE type = 'table' ORDER BY rowid"):
+            db.execute(
+                f"INSERT OR IGNORE INTO main.{table} SELECT * FROM other.{table} ORDER BY rowid"  # noqa: S608 - ours
+            )
 
     def outcomes(self) -> dict[str, str]:
         """Outcome (JSON) of every finished problem by id."""

@@ -40,6 +40,7 @@ class ModelOptions:
     price_prompt: opt.PricePromptOpt = None
     price_output: opt.PriceOutputOpt = None
     max_tokens_total: opt.MaxTokensTotalOpt = None
+    max_tokens_problem: opt.MaxTokensProblemOpt = None
     max_seconds: opt.MaxSecondsOpt = None
 
 
@@ -47,7 +48,7 @@ class ModelOptions:
 class MethodOptions:
     """The method's settings; the defaults are S*'s."""
 
-    n: opt.NOpt = 16
+    n: opt.NOpt = "16"
     rounds: opt.RoundsOpt = 2
     temperature: opt.TemperatureOpt = 0.7
     context: opt.ContextOpt = "all"
