@@ -19,7 +19,15 @@ from problems import InfrastructureError, UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["default_folder", "note_servers", "open_folder", "versions", "write_json", "write_lines"]
+__all__ = [
+    "default_folder",
+    "note_servers",
+    "open_folder",
+    "versions",
+    "write_json",
+    "write_lines",
+    "write_text",
+]
 
 MANIFEST = "manifest.json"
 
@@ -145,16 +153,17 @@ def _describe_change(key: str, before: Any, now: Any) -> str:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Write `data` so that a reader sees the old file or the new one, never half of it."""
-    _replace(path, json.dumps(data, indent=2, default=str) + "\n")
+    """JSON, written like `write_text`."""
+    write_text(path, json.dumps(data, indent=2, default=str) + "\n")
 
 
 def write_lines(path: Path, rows: Sequence[Any]) -> None:
-    """JSON Lines, written like `write_json`."""
-    _replace(path, "".join(json.dumps(row) + "\n" for row in rows))
+    """JSON Lines, written like `write_text`."""
+    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
-def _replace(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write `text` so that a reader sees the old file or the new one, never half of it."""
     scratch = path.with_name(path.name + ".part")
     try:
         with scratch.open("w", encoding="utf-8") as file:
