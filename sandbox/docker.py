@@ -37,9 +37,13 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
+    from sandbox.room import Room
+    from sandbox.worker import Worker
+
 __all__ = ["DockerSandbox"]
 
 _TIMEOUT_S = 30
+_NOBODY = 65534
 _REMOVAL_PAUSES_S = (0.0, 0.5, 2.0)
 _log = logging.getLogger(__name__)
 
@@ -129,6 +133,18 @@ class DockerSandbox(PooledSandbox):
         assert self._client is not None
         assert self._walls is not None
         return DockerWorker(self._client, self._walls, choose_settings(self._security_options), self._live)
+
+    def make_room(self, room: Room) -> Worker:
+        """A worker for `project.ProjectSession`, in a container of its own; not started yet.
+
+        Raises:
+            SandboxError: the engine is on another machine.
+        """
+        from sandbox.room_docker import RoomContainer
+
+        assert self._client is not None
+        assert self._walls is not None
+        return RoomContainer(self._client, self._walls, self._live, room, os.getuid() or _NOBODY)
 
     def _close_engine(self) -> None:
         """Remove what is left and let go of the engine. Also at the interpreter's exit."""

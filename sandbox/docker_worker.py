@@ -111,13 +111,16 @@ class DockerWorker:
     def _start_once(self) -> None:
         self._forget()
         check_socket(engine_address(), _SEND_S)  # old connections may still create what cannot be attached to
-        self._container = create_container(self._client, self._walls)
+        self._container = self._create(self._client, self._walls)
         self._live.add(self._container)
         attached = self._client.attach_socket(self._container, params=_ATTACH)
         self._socket = take_socket(attached)
         self._client.start(self._container)
         if self._killed:  # while we were at it: nobody else will end this one
             self.kill()
+
+    def _create(self, client: APIClient, walls: Walls) -> str:
+        return create_container(client, walls)
 
     def send(self, data: bytes) -> None:
         """Write all of `data` to the supervisor's standard input.

@@ -1,7 +1,9 @@
 """Run as a program: takes namespaces and an almost empty root, then becomes the command it was given.
 
 `python -I -S enter.py '{"command": [...], "trees": [...], "files": [...], "links": [[from, to], ...],
-"devices": [...], "user": false}'`. Standard library only; nothing of ours is imported.
+"devices": [...], "user": false}'`. Standard library only; nothing of ours is imported. A room for a project
+also has `binds` ([from, to] of the host, read-only), `scratch` ([path, megabytes], writable and gone with it)
+and `uid` (whom to become, as root).
 
 The root is a read-only tmpfs that holds `trees` and `files` of the host, read-only and at their own paths,
 each under directories that anyone may enter (an interpreter may live in a home that only its owner may).
@@ -19,6 +21,7 @@ import platform
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 __all__: list[str] = []
 
@@ -63,12 +66,12 @@ def _take_namespaces(*, user: bool) -> None:
         Path("/proc/self/gid_map").write_text(f"1000 {gid} 1", "ascii")
 
 
-def _bind(source: str, root: Path, *, device: bool = False) -> None:
-    target = root / source.lstrip("/")
+def _bind(source: str, root: Path, *, device: bool = False, seen_as: str | None = None) -> None:
+    target = root / (seen_as or source).lstrip("/")
     target.parent.mkdir(parents=True, exist_ok=True)
     if Path(source).is_dir():
         target.mkdir(exist_ok=True)
-    else:
+    elif not target.exists():
         target.touch()
     _mount(source, str(target), None, _BIND | _RECURSIVE)
     attributes = (ctypes.c_uint64 * 4)(1 if device else 1 | 2 | 4, 0, 0, 0)
@@ -81,9 +84,22 @@ def _bind(source: str, root: Path, *, device: bool = False) -> None:
         _mount("none", str(target), None, _REMOUNT | _BIND | _READ_ONLY | old | extra)
 
 
-def _build_root(plan: dict[str, list[str]], links: list[tuple[str, str]]) -> None:
+def _furnish(root: Path, binds: list[tuple[str, str]], scratch: list[tuple[str, int]]) -> None:
+    """What a room for a project has besides: folders of the host under other names, and room to write."""
+    for path, size_mb in scratch:
+        target = root / path.lstrip("/")
+        target.mkdir(parents=True, exist_ok=True)
+        _mount(
+            "scratch", str(target), "tmpfs", _NO_SUID | _NO_DEV, f"mode=1777,size={size_mb}m,nr_inodes=20000"
+        )
+    for source, path in binds:
+        _bind(source, root, seen_as=path)
+
+
+def _build_root(plan: dict[str, Any], links: list[tuple[str, str]]) -> None:
     _mount("none", "/", None, _RECURSIVE | _PRIVATE)
-    wanted = [*plan["trees"], *plan["files"], *plan["devices"]]
+    binds = plan.get("binds", [])
+    wanted = [*plan["trees"], *plan["files"], *plan["devices"], *(path for pair in binds for path in pair)]
     root = next(
         Path(place)
         for place in _WORKSHOPS
@@ -96,7 +112,8 @@ def _build_root(plan: dict[str, list[str]], links: list[tuple[str, str]]) -> Non
         _bind(path, root, device=True)
     for path, target in links:
         (root / path.lstrip("/")).symlink_to(target)
-    (root / _EMPTY).mkdir()
+    _furnish(root, binds, plan.get("scratch", []))
+    (root / _EMPTY).mkdir(exist_ok=True)
     (root / "proc").mkdir()
     for options in ("hidepid=2,subset=pid", "hidepid=2"):
         with contextlib.suppress(OSError):  # refused inside some containers; programs do without
@@ -116,15 +133,19 @@ def _drop_capabilities() -> None:
     _check(_libc.prctl(38, 1, 0, 0, 0), "no_new_privs")
 
 
-def _become(plan: dict[str, object], command: list[str], parent_alive: int) -> None:
+def _become(plan: dict[str, Any], command: list[str], parent_alive: int) -> None:
     """As PID 1 of the new namespace: build the root and exec. Never returns."""
     _check(_libc.prctl(1, signal.SIGKILL, 0, 0, 0), "death signal")
     if not os.read(parent_alive, 1):
         os._exit(1)
     os.close(parent_alive)
     _libc.sethostname(b"sandbox", 7)
-    _build_root(plan, plan["links"])  # type: ignore[arg-type]
+    _build_root(plan, plan["links"])
     _drop_capabilities()
+    if plan.get("uid") is not None:
+        os.setgroups([])
+        os.setresgid(plan["uid"], plan["uid"], plan["uid"])
+        os.setresuid(plan["uid"], plan["uid"], plan["uid"])  # and no capability is left
     os.umask(0o077)
     os.execv(command[0], command)  # noqa: S606 - there is no shell here
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from sandbox import enter
 from sandbox.supervisor import Settings, command
 
-__all__ = ["Way", "find_interpreter", "list_ways"]
+__all__ = ["DEVICES", "Way", "find_interpreter", "list_parts", "list_ways"]
 
 _UIDS = 4096
 _HIGH_UIDS = range(1 << 30, 1 << 31, _UIDS)
@@ -22,7 +22,7 @@ _LOW_UIDS = range(20_000, 60_000, _UIDS)
 """For a root whose user namespace holds 65,536 uids."""
 _LIBRARY_TREES = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/usr/local/lib", "/lib", "/lib64", "/lib32")
 _FILES = ("/etc/ld.so.cache",)
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
+DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _find_uids() -> tuple[int, int] | None:
     return None
 
 
-def _plan(python: str) -> tuple[list[str], list[str], list[tuple[str, str]]]:
+def list_parts(python: str) -> tuple[list[str], list[str], list[tuple[str, str]]]:
     """Trees, files and links of the host that the interpreter needs."""
     prefix = Path(python).parent.parent
     wanted = [*_LIBRARY_TREES, *(str(prefix / name) for name in ("lib", "lib64"))]
@@ -91,25 +91,25 @@ def _plan(python: str) -> tuple[list[str], list[str], list[tuple[str, str]]]:
 
 
 def _enter(python: str, *, user: bool) -> tuple[str, ...]:
-    (trees, files, links) = _plan(python)
+    (trees, files, links) = list_parts(python)
     plan = {
         "command": command(python),
         "trees": trees,
         "files": files,
         "links": links,
-        "devices": [path for path in _DEVICES if Path(path).exists()],
+        "devices": [path for path in DEVICES if Path(path).exists()],
         "user": user,
     }
     return (python, "-I", "-S", str(enter.__file__), json.dumps(plan))
 
 
 def _bubblewrap(python: str, bwrap: str) -> tuple[str, ...]:
-    (trees, files, links) = _plan(python)
+    (trees, files, links) = list_parts(python)
     arguments = [bwrap, "--unshare-all", "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL"]
     arguments += ["--hostname", "sandbox", "--proc", "/proc", "--dir", "/empty"]
     for path in (*trees, *files):
         arguments += ["--ro-bind", path, path]
-    for path in _DEVICES:
+    for path in DEVICES:
         arguments += ["--dev-bind-try", path, path]
     for path, target in links:
         arguments += ["--symlink", target, path]

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
+    from sandbox.room import Room
+    from sandbox.worker import Worker
+
 __all__ = ["LocalSandbox", "UnsafeSandbox"]
 
 _log = logging.getLogger(__name__)
@@ -51,6 +54,7 @@ class LocalSandbox(PooledSandbox):
         super().__init__("local", self._make, workers=workers)
         self._ways = list(ways) if ways is not None else None
         self._made = itertools.count()
+        self._rooms = itertools.count()
         self.way: Way | None = None
         """The way in use, once entered."""
 
@@ -63,6 +67,15 @@ class LocalSandbox(PooledSandbox):
             place = next(self._made) % (2 * self.workers)
             settings = replace(settings, uids=(first + place * share, share))
         return PipeWorker(self.way.arguments, settings)
+
+    def make_room(self, room: Room) -> Worker:
+        """A worker for `project.ProjectSession`, in the way in use; not started yet."""
+        from sandbox.room_local import list_arguments
+
+        assert self.way is not None
+        uids = self.way.settings.uids
+        uid = None if uids is None else uids[0] + uids[1] - 1 - next(self._rooms) % (uids[1] // 2)
+        return PipeWorker(list_arguments(self.way, room, uid), Settings())
 
     async def __aenter__(self) -> Self:
         """Start the first worker in the best way that works.

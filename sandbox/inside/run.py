@@ -22,7 +22,16 @@ from sandbox.inside import driver, kernel, seccomp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["End", "Ground", "attend", "become", "execute", "set_common_limits", "wait_for_signals"]
+__all__ = [
+    "End",
+    "Ground",
+    "attend",
+    "become",
+    "execute",
+    "queued_s",
+    "set_common_limits",
+    "wait_for_signals",
+]
 
 _INTERPRETER_MB = 64
 _STACK = 512 * 1024 * 1024
@@ -213,7 +222,7 @@ def _watch(pid: int, start: _Start, pause: Callable[[float], object]) -> tuple[b
         cpu_left_s = most_cpu_s - time.clock_gettime(clock)
         wall_left_s = start.wall_s - (time.monotonic() - start.started_s)
         if wall_left_s <= 0:
-            wall_left_s += _queued_s(pid)
+            wall_left_s += queued_s(pid)
         if min(cpu_left_s, wall_left_s) <= 0:
             killed = killed or (b"cpu" if cpu_left_s <= 0 else b"wall")
             os.kill(pid, _signal.SIGKILL)
@@ -222,7 +231,7 @@ def _watch(pid: int, start: _Start, pause: Callable[[float], object]) -> tuple[b
             wait_s = max(0.001, min(cpu_left_s, wall_left_s))
 
 
-def _queued_s(pid: int) -> float:
+def queued_s(pid: int) -> float:
     """Seconds that `pid` was ready to run and had no CPU: load, which must not decide a verdict.
 
     The most of any one of its threads. 0.0 where the kernel does not count it.

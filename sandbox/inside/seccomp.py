@@ -13,7 +13,7 @@ from __future__ import annotations
 import platform
 import struct
 
-__all__ = ["SUPPORTED", "build_common", "build_run"]
+__all__ = ["SUPPORTED", "build_common", "build_project", "build_run"]
 
 _ALLOW, _EPERM, _ENOSYS, _KILL = 0x7FFF0000, 0x00050001, 0x00050026, 0x80000000
 _LOAD, _RETURN, _EQUAL, _GREATER_EQUAL, _ANY_BIT = 0x20, 0x06, 0x15, 0x35, 0x45
@@ -91,6 +91,18 @@ _OF_RUN = {
 _OWN_PID_ONLY = ("kill", "tgkill", "prlimit64")
 _WITH_ARGUMENTS = {"clone", "clone3", "prctl", "fcntl", "ioctl", *_OWN_PID_ONLY}
 
+# What test suites do and the runs of a single program need not: in a room of their own with no network.
+_OF_TESTS = {
+    "socketpair", "chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat", "utime", "utimes",
+    "futimesat", "flock", "fcntl", "ioctl", "prctl", "kill", "tgkill", "prlimit64", "mincore", "setpriority",
+    "sched_setaffinity", "sched_setscheduler", "sched_setparam", "sync", "syncfs", "setxattr", "lsetxattr",
+    "fsetxattr", "removexattr", "lremovexattr", "fremovexattr", "inotify_init", "inotify_init1", "splice",
+    "tee", "vmsplice", "membarrier", "shmget", "shmat", "shmctl", "shmdt", "semget", "semop", "semctl",
+    "semtimedop", "msgget", "msgsnd", "msgrcv", "msgctl", "mq_open", "mq_unlink",
+}  # fmt: skip
+_NAMESPACES = 0x7E020000  # CLONE_NEW*: mount, cgroup, uts, ipc, user, pid, net
+_FAMILIES = (1, 2, 10)  # unix, inet, inet6: what ends in the room's own, empty, network
+
 _CLONE_THREAD = 0x10000
 _HARMLESS_PRCTL = (3, 15, 16, 0x53564D41)  # read dumpable, thread name, name of a mapping (libc)
 # Not among them: owners, to whom signals go; locks, leases and watches, which other runs would notice; status
@@ -141,6 +153,25 @@ def build_common() -> bytes:
     rules[table["fcntl"]] = _unless(1, _HARMLESS_FCNTL, _EPERM, _ALLOW)
     rules[table["ioctl"]] = _unless(1, _HARMLESS_IOCTL, _EPERM, _ALLOW)
     rules[table["clone3"]] = _op(_RETURN, _ENOSYS)
+    return _assemble(rules)
+
+
+def build_project() -> bytes:
+    """The layer for a repository's tests: processes, programs, files and local sockets, but no way out.
+
+    Refused are tracing and reading other processes, namespaces, mounts, modules, keys, bpf, io_uring, handles
+    of files, clocks and every socket family that is not confined to the network namespace.
+    """
+    (_, table) = _TABLES[platform.machine()]
+    allowed = (_OF_TESTS | _OF_RUN) & set(table)
+    rules = {
+        table[name]: _op(_RETURN, _EPERM) for name in set(table) - allowed - {"clone", "clone3", "socket"}
+    }
+    rules[table["clone3"]] = _op(_RETURN, _ENOSYS)
+    rules[table["socket"]] = _unless(0, _FAMILIES, _EPERM, _ALLOW)
+    rules[table["clone"]] = (
+        _argument(0) + _op(_ANY_BIT, _NAMESPACES, 0, 1) + _op(_RETURN, _EPERM) + _op(_RETURN, _ALLOW)
+    )
     return _assemble(rules)
 
 

@@ -1,0 +1,184 @@
+"""Runs the repository's own tests with its own pytest, each in a fork of the process that collected them.
+
+`run_tests` is the server's side; started as a program this file is pytest's side. The process that collects
+runs no body of a candidate unless a module of the repository calls it while it is imported. It alone holds
+the pipe on which results leave, it cannot be looked into, and what a test's own process says counts for that
+test only. A test counts as passed when its call passed and nothing was skipped, expected to fail, or ended
+early. What is left: a candidate can lie about a test that it runs in, if it finds and changes pytest's
+records in its own process.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from sandbox.inside import project_fork
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["main", "run_tests"]
+
+_TEXT_LENGTH = 3000
+_START = """\
+import sys
+sys.path.insert(0, %r)
+from sandbox.inside import project_tests
+del sys.path[0]
+project_tests.main()
+"""
+_SHARED = ("-p", "no:cacheprovider", "-q", "--no-header", "--color=no", "--capture=no")
+_SWITCHED_OFF = {"xdist": ("-n0",), "pytest_cov": ("--no-cov",), "pytest_randomly": ("-p", "no:randomly")}
+"""Plugins that would run tests elsewhere, in another order, or write files; what turns them off."""
+
+
+def run_tests(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Collect and run what `select` names; one answer a test, and one for what could not be collected."""
+    (take, give) = os.pipe()
+    log = os.memfd_create("log")
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-B", "-X", "utf8", "-c", _START % request["control"]],
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=log,
+        pass_fds=[give],
+        start_new_session=True,
+    )
+    os.close(give)
+    assert process.stdin is not None
+    process.stdin.write(json.dumps({**request, "report": give}).encode("ascii"))
+    process.stdin.close()
+    deadline_s = time.monotonic() + request["total_s"]
+    try:
+        yield from _relay(take, deadline_s)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        process.wait()
+        os.close(take)
+    size = os.fstat(log).st_size
+    text = os.pread(log, _TEXT_LENGTH, max(0, size - _TEXT_LENGTH)).decode("utf-8", "replace")
+    os.close(log)
+    yield {"log": text}
+
+
+def _relay(take: int, deadline_s: float) -> Iterator[dict[str, Any]]:
+    import select
+
+    data = b""
+    poller = select.poll()
+    poller.register(take, select.POLLIN)
+    while poller.poll(max(0.0, 1000 * (deadline_s - time.monotonic()))):
+        part = os.read(take, 1 << 16)
+        if not part:
+            return
+        *lines, data = (data + part).split(b"\n")
+        yield from map(json.loads, lines)
+    yield {"over": True}
+
+
+class _Prover:
+    """The pytest plugin: forks for each test and reports what it did."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self._limits = request["limits"]
+        self._report = request["report"]
+        self._raised: tuple[str, str] = ("", "")
+        self._reached: set[str] = set()
+
+    def pytest_collectreport(self, report: Any) -> None:
+        """Tell what cannot be collected."""
+        if report.failed:
+            text = str(report.longrepr)
+            self._send({"test": report.nodeid, "status": "CE", "failure": ["CollectError", _last_line(text)]})
+
+    def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> bool:  # noqa: ARG002 - the hook's signature
+        """Run `item` in a fork, with all that it needs set up and taken down there."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a fork beside threads: the fork uses none of them
+            end = project_fork.run_apart(lambda: self._perform(item), self._limits)
+        file, line, _ = item.location
+        self._send({"test": item.nodeid, "file": file, "starts": (line or 0) + 1, **end})
+        return True
+
+    def _perform(self, item: Any) -> dict[str, Any]:
+        from _pytest.runner import runtestprotocol
+
+        builtins._sstar_reached = self._reached.add  # type: ignore[attr-defined] # noqa: SLF001
+        reports = runtestprotocol(item, nextitem=None, log=False)
+        reached = sorted(self._reached)
+        for report in reports:
+            if report.outcome != "passed" or hasattr(report, "wasxfail"):
+                kind = "xfailed" if hasattr(report, "wasxfail") else report.outcome
+                return {
+                    "status": "RE",
+                    "outcome": kind,
+                    "when": report.when,
+                    "failure": list(self._raised)
+                    if kind == "failed"
+                    else [kind, "it was not run to its end"],
+                    "text": str(report.longrepr)[-_TEXT_LENGTH:],
+                    "line": _line_in(report, item),
+                    "reached": reached,
+                }
+        ran = any(report.when == "call" for report in reports)
+        return {
+            "status": "OK" if ran else "RE",
+            "outcome": "passed" if ran else "not called",
+            "reached": reached,
+        }
+
+    def pytest_runtest_makereport(self, item: Any, call: Any) -> None:  # noqa: ARG002 - the hook's signature
+        """Note what was raised."""
+        if call.excinfo is not None:
+            self._raised = (call.excinfo.typename, str(call.excinfo.value)[:500])
+
+    def _send(self, data: dict[str, Any]) -> None:
+        text = json.dumps(data).encode("ascii") + b"\n"
+        while text:
+            text = text[os.write(self._report, text) :]
+
+
+def _line_in(report: Any, item: Any) -> int:
+    """1-based line of the test's own file where it failed; 0 where that is not known."""
+    found = 0
+    for entry in getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", []):
+        place = getattr(entry, "reprfileloc", None)
+        if place is not None and os.path.basename(str(place.path)) == os.path.basename(str(item.path)):  # noqa: PTH119
+            found = place.lineno
+    return found
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return (lines or [""])[-1][:500]
+
+
+def main() -> None:
+    """Be pytest's side: the request on standard input."""
+    request = json.loads(sys.stdin.read())
+    project_fork.become_unreadable()
+    os.set_inheritable(request["report"], False)
+    project_fork.keep_private(request["report"])
+    sys.path[0] = os.getcwd()  # noqa: PTH109 - as `python -m pytest` has it
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("problems", "sandbox")]:
+        del sys.modules[name]
+    off = [word for name, words in _SWITCHED_OFF.items() if importlib.util.find_spec(name) for word in words]
+    prover = _Prover(request)
+    try:
+        import pytest
+    except ImportError:
+        prover._send({"missing": "pytest"})  # noqa: SLF001
+        return
+    sys.exit(pytest.main([*_SHARED, *off, *request["select"]], plugins=[prover]))

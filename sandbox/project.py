@@ -1,0 +1,151 @@
+"""Runs a repository's functions, examples and tests in a room of its own (`room.Room`), away from everything.
+
+Two ways, by the sandbox that is given. Docker: a container without network, capabilities and new privileges,
+everything read-only but two small tmpfs, under an ordinary uid, the engine's system call filter and one of
+ours (`seccomp.build_project`). Local: the same by namespaces. In both the repository is a copy, the user's
+files are not there at all, nor are the environment, the home folder and the engine's socket; the interpreter
+and the installed packages are mounted read-only at their own paths.
+
+Weaker than what programs get in `Sandbox.run`, because tests need more: a room may start processes and
+threads, write to its own `/tmp` and talk to itself. One room runs one version of the repository and ends with
+it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio import to_thread
+
+from sandbox.errors import SandboxError
+from sandbox.inside import seccomp
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from sandbox.docker import DockerSandbox
+    from sandbox.local import LocalSandbox
+    from sandbox.room import Room
+    from sandbox.worker import Worker
+
+__all__ = ["ProjectSession", "RoomLostError", "project_command"]
+
+_START_S = 60.0
+_GRACE_S = 30.0
+_BOOT = """\
+import sys
+sys.path.insert(0, "/.sstar")
+from sandbox.inside import project
+del sys.path[:2]
+project.main()
+"""
+
+
+class RoomLostError(Exception):
+    """The room ended or hung in the middle of a request: the repository's code, or the machine, ended it."""
+
+
+def project_command(room: Room) -> list[str]:
+    """The arguments that start the inside in `room`."""
+    return [room.python, "-s", "-B", "-X", "utf8", "-c", _BOOT]
+
+
+class ProjectSession:
+    """A room that is open: `async with ProjectSession(sandbox, room) as session`. One request at a time."""
+
+    def __init__(self, sandbox: DockerSandbox | LocalSandbox, room: Room) -> None:
+        """Open `room` in `sandbox`, which must have been entered."""
+        self.room = room
+        self.python = ""
+        """Version of the interpreter inside, once entered."""
+        self._worker: Worker = sandbox.make_room(room)
+        self._lock = anyio.Lock()
+        self._left = b""
+
+    async def __aenter__(self) -> Self:
+        """Start the inside.
+
+        Raises:
+            SandboxError: it does not start; the message says why.
+        """
+        settings = {**self.room.settings, "seccomp": seccomp.SUPPORTED}
+        try:
+            await self._in_thread(partial(self._open, json.dumps(settings).encode("ascii") + b"\n"))
+        except (OSError, RoomLostError) as error:
+            words = self._worker.log().strip().splitlines()
+            await self.close()
+            raise SandboxError(
+                f"{self.room.python} does not start in the sandbox: {words[-1] if words else error}"
+            ) from error
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the room and everything in it."""
+        with anyio.CancelScope(shield=True):
+            await to_thread.run_sync(self._worker.kill)
+
+    async def ask(self, request: dict[str, Any], timeout_s: float) -> list[dict[str, Any]]:
+        """The answers to `request` (`inside.project`), in order.
+
+        Raises:
+            RoomLostError: it did not answer in `timeout_s` and a little, or ended; the room is closed.
+        """
+        async with self._lock:
+            try:
+                answers: list[dict[str, Any]] = await self._in_thread(
+                    partial(self._exchange, request, timeout_s + _GRACE_S)
+                )
+            except (OSError, ValueError, RoomLostError) as error:
+                await self.close()
+                raise RoomLostError(str(error)) from error
+            return answers
+
+    async def _in_thread(self, work: Any) -> Any:
+        try:
+            return await to_thread.run_sync(work, abandon_on_cancel=True)
+        except anyio.get_cancelled_exc_class():
+            await self.close()
+            raise
+
+    def _open(self, greeting: bytes) -> None:
+        self._worker.start()
+        self._worker.send(greeting)
+        self.python = str(self._line(time.monotonic() + _START_S).get("ready"))
+
+    def _exchange(self, request: dict[str, Any], timeout_s: float) -> list[dict[str, Any]]:
+        deadline_s = time.monotonic() + timeout_s
+        self._worker.send(json.dumps(request).encode("ascii") + b"\n")
+        answers: list[dict[str, Any]] = []
+        while True:
+            answer = self._line(deadline_s)
+            if answer.get("done"):
+                return answers
+            answers.append(answer)
+
+    def _line(self, deadline_s: float) -> dict[str, Any]:
+        while b"\n" not in self._left:
+            data = self._worker.receive(max(0.01, deadline_s - time.monotonic()))
+            if not data:
+                raise RoomLostError("the room ended")
+            self._left += data
+        line, _, self._left = self._left.partition(b"\n")
+        answer = json.loads(line)
+        if not isinstance(answer, dict):
+            raise RoomLostError("the room talks nonsense")
+        return answer

@@ -1,0 +1,52 @@
+"""How a room for a project is made without an engine, in the way that the sandbox found to work here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandbox import enter
+from sandbox.isolation import DEVICES
+from sandbox.project import project_command
+
+if TYPE_CHECKING:
+    from sandbox.isolation import Way
+    from sandbox.room import Room
+
+__all__ = ["list_arguments"]
+
+
+def list_arguments(way: Way, room: Room, uid: int | None) -> list[str]:
+    """The command that starts the inside of `room`; root gives it the user `uid`."""
+    if way.name == "bubblewrap":
+        return _bubblewrap(way.arguments[0], room)
+    plan = {
+        "command": project_command(room),
+        "trees": room.outer_trees,
+        "files": list(room.files),
+        "links": list(room.links),
+        "devices": [path for path in DEVICES if Path(path).exists()],
+        "user": way.name != "root",
+        "binds": room.binds,
+        "scratch": room.scratch,
+        "uid": uid,
+    }
+    start = way.arguments[: way.arguments.index("-I")]
+    return [*start, "-I", "-S", str(enter.__file__), json.dumps(plan)]
+
+
+def _bubblewrap(bwrap: str, room: Room) -> list[str]:
+    arguments = [bwrap, "--unshare-all", "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL"]
+    arguments += ["--hostname", "sandbox", "--proc", "/proc"]
+    for path in (*room.outer_trees, *room.files):
+        arguments += ["--ro-bind", path, path]
+    for path in DEVICES:
+        arguments += ["--dev-bind-try", path, path]
+    for path, target in room.links:
+        arguments += ["--symlink", target, path]
+    for path, _ in room.scratch:
+        arguments += ["--tmpfs", path]
+    for source, path in room.binds:
+        arguments += ["--ro-bind", source, path]
+    return [*arguments, "--remount-ro", "/", "--chdir", str(room.root), "--", *project_command(room)]
