@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["read_apps", "split_samples"]
 
+_MOST_REFERENCES = 3
+"""Some problems have hundreds."""
+
 _FUNCTION = re.compile(r"def\s+(\w+)\s*\(")
 
 
@@ -102,7 +105,7 @@ def _from_upstream(row: Row) -> Problem:
             "source": "apps",
             "difficulty": row.get("difficulty", str, ""),
             "url": row.get("url", str, ""),
-            "references": _json(row, "solutions", []),
+            "references": _json(row, "solutions", [])[:_MOST_REFERENCES],
         },
     )
 

@@ -15,6 +15,11 @@ __all__ = ["read_codecontests"]
 _DEFAULT_LIMIT_S = 5.0
 _LEAST_MEMORY_MB = 256
 _DEFAULT_MEMORY_MB = 1024
+_PLATFORMS = ("", "codechef", "codeforces", "hackerearth", "codejam", "atcoder", "aizu")
+"""Upstream's numbers for `source`."""
+_PYTHON3 = 3
+"""Upstream's number for the language of a solution."""
+_MOST_REFERENCES = 3
 
 
 def read_codecontests(row: Row) -> Problem:
@@ -39,9 +44,40 @@ def read_codecontests(row: Row) -> Problem:
         hidden_tests=tuple(dict.fromkeys(hidden)),
         time_limit_s=_time_limit(row),
         memory_limit_mb=_memory_limit(row),
-        checker="codecontests",
-        metadata={"source": "codecontests", "title": row.get("name", str, ""), "tags": _tags(row)},
+        checker=_checker(row),
+        metadata={
+            "source": "codecontests",
+            "title": row.get("name", str, ""),
+            "tags": _tags(row),
+            **_facts(row),
+        },
     )
+
+
+def _checker(row: Row) -> str | dict[str, str]:
+    """The row's own checker program where it has one that can be run."""
+    checker = row.get("checker", (str, dict))
+    if isinstance(checker, dict) and isinstance(checker.get("program"), str):
+        return {"program": checker["program"]}
+    return "codecontests"
+
+
+def _facts(row: Row) -> dict[str, Any]:
+    """What upstream says of a problem: where it is from, its rating, and programs that are right."""
+    facts: dict[str, Any] = {}
+    source, rating = row.get("source", int, 0), row.get("cf_rating", int, 0)
+    if 0 < source < len(_PLATFORMS):
+        facts["platform"] = _PLATFORMS[source]
+    if rating:
+        facts["rating"] = rating
+    solutions = row.get("solutions", dict, {})
+    programs = zip(solutions.get("language", ()), solutions.get("solution", ()), strict=False)
+    right = [code for language, code in programs if language == _PYTHON3][:_MOST_REFERENCES]
+    if right:
+        facts["references"] = right
+    if isinstance(row.data.get("checker"), str):
+        facts["special_judge"] = "C++" if "#include" in row.data["checker"] else "own"
+    return facts
 
 
 def _identifier(row: Row) -> str:

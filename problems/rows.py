@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from problems.errors import ProblemFileError
+from problems.faults import Fault
 from problems.stored import StoredTests
 
 if TYPE_CHECKING:
@@ -187,25 +188,40 @@ def _row(path: Path, line: int, item: Any, span: tuple[int, int] | None = None) 
     return Row(path, line, item, span)
 
 
-def build_problems(rows: Iterator[Row], build: Callable[[Row], Problem]) -> Sequence[Problem]:
+def build_problems(
+    rows: Iterator[Row], build: Callable[[Row], Problem], on_fault: Callable[[Fault], None] | None = None
+) -> Sequence[Problem]:
     """One problem a row, in order; of rows that say the same the first is kept.
 
-    Hidden tests of a large row stay in its file (`StoredTests`).
+    Hidden tests of a large row stay in its file (`StoredTests`). With `on_fault` a row that cannot be used is
+    told of and left out, and one that repeats another is told of.
 
     Raises:
         ProblemFileError: two different problems have one id, or a row cannot be used.
     """
     problems: dict[str, Problem] = {}
     lines: dict[str, int] = {}
-    for row in rows:
-        problem = _leave_tests(build(row), row, build)
-        first = problems.setdefault(problem.id, problem)
-        if first != problem:
-            raise row.fail(
-                f"id {problem.id!r} is already used on line {lines[problem.id]} by another problem"
-            )
+    rows = iter(rows)
+    while True:
+        try:
+            row = next(rows)
+            problem = _leave_tests(build(row), row, build)
+            first = problems.setdefault(problem.id, problem)
+            if first != problem:
+                raise row.fail(
+                    f"id {problem.id!r} is already used on line {lines[problem.id]} by another problem"
+                )
+        except StopIteration:
+            return list(problems.values())
+        except ProblemFileError as error:
+            if on_fault is None:
+                raise
+            on_fault(Fault("", str(error)))
+            continue
+        if first is not problem and on_fault is not None:
+            where = f"{row.path}:{row.line}: repeats line {lines[problem.id]} word for word; it counts once"
+            on_fault(Fault(problem.id, where, is_note=True))
         lines.setdefault(problem.id, row.line)
-    return list(problems.values())
 
 
 def _leave_tests(problem: Problem, row: Row, build: Callable[[Row], Problem]) -> Problem:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import date
 
+    from problems.faults import Fault
     from problems.problem import Problem
     from problems.rows import Row
 
@@ -77,12 +78,19 @@ def is_set(spec: str) -> bool:
     return name in SET_NAMES or name in list_plugins()
 
 
-def load_set(spec: str, *, start_date: date | None = None, end_date: date | None = None) -> ProblemSet:
+def load_set(
+    spec: str,
+    *,
+    start_date: date | None = None,
+    end_date: date | None = None,
+    on_fault: Callable[[Fault], None] | None = None,
+) -> ProblemSet:
     """The problems of `NAME:PATH`, of `examples`, of a pinned release `NAME` or `NAME@RELEASE`.
 
     `PATH` is a file, or a folder whose files are read as one set; `NAME@RELEASE:FOLDER` reads those files of
     the folder that make the release. With dates only problems from `start_date` to `end_date`, both included,
-    are kept; problems without a date are not.
+    are kept; problems without a date are not. With `on_fault` a row of a file that cannot be used is told of
+    and left out.
 
     Raises:
         UserError: the name or the release is unknown, a path is needed, or the set has no dates to choose by.
@@ -95,7 +103,7 @@ def load_set(spec: str, *, start_date: date | None = None, end_date: date | None
         raise UserError(f"{spec!r} names no file; give {name}:PATH")
     path = Path(place).expanduser() if colon else None
     if name in _READERS:
-        loaded = _load(name, tag if at else None, path, start_date, end_date)
+        loaded = _load(name, tag if at else None, path, (start_date, end_date), on_fault)
     elif at:
         raise UserError(f"set {name!r} has no releases; give {name}" + (f":{place}" if colon else ""))
     elif name == EXAMPLES:
@@ -107,7 +115,13 @@ def load_set(spec: str, *, start_date: date | None = None, end_date: date | None
     return _choose_dates(loaded, start_date, end_date)
 
 
-def _load(name: str, tag: str | None, path: Path | None, start: date | None, end: date | None) -> ProblemSet:
+def _load(
+    name: str,
+    tag: str | None,
+    path: Path | None,
+    dates: tuple[date | None, date | None],
+    on_fault: Callable[[Fault], None] | None,
+) -> ProblemSet:
     if path is None:
         if name == "jsonl":
             raise UserError("set 'jsonl' needs a file: give jsonl:PATH")
@@ -119,9 +133,9 @@ def _load(name: str, tag: str | None, path: Path | None, start: date | None, end
         files = _files(path) if tag is None else _files_of_release(name, tag, path)
         hashes, label = [hash_file(file) for file in files], f"{name}@{tag}" if tag else name
     rows: Iterable[Row] = (row for file in files for row in _rows(name, path, file))
-    if name == "lcb" and (start or end):  # before the tests of rows nobody wants are read
-        rows = (row for row in rows if _within(read_date(row), start, end))
-    problems = build_problems(iter(rows), _READERS[name])
+    if name == "lcb" and any(dates):  # before the tests of rows nobody wants are read
+        rows = (row for row in rows if _within(read_date(row), *dates))
+    problems = build_problems(iter(rows), _READERS[name], on_fault)
     joined = hashlib.sha256("".join(hashes).encode()).hexdigest()[: len(hashes[0])]
     return ProblemSet(label, path, tuple(problems), hashes[0] if len(files) == 1 else joined)
 

@@ -19,10 +19,10 @@ LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
-def run(command: str, folder: Path) -> str:
+def run(command: str, folder: Path, code: int = 0) -> str:
     words = shlex.split(command)
     assert words[0] == "sstar"
-    sandbox = [] if words[1] == "doctor" else ["--sandbox", "local"]
+    sandbox = [] if words[1] in ("doctor", "ls") else ["--sandbox", "local"]
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith(("SSTAR_", "OPENAI_"))
     }
@@ -35,18 +35,18 @@ def run(command: str, folder: Path) -> str:
         text=True,
         check=False,
     )
-    assert process.returncode == 0, process.stderr
+    assert process.returncode == code, process.stderr
     return process.stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_examples_of_a_page_run(page, tmp_path, sandbox_local):
-    """Every console block gives the output shown (`...` stands for what varies)."""
+    """Every console block gives the output shown (`...` varies) and the exit code that it names, else 0."""
     shown = 0
     for language, name, body in BLOCK.findall(page.read_text(encoding="utf-8")):
         if language == "console":
             command, _, expected = body.removeprefix("$ ").partition("\n")
-            output = run(command, tmp_path)
+            output = run(command, tmp_path, int(name or 0))
             assert doctest.OutputChecker().check_output(expected, output, FLAGS), f"{command}\n{output}"
             shown += 1
         elif name and name != "sstar.toml":

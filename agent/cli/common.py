@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agent.session import Endpoint, SandboxChoice
     from agent.settings import Settings
     from problems import Problem
+    from problems.faults import Fault
     from problems.sets import ProblemSet
 
 __all__ = [
@@ -46,8 +47,10 @@ def say_failed(failures: Sequence[str], samples: int) -> None:
     say(f"sstar: {len(failures)} of {samples} samples ended with a failed model call, like: {failures[0]}")
 
 
-def load_problems(spec: str, options: DataOptions) -> tuple[ProblemSet, list[Problem]]:
-    """The set and the problems of it that were asked for.
+def load_problems(
+    spec: str, options: DataOptions, *, on_fault: Callable[[Fault], None] | None = None
+) -> tuple[ProblemSet, list[Problem]]:
+    """The set and the problems of it that were asked for; `on_fault` is told of rows that cannot be used.
 
     Raises:
         UserError: the set cannot be read, a filter cannot be used, or nothing is left.
@@ -58,9 +61,10 @@ def load_problems(spec: str, options: DataOptions) -> tuple[ProblemSet, list[Pro
         spec,
         start_date=_read_date("--start-date", options.start_date),
         end_date=_read_date("--end-date", options.end_date),
+        on_fault=on_fault,
     )
     chosen = choose_problems(whole.problems, limit=options.limit, terms=options.filter_)
-    if not chosen:
+    if not chosen and on_fault is None:
         raise UserError(f"{spec}: no problem is left after --filter, --limit and the dates")
     return whole, chosen
 

@@ -1,0 +1,79 @@
+"""`sstar ls` and `sstar validate` as their user meets them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+ROW = {
+    "id": "twice",
+    "statement": "Print twice the number.",
+    "kind": "stdin",
+    "hidden_tests": [{"input": "2", "output": "4"}],
+    "metadata": {"reference": "print(2 * int(input()))", "difficulty": "easy", "date": "2024-08-03"},
+}
+HALF = ROW | {
+    "id": "half",
+    "statement": "Half.",
+    "metadata": {"reference": "print('no')", "difficulty": "hard"},
+}
+
+
+@pytest.fixture
+def mine(folder):
+    """A set of two problems; the second one's reference is wrong."""
+    (folder / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in (ROW, HALF)))
+    return "jsonl:mine.jsonl"
+
+
+def test_sets_are_listed(sstar, folder, monkeypatch):
+    """Every release with its origin, and what is not here said so; no network is asked."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    ended = sstar("ls", "--json")
+    rows = {row["set"]: row for row in ended.json["sets"]}
+    assert ended.code == 0
+    assert rows["mbpp+@v0.2.0"]["here"] is False
+    assert rows["examples"] == {"set": "examples", "here": True, "size_mb": None, "from": "bundled"}
+    assert "lcb@release_v6  " in sstar("ls").out
+
+
+def test_problems_of_a_set_are_listed(sstar, mine):
+    """One row a problem, chosen by the usual options."""
+    ended = sstar("ls", mine, "--filter", "difficulty=easy", "--json")
+    (row,) = ended.json["problems"]
+    assert row == {
+        "id": "twice",
+        "kind": "stdin",
+        "public": 0,
+        "hidden": 1,
+        "difficulty": "easy",
+        "date": "2024-08-03",
+    }
+    assert sstar("ls", mine, "--start-date", "2024-08-01").out.splitlines()[1].split()[0] == "twice"
+    failed = sstar("ls", mine, "--filter", "hardness=1")
+    assert (failed.code, failed.out) == (2, "")
+    assert "no problem says its 'hardness'; they say date, difficulty" in failed.err
+
+
+def test_a_reference_that_fails_is_a_fault(sstar, mine, isolated):
+    """Exit code 1, the problem and the test named; without running nothing is found."""
+    ended = sstar("validate", mine, *isolated, "--json")
+    assert (ended.code, ended.json["references"], ended.json["passed"]) == (1, 2, 1)
+    assert ended.json["faults"] == [{"problem_id": "half", "what": "reference 0 fails: test 1: WA"}]
+    assert sstar("validate", mine, "--no-run").out == "2 problems, 0 faults, 0 notes; no reference was run\n"
+
+
+def test_references_may_stand_in_a_file(sstar, mine, folder, isolated):
+    """`--references` adds samples that have to pass."""
+    (folder / "r.jsonl").write_text(json.dumps({"task_id": "twice", "solution": "print(4)"}))
+    ended = sstar("validate", mine, "--references", "r.jsonl", "--filter", "twice", *isolated)
+    assert (ended.code, ended.out) == (0, "1 problems, 0 faults, 0 notes; 2 of 2 references passed\n")
+
+
+def test_rows_that_cannot_be_read_are_faults(sstar, folder):
+    """A file full of faults is told fault by fault."""
+    (folder / "bad.jsonl").write_text('{"id": "a"}\n' + json.dumps(ROW | {"kind": "x"}) + "\n")
+    ended = sstar("validate", "jsonl:bad.jsonl", "--no-run")
+    assert (ended.code, len(ended.out.splitlines())) == (1, 3)
+    assert ended.out.splitlines()[0].startswith("bad.jsonl:1: key 'kind' is missing")
