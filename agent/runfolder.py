@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "default_folder",
+    "describe_changes",
     "note_servers",
     "open_folder",
+    "read_manifest",
     "versions",
     "write_json",
     "write_lines",
@@ -127,11 +129,30 @@ def _is_barren(folder: Path) -> bool:
 
 def _compare(path: Path, manifest: Mapping[str, Any]) -> str:
     """What differs between the manifest at `path` and `manifest`, in words; empty where nothing does."""
+    return describe_changes(
+        read_manifest(path.parent)["config"], json.loads(json.dumps(manifest["config"], default=str))
+    )
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of `folder`; it has a `config`.
+
+    Raises:
+        UserError: there is none, or it is not ours.
+    """
+    path = folder / MANIFEST
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))["config"]
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        dict(manifest["config"])
+    except OSError as error:
+        raise UserError(f"{path}: cannot read ({error.strerror}); name a run folder") from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: not a manifest of ours; name another --out") from error
-    now = json.loads(json.dumps(manifest["config"], default=str))
+    return manifest
+
+
+def describe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Which keys of a configuration differ and how, in one line; empty where none does."""
     changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
     return ", ".join(_describe_change(key, before.get(key), now.get(key)) for key in changed)
 

@@ -39,6 +39,15 @@ def command(
             "--retry", metavar="errors", help="Ask calls that failed for good again; the rest is kept."
         ),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="K/N",
+            envvar="SSTAR_SHARD",
+            help="Only the K-th of N parts of the problems; `sstar merge` makes one run of the parts.",
+        ),
+    ] = None,
     model: groups.ModelOptions,
     method: groups.MethodOptions,
     choice: groups.ChoiceOptions,
@@ -53,21 +62,28 @@ def command(
     from agent.accounting import Prices
     from agent.evalrun import Evaluation
     from agent.runfolder import default_folder, open_folder, versions
+    from agent.shards import Shard
 
     if retry not in (None, "errors"):
         raise UserError(f"--retry {retry!r}: it is `errors`")
     endpoint, settings = read_endpoint(model), read_settings(model, choice, method)
     prompts, sandbox = read_prompts(choice.prompts), read_sandbox(programs)
-    whole, problems = load_problems(problem_set, data)
+    part = None if shard is None else Shard.parse(shard)
+    whole, asked_for = load_problems(problem_set, data)
+    problems = asked_for if part is None else part.take(asked_for)
+    if not problems:
+        raise UserError(f"--shard {shard}: there are only {len(asked_for)} problems")
     _say_untested(problems)
     config = {
         "label": f"{whole.name}-{endpoint.model}",
         "set": whole.revision,
-        "problems": [problem.id for problem in problems],
+        "problems": [problem.id for problem in asked_for],
         "model": endpoint.model,
         "prompts": prompts.digest,
         **settings.as_json(),
         **({} if endpoint.max_thinking is None else {"max_thinking": endpoint.max_thinking}),
+        **({} if endpoint.system_role == "system" else {"system_role": endpoint.system_role}),
+        **({} if part is None else {"shard": str(part)}),
     }
     folder = output.out or default_folder("eval", config)
     manifest = {
@@ -89,6 +105,7 @@ def command(
         say=say,
         quiet=output.json_,
         prices=Prices(model.price_prompt, model.price_output),
+        judged_on=asked_for,
         retry_errors=retry == "errors",
     )
     summary = run_async(evaluation.run)
@@ -97,7 +114,7 @@ def command(
     if output.json_:
         typer.echo(json.dumps(summary.headline()))
     else:
-        _print_table(summary)
+        print_table(summary)
     return 3 if summary.errors else 0
 
 
@@ -110,7 +127,7 @@ def _say_untested(problems: list[Problem]) -> None:
             say(f"sstar: {tested.count(False)} of {len(problems)} problems have no {kind} tests; {so}")
 
 
-def _print_table(summary: Summary) -> None:
+def print_table(summary: Summary) -> None:
     """Every method on the same candidates, with 95% intervals and denominators."""
     from rich.console import Console
     from rich.table import Table

@@ -1,0 +1,50 @@
+"""`sstar merge`: one run folder of several, as one run would have written it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.cli import options as opt
+from agent.cli.common import say
+from agent.cli.eval import print_table
+
+NAME = "merge"
+
+
+def command(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Run folder to make, or to bring up to date.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run folders of `sstar eval`, like its shards.")
+    ],
+    *,
+    price_prompt: opt.PricePromptOpt = None,
+    price_output: opt.PriceOutputOpt = None,
+    fresh: opt.FreshOpt = False,
+    json_: opt.JsonOpt = False,
+) -> int:
+    """Make one run folder of shards, or of runs of one configuration over different problems.
+
+    Example: sstar merge runs/whole runs/shard-*
+    """
+    from agent.accounting import Prices
+    from agent.merge import merge_runs, plan_merge
+
+    plan = plan_merge(runs)
+    if plan.missing:
+        say(f"sstar: missing: shard {', '.join(plan.missing)}; their problems count as unfinished")
+    summary = merge_runs(plan, out, Prices(price_prompt, price_output), fresh=fresh)
+    say(f"sstar: {len(plan.parts)} runs in {out}")
+    if json_:
+        typer.echo(json.dumps(summary.headline()))
+    else:
+        print_table(summary)
+    if summary.unfinished:
+        say(
+            f"sstar: {summary.unfinished} of {summary.problems} problems are unfinished: "
+            "finish their runs and merge again"
+        )
+    return 3 if summary.errors or summary.unfinished else 0

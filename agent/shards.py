@@ -1,0 +1,49 @@
+"""Parts of a set: each is evaluated by a process of its own, and `sstar merge` makes one run of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from problems import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Shard"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Every `of`-th item from place `number`, counted from 1: neighbours are alike, so the parts are.
+
+    The parts of one list are disjoint and together the list; their sizes differ by one at most.
+    """
+
+    number: int
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """What `2/8` says.
+
+        Raises:
+            UserError: it is not of that form, or there is no such part.
+        """
+        found = re.fullmatch(r"(\d+)/(\d+)", text)
+        if found is None:
+            raise UserError(f"--shard {text!r}: write it like 2/8, the second of eight parts")
+        shard = cls(int(found[1]), int(found[2]))
+        if not 1 <= shard.number <= shard.of:
+            raise UserError(f"--shard {text}: the parts are 1/{shard.of} to {shard.of}/{shard.of}")
+        return shard
+
+    def take(self, items: Sequence[T]) -> list[T]:
+        """The items of this part, in their order."""
+        return list(items[self.number - 1 :: self.of])
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
