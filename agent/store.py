@@ -195,6 +195,15 @@ class Store:
             )
             db.execute("INSERT OR REPLACE INTO problems VALUES (?, ?)", (problem_id, outcome))
 
+    def put_selections(self, problem_id: str, outcome: str, selections: Sequence[tuple[str, str]]) -> None:
+        """Keep further `selections`, (method, JSON), of a finished problem, and its `outcome` with them."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO selections VALUES (?, ?, ?)",
+                [(problem_id, *row) for row in selections],
+            )
+            db.execute("UPDATE problems SET outcome = ? WHERE problem_id = ?", (outcome, problem_id))
+
     def reopen(self, problem_ids: Iterable[str]) -> None:
         """Let these problems count as unfinished, without failures; their answers and executions stay."""
         rows = [(problem_id,) for problem_id in problem_ids]
