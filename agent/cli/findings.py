@@ -1,0 +1,95 @@
+"""Options that `check` and `fix` share, and where their findings go."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.repository.findings import FORMATS, write_junit, write_markdown, write_sarif
+from problems import InfrastructureError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.repository.findings import Finding
+
+__all__ = ["FilesArg", "FindingOptions", "publish"]
+
+_PANEL = "Reports"
+
+FilesArg = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[FILE|FILE::QUALNAME]...",
+        help="Python files, folders, or one function of a file. (default: the current folder)",
+    ),
+]
+FormatOpt = Annotated[
+    str,
+    typer.Option(
+        "--format", envvar="SSTAR_FORMAT", rich_help_panel=_PANEL,
+        help="Of the findings on stdout: text, json, github (annotations), md, sarif or junit.",
+    ),
+]  # fmt: skip
+SarifOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--sarif", envvar="SSTAR_SARIF", rich_help_panel=_PANEL, help="Also write SARIF 2.1.0 here."
+    ),
+]
+JunitOpt = Annotated[
+    Path | None,
+    typer.Option("--junit", envvar="SSTAR_JUNIT", rich_help_panel=_PANEL, help="Also write JUnit XML here."),
+]
+SummaryOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--summary", envvar="SSTAR_SUMMARY", rich_help_panel=_PANEL,
+        help="Also append Markdown here. (default with --format github: the job's GITHUB_STEP_SUMMARY)",
+    ),
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FindingOptions:
+    """In which forms findings are wanted."""
+
+    form: FormatOpt = "text"
+    sarif: SarifOpt = None
+    junit: JunitOpt = None
+    summary: SummaryOpt = None
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown form before anything is done.
+
+        Raises:
+            UserError: there is no such form.
+        """
+        if self.form not in FORMATS:
+            raise UserError(f"--format {self.form!r}: it is one of {', '.join(FORMATS)}")
+
+
+def publish(findings: Sequence[Finding], options: FindingOptions) -> str:
+    """Write the files that `options` ask for; what belongs on stdout.
+
+    Raises:
+        InfrastructureError: a file cannot be written.
+    """
+    summary = options.summary
+    if summary is None and options.form == "github" and (named := os.environ.get("GITHUB_STEP_SUMMARY")):
+        summary = Path(named)
+    try:
+        if options.sarif is not None:
+            options.sarif.write_text(write_sarif(findings), encoding="utf-8")
+        if options.junit is not None:
+            options.junit.write_text(write_junit(findings), encoding="utf-8")
+        if summary is not None:
+            with summary.open("a", encoding="utf-8") as file:
+                file.write(write_markdown(findings))
+    except OSError as error:
+        raise InfrastructureError(f"{error.filename}: {error.strerror}; name another file") from error
+    return FORMATS[options.form](findings)

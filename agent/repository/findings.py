@@ -1,0 +1,194 @@
+"""What `check` and `fix` have to say about a function, in the forms that people and CI read.
+
+The one place for these forms: text, JSON, GitHub's workflow commands, Markdown, SARIF 2.1.0 (OASIS standard)
+and JUnit's XML as GitHub, GitLab and Jenkins read it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import xml.etree.ElementTree as ET
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = [
+    "FORMATS",
+    "RULES",
+    "Finding",
+    "Outcome",
+    "write_github",
+    "write_junit",
+    "write_markdown",
+    "write_sarif",
+]
+
+Outcome = Literal["passed", "failure", "error", "skipped"]
+"""`failure`: code has to be written or is wrong. `error`: infrastructure. `skipped`: the budget was spent."""
+
+RULES: dict[str, str] = {
+    "open-function": "A function is left open: its body is a stub or it is marked to be implemented.",
+    "failing-example": "An example in a docstring does not hold.",
+    "failing-test": "A named test fails.",
+    "function-written": "An implementation was chosen and passes what verifies it.",
+    "function-not-written": "No implementation passed what verifies it.",
+    "cannot-be-written": "The function cannot be written by the helper; the message says why.",
+    "infrastructure": "The machine, the sandbox or the endpoint failed; this says nothing about the code.",
+    "budget-spent": "The budget was spent before this function.",
+}
+"""Rule -> what it means. Names stay: alerts are matched by them."""
+
+_LEVELS = {"failure": "error", "error": "error", "skipped": "warning", "passed": "note"}
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_MOST_SUMMARY_CHARS = 900_000
+"""GitHub refuses a summary of more than 1 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to say about one function."""
+
+    rule: str
+    outcome: Outcome
+    path: str
+    """Relative to the repository, with forward slashes."""
+    line: int
+    qualname: str
+    message: str
+    """One line."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The same as long as rule, file and function are, wherever the function moves in its file."""
+        return hashlib.sha256(f"{self.rule}\0{self.path}\0{self.qualname}".encode()).hexdigest()
+
+
+def write_text(findings: Sequence[Finding]) -> str:
+    """One line a finding, as compilers write them."""
+    return "".join(f"{item.path}:{item.line}: {item.qualname}: {item.message}\n" for item in findings)
+
+
+def write_json(findings: Sequence[Finding]) -> str:
+    """One object: `findings`, and how many there are of each outcome."""
+    rows = [asdict(item) for item in findings]
+    counts = {name: sum(item.outcome == name for item in findings) for name in _LEVELS}
+    return json.dumps({"findings": rows, **counts}) + "\n"
+
+
+def write_github(findings: Sequence[Finding]) -> str:
+    """Workflow commands that GitHub shows at the lines of a change."""
+    lines = []
+    for item in findings:
+        level = {"error": "error", "warning": "warning", "note": "notice"}[_LEVELS[item.outcome]]
+        where = f"file={_property(item.path)},line={item.line},title={_property(f'sstar: {item.qualname}')}"
+        lines.append(f"::{level} {where}::{_data(item.message)}\n")
+    return "".join(lines)
+
+
+def write_markdown(findings: Sequence[Finding]) -> str:
+    """A table for a job summary."""
+    open_ = [item for item in findings if item.outcome != "passed"]
+    done = len(findings) - len(open_)
+    head = f"### sstar: {len(open_)} to do" + (f", {done} written" if done else "") + "\n\n"
+    if not findings:
+        return "### sstar: nothing is open\n\n"
+    rows = "| | where | function | |\n|---|---|---|---|\n"
+    marks = {"passed": "✅", "failure": "❌", "error": "⚠️", "skipped": "⏭️"}
+    for item in findings:
+        where = f"`{_cell(item.path)}:{item.line}` | `{_cell(item.qualname)}`"
+        row = f"| {marks[item.outcome]} | {where} | {_cell(item.message)} |\n"
+        if len(head) + len(rows) + len(row) > _MOST_SUMMARY_CHARS:
+            return head + rows + "\nThe rest is left out.\n\n"
+        rows += row
+    return head + rows + "\n"
+
+
+def write_sarif(findings: Sequence[Finding]) -> str:
+    """A SARIF 2.1.0 log with one run; what passed is not in it."""
+    told = [item for item in findings if item.outcome != "passed"]
+    names = sorted({item.rule for item in told})
+    rules = [{"id": name, "shortDescription": {"text": RULES[name]}} for name in names]
+    run: dict[str, Any] = {
+        "tool": {"driver": {"name": "sstar", "version": version("sstar"), "rules": rules}},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(item, names.index(item.rule)) for item in told],
+    }
+    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
+
+
+def _result(item: Finding, place: int) -> dict[str, Any]:
+    where = {"uri": quote(item.path), "uriBaseId": "%SRCROOT%"}
+    return {
+        "ruleId": item.rule,
+        "ruleIndex": place,
+        "level": _LEVELS[item.outcome],
+        "message": {"text": f"{item.qualname}: {item.message}"},
+        "locations": [{"physicalLocation": {"artifactLocation": where, "region": {"startLine": item.line}}}],
+        "partialFingerprints": {"sstarFunction/v1": item.fingerprint},
+    }
+
+
+def write_junit(findings: Sequence[Finding]) -> str:
+    """One test case a finding; one that passes where there is none."""
+    counts = {
+        kind: str(sum(item.outcome == kind for item in findings)) for kind in ("failure", "error", "skipped")
+    }
+    numbers = {"failures": counts["failure"], "errors": counts["error"], "skipped": counts["skipped"]}
+    suite = ET.Element(
+        "testsuite", {"name": "sstar", "tests": str(len(findings) or 1), "time": "0", **numbers}
+    )
+    for item in findings:
+        case = ET.SubElement(
+            suite, "testcase", classname=_printable(item.path), name=_printable(item.qualname), time="0",
+            file=_printable(item.path), line=str(item.line),
+        )  # fmt: skip
+        if item.outcome != "passed":
+            told = ET.SubElement(case, item.outcome, message=_printable(item.message))
+            if item.outcome != "skipped":
+                told.set("type", item.rule)
+                told.text = _printable(f"{item.path}:{item.line}: {item.message}")
+    if not findings:
+        ET.SubElement(suite, "testcase", classname="sstar", name="nothing is open", time="0")
+    root = ET.Element("testsuites", name="sstar")
+    root.append(suite)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+FORMATS: dict[str, Callable[[Sequence[Finding]], str]] = {
+    "text": write_text,
+    "json": write_json,
+    "github": write_github,
+    "md": write_markdown,
+    "sarif": write_sarif,
+    "junit": write_junit,
+}
+"""Name of a form -> what writes it."""
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _cell(text: str) -> str:
+    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("`", "'")
+    return " ".join(plain.split())
+
+
+def _printable(text: str) -> str:
+    """Without the characters that XML 1.0 cannot hold."""
+    return (
+        "".join(letter if letter >= " " or letter in "\t\n" else "?" for letter in text)
+        .encode("utf-8", "replace")
+        .decode("utf-8")
+        .replace("\ufffe", "?")
+        .replace("\uffff", "?")
+    )

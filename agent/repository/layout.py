@@ -1,0 +1,144 @@
+"""Where a file belongs: its repository, the name it is imported by, and the files that are Python."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from problems import UserError
+
+__all__ = ["Place", "find_root", "list_files", "list_python", "locate", "read_targets"]
+
+_ROOT_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg", ".hg")
+_SKIPPED = frozenset({"__pycache__", "node_modules", "build", "dist", "site-packages"})
+_GIT_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How a file is imported."""
+
+    module: str
+    """Dotted name."""
+    base: Path
+    """The folder that has to be on `sys.path` for that."""
+
+
+def find_root(path: Path) -> Path:
+    """The repository that `path` is in: the nearest folder above with a `.git`, else with a project file."""
+    start = path if path.is_dir() else path.parent
+    folders = [start, *start.parents]
+    for folder in folders:
+        if (folder / ".git").exists():
+            return folder
+    for folder in folders:
+        if any((folder / mark).exists() for mark in _ROOT_MARKS):
+            return folder
+    return start
+
+
+def locate(path: Path, root: Path) -> Place:
+    """The name by which the file at `path` is imported: from the folder above its outermost package.
+
+    Folders under `src` need no `__init__.py` (PEP 420), nor does the file `__init__.py` name itself.
+    """
+    base = path.parent
+    while (base / "__init__.py").exists() and base != base.parent:
+        base = base.parent
+    source = next((folder for folder in (root / "src", root / "lib") if folder in path.parents), None)
+    if source is not None and not (source / "__init__.py").exists():
+        base = source
+    parts = list(path.relative_to(base).with_suffix("").parts)
+    if parts[-1] == "__init__" and len(parts) > 1:
+        parts.pop()
+    return Place(".".join(parts), base)
+
+
+def list_files(root: Path, *, generated: bool = False) -> list[str]:
+    """The repository's files as paths relative to `root`, sorted.
+
+    In a git repository those that are tracked or could be (not ignored), with `generated` also ignored ones
+    that are Python source or extension modules outside environments: imports may need them. Elsewhere every
+    file that is not hidden, a cache or part of an environment. Never what is named like a secret.
+    """
+    names = _ask_git(root, "--cached", "--others", "--exclude-standard")
+    if names is None:
+        names = _walk_folder(root, root)
+    elif generated:
+        for name in _ask_git(root, "--others", "--ignored", "--exclude-standard", "--directory") or []:
+            found = _walk_folder(root, root / name) if name.endswith("/") else [name]
+            names += [item for item in found if _is_generated(item)]
+    return sorted({name for name in names if not _is_secret(name) and (root / name).is_file()})
+
+
+def list_python(root: Path) -> list[Path]:
+    """The repository's Python files."""
+    return [root / name for name in list_files(root) if name.endswith(".py")]
+
+
+def _ask_git(root: Path, *words: str) -> list[str] | None:
+    """Paths that git lists; None where there is no git or no repository."""
+    try:
+        asked = subprocess.run(  # noqa: S603 - fixed words
+            ["git", "-C", str(root), "ls-files", "-z", *words],  # noqa: S607 - git is found as the user finds it
+            capture_output=True,
+            timeout=_GIT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return (
+        [os.fsdecode(name) for name in asked.stdout.split(b"\0") if name] if asked.returncode == 0 else None
+    )
+
+
+def _walk_folder(root: Path, top: Path) -> list[str]:
+    """Files under `top`, relative to `root`, without what is hidden, a cache or an environment."""
+    names: list[str] = []
+    if top.name in _SKIPPED or (top != root and top.name.startswith(".")):
+        return names
+    for folder, folders, files in os.walk(top):
+        if "pyvenv.cfg" in files and Path(folder) != root:
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if name not in _SKIPPED and not name.startswith(".")]
+        here = Path(folder).relative_to(root)
+        names += [(here / name).as_posix() for name in files if not name.startswith(".")]
+    return names
+
+
+def _is_generated(name: str) -> bool:
+    parts = name.split("/")
+    hidden = any(part.startswith(".") or part in _SKIPPED for part in parts)
+    return not hidden and name.endswith((".py", ".so", ".pyd"))
+
+
+def _is_secret(name: str) -> bool:
+    """Names by which credentials usually go; none of them is needed to run a test."""
+    last = name.rpartition("/")[2].lower()
+    return last.startswith(
+        (".env", ".netrc", ".npmrc", ".pypirc", "id_rsa", "id_ed25519", "credentials")
+    ) or last.endswith((".pem", ".key", ".p12", ".pfx", ".kdbx"))
+
+
+def read_targets(words: list[str]) -> list[tuple[Path, str]]:
+    """(file, qualified name or empty text) for each FILE, folder or FILE::QUALNAME.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    found: list[tuple[Path, str]] = []
+    for word in words:
+        name, _, qualname = word.partition("::")
+        path = Path(name).absolute()
+        if path.is_dir():
+            root = find_root(path)
+            found += [(file, "") for file in list_python(root) if path in file.parents]
+        elif path.is_file():
+            if path.suffix in (".py", ".pyi"):
+                found.append((path, qualname))
+        else:
+            raise UserError(f"{name}: no such file; give Python files, folders, or FILE::FUNCTION")
+    return list(dict.fromkeys(found))
