@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.runfolder import write_json, write_lines
 from agent.summary import summarize
+from problems.exports import make_evalplus_rows, make_livecodebench_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,8 +60,9 @@ def write_results(
         chosen.append((problem_id, "" if place is None else codes[place] or ""))
         candidates += [{"task_id": problem_id, "solution": code or ""} for code in codes]
     write_lines(folder / "candidates.jsonl", candidates)
-    write_lines(folder / "samples.jsonl", [{"task_id": id_, "solution": code} for id_, code in chosen])
-    write_json(folder / "lcb.json", [{"question_id": id_, "code_list": [code]} for id_, code in chosen])
+    grouped = {problem_id: [code] for problem_id, code in chosen}
+    write_lines(folder / "samples.jsonl", make_evalplus_rows(grouped))
+    write_json(folder / "lcb.json", make_livecodebench_rows(grouped))
     summary = summarize(
         [outcomes[problem_id] for problem_id in problem_ids if problem_id in outcomes],
         problems=len(problem_ids),
