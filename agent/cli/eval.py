@@ -61,6 +61,7 @@ def command(
     """
     from agent.accounting import Prices
     from agent.evalrun import Evaluation
+    from agent.report.page import write_page
     from agent.runfolder import default_folder, open_folder, versions
     from agent.shards import Shard
 
@@ -115,6 +116,7 @@ def command(
         typer.echo(json.dumps(summary.headline()))
     else:
         print_table(summary)
+    say(f"sstar: page {write_page(folder, {problem.id: problem for problem in problems})}")
     return 3 if summary.errors else 0
 
 

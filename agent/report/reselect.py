@@ -1,0 +1,142 @@
+"""Further methods on the candidates of a finished run, without sampling or running anything twice."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AsyncExitStack, closing
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from agent.accounting import Prices, working_on
+from agent.asking import Asking
+from agent.budget import Budget
+from agent.judging import SharedJudge
+from agent.records import ProblemOutcome
+from agent.report.run import asked_for
+from agent.results import write_results
+from agent.session import open_model, open_sandbox
+from agent.store import Store
+from problems import UserError
+from selection import Candidate
+from selection.methods import choose, select_all
+from selection.pool import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from agent.prompting import Prompts
+    from agent.session import Endpoint, SandboxChoice
+    from problems import Problem
+
+__all__ = ["Reselection"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reselection:
+    """Which methods to add to which run, and with what."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    problems: Mapping[str, Problem]
+    """By id; all that the run finished."""
+    methods: Sequence[str]
+    prompts: Prompts
+    endpoint: Endpoint | None
+    """None: free evidence only, nothing is asked."""
+    choice: SandboxChoice
+    say: Callable[[str], None]
+    on_selected: Callable[[str], None] = lambda _: None
+    """Hears the id of each problem."""
+
+    def check(self) -> None:
+        """Before anything is opened.
+
+        Raises:
+            UserError: no such method, or one that every run has.
+        """
+        for name in self.methods:
+            choose(name)
+            if name in ("oracle", "random"):
+                raise UserError(f"--add-method {name}: every run has it")
+        if not self.problems:
+            raise UserError(f"{self.folder}: --add-method needs the problems; name their set with --set")
+
+    async def run(self) -> int:
+        """Let the methods choose for every finished problem and keep that in the run; how many problems.
+
+        Seed and answer limit are the run's; answers and executions come from its store where it has them.
+        After an interruption the same command goes on.
+
+        Raises:
+            UserError: a finished problem is not in the set, or another process works in the folder.
+            InfrastructureError: the endpoint, the sandbox or the store is gone.
+        """
+        async with AsyncExitStack() as stack:
+            store = stack.enter_context(closing(Store(self.folder / "run.db")))
+            outcomes = {key: ProblemOutcome.from_json(text) for key, text in store.outcomes().items()}
+            work = [outcome for outcome in outcomes.values() if outcome.error is None]
+            missing = [outcome.problem_id for outcome in work if outcome.problem_id not in self.problems]
+            if missing:
+                raise UserError(
+                    f"{self.folder}: {len(missing)} of its problems are not in the set, like {missing[0]!r}; "
+                    "name the set that the run used with --set"
+                )
+            sandbox = await stack.enter_async_context(open_sandbox(self.choice, store, self.say))
+            ask: Asking | None = None
+            config = self.manifest["config"]
+            if self.endpoint is not None:
+                budget = Budget()
+                model = await stack.enter_async_context(open_model(self.endpoint, store, budget, self.say))
+                ask = Asking(model, self.prompts, config["seed"], config["max_tokens"])
+            judge = None
+            if ask is not None and "adaptive" in self.methods:
+                judge = await SharedJudge(list(self.problems.values()), ask).measure()
+            limiter = anyio.CapacityLimiter(4 * sandbox.workers)
+
+            async def select(outcome: ProblemOutcome) -> None:
+                problem = self.problems[outcome.problem_id]
+                candidates = _candidates(store, problem, outcome)
+                async with limiter:
+                    with working_on(problem.id, "select"):
+                        pool = Pool(problem, candidates, sandbox, ask, config["seed"], judge=judge)
+                        found = await select_all(pool, self.methods)
+                chosen = {**outcome.chosen, **{name: item.chosen for name, item in found.items()}}
+                outcomes[problem.id] = replace(outcome, chosen=chosen)
+                rows = [(name, json.dumps(asdict(item))) for name, item in found.items()]
+                store.put_selections(problem.id, outcomes[problem.id].to_json(), rows)
+                self.on_selected(problem.id)
+
+            async with anyio.create_task_group() as group:
+                for outcome in work:
+                    group.start_soon(select, outcome)
+            self._write(store, outcomes)
+        return len(work)
+
+    def _write(self, store: Store, outcomes: Mapping[str, ProblemOutcome]) -> None:
+        """The run folder's summary, with what earlier starts had put into it."""
+        path = self.folder / "summary.json"
+        if not path.exists():
+            return
+        before, config = json.loads(path.read_text(encoding="utf-8")), self.manifest["config"]
+        cost = before.get("cost", {})
+        write_results(
+            self.folder,
+            store,
+            outcomes,
+            problem_ids=asked_for(config),
+            select=config["select"],
+            prices=Prices(cost.get("prompt_per_million"), cost.get("output_per_million")),
+            seconds=before.get("seconds", 0.0),
+        )
+
+
+def _candidates(store: Store, problem: Problem, outcome: ProblemOutcome) -> tuple[Candidate, ...]:
+    """As selection had them in the run: hidden verdicts are not shown."""
+    total = len(problem.public_tests)
+    return tuple(
+        Candidate(code or "", sample.public_passed, total)
+        for code, sample in zip(store.candidates(problem.id), outcome.samples, strict=True)
+    )

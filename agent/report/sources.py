@@ -1,0 +1,48 @@
+"""Finds the problems of a run again: statements, tests and metadata are in the set, not in the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from problems import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from problems import Problem
+
+__all__ = ["find_problems"]
+
+
+def find_problems(
+    manifest: Mapping[str, Any], spec: str | None, say: Callable[[str], None]
+) -> dict[str, Problem]:
+    """The problems that were asked for, by id, from the set `spec` or from where the run took them.
+
+    Empty, and said so, where `spec` is None and the set is not there any more or is another one by now.
+
+    Raises:
+        UserError: `spec` cannot be read.
+    """
+    from problems.sets import EXAMPLES, load_set
+
+    config = manifest["config"]
+    if spec is None:
+        name = str(config.get("label", "")).removesuffix(f"-{config.get('model')}")
+        place = Path(str(manifest.get("data", "")))
+        if name != EXAMPLES and not place.exists():
+            say(f"sstar: {place} is not there; name the set with --set for statements, difficulty and dates")
+            return {}
+        spec = name if name == EXAMPLES else f"{name}:{place}"
+        try:
+            whole = load_set(spec)
+        except UserError as error:
+            say(f"sstar: {error}; name the set with --set for statements, difficulty and dates")
+            return {}
+    else:
+        whole = load_set(spec)
+    if whole.revision != config.get("set"):
+        say(f"sstar: {spec} is not the revision that the run used ({config.get('set')}); shown all the same")
+    wanted = set(config["problems"])
+    return {problem.id: problem for problem in whole.problems if problem.id in wanted}
