@@ -4,9 +4,10 @@ UV := $(shell command -v uv 2>/dev/null)
 BIN := .venv/bin
 STAMP := .venv/.installed
 DEMO := runs/demo
+TINY := tests/live/tiny_coder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-live check format image bench docs clean
+.PHONY: help setup demo test test-live tiny-coder check format image bench docs clean
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +34,11 @@ test: setup ## the tests (no network; engine tests are skipped with a reason whe
 
 test-live: setup ## the tests against a real vLLM on the CPU (its own environment, about 4 GB)
 	.ci/live
+
+tiny-coder: setup ## make the live tests' model anew (after `make test-live`; about 20 minutes on one core)
+	$(BIN)/python -m scripts.tiny_coder.examples runs/tiny-coder
+	OMP_NUM_THREADS=1 .venv-vllm/bin/python -m scripts.tiny_coder.train runs/tiny-coder $(TINY)/model
+	cp runs/tiny-coder/problems.jsonl $(TINY)/problems.jsonl
 
 check: setup ## lint, format and types
 	$(BIN)/ruff check .

@@ -1,0 +1,135 @@
+"""Makes the training examples and the problems kept out: every prompt by the agent's own templates.
+
+    python -m scripts.tiny_coder.examples FOLDER [--count 18000] [--seed 0]
+
+FOLDER/examples.jsonl holds {"messages", "answer"} in the order of training, FOLDER/problems.jsonl problems of
+compositions kept out. Failures in repair prompts are real: wrong programs are run on the public tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import random
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.candidate import Round
+from agent.feedback import describe_failures
+from agent.prompting import Prompts
+from problems.jsonl import to_json
+from sandbox import Verdict
+from scripts.tiny_coder.questions import QUESTIONS
+from scripts.tiny_coder.running import run_public
+from scripts.tiny_coder.tasks import Task, make_task, write_program, write_wrong
+
+if TYPE_CHECKING:
+    from agent.models.request import Message
+
+WRONG = 0.4
+"""Share of wrong programs among the answers to learn from; without it nearly every sample would be right."""
+WRONG_REPAIRS = 0.2
+REPAIRS = 0.32
+ASKED = 0.1
+"""Share of repairs, and of selection's questions."""
+HELD_OUT = 100
+
+
+def make_answer(code: str, words: str = "") -> str:
+    block = f"```python\n{code}\n```"
+    return f"{words}\n\n{block}" if words else block
+
+
+def write_some(task: Task, rng: random.Random, wrong: float) -> str:
+    return write_wrong(task, rng)[0] if rng.random() < wrong else write_program(task, rng)
+
+
+class Maker:
+    """Renders examples."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.prompts = Prompts()
+        self.rng = rng
+
+    def make(self, task: Task, kind: float) -> tuple[tuple[Message, ...], str] | None:
+        """One example for `task`; None where its wrong program passes the public tests."""
+        if kind < REPAIRS:
+            return self.repair(task)
+        if kind < REPAIRS + ASKED:
+            name = self.rng.choice(tuple(QUESTIONS))
+            values, text = QUESTIONS[name](task, self.rng)
+            return self.prompts.render(name, task.problem, **values), text
+        return self.prompts.render("generate", task.problem), make_answer(write_some(task, self.rng, WRONG))
+
+    def repair(self, task: Task) -> tuple[tuple[Message, ...], str] | None:
+        code, words = write_wrong(task, self.rng)
+        tried = self.run(task, code, 0)
+        if tried.verdict is Verdict.AC:
+            return None
+        earlier = []
+        if self.rng.random() < 0.35:
+            other = self.run(task, write_wrong(task, self.rng)[0], 1)
+            earlier = [other] if other.verdict is not Verdict.AC and other.code != code else []
+        messages = self.prompts.render(
+            "debug",
+            task.problem,
+            code=code,
+            failures=tried.failures,
+            passed=tried.passed,
+            total=tried.total,
+            earlier=earlier,
+            reason="",
+        )
+        return messages, make_answer(write_some(task, self.rng, WRONG_REPAIRS), words)
+
+    def run(self, task: Task, code: str, index: int) -> Round:
+        report = run_public(task.problem, code)
+        notes = describe_failures(task.problem, code, report)
+        return Round(index, code, report.passed, report.total, report.verdict, notes)
+
+
+def make_examples(folder: Path, count: int, seed: int) -> None:
+    rng = random.Random(seed)
+    tasks = map(partial(make_task, rng=rng, hidden=0), range(10 * count))
+    known = (task for task in tasks if not task.held_out)
+    done = 0
+    with (folder / "examples.jsonl").open("w", encoding="utf-8") as file:
+        maker = Maker(rng)
+        while done < count:
+            made = maker.make(next(known), rng.random())
+            if made is None:
+                continue
+            rows = [{"role": message.role, "content": message.content} for message in made[0]]
+            file.write(json.dumps({"messages": rows, "answer": made[1]}) + "\n")
+            done += 1
+    write_problems(folder / "problems.jsonl", HELD_OUT, seed)
+
+
+def write_problems(path: Path, count: int, seed: int) -> None:
+    """Held-out problems whose statements all differ."""
+    found: dict[str, Task] = {}
+    for number in itertools.count():
+        name = f"held out {seed} {number}"
+        if make_task(number, random.Random(name), hidden=0).held_out:
+            task = make_task(number, random.Random(name))
+            found.setdefault(task.problem.statement, task)
+        if len(found) == count:
+            break
+    rows = [json.dumps(to_json(task.problem)) for task in found.values()]
+    path.write_text("".join(row + "\n" for row in rows), encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--count", type=int, default=18_000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    make_examples(options.folder, options.count, options.seed)
+
+
+if __name__ == "__main__":
+    main()

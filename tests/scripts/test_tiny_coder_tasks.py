@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+import random
+import re
+
+import pytest
+
+from agent.extract import extract_code
+from agent.prompting import Prompts
+from problems.problem import Kind
+from problems.values import decode
+from sandbox.grade import run_tests
+from scripts.tiny_coder.examples import make_examples
+from scripts.tiny_coder.questions import QUESTIONS, write_kit
+from scripts.tiny_coder.running import run_on, run_public
+from scripts.tiny_coder.steps import NUMBER_RESULTS, NUMBERS, WORD_RESULTS, WORDS, Form
+from scripts.tiny_coder.tasks import VOCABULARY, make_task, write_program, write_wrong
+from selection.inputs.replies import parse_inputs
+
+
+def make_tasks(count: int, seed: int = 0) -> list:
+    rng = random.Random(seed)
+    return [make_task(number, rng, hidden=5) for number in range(count)]
+
+
+def take_block(text: str) -> str:
+    (code,) = re.findall(r"```python\n(.*?)\n```", text, re.DOTALL)
+    return code
+
+
+def test_right_programs_agree_in_every_style():
+    """Programs of a task that are meant to be right give the same on every test, in every style."""
+    rng = random.Random(1)
+    for task in make_tasks(60):
+        tests = (*task.problem.public_tests, *task.problem.hidden_tests)
+        assert all(test.output is not None for test in tests)
+        for _ in range(4):
+            code = write_program(task, rng)
+            assert [run_on(task.problem, code, test.input).output for test in tests] == [
+                test.output for test in tests
+            ]
+
+
+@pytest.mark.parametrize("step", [*NUMBERS, *NUMBER_RESULTS, *WORDS, *WORD_RESULTS], ids=lambda s: s.name)
+def test_a_wrong_form_is_wrong_somewhere(step):
+    """Every wrong form of a step does something else than the right one on some list."""
+    rng = random.Random(2)
+    is_words = step in (*WORDS, *WORD_RESULTS) and step not in (*NUMBERS, *NUMBER_RESULTS)
+    lists = [[]]
+    for _ in range(300):
+        size = rng.randint(1, 8)
+        words = rng.choices(VOCABULARY, k=size)
+        lists.append(words if is_words else [rng.randint(-9, 9) for _ in range(size)])
+
+    def run(source: str, values: list):
+        form = {Form.FILTER: f"[x for x in v if {source}]", Form.MAP: f"[{source} for x in v]"}
+        try:
+            return eval(form.get(step.form, source), {"v": list(values)})
+        except (ValueError, IndexError, ZeroDivisionError) as error:
+            return type(error)
+
+    for constant in step.constants or ("",):
+        fill = [text.replace("K", str(constant)) for text in (step.right[0], *step.wrong)]
+        for wrong in fill[1:]:
+            assert any(run(fill[0], values) != run(wrong, values) for values in lists), (constant, wrong)
+
+
+def test_public_and_hidden_tests_differ():
+    """No input stands twice among a problem's tests."""
+    for task in make_tasks(30):
+        inputs = [test.input for test in (*task.problem.public_tests, *task.problem.hidden_tests)]
+        assert len(inputs) == len(set(inputs)) == 7
+
+
+def test_what_a_wrong_program_does_is_what_the_sandbox_says(sandbox_local):
+    """The quick run in this process and the sandbox give the same verdicts, outputs and failures."""
+    rng = random.Random(3)
+    for task in make_tasks(25, seed=4):
+        code, _ = write_wrong(task, rng)
+        quick = run_public(task.problem, code)
+        real = sandbox_local.call(
+            run_tests, sandbox_local.sandbox, task.problem, code, task.problem.public_tests
+        )
+        assert [item.verdict for item in quick.results] == [item.verdict for item in real.results]
+        assert [item.execution.failure for item in quick.results] == [
+            item.execution.failure for item in real.results
+        ]
+        assert [item.execution.output for item in quick.results if item.execution.failure is None] == [
+            item.execution.output for item in real.results if item.execution.failure is None
+        ]
+
+
+def test_examples_are_the_agents_own_prompts_and_answers_it_reads(tmp_path):
+    """Each example is a rendered template of the agent, its program compiles, and a seed repeats all."""
+    make_examples(tmp_path, 60, 5)
+    text = (tmp_path / "examples.jsonl").read_text()
+    rows = [json.loads(line) for line in text.splitlines()]
+    firsts = [row["messages"][1]["content"].split("\n")[0] for row in rows]
+    assert firsts.count("Solve this programming problem.") > 20
+    assert sum(line.startswith("A program for the problem below does not pass") for line in firsts) > 5
+    for row in rows:
+        if row["messages"][1]["content"].startswith("Solve"):
+            assert "def " in row["answer"] or "print(" in row["answer"]
+            code = take_block(row["answer"])
+            assert compile(code, "answer", "exec")
+    make_examples(tmp_path, 60, 5)
+    assert (tmp_path / "examples.jsonl").read_text() == text
+
+
+def test_held_out_compositions_are_not_among_the_examples():
+    """No problem kept out shares its steps in their order with a task of the training examples."""
+    tasks = make_tasks(200)
+    held = {(task.domain, tuple(part.step.name for part in task.parts)) for task in tasks if task.held_out}
+    known = {
+        (task.domain, tuple(part.step.name for part in task.parts)) for task in tasks if not task.held_out
+    }
+    assert held
+    assert not held & known
+
+
+@pytest.mark.parametrize("name", [*QUESTIONS])
+def test_answers_to_questions_are_of_the_form_asked_for(name):
+    """What the model learns to answer is what selection reads."""
+    rng = random.Random(6)
+    prompts = Prompts()
+    for task in make_tasks(12, seed=7):
+        values, text = QUESTIONS[name](task, rng)
+        assert prompts.render(name, task.problem, **values)
+        if name in ("inputs", "distinguish"):
+            assert parse_inputs(text, task.problem)
+        elif name in ("choose", "judge"):
+            assert re.fullmatch(r"ANSWER: [AB12]", text)
+        else:
+            assert extract_code(text, task.problem).code or task.problem.kind is Kind.STDIN
+
+
+def test_a_kits_generator_keeps_to_its_validator():
+    """Every input that the generator of a kit makes is valid, and so are the public tests' inputs."""
+    for task in make_tasks(30, seed=8):
+        names: dict = {}
+        exec(take_block(write_kit(task, random.Random(0))[1]), names)
+        for size in ("tiny", "boundary", "random", "worst"):
+            for seed in range(5):
+                assert names["valid"](names["generate"](seed, size))
+        for test in task.problem.public_tests:
+            is_call = task.problem.kind is Kind.FUNCTION
+            assert names["valid"]([decode(test.input)] if is_call else test.input)
