@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agent.models.thinking import CappedModel
     from agent.models.vllm.managed import ManagedModel
     from agent.store import Store
+    from sandbox import Sandbox
     from sandbox.memo import MemoSandbox
 
 __all__ = ["Endpoint", "SandboxChoice", "make_asked", "open_model", "open_sandbox"]
@@ -65,6 +66,8 @@ class SandboxChoice:
     name: str = "auto"
     runtime: str | None = None
     workers: int | None = None
+    ray: str | None = None
+    """Address of a Ray cluster whose nodes run the programs, `workers` each; None: this machine does."""
 
 
 @asynccontextmanager
@@ -74,20 +77,28 @@ async def open_sandbox(
     """The sandbox, with every execution kept in `store`.
 
     Raises:
-        UserError: no sandbox of that name.
-        SandboxError: it cannot isolate here.
+        UserError: no sandbox of that name, or no such cluster.
+        SandboxError: it cannot isolate here, or on no node.
     """
-    from sandbox.choose import make_sandbox
     from sandbox.memo import MemoSandbox
 
-    inner = make_sandbox(
+    async with MemoSandbox(_make_sandbox(choice, say), store) as sandbox:
+        yield sandbox
+
+
+def _make_sandbox(choice: SandboxChoice, say: Callable[[str], None]) -> Sandbox:
+    if choice.ray is not None:
+        from agent.spread import RaySandbox
+
+        return RaySandbox(choice.ray, choice.name, workers=choice.workers, runtime=choice.runtime, say=say)
+    from sandbox.choose import make_sandbox
+
+    return make_sandbox(
         choice.name,
         workers=choice.workers,
         runtime=choice.runtime,
         say=lambda line: say(f"sstar: {line}"),
     )
-    async with MemoSandbox(inner, store) as sandbox:
-        yield sandbox
 
 
 @asynccontextmanager

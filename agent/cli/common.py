@@ -181,4 +181,4 @@ def read_sandbox(options: SandboxOptions) -> SandboxChoice:
 
     if options.sandbox not in NAMES:
         raise UserError(f"unknown sandbox {options.sandbox!r}: choose one of {', '.join(NAMES)}")
-    return SandboxChoice(options.sandbox, options.runtime, options.workers)
+    return SandboxChoice(options.sandbox, options.runtime, options.workers, options.ray)

@@ -70,6 +70,7 @@ class SandboxOptions:
     sandbox: opt.SandboxOpt = "auto"
     runtime: opt.RuntimeOpt = None
     workers: opt.WorkersOpt = None
+    ray: opt.RayOpt = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,6 +210,14 @@ WorkersOpt = Annotated[
         help="Programs run at once. (default: the usable cores)",
     ),
 ]  # fmt: skip
+RayOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--ray", metavar="ADDRESS", envvar="SSTAR_RAY", rich_help_panel=_RUN,
+        help="Run programs on every node of this Ray cluster (`auto`, or HOST:PORT), --workers on each; "
+        "needs sstar\\[ray].",
+    ),
+]  # fmt: skip
 LimitOpt = Annotated[
     int | None,
     typer.Option(

@@ -1,0 +1,77 @@
+"""What runs on a node of a Ray cluster: a sandbox of its own. It sees programs and inputs, never a model."""
+
+from __future__ import annotations
+
+import platform
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from problems import SstarError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sandbox import Execution, Limits, Program, Sandbox
+
+__all__ = ["NodeFacts", "NodePool"]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What a node says of itself."""
+
+    host: str
+    sandbox: str
+    """Which one, and why."""
+    workers: int
+    version: str
+    """Of sstar there."""
+    problem: str | None = None
+    """Why it can run nothing; None where it can."""
+
+
+class NodePool:
+    """A sandbox on the node where this is made; the methods are called from afar.
+
+    Args:
+        name: of the sandbox, as `sandbox.choose.make_sandbox` takes it.
+        workers: programs that run at once here.
+        runtime: for Docker.
+    """
+
+    def __init__(self, name: str, workers: int, runtime: str | None) -> None:
+        self._choice = (name, workers, runtime)
+        self._stack = AsyncExitStack()
+        self._sandbox: Sandbox | None = None
+
+    async def open(self) -> NodeFacts:
+        """Start the sandbox; what keeps it from starting is told, not raised."""
+        from importlib.metadata import version
+
+        from sandbox.choose import make_sandbox
+
+        name, workers, runtime = self._choice
+        said: list[str] = []
+        problem = None
+        try:
+            sandbox = make_sandbox(name, workers=workers, runtime=runtime, say=said.append)
+            self._sandbox = await self._stack.enter_async_context(sandbox)
+        except SstarError as error:
+            problem = str(error)
+        return NodeFacts(platform.node(), "; ".join(said), workers, version("sstar"), problem)
+
+    async def run(
+        self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool
+    ) -> list[Execution]:
+        """As `Sandbox.run`.
+
+        Raises:
+            SandboxError: the sandbox here is broken.
+        """
+        assert self._sandbox is not None, "open comes first"
+        return await self._sandbox.run(program, inputs, limits, stop_on_failure=stop_on_failure)
+
+    async def close(self) -> None:
+        """Stop every program here."""
+        await self._stack.aclose()
