@@ -82,7 +82,7 @@ def command(
         )
         say(f"sstar: {', '.join(add_method)} chose for {run_async(adding.run)} problems")
     with ExitStack() as stack:
-        from agent.report.run import open_run
+        from agent.report.read import open_run
 
         opened = [stack.enter_context(open_run(folder, _find(folder, problem_set))) for folder in runs]
         if several:
@@ -93,7 +93,7 @@ def command(
 
 
 def _find(folder: Path, spec: str | None) -> dict[str, Problem]:
-    from agent.report.run import read_manifest
+    from agent.report.read import read_manifest
     from agent.report.sources import find_problems
 
     return find_problems(read_manifest(folder), spec, say)
@@ -147,8 +147,8 @@ def _prepare(
     choice: SandboxChoice,
 ) -> Reselection:
     """What adds `methods` to the run, checked; how it differs from the run is said."""
+    from agent.report.read import read_manifest
     from agent.report.reselect import Reselection
-    from agent.report.run import read_manifest
 
     manifest = read_manifest(folder)
     config = manifest["config"]

@@ -26,7 +26,7 @@ __all__ = [
     "trace_flow",
 ]
 
-_DRAWS = 20
+_DRAWS = 10
 """Subsets drawn a problem and size: their scatter is small beside that of the problems."""
 
 

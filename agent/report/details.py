@@ -50,7 +50,7 @@ def cut(text: str, most: int) -> str | list[Any]:
 
 def pack(data: Any) -> str:
     """JSON, gzipped, in base64."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, _GZIP)
+    packer = zlib.compressobj(6, zlib.DEFLATED, _GZIP)
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
     return base64.b64encode(packer.compress(text) + packer.flush()).decode()
 
@@ -111,7 +111,7 @@ def _samples(run: Run, problem_id: str, codes: dict[str, int]) -> list[list[list
 
 
 def _methods(run: Run, problem_id: str, caps: Caps) -> list[dict[str, Any]]:
-    from agent.report.run import read_selection
+    from agent.report.read import read_selection
 
     methods = []
     for name in run.choices.get(problem_id, {}):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from agent.report import charts, figures, rows
 from agent.report.curves import calibrate, trace_flow
 from agent.report.details import pack_all
-from agent.report.run import open_run
+from agent.report.read import open_run
 from agent.report.scores import count_scores
 from agent.runfolder import write_text
 
@@ -57,7 +57,7 @@ def build_page(run: Run, scores: Scores) -> str:
         {"kind": kind, "drawing": Markup(charts.draw_groups(members, f"Rates by {kind}"))}  # noqa: S704 - likewise
         for kind, members in scores.groups.items()
     ]
-    return environment.from_string(_asset("page.html.j2")).render(
+    page = environment.from_string(_asset("page.html.j2")).render(
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         style_hash=_digest(style),
@@ -83,6 +83,7 @@ def build_page(run: Run, scores: Scores) -> str:
         details=[details[problem_id] for problem_id in run.problem_ids],
         **drawings,
     )
+    return page.encode("utf-8", "backslashreplace").decode()  # a text may hold lone surrogates
 
 
 def _draw(run: Run, scores: Scores) -> dict[str, str]:

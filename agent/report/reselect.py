@@ -14,7 +14,7 @@ from agent.asking import Asking
 from agent.budget import Budget
 from agent.judging import SharedJudge
 from agent.records import ProblemOutcome
-from agent.report.run import asked_for
+from agent.report.read import asked_for
 from agent.results import write_results
 from agent.session import open_model, open_sandbox
 from agent.store import Store

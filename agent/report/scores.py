@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Group", "RoundScore", "Scores", "count_scores", "group_keys", "problem_scores"]
 
 NOT_KNOWN = "not known"
-_RESAMPLES = 2_000
+_RESAMPLES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
