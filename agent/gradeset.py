@@ -125,7 +125,7 @@ class Tally:
     """Counts verdicts into rates; holds two numbers a problem, however many samples there are."""
 
     def __init__(self) -> None:
-        self._sound: Counter[str] = Counter()
+        self._count: Counter[str] = Counter()
         self._right: Counter[str] = Counter()
         self._seen: dict[str, int] = {}
         self._verdicts: Counter[Verdict] = Counter()
@@ -134,21 +134,16 @@ class Tally:
         """Count one sample."""
         self._verdicts[graded.verdict] += 1
         self._seen[graded.problem_id] = graded.total
-        if graded.verdict is not Verdict.IE:
-            self._sound[graded.problem_id] += 1
-            self._right[graded.problem_id] += graded.verdict is Verdict.AC
+        self._count[graded.problem_id] += 1
+        self._right[graded.problem_id] += graded.verdict is Verdict.AC
 
     def score(self) -> dict[str, Any]:
         """pass@k over problems for k in 1, 5, 10, 100 where every problem has that many samples.
 
-        Samples that the sandbox lost (IE) are in no rate and counted in `errors`; a problem without tests is
-        counted apart and is in no rate.
+        Samples that the sandbox lost (IE) count as wrong and in `errors`; a problem without tests is counted
+        apart and is in no rate.
         """
-        tallies = [
-            (self._sound[name], self._right[name])
-            for name, tests in self._seen.items()
-            if tests and self._sound[name]
-        ]
+        tallies = [(self._count[name], self._right[name]) for name, tests in self._seen.items() if tests]
         smallest = min((total for total, _ in tallies), default=0)
         rates = {
             f"pass@{k}": mean_rate([pass_at_k(total, right, k) for total, right in tallies])

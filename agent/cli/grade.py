@@ -10,7 +10,7 @@ import typer
 
 from agent.cli import groups
 from agent.cli import options as opt
-from agent.cli.common import load_problems, read_sandbox, run_async, say
+from agent.cli.common import load_problems, read_sandbox, run_async, say, watching
 from agent.cli.samples import digest, iterate_matches
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def command(
     data: groups.DataOptions,
     programs: groups.SandboxOptions,
     output: groups.OutputOptions,
+    watch: groups.WatchOptions,
 ) -> int:
     """Run existing samples against the tests; no model is asked.
 
@@ -58,7 +59,8 @@ def command(
     folder = output.out or default_folder("grade", config)
     open_folder(folder, {"config": config, "versions": versions()}, fresh=output.fresh)
     grading = _Grading(work, count, folder, choice, all_tests=all_tests, quiet=output.json_)
-    scores = run_async(grading.run)
+    with watching(watch, folder):
+        scores = run_async(grading.run)
     return _print(scores, folder, as_json=output.json_)
 
 
@@ -114,6 +116,8 @@ def _print(scores: dict[str, Any], folder: Path, *, as_json: bool) -> int:
         for name, rate in scores["rates"].items():
             typer.echo(f"{name}  {rate}")
         if scores["errors"]:
-            typer.echo(f"{scores['errors']} samples were lost by the sandbox (IE) and are in no rate")
+            typer.echo(
+                f"{scores['errors']} samples were lost by the sandbox (IE) and count as wrong; grade again"
+            )
         say(f"verdicts: {folder / 'verdicts.jsonl'}")
     return 3 if scores["errors"] else 0

@@ -7,10 +7,10 @@ import json
 import anyio
 import pytest
 
-from agent.gradeset import Tally, grade_samples
+from agent.gradeset import Graded, Tally, grade_samples
 from agent.lines import LineWriter
 from problems import InfrastructureError, Kind, Problem, Test
-from sandbox import Execution, Status
+from sandbox import Execution, Status, Verdict
 
 PROBLEM = Problem("p", "s", Kind.STDIN, hidden_tests=(Test("", "yes"),))
 
@@ -63,3 +63,14 @@ def test_lines_are_whole_or_not_there(tmp_path):
     assert [json.loads(line) for line in path.read_text().splitlines()] == [{"a": 1}]
     with pytest.raises(InfrastructureError, match="free some space"), LineWriter(tmp_path / "no/v.jsonl"):
         pass
+
+
+def test_lost_samples_count_as_wrong_and_are_named():
+    """A sample that the sandbox lost stays in the denominator; a problem without tests is in no rate."""
+    tally = Tally()
+    rows = [("a", Verdict.AC, 1), ("a", Verdict.IE, 1), ("b", Verdict.IE, 1), ("c", Verdict.AC, 0)]
+    for number, (name, verdict, total) in enumerate(rows):
+        tally.add(Graded(name, number, verdict, total, {}))
+    scores = tally.score()
+    assert (scores["errors"], scores["untested_problems"]) == (2, 1)
+    assert (scores["rates"]["pass@1"].value, scores["rates"]["pass@1"].problems) == (0.25, 2)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
-from problems import Kind, ProblemFileError, Test
+from problems import Kind, ProblemFileError, Test, load_set
 from problems.apps import read_apps
 from problems.codecontests import read_codecontests
+from problems.faults import find_faults
 from problems.rows import Row
 
 SAMPLES = {
@@ -117,3 +119,58 @@ def test_a_fault_names_line_and_key(reader, row, message):
         read(reader, row)
     assert str(caught.value).startswith("a.jsonl:4: ")
     assert message in str(caught.value)
+
+
+def test_upstream_parquet_is_read(tmp_path):
+    """CodeContests as it is published: columns of tests, numbers for platforms and languages."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    row = {
+        "name": "1_A",
+        "description": "Print the number.",
+        "public_tests": {"input": ["1\n"], "output": ["1\n"]},
+        "private_tests": {"input": ["2\n"], "output": ["2\n"]},
+        "generated_tests": {"input": [], "output": []},
+        "source": 2,
+        "cf_rating": 1200,
+        "cf_tags": ["math"],
+        "solutions": {
+            "language": [2, 3, 1, 3],
+            "solution": ["c++", "print(input())", "print raw_input()", "x"],
+        },
+        "time_limit": {"seconds": 2, "nanos": 500_000_000},
+        "memory_limit_bytes": 512 << 20,
+    }
+    path = tmp_path / "test-00000-of-00001.parquet"
+    parquet.write_table(arrow.Table.from_pylist([row, row | {"name": "1_B", "description": "Again."}]), path)
+    (first, second) = load_set(f"codecontests:{path}").problems
+    assert (first.id, second.id, first.time_limit_s, first.memory_limit_mb) == ("1_A", "1_B", 2.5, 512)
+    assert first.public_tests == (Test("1\n", "1\n"),)
+    assert first.metadata["references"] == ["print(input())", "x"]
+    assert (first.metadata["platform"], first.metadata["rating"]) == ("codeforces", 1200)
+
+
+def test_parquet_without_its_library_says_what_to_do(tmp_path, monkeypatch):
+    """The extra is named, and the other way."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    path = tmp_path / "p.parquet"
+    path.write_bytes(b"PAR1 and so on")
+    with pytest.raises(ProblemFileError, match=r"pip install 'sstar\[parquet\]', or give JSON Lines"):
+        load_set(f"codecontests:{path}")
+
+
+def test_a_rows_own_checker_decides(tmp_path):
+    """A checker program of the row is used; one in C++ is said not to be."""
+    row = {"name": "a", "description": "d", "public_tests": {"input": ["1"], "output": ["1"]}}
+    rows = [
+        row | {"checker": {"program": "exit(0)"}},
+        row | {"name": "b", "description": "e", "checker": '#include "testlib.h"'},
+    ]
+    path = tmp_path / "p.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    (own, foreign) = load_set(f"codecontests:{path}").problems
+    assert own.checker == {"program": "exit(0)"}
+    assert foreign.checker == "codecontests"
+    (note,) = find_faults([own, foreign])
+    assert (note.problem_id, note.is_note) == ("b", True)
+    assert "C++ checker is not run" in note.what
