@@ -10,8 +10,10 @@ import anyio
 
 from agent.accounting import working_on
 from agent.judging import SharedJudge
+from agent.logs import about, log_event
 from agent.records import ProblemOutcome, SampleOutcome
 from agent.solver import Solution, solve
+from agent.spans import problem_span
 from sandbox import Verdict
 from sandbox.grade import run_tests
 from selection.pool import tier
@@ -78,7 +80,12 @@ async def evaluate(
 
     async def work(problem: Problem) -> None:
         nonlocal closed
-        outcomes[problem.id] = await _finish(problem, bench, store)
+        with about(problem=problem.id), problem_span(problem.id):
+            log_event("problem.begun")
+            outcomes[problem.id] = outcome = await _finish(problem, bench, store)
+            log_event(
+                "problem.finished", solved=outcome.solved, chosen=dict(outcome.chosen), error=outcome.error
+            )
         if bench.waves is not None:
             bench.waves.spread.close(problem.id)
         on_problem(outcomes[problem.id], kept=False)
@@ -103,6 +110,16 @@ async def evaluate(
 async def _finish(problem: Problem, bench: Bench, store: Store) -> ProblemOutcome:
     methods = list(dict.fromkeys((*BASELINES, bench.settings.select)))
     solution = await solve(problem, bench, [name for name in methods if name != "oracle"])
+    for name, made in solution.selections.items():
+        log_event(
+            "selection.made",
+            method=name,
+            candidate=made.chosen,
+            confidence=round(made.confidence, 4),
+            calls=made.calls,
+            tokens=made.tokens,
+            executions=made.executions,
+        )
     with working_on(problem.id, "grade"):
         verdicts = await _grade(solution, bench)
     if Verdict.IE in verdicts.values() or any(lineage.lost for lineage in solution.lineages):

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import anyio
 
 from agent.calls import StoredModel
+from agent.logs import log_event
 from agent.models.errors import ModelUserError
 from agent.pace import FIRST_WIDTH, MOST_IN_FLIGHT, Paced
-from agent.watch import WatchedModel
+from agent.watch import WatchedModel, WatchedSandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -82,7 +83,7 @@ async def open_sandbox(
     """
     from sandbox.memo import MemoSandbox
 
-    async with MemoSandbox(_make_sandbox(choice, say), store) as sandbox:
+    async with MemoSandbox(WatchedSandbox(_make_sandbox(choice, say)), store) as sandbox:
         yield sandbox
 
 
@@ -217,6 +218,7 @@ class _Seldom:
         self._kept_back = 0
 
     def __call__(self, line: str) -> None:
+        log_event("call.retried", why=line)
         now_s = time.monotonic()
         if now_s - self._said_s < _RETRY_LINE_EVERY_S:
             self._kept_back += 1

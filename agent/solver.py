@@ -11,6 +11,7 @@ from agent.accounting import working_on
 from agent.asking import Asking
 from agent.budget import Budget
 from agent.generate import develop
+from agent.logs import about
 from agent.waves_run import plan_waves, sample_in_waves
 from selection import Candidate
 from selection.methods import select_all
@@ -96,18 +97,19 @@ async def sample(problem: Problem, bench: Bench, on_sample: Callable[[Lineage], 
     settings = bench.settings
 
     async def grow(number: int) -> None:
-        lineages[number] = await develop(
-            number,
-            problem=problem,
-            model=bench.model,
-            sandbox=bench.sandbox,
-            prompts=bench.prompts,
-            rounds=settings.rounds,
-            temperature=settings.temperature,
-            seed=settings.seed,
-            max_tokens=settings.max_tokens,
-            context=settings.context,
-        )
+        with about(candidate=number):
+            lineages[number] = await develop(
+                number,
+                problem=problem,
+                model=bench.model,
+                sandbox=bench.sandbox,
+                prompts=bench.prompts,
+                rounds=settings.rounds,
+                temperature=settings.temperature,
+                seed=settings.seed,
+                max_tokens=settings.max_tokens,
+                context=settings.context,
+            )
         on_sample(lineages[number])
 
     async with anyio.create_task_group() as group:

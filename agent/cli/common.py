@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from problems import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
     from pathlib import Path
 
     from agent.budget import Budget
-    from agent.cli.groups import ChoiceOptions, DataOptions, MethodOptions, ModelOptions, SandboxOptions
+    from agent.cli.groups import (
+        ChoiceOptions,
+        DataOptions,
+        MethodOptions,
+        ModelOptions,
+        SandboxOptions,
+        WatchOptions,
+    )
     from agent.prompting import Prompts
     from agent.session import Endpoint, SandboxChoice
     from agent.settings import Settings
@@ -32,6 +40,7 @@ __all__ = [
     "run_async",
     "say",
     "say_failed",
+    "watching",
 ]
 
 T = TypeVar("T")
@@ -96,6 +105,26 @@ def run_async(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     from agent.interrupt import run_interruptible
 
     return anyio.run(run_interruptible, main)
+
+
+@contextmanager
+def watching(options: WatchOptions, folder: Path) -> Iterator[None]:
+    """Write what is done inside to the log and the spans asked for; the run is called as its folder.
+
+    Raises:
+        UserError: OpenTelemetry is not installed.
+        InfrastructureError: the log file cannot be written.
+    """
+    with ExitStack() as stack:
+        if options.log_file is not None:
+            from agent.logs import open_log
+
+            stack.enter_context(open_log(options.log_file, run=folder.name, say=say))
+        if options.otel:
+            from agent.spans import open_spans
+
+            stack.enter_context(open_spans(folder.name))
+        yield
 
 
 def read_settings(

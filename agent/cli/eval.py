@@ -19,6 +19,7 @@ from agent.cli.common import (
     run_async,
     say,
     say_failed,
+    watching,
 )
 from problems import UserError
 
@@ -54,6 +55,7 @@ def command(
     data: groups.DataOptions,
     programs: groups.SandboxOptions,
     output: groups.OutputOptions,
+    watch: groups.WatchOptions,
 ) -> int:
     """Solve every problem of a set and grade what was chosen; the same command again resumes.
 
@@ -109,7 +111,8 @@ def command(
         judged_on=asked_for,
         retry_errors=retry == "errors",
     )
-    summary = run_async(evaluation.run)
+    with watching(watch, folder):
+        summary = run_async(evaluation.run)
     if summary.failed_calls:
         say_failed(summary.failed_calls, settings.n * summary.problems)
     if output.json_:

@@ -19,6 +19,7 @@ __all__ = [
     "ModelOptions",
     "OutputOptions",
     "SandboxOptions",
+    "WatchOptions",
     "grouped",
 ]
 
@@ -81,6 +82,14 @@ class DataOptions:
     filter_: opt.FilterOpt = None
     start_date: opt.StartDateOpt = None
     end_date: opt.EndDateOpt = None
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOptions:
+    """What is written down of the run besides its results."""
+
+    log_file: opt.LogFileOpt = None
+    otel: opt.OtelOpt = False
 
 
 @dataclass(frozen=True, slots=True)

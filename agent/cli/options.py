@@ -260,6 +260,21 @@ FreshOpt = Annotated[
         help="Start anew (the old folder is kept beside it), or go on where the same command stopped.",
     ),
 ]
+LogFileOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--log-file", metavar="FILE", envvar="SSTAR_LOG_FILE",
+        help="Append events (calls, programs, choices) to this file as JSON lines.",
+    ),
+]  # fmt: skip
+OtelOpt = Annotated[
+    bool,
+    typer.Option(
+        "--otel", envvar="SSTAR_OTEL",
+        help="Send OpenTelemetry spans of model calls, to where OTEL_EXPORTER_OTLP_ENDPOINT says; needs "
+        "sstar\\[otel].",
+    ),
+]  # fmt: skip
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 EmitTestsOpt = Annotated[
     Path | None,

@@ -21,6 +21,7 @@ from agent.cli.common import (
     read_settings,
     run_async,
     say,
+    watching,
 )
 from agent.cli.emission import plan_emission
 from agent.cli.samples import Matched, digest, match_samples
@@ -62,6 +63,7 @@ def command(
     data: groups.DataOptions,
     programs: groups.SandboxOptions,
     output: groups.OutputOptions,
+    watch: groups.WatchOptions,
 ) -> int:
     """Choose one program a problem among existing samples of any tool.
 
@@ -96,7 +98,8 @@ def command(
     open_folder(folder, {"config": config, "versions": versions()}, fresh=output.fresh)
     work = list(matched.values())
     selecting = _Selecting(folder, work, settings, prompts, endpoint, read_budget(model), sandbox, emission)
-    rows, explanation = run_async(lambda: selecting.run(explained, quiet=output.json_))
+    with watching(watch, folder):
+        rows, explanation = run_async(lambda: selecting.run(explained, quiet=output.json_))
     chosen = sum(row["chosen"] is not None for row in rows)
     if output.json_:
         totals = {name: sum(row[name] for row in rows) for name in ("calls", "tokens", "executions")}

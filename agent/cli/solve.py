@@ -22,6 +22,7 @@ from agent.cli.common import (
     run_async,
     say,
     say_failed,
+    watching,
 )
 from agent.cli.emission import plan_emission
 from problems import UserError
@@ -57,6 +58,7 @@ def command(
     choice: groups.ChoiceOptions,
     programs: groups.SandboxOptions,
     output: groups.OutputOptions,
+    watch: groups.WatchOptions,
 ) -> int:
     """Solve one problem: the program on stdout, why it was chosen on stderr.
 
@@ -82,7 +84,8 @@ def command(
     resumed = open_folder(folder, {"config": config, "versions": versions()}, fresh=output.fresh)
     say(f"sstar: {'going on in' if resumed else 'writing to'} {folder}")
     solving = _Solving(folder, task, settings, prompts, endpoint, read_budget(model), sandbox)
-    row, solution = run_async(lambda: solving.run(quiet=output.json_))
+    with watching(watch, folder):
+        row, solution = run_async(lambda: solving.run(quiet=output.json_))
     if emission is not None:
         emission.write([(task, solution.selections[row["method"]])])
     if output.json_:
