@@ -44,7 +44,8 @@ def command(
     """
     from problems.faults import find_faults, list_references
 
-    choice, unread = read_sandbox(programs), []
+    choice = read_sandbox(programs)
+    unread: list[Fault] = []
     whole, chosen = load_problems(problem_set, data, on_fault=unread.append)
     work = [
         (problem, number, code) for problem in chosen for number, code in enumerate(list_references(problem))
