@@ -101,5 +101,5 @@ def paired_bootstrap(differences: Sequence[float], *, seed: int = 0, resamples: 
 def sign_test(won: int, lost: int) -> float:
     """Two-sided p of a split as uneven as this if neither were better (exact McNemar test)."""
     pairs = won + lost
-    tail = sum(math.comb(pairs, k) for k in range(min(won, lost) + 1)) / 2**pairs
+    tail = sum(math.comb(pairs, k) for k in range(min(won, lost) + 1)) / (1 << pairs)
     return min(1.0, 2 * tail)

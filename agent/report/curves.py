@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,12 +28,13 @@ __all__ = [
     "trace_flow",
 ]
 
-_DRAWS = 10
+_ALL = 150
+_DRAWS = 15
 """Subsets drawn a problem and size: their scatter is small beside that of the problems."""
 
 
 def majority_at(run: Run, sizes: Sequence[int], asked: int) -> dict[int, Rate]:
-    """Rate of the largest group of equal behaviour among k samples, by k, over seeded draws of k samples.
+    """Rate of the largest group of equal behaviour among k samples, by k, over draws of k samples.
 
     The groups are those that `majority` found among all samples; empty where that method did not run.
     """
@@ -46,10 +49,17 @@ def majority_at(run: Run, sizes: Sequence[int], asked: int) -> dict[int, Rate]:
             if k >= len(outcome.samples):
                 totals[k] += outcome.is_right(outcome.chosen.get("majority"))
                 continue
-            picks = [draw.sample(range(len(outcome.samples)), k) for _ in range(_DRAWS)]
+            picks = _draw_subsets(len(outcome.samples), k, draw)
             groups = run.choices[problem_id]["majority"].clusters
-            totals[k] += sum(_vote(outcome, groups, pick) for pick in picks) / _DRAWS
+            totals[k] += sum(_vote(outcome, groups, pick) for pick in picks) / len(picks)
     return {k: wilson(total, asked) for k, total in totals.items()}
+
+
+def _draw_subsets(samples: int, k: int, draw: random.Random) -> list[Sequence[int]]:
+    """All subsets of k samples where they are few, else some."""
+    if math.comb(samples, k) <= _ALL:
+        return list(itertools.combinations(range(samples), k))
+    return [draw.sample(range(samples), k) for _ in range(_DRAWS)]
 
 
 def _vote(outcome: ProblemOutcome, groups: Sequence[Sequence[int]], pick: Sequence[int]) -> float:

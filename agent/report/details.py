@@ -77,6 +77,7 @@ def read_details(run: Run, problem_id: str, caps: Caps) -> dict[str, Any]:
         "id": problem_id,
         "error": run.errors.get(problem_id),
         "samples": _samples(run, problem_id, codes),
+        "failed": _failed(run, problem_id),
         "methods": _methods(run, problem_id, caps),
         "feedback": _feedback(run, problem_id, caps.feedback),
         "answers": _answers(run, problem_id, caps.answer),
@@ -108,6 +109,13 @@ def _samples(run: Run, problem_id: str, codes: dict[str, int]) -> list[list[list
         place = None if code is None else codes.setdefault(code, len(codes))
         samples.setdefault(sample, []).append([number, place, *rest])
     return [samples[sample] for sample in sorted(samples)]
+
+
+def _failed(run: Run, problem_id: str) -> dict[int, str]:
+    """By sample, why its last call failed for good."""
+    outcome = run.outcomes.get(problem_id)
+    samples = outcome.samples if outcome is not None else ()
+    return {sample.sample: sample.failed for sample in samples if sample.failed}
 
 
 def _methods(run: Run, problem_id: str, caps: Caps) -> list[dict[str, Any]]:

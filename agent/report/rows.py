@@ -173,10 +173,9 @@ def warnings(scores: Scores) -> list[dict[str, Any]]:
         )
     if scores.unfinished:
         count = len(scores.unfinished)
-        names = list(scores.unfinished[:40]) + ([f"and {count - 40} more"] if count > 40 else [])
-        found.append(
-            {"line": f"{count} problems are unfinished and count as wrong in every rate.", "names": names}
-        )
+        names = ", ".join(scores.unfinished[:40]) + (f" and {count - 40} more" if count > 40 else "")
+        line = f"{count} problems are unfinished and count as wrong in every rate."
+        found.append({"line": line, "names": [names]})
     if scores.ungraded:
         found.append(
             {"line": f"{scores.ungraded} problems have no hidden tests and are in no rate.", "names": []}

@@ -79,6 +79,7 @@
         parts.push(fold("Whole program", () => [pre(data.codes[code])]));
       } else parts.push(pre(data.codes[code]));
     });
+    if (data.failed[sample]) parts.push(make("p", "warn", "The sample ended with a failed call: " + data.failed[sample]));
     const by = data.methods.filter((method) => method.chosen === sample).map((method) => method.method);
     const title = make("span", "", `Sample ${sample}: public ${stands[2]} of ${stands[3]}, hidden `, verdict(stands[5]),
       rounds.length > 1 ? `, ${rounds.length} rounds` : "", by.length ? `, chosen by ${by.join(", ")}` : "");
