@@ -13,6 +13,8 @@ public tests, and with it, or with others to come, another group of equal behavi
   survivors agree elsewhere is believed sooner.
 * `cost`: tokens of a repair over those of a first sample, over the set.
 
+`FIRST` and `WORTH` were chosen on half of the problems of two recorded pools (docs/waves.md), nothing else.
+
 The step of most value is taken; when even that is below the price of a sample, the problem is left: its
 leader is sure enough, or it is hopeless.
 
@@ -25,15 +27,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal
 
 __all__ = ["Beta", "Plan", "Rates", "Repairs", "Seen", "Step", "change_of", "choose_step"]
 
-FIRST = 0.3
+FIRST = 0.07
 """What a first survivor is worth, beside the change of a leader."""
+WORTH = 0.02
+"""Of all samples together that a problem may have: the value at which they are still drawn."""
+_GROWTH = 4
+"""A wave has this part of the samples that are there, or the least."""
 _LOOK_AHEAD = 48
 """Survivors to come that are thought of at most."""
 
@@ -62,8 +66,12 @@ class Plan:
     least: int
     """First samples of every problem."""
     most: int
-    price: float = 0.002
-    """Value that a sample must have: the chance that it, or it with others, changes the answer."""
+    worth: float = WORTH
+
+    @property
+    def price(self) -> float:
+        """Value that a sample must have: who asks for up to 100 is ready to pay more for an answer."""
+        return self.worth / self.most
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,7 @@ def choose_step(seen: Seen, rates: Rates, plan: Plan) -> Step:
     """The next step; never a draw beyond `plan.most`, never an end before `plan.least` are drawn."""
     if seen.drawn < plan.least:
         return Step("draw", plan.least - seen.drawn, value=1.0, why="the first wave")
-    left = plan.most - seen.drawn
+    left = max(0, plan.most - seen.drawn)
     waiting = sum(item.open for item in seen.repairs)
     change, ahead = change_of(seen.groups, rates.alike, left + waiting)
     passes = rates.passes.after(seen.passed, seen.drawn - seen.passed).mean
@@ -152,11 +160,12 @@ def choose_step(seen: Seen, rates: Rates, plan: Plan) -> Step:
         rate = _mends(seen, rates, mends)
         why = f"{_say(seen)}; a repair passes with {rate:.2f}, a first sample with {passes:.2f}"
         return Step("repair", round=mends, value=mend, why=why)
-    count = min(left, max(1, plan.least, min(math.ceil(ahead / passes), seen.drawn // 2)))
+    count = min(left, max(1, plan.least, min(math.ceil(ahead / passes), seen.drawn // _GROWTH)))
     return Step("draw", count, value=fresh, why=f"{_say(seen)}; a first sample passes with {passes:.2f}")
 
 
-def change_of(groups: Sequence[int], alike: Beta, most: int) -> tuple[float, int]:
+@lru_cache(4_096)
+def change_of(groups: tuple[int, ...], alike: Beta, most: int) -> tuple[float, int]:
     """The chance a survivor more has of changing the answer, and within how many it would come about."""
     if not groups:
         return FIRST, 1
@@ -196,6 +205,6 @@ def _say(seen: Seen) -> str:
 
 
 def _say_why_end(seen: Seen, plan: Plan, value: float) -> str:
-    if seen.drawn >= plan.most and value >= plan.price:
+    if seen.drawn >= plan.most:
         return f"{_say(seen)}; all {plan.most} samples are drawn"
-    return f"{_say(seen)}; a sample more is worth {value:.4f}, below {plan.price:g}"
+    return f"{_say(seen)}; a sample more is worth {value:.4f}, below {plan.price:.4f}"

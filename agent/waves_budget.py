@@ -20,7 +20,7 @@ __all__ = ["Spread"]
 
 _AT_ONCE = 4
 """The part of the open problems that may spend at the same time while tokens are scarce: one in so many."""
-_KEPT = 4
+_KEPT = 2
 """For choosing among its candidates, a problem keeps as many tokens as so many first samples cost."""
 
 

@@ -114,7 +114,11 @@ def command(
     with watching(watch, folder):
         summary = run_async(evaluation.run)
     if summary.failed_calls:
-        say_failed(summary.failed_calls, settings.n * summary.problems)
+        drawn = settings.n * summary.problems
+        if settings.least is not None:
+            first = summary.stages.get("generate")
+            drawn = max(len(summary.failed_calls), first.calls if first else 0)
+        say_failed(summary.failed_calls, drawn)
     if output.json_:
         typer.echo(json.dumps(summary.headline()))
     else:
