@@ -6,6 +6,7 @@ Prompts and answers are not part of them.
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,8 @@ def open_spans(run: str, exporter: Any = None) -> Iterator[None]:
             exporter = OTLPSpanExporter()
     except ImportError as error:
         raise UserError("--otel needs OpenTelemetry: install sstar[otel]") from error
-    resource = Resource.create({"service.name": "sstar", "sstar.run": run})
+    service = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "sstar"}
+    resource = Resource.create({**service, "sstar.run": run})
     provider = TracerProvider(resource=resource)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     token = _TRACER.set(provider.get_tracer("sstar"))

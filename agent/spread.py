@@ -156,6 +156,25 @@ class RaySandbox:
             1 if stop_on_failure else len(inputs)
         )
 
+    async def run_on_each(
+        self, program: Program, inputs: Sequence[str], limits: Limits
+    ) -> list[tuple[NodeFacts, list[Execution]]]:
+        """What `program` does on every node.
+
+        Raises:
+            SandboxError: a node was lost over it.
+        """
+        import ray
+
+        results: list[tuple[NodeFacts, list[Execution]]] = []
+        for node in list(self._nodes):
+            try:
+                runs = await _ask(node.actor, program, inputs, limits, stop=False)
+            except ray.exceptions.RayError as error:
+                raise SandboxError(f"node {node.facts.host} was lost: {error}") from error
+            results.append((node.facts, runs))
+        return results
+
     async def _take(self) -> _Node:
         """The node with the most room, once there is one with any."""
         while True:

@@ -24,6 +24,7 @@ def command(
     vllm_command: opt.VllmCommandOpt = None,
     vllm_args: opt.VllmArgsOpt = "",
     max_thinking: opt.MaxThinkingOpt = None,
+    ray: opt.RayOpt = None,
     build_image: Annotated[
         bool,
         typer.Option("--build-image", help="Build the sandbox image for Docker first, unless it is there."),
@@ -32,7 +33,7 @@ def command(
 ) -> int:
     """Tell what works here - engine, image, isolation, endpoint, model - and what to do about the rest.
 
-    With -m vllm:MODEL it tells what would be started, and starts nothing.
+    With -m vllm:MODEL it tells what would be started, and starts nothing. With --ray every node runs a program.
 
     Example: sstar doctor -m Qwen/Qwen2.5-Coder-7B-Instruct --base-url http://localhost:8000/v1
     """
@@ -50,7 +51,7 @@ def command(
         vllm_command=vllm_command,
         vllm_args=vllm_args,
     )
-    checks = run_async(lambda: _check(endpoint, wanted=model is not None))
+    checks = run_async(lambda: _check(endpoint, wanted=model is not None, ray=ray))
     if json_:
         rows = [{"name": check.name, "state": check.state.value, "detail": check.detail} for check in checks]
         typer.echo(json.dumps({"ok": all(check.state is not State.FAIL for check in checks), "checks": rows}))
@@ -59,11 +60,15 @@ def command(
     return 1 if any(check.state is State.FAIL for check in checks) else 0
 
 
-async def _check(endpoint: Endpoint, *, wanted: bool) -> list[Check]:
+async def _check(endpoint: Endpoint, *, wanted: bool, ray: str | None) -> list[Check]:
     from agent.checks import check_endpoint, check_machine, check_sandboxes
     from agent.vllm_checks import check_vllm
 
     checks = check_machine() + await check_sandboxes()
+    if ray is not None:
+        from agent.node_checks import check_nodes
+
+        checks += await check_nodes(ray)
     if endpoint.model.startswith("vllm:"):
         return checks + check_vllm(endpoint)
     return checks + await check_endpoint(endpoint, wanted=wanted)
