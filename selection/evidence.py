@@ -101,11 +101,10 @@ class Board:
                 self._runs.update(zip(((program, text) for text in missing), runs, strict=True))
 
     async def run_again(
-        self, members: Iterable[int], inputs: Sequence[str], ledger: Ledger
+        self, members: Iterable[int], inputs: Sequence[str], ledger: Ledger, limits: Limits
     ) -> dict[int, list[Execution]]:
-        """As `run`, with the problem's limits, but really a second time, whatever is remembered anywhere."""
+        """As `run`, but really a second time, whatever is remembered anywhere."""
         wanted = list(members)
-        limits = limits_for(self.problem)
         results: dict[int, list[Execution]] = {}
 
         async def rerun(program: int) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sandbox.grade import limits_for
 from sandbox.outcome import Execution, Failure, Status
 from selection.cluster import behaviour_of, compare_with, label
 
@@ -18,6 +20,10 @@ __all__ = ["find_unsteady", "mask_unsteady"]
 _NO_ANSWER = Execution(Status.RE, failure=Failure("another output every time"))
 _INPUTS = 2
 """Run a second time; short ones, which cost least."""
+_QUICK_CPU_S = 0.03
+"""Only what took less the first time is run again,"""
+_CPU_S = 0.12
+"""with this limit: one that needs four times as long does not do the same twice either."""
 
 
 async def find_unsteady(
@@ -26,14 +32,17 @@ async def find_unsteady(
     """Those of `members` that do something else when they run on an input a second time.
 
     The sandbox fixes the seeds of `hash` and `random`, so what is left is what no rerun can repeat. The
-    outputs of such a program are no evidence for anybody.
+    outputs of such a program are no evidence for anybody. A program that took long is not repeated.
     """
     texts = sorted(inputs, key=lambda text: (len(text), text))[:_INPUTS]
     first = await pool.board.run(members, texts, ledger)
-    second = await pool.board.run_again(members, texts, ledger)
+    quick = [member for member in members if all(map(_is_quick, first[member]))]
+    limits = limits_for(pool.problem)
+    limits = replace(limits, cpu_s=min(limits.cpu_s, _CPU_S))
+    second = await pool.board.run_again(quick, texts, ledger, limits)
     alike = compare_with(pool.problem)
     found = set()
-    for member in members:
+    for member in quick:
         for pair in zip(first[member], second[member], strict=True):
             if (
                 Status.IE not in {run.status for run in pair}
@@ -43,6 +52,10 @@ async def find_unsteady(
     if found:
         ledger.notes.append(f"{len(found)} candidates do not do the same twice")
     return frozenset(found)
+
+
+def _is_quick(run: Execution) -> bool:
+    return run.status in (Status.OK, Status.RE) and run.cpu_s < _QUICK_CPU_S
 
 
 def mask_unsteady(

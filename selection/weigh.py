@@ -7,6 +7,7 @@ same for every set; docs/selection.md says on which half, and how they do on the
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from problems import Kind
@@ -74,12 +75,13 @@ def _log_odds(probability: float) -> float:
 def weigh(pool: Pool, found: Clustering, weights: Sequence[float]) -> list[dict[str, float]]:
     """For each cluster the name of each kind of evidence -> what it adds to the cluster's log-score.
 
-    `agreement`: mean share of the programs, by weight, that give the same output. `failures`: share of the
+    `agreement`: mean share of the programs, by weight, that give the same output; where no input counts,
+    the share of the copies of one text, since of others nothing is known. `failures`: share of the
     valid inputs on which it fails. `size`: log of its share of the weight. `trust`: of its best member.
     """
-    shares = agreement(found, weights)
     places = valid_places(found, weights)
     total = sum(weights)
+    shares = agreement(found, weights) if places else [_share_of_copies(pool, found, total)] * len(weights)
     terms = []
     for number, cluster in enumerate(found.clusters):
         failed = sum(found.behaviours[place][number].status is not Status.OK for place in places)
@@ -92,6 +94,11 @@ def weigh(pool: Pool, found: Clustering, weights: Sequence[float]) -> list[dict[
             }
         )
     return terms
+
+
+def _share_of_copies(pool: Pool, found: Clustering, total: float) -> float:
+    copies = Counter(pool.board.program_of[index] for cluster in found.clusters for index in cluster)
+    return math.sqrt(max(copies.values())) / total
 
 
 async def check_outputs(

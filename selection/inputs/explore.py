@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from problems import Kind, Test
-from sandbox.grade import limits_for
 from sandbox.outcome import Status
 from selection.cluster import behaviour_of, compare_with, label
 from selection.inputs.contract import Contract
 from selection.inputs.examples import public_inputs
 from selection.inputs.mutate import Mutations, large_inputs
 from selection.inputs.probe import find_form
+from selection.inputs.purse import Purse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,24 +25,23 @@ if TYPE_CHECKING:
 
 __all__ = ["find_free_inputs"]
 
-_CPU_S = 0.5
-"""Of one run. Small inputs need little; a mutated one may be beyond what the statement allows."""
-_LARGE_CPU_S = 1.0
-_MOST_CPU_S = 3.0
-"""Charged for all runs for one problem, after which only large inputs are tried,"""
-_MOST_LARGE_CPU_S = 1.5
-"""until they have taken this."""
+_CPU_S, _QUICK_CPU_S = 0.5, 0.2
+"""Of one run, and of one of a program that is known to be quick. Small inputs need little; a mutated one may
+be beyond what the statement allows."""
+_MOST_CPU_S = 3.2
+"""For all runs for one problem on small inputs,"""
+_MOST_LARGE_CPU_S = 1.4
+"""and on large ones, for which it is kept."""
+_PROBE_CPU_S, _MOST_PROBE_CPU_S = 0.1, 1.2
+"""Of one run and, out of the first, of all to find out what standard input looks like,"""
+_PROBED_PROGRAMS = 9
+"""with so many programs."""
 _BROAD_INPUTS = 100
 _BROAD_SHARE = 0.6
 """Of the runs, for inputs that all programs see; the rest goes where programs still look alike."""
 _LARGE_INPUTS = 6
 _CHUNK = 6
-_AT_ONCE = 3
-"""Programs between two looks at the budget."""
 _COSTLY = (Status.TLE, Status.MLE)
-_CHARGES_S = ((0.008, 0.0025), (0.03, 0.02), (0.12, 0.08))
-"""CPU time below which a run is charged how much; above, all that it was allowed. Steps, so that the same
-search on a busier machine, or after it was killed and started again, makes the same choices."""
 
 
 @dataclass(slots=True)
@@ -85,27 +84,25 @@ class _Tried:
 @dataclass(slots=True)
 class _Search:
     pool: Pool
-    ledger: Ledger
     mutations: Mutations
     copies: Counter[int]
     """Program -> how many candidates are it."""
     max_runs: int
+    purse: Purse
     group: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """Program -> what it did so far, as labels."""
     tried: list[_Tried] = field(default_factory=list)
     records: dict[str, _Record] = field(default_factory=dict)
-    runs: int = 0
     lost: int = 0
-    cpu_s: float = 0.0
 
     @property
     def runs_left(self) -> int:
         """Without those kept for the large inputs."""
-        return self.max_runs - self.runs - _LARGE_INPUTS * len(self.copies)
+        return self.max_runs - self.purse.runs - _LARGE_INPUTS * len(self.copies)
 
     @property
     def is_over(self) -> bool:
-        return self.runs_left <= 0 or self.cpu_s >= _MOST_CPU_S
+        return self.runs_left <= 0 or self.purse.is_empty
 
     def unresolved(self) -> list[int]:
         """The programs that look like another one."""
@@ -128,7 +125,7 @@ class _Search:
                     chunk.append((strategy, text))
             if not chunk:
                 return
-            await self._try(chunk, list(self.copies), _CPU_S)
+            await self._try(chunk, list(self.copies))
 
     async def focus(self, rng: random.Random) -> None:
         """More inputs for the programs that look alike, from the strategies that have told most apart."""
@@ -143,67 +140,56 @@ class _Search:
                     chunk.append((strategy, text))
             if not chunk:
                 return
-            await self._try(chunk, alike, _CPU_S)
+            await self._try(chunk, alike)
 
-    async def large(self) -> None:
-        """The largest inputs last: they cost most."""
-        end_s = self.cpu_s + _MOST_LARGE_CPU_S
-        texts = large_inputs(self.pool.problem, _LARGE_INPUTS, self.mutations.contract)
+    async def large(self, purse: Purse) -> None:
+        """The largest inputs last, each on its own: they cost most."""
+        self.purse = purse
         known = {item.text for item in self.tried}
-        for text in texts:
-            if self.cpu_s < end_s and text not in known:
-                await self._try([("large", text)], list(self.copies), _LARGE_CPU_S)
+        for text in large_inputs(self.pool.problem, _LARGE_INPUTS, self.mutations.contract):
+            if text not in known:
+                await self._try([("large", text)], list(self.copies))
 
     def _open(self) -> list[str]:
         names = list(self.mutations.strategies)
         return [name for name in names if not self.records.setdefault(name, _Record()).is_hopeless]
 
-    async def _try(self, chunk: Sequence[tuple[str, str]], programs: Sequence[int], cpu_s: float) -> None:
+    async def _try(self, chunk: Sequence[tuple[str, str]], programs: Sequence[int]) -> None:
         """Run `programs` on new inputs, and all others on those that split them.
 
         The first goes first, and the last tries what the first was too slow for: an input on which both
-        run out of time or memory is left out.
+        run out of time or memory is left out. So is one on which some have not run when the purse is empty.
         """
-        slow = await self._find_costly(programs[0], [text for _, text in chunk], cpu_s)
-        costly = await self._find_costly(programs[-1], slow, cpu_s)
-        if len(programs) * len(slow) * cpu_s > _MOST_CPU_S:
+        slow = await self._find_costly(programs[0], [text for _, text in chunk])
+        costly = await self._find_costly(programs[-1], slow or [])
+        if slow is None or costly is None:
+            return
+        if len(programs) * len(slow) > self.purse.room():
             costly = slow  # if others are as slow as the first, it costs too much to find out
         for strategy, text in chunk:
             record = self.records.setdefault(strategy, _Record())
             record.tried += 1
             record.costly += text in costly
         fit = [(strategy, text) for strategy, text in chunk if text not in costly]
-        runs: dict[int, list[Execution]] = {}
-        for start in range(0, len(programs), _AT_ONCE):
-            some = programs[start : start + _AT_ONCE]
-            runs |= await self._run(some, [text for _, text in fit], cpu_s)
-            if self.cpu_s > _MOST_CPU_S + _MOST_LARGE_CPU_S:
-                return  # too late for the rest, and an input that some have not seen tells nothing
+        runs = await self.purse.run(programs, [text for _, text in fit])
+        if runs is None:
+            return
         everyone = len(programs) == len(self.copies)
         for place, (strategy, text) in enumerate(fit):
             column = {program: runs[program][place] for program in programs}
             if not everyone:
                 if not self._splits_a_group(column):
                     continue
-                rest = await self._run([item for item in self.copies if item not in column], [text], cpu_s)
+                others = [item for item in self.copies if item not in column]
+                if (rest := await self.purse.run(others, [text])) is None:
+                    return
                 column |= {program: executions[0] for program, executions in rest.items()}
             self._note(strategy, text, column)
 
-    async def _find_costly(self, program: int, texts: Sequence[str], cpu_s: float) -> list[str]:
-        runs = await self._run([program], texts, cpu_s) if texts else {program: []}
+    async def _find_costly(self, program: int, texts: Sequence[str]) -> list[str] | None:
+        if (runs := await self.purse.run([program], texts)) is None:
+            return None
         return [text for text, run in zip(texts, runs[program], strict=True) if run.status in _COSTLY]
-
-    async def _run(
-        self, programs: Sequence[int], texts: Sequence[str], cpu_s: float
-    ) -> dict[int, list[Execution]]:
-        limits = limits_for(self.pool.problem)
-        limits = replace(limits, cpu_s=min(limits.cpu_s, cpu_s))
-        before = len(self.ledger.runs)
-        runs = await self.pool.board.run(programs, texts, self.ledger, limits)
-        self.runs += len(self.ledger.runs) - before
-        if len(self.ledger.runs) > before:
-            self.cpu_s += sum(charge_s(run, cpu_s) for executions in runs.values() for run in executions)
-        return runs
 
     def _labels(self, column: dict[int, Execution]) -> dict[int, int]:
         alike = compare_with(self.pool.problem)
@@ -239,11 +225,6 @@ class _Search:
         self.tried.append(_Tried(text, splits, is_valid, self.mutations.contract.admits(text)))
 
 
-def charge_s(run: Execution, most_s: float) -> float:
-    """CPU seconds charged for `run`, which was allowed `most_s`."""
-    return next((charge for below, charge in _CHARGES_S if run.cpu_s < below), most_s)
-
-
 async def find_free_inputs(
     pool: Pool, members: Sequence[int], ledger: Ledger, *, max_runs: int = 1200
 ) -> list[str]:
@@ -251,27 +232,29 @@ async def find_free_inputs(
 
     First come those inside the contract that split the programs of `members`, then others inside it, then
     those beyond it, last those on which most candidates fail. All programs have run on all that is
-    returned. At most about `max_runs` runs (distinct program and input) and a few CPU seconds are spent.
+    returned. At most about `max_runs` runs (distinct program and input) and 4.6 CPU seconds are spent.
     """
     copies = Counter(sorted(pool.board.program_of[index] for index in members))
     codes = [pool.candidates[program].code for program in copies]
-    problem = pool.problem
+    problem, purse = pool.problem, Purse(pool, ledger, _MOST_CPU_S, _CPU_S, _QUICK_CPU_S)
     contract = Contract.of(problem)
     shown = any(text.strip() for text in public_inputs(problem))
     if contract.form is None and problem.kind is Kind.STDIN and not shown:
-        limits = replace(limits_for(problem), cpu_s=min(limits_for(problem).cpu_s, _CPU_S))
-        samples = await find_form(lambda texts: pool.board.run(copies, texts, ledger, limits), copies)
+        probing = Purse(pool, ledger, _MOST_PROBE_CPU_S, _PROBE_CPU_S, _PROBE_CPU_S)
+        some = dict(copies.most_common(_PROBED_PROGRAMS))
+        samples = await find_form(lambda texts: probing.run(list(some), texts), some)
+        purse.left_s -= _MOST_PROBE_CPU_S - probing.left_s
         if samples:
             ledger.notes.append(f"no public test: inputs like {samples[0].strip()!r} are guessed")
             problem = replace(problem, public_tests=tuple(map(Test, samples)))
             contract = Contract.of(problem)
     mutations = Mutations(problem, pool.seed_for("mutate"), contract, codes)
-    search = _Search(pool, ledger, mutations, copies, max_runs, group=dict.fromkeys(copies, ()))
+    search = _Search(pool, mutations, copies, max_runs, purse, group=dict.fromkeys(copies, ()))
     await search.broad()
     await search.focus(random.Random(pool.seed_for("focus")))
-    await search.large()
+    if purse.is_empty:
+        ledger.notes.append("free inputs: stopped where the CPU seconds for them were spent")
+    await search.large(Purse(pool, ledger, _MOST_LARGE_CPU_S, _CPU_S, _CPU_S))
     if search.lost:
         ledger.notes.append(f"{search.lost} free inputs dropped: the sandbox failed on them")
-    if search.cpu_s >= _MOST_CPU_S:
-        ledger.notes.append(f"free inputs: stopped after about {search.cpu_s:.0f} CPU seconds")
     return [item.text for item in sorted(search.tried, key=lambda item: item.rank)]

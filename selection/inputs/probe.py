@@ -34,15 +34,17 @@ _FORMS: tuple[tuple[str, ...], ...] = (
 
 
 async def find_form(
-    run: Callable[[Sequence[str]], Awaitable[dict[int, list[Execution]]]], copies: Mapping[int, int]
+    run: Callable[[Sequence[str]], Awaitable[dict[int, list[Execution]] | None]], copies: Mapping[int, int]
 ) -> tuple[str, ...]:
-    """The samples of the first common form that more than half of all candidates read without failing.
+    """The samples of the first common form that more than half of the candidates read without failing.
 
-    `copies` says of how many candidates each program of `run` is the text. Empty where there is none.
+    `copies` says of how many candidates each program of `run` is the text. `run` gives None where there is
+    nothing left to spend. Empty where there is none.
     """
     total = sum(copies.values())
     for samples in _FORMS:
-        runs = await run(samples)
+        if (runs := await run(samples)) is None:
+            break
         fine = [program for program, found in runs.items() if all(one.status is Status.OK for one in found)]
         if 2 * sum(copies[program] for program in fine) > total:
             return samples

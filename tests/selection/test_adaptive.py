@@ -218,3 +218,16 @@ async def test_no_input_is_asked_about_twice(make_pool, scripted_ask):
     selection = await select(make_pool(variants(ROUGH, 2) + variants(EXACT, 2), ask))
     asked = [item.input for item in selection.asked]
     assert len(asked) == len(set(asked))
+
+
+async def test_without_a_usable_input_the_writer_decides(trusting_sandbox):
+    """Where nothing can be run the most trusted source is taken, with little confidence; copies give more."""
+    problem = Problem("p", "", Kind.FUNCTION, "f")
+    different = ["def f(x): return 1", "def f(x): return 2", "def f(x): return 3"]
+    trust = {"poor": 0.2, "good": 0.8}
+    for codes, sure in ((different, False), (different[:1] * 3, True)):
+        pairs = zip(codes, ("poor", "good", "poor"), strict=True)
+        candidates = tuple(Candidate(code, 0, 0, sources=(name,)) for code, name in pairs)
+        selection = await select(Pool(problem, candidates, trusting_sandbox, trust=trust))
+        assert (selection.chosen == 1) is not sure
+        assert (selection.confidence > 0.5) is sure

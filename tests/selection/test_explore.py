@@ -11,7 +11,8 @@ from selection import Candidate, Pool
 from selection.cluster import find_differences
 from selection.evidence import Ledger
 from selection.inputs.contract import Contract
-from selection.inputs.explore import charge_s, find_free_inputs
+from selection.inputs.explore import find_free_inputs
+from selection.inputs.purse import Purse, charge_s
 from selection.inputs.shrink import shrink_input
 
 pytestmark = pytest.mark.anyio
@@ -171,3 +172,39 @@ def test_the_charge_for_a_run_is_a_step():
     """What a run is charged does not move with the small differences between two times it is made."""
     runs = [Execution(Status.OK, cpu_s=cpu_s) for cpu_s in (0.0, 0.001, 0.0079, 0.009, 0.029, 0.1, 0.4, 0.5)]
     assert [charge_s(run, 0.5) for run in runs] == [0.0025, 0.0025, 0.0025, 0.02, 0.02, 0.08, 0.5, 0.5]
+
+
+SLOW = "def f(n):\n    if n % 2: raise TimeoutError\n    return n + {}"
+
+
+async def test_cpu_time_is_never_passed(trusting_sandbox):
+    """Programs that run out of time on half of the inputs: the search ends before 4.6 s could be spent."""
+    pool = make_pool(trusting_sandbox, "4", *(SLOW.format(number) for number in range(12)))
+    spent = 0.0
+    inner = trusting_sandbox.run
+
+    async def run(program, inputs, limits, **options):
+        nonlocal spent
+        runs = await inner(program, inputs, limits, **options)
+        spent += sum(max(run.cpu_s, 0.0025) for run in runs)
+        return runs
+
+    trusting_sandbox.run = run
+    ledger = Ledger()
+    assert await find_free_inputs(pool, range(12), ledger)
+    assert 2.0 < spent <= 4.6
+    assert "CPU seconds" in " ".join(ledger.notes)
+
+
+async def test_a_purse_starts_only_what_it_can_pay(trusting_sandbox):
+    """A batch whose runs could all run out of time must fit; what has run is free."""
+    pool, ledger = make_pool(trusting_sandbox, "4", SLOW.format(0), SLOW.format(1)), Ledger()
+    purse = Purse(pool, ledger, 1.2, 0.5, 0.2)
+    assert await purse.run([0, 1], ["2", "4"]) is not None
+    assert purse.left_s == pytest.approx(1.19)
+    assert await purse.run([0], ["1", "3", "5"]) is not None
+    assert purse.left_s == pytest.approx(0.59)
+    assert await purse.run([0, 1], ["2", "4"]) is not None
+    assert await purse.run([0, 1], ["7", "9"]) is None
+    assert purse.left_s == pytest.approx(0.19)
+    assert purse.runs == 9
