@@ -5,18 +5,20 @@
 
 Only problems whose survivors are right and wrong count. *Gap* = (selector - random survivor) / (best possible
 - random survivor); *ceiling* is the gap of a perfect choice among the clusters that the inputs make, where a
-cluster counts by its share of right members. With --shrink also two inputs that split the two largest
-clusters, the first in the order found and the longest: characters before and after.
+cluster counts by its share of right members. With --shrink also three inputs that split the two largest
+clusters: the first of ours, any (what a fuzzer that knows no order comes across), and the longest; characters
+before and after.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import statistics
 import sys
 import time
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not `sandbox.
 from agent.store import Store
 from benchmarks.pools import FIVE, NAMES, load_pool
 from sandbox.choose import make_sandbox
+from sandbox.grade import limits_for
 from sandbox.memo import MemoSandbox
 from selection import Pool
 from selection.cluster import cluster_programs, find_differences
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
     from selection.cluster import Clustering
 
 _SHRINK_TRIES = 150
+_SHRINK_CPU_S = 0.5
+_KINDS = ("first", "any", "longest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class Measured:
     runs: int
     cpu_s: float
     shrunk: tuple[tuple[int, int], ...] = ()
-    """Characters of the first and of the longest splitting input, before and after."""
+    """Characters of the splitting inputs of `_KINDS`, before and after."""
 
 
 async def measure(item: PoolProblem, sandbox: Sandbox, *, shrink: bool) -> Measured | None:
@@ -80,19 +85,20 @@ async def measure(item: PoolProblem, sandbox: Sandbox, *, shrink: bool) -> Measu
         inputs=len(inputs),
         runs=len(ledger.runs),
         cpu_s=sum(run.cpu_s for executions in distinct.values() for run in executions),
-        shrunk=await shrink_two(pool, clustering, found) if shrink else (),
+        shrunk=await shrink_three(pool, clustering, found) if shrink else (),
     )
 
 
-async def shrink_two(pool: Pool, found: Clustering, inputs: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Characters of the first and the longest input that split the two largest clusters."""
+async def shrink_three(pool: Pool, found: Clustering, inputs: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """Characters of the first, any and the longest input that split the two largest clusters."""
     largest = sorted(found.clusters, key=len, reverse=True)[:2]
     if len(largest) < 2:
         return ()
     sides = [group[0] for group in largest]
+    limits = replace(limits_for(pool.problem), cpu_s=_SHRINK_CPU_S)
 
     async def differing(texts: Sequence[str]) -> list[str]:
-        runs = await pool.board.run(sides, texts, Ledger())
+        runs = await pool.board.run(sides, texts, Ledger(), limits)
         seen = find_differences(pool.problem, texts, runs[sides[0]], runs[sides[1]])
         return [text for text, *_ in seen]
 
@@ -103,7 +109,8 @@ async def shrink_two(pool: Pool, found: Clustering, inputs: Sequence[str]) -> tu
     if not (splitting := await differing(inputs)):
         return ()
     pairs = []
-    for text in (splitting[0], max(splitting, key=len)):
+    chance = random.Random(pool.seed_for("any")).choice(splitting)
+    for text in (splitting[0], chance, max(splitting, key=len)):
         smallest = await shrink_input(pool.problem, text, holds, max_tries=_SHRINK_TRIES)
         pairs.append((len(text), len(smallest)))
     return tuple(pairs)
@@ -140,14 +147,15 @@ def print_row(pool: str, measured: Sequence[Measured], wall_s: float) -> None:
         f"| {wall_s:.0f} |",
         flush=True,
     )
-    for which, name in enumerate(("first", "longest")):
+    for which, name in enumerate(_KINDS):
         sizes = [item.shrunk[which] for item in measured if item.shrunk]
         if sizes:
             factor = statistics.median(before / max(1, after) for before, after in sizes)
+            total = sum(before for before, _ in sizes) / max(1, sum(after for _, after in sizes))
             before, after = (statistics.median(pair[place] for pair in sizes) for place in (0, 1))
             print(
                 f"  {name} splitting input of {len(sizes)} problems: median {before:g} -> {after:g} "
-                f"characters, {factor:.1f} times smaller",
+                f"characters, {factor:.1f} times smaller (median of each), {total:.1f} times in all",
                 flush=True,
             )
 
