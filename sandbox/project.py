@@ -66,6 +66,7 @@ class ProjectSession:
         self._worker: Worker = sandbox.make_room(room)
         self._lock = anyio.Lock()
         self._left = b""
+        self.is_closed = False
 
     async def __aenter__(self) -> Self:
         """Start the inside.
@@ -97,6 +98,7 @@ class ProjectSession:
 
     async def close(self) -> None:
         """End the room and everything in it."""
+        self.is_closed = True
         with anyio.CancelScope(shield=True):
             await to_thread.run_sync(self._worker.kill)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.budget import BudgetSpentError
-from agent.cli import check, doctor, grade, ls, merge, report, select, solve, validate
+from agent.cli import check, doctor, fix, grade, ls, merge, report, select, solve, validate
 from agent.cli import eval as eval_command
 from agent.cli.config import load_config
 from problems import InfrastructureError, UserError
@@ -37,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (solve, eval_command, merge, grade, select, report, check, ls, validate, doctor):
+for module in (solve, eval_command, merge, grade, select, report, check, fix, ls, validate, doctor):
     app.command(name=module.NAME)(module.command)
 
 

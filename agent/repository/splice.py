@@ -140,27 +140,27 @@ def _margin(lines: list[str], node: FunctionNode) -> str:
 
 
 def _find(tree: ast.Module, stub: Stub) -> tuple[list[ast.ClassDef], FunctionNode]:
-    """The classes around the candidate's function, and the function; the last of its name."""
-    body: list[ast.stmt] = tree.body
-    owners: list[ast.ClassDef] = []
-    for owner in stub.owners:
-        found = [item for item in body if isinstance(item, ast.ClassDef) and item.name == owner.name]
-        if not found:
-            break
-        owners.append(found[-1])
-        body = found[-1].body
-    for place in (body, tree.body) if len(owners) == len(stub.owners) else (tree.body,):
-        functions = [item for item in place if isinstance(item, FunctionNode) and item.name == stub.name]
-        if functions:
-            return (owners if place is body else []), functions[-1]
-    every = [item for item in ast.walk(tree) if isinstance(item, ast.ClassDef)]
-    for holder in reversed(every):
-        functions = [
-            item for item in holder.body if isinstance(item, FunctionNode) and item.name == stub.name
-        ]
-        if functions and stub.owners and holder.name == stub.owners[-1].name:
-            return [holder], functions[-1]
-    raise MisfitError(f"it does not define {stub.qualname}")
+    """The class around the candidate's function, if any, and the function.
+
+    Looked for in the class of its name, wherever that is, then at the margin; one with a body wins over one
+    that is open, as the starter code in front of an answer is, and the last over earlier ones.
+    """
+    found: list[tuple[list[ast.ClassDef], FunctionNode]] = []
+    for holder in ast.walk(tree):
+        is_class = isinstance(holder, ast.ClassDef)
+        if isinstance(holder, ast.Module) or (
+            isinstance(holder, ast.ClassDef) and stub.owners and holder.name == stub.owners[-1].name
+        ):
+            found += [
+                ([holder] if is_class else [], item)  # type: ignore[list-item]
+                for item in holder.body
+                if isinstance(item, FunctionNode) and item.name == stub.name
+            ]
+    if not found:
+        raise MisfitError(f"it does not define {stub.qualname}")
+    return max(enumerate(found), key=lambda pair: (not is_open_body(pair[1][1]), bool(pair[1][0]), pair[0]))[
+        1
+    ]
 
 
 def _check_signature(stub: Stub, node: FunctionNode) -> None:

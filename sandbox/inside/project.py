@@ -13,7 +13,6 @@ from __future__ import annotations
 import __future__
 
 import asyncio
-import builtins
 import gc
 import importlib
 import inspect
@@ -109,7 +108,7 @@ def _call(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _call_once(target: dict[str, Any], text: str, plain: bool) -> dict[str, Any]:
-    reached = _watch_reached()
+    project_fork.watch_reached()
     arguments = values.decode_lines(text)
     before = values.encode_lines(arguments)
     caught, sys.stdout = sys.stdout, io.StringIO()
@@ -136,7 +135,7 @@ def _call_once(target: dict[str, Any], text: str, plain: bool) -> dict[str, Any]
         if printed:
             seen["printed"] = printed
     result = seen["returned"] if set(seen) == {"returned"} else seen
-    return {"result": values.encode(result), "reached": sorted(reached)}
+    return {"result": values.encode(result)}
 
 
 def _apply(owner: Any, target: dict[str, Any], arguments: list[Any]) -> Any:
@@ -180,7 +179,7 @@ def _run_examples(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _run_group(module: str, sources: list[str]) -> dict[str, Any]:
-    reached = _watch_reached()
+    project_fork.watch_reached()
     space = dict(sys.modules[module].__dict__)
     flags = sum(flag for name, flag in _FUTURE.items() if name in space)
     outcomes = []
@@ -196,14 +195,7 @@ def _run_group(module: str, sources: list[str]) -> dict[str, Any]:
         finally:
             got, sys.stdout = sys.stdout.getvalue(), real
         outcomes.append([got, raised])
-    return {"outcomes": outcomes, "reached": sorted(reached)}
-
-
-def _watch_reached() -> set[str]:
-    """The names of functions still open that are called from now on in this process."""
-    reached: set[str] = set()
-    builtins._sstar_reached = reached.add  # type: ignore[attr-defined] # noqa: SLF001 - open functions call it
-    return reached
+    return {"outcomes": outcomes}
 
 
 _DO = {"call": _call, "examples": _run_examples, "tests": project_tests.run_tests}

@@ -6,6 +6,7 @@ can be forged by it, for itself and nobody else: it holds no descriptor by which
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import ctypes
 import errno
@@ -24,7 +25,7 @@ from sandbox.inside import run
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["become_unreadable", "keep_private", "run_apart"]
+__all__ = ["become_unreadable", "keep_private", "run_apart", "watch_reached"]
 
 _REPORT = 3
 _GLANCE_S = 0.05
@@ -32,11 +33,18 @@ _MESSAGE_LENGTH = 500
 _LAST_WORDS = 4000
 _libc = ctypes.CDLL(None, use_errno=True)
 _private: set[int] = set()
+_reached: set[str] = set()
 
 
 def keep_private(descriptor: int) -> None:
     """Close `descriptor` in every fork that `run_apart` makes: by it one could speak for others."""
     _private.add(descriptor)
+
+
+def watch_reached() -> None:
+    """From now on, in this process, report which functions that are still open were called."""
+    _reached.clear()
+    builtins._sstar_reached = _reached.add  # type: ignore[attr-defined] # noqa: SLF001 - open functions call it
 
 
 def become_unreadable() -> None:
@@ -116,7 +124,7 @@ def _confine(limits: dict[str, Any], streams: tuple[int, int]) -> None:
 
 def _tell(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
-        return {"status": "OK", **work()}
+        return {"status": "OK", **work(), "reached": sorted(_reached)}
     except BaseException as error:  # noqa: BLE001 - a candidate may raise anything
         short = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
         try:
@@ -134,6 +142,7 @@ def _tell(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
             "status": "MLE" if short else "RE",
             "failure": [type(error).__name__, message],
             "places": places[-20:],
+            "reached": sorted(_reached),
         }
 
 

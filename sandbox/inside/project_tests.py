@@ -10,7 +10,6 @@ records in its own process.
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import importlib.util
 import json
@@ -95,7 +94,6 @@ class _Prover:
         self._limits = request["limits"]
         self._report = request["report"]
         self._raised: tuple[str, str] = ("", "")
-        self._reached: set[str] = set()
 
     def pytest_collectreport(self, report: Any) -> None:
         """Tell what cannot be collected."""
@@ -115,9 +113,8 @@ class _Prover:
     def _perform(self, item: Any) -> dict[str, Any]:
         from _pytest.runner import runtestprotocol
 
-        builtins._sstar_reached = self._reached.add  # type: ignore[attr-defined] # noqa: SLF001
+        project_fork.watch_reached()
         reports = runtestprotocol(item, nextitem=None, log=False)
-        reached = sorted(self._reached)
         for report in reports:
             if report.outcome != "passed" or hasattr(report, "wasxfail"):
                 kind = "xfailed" if hasattr(report, "wasxfail") else report.outcome
@@ -130,14 +127,9 @@ class _Prover:
                     else [kind, "it was not run to its end"],
                     "text": str(report.longrepr)[-_TEXT_LENGTH:],
                     "line": _line_in(report, item),
-                    "reached": reached,
                 }
         ran = any(report.when == "call" for report in reports)
-        return {
-            "status": "OK" if ran else "RE",
-            "outcome": "passed" if ran else "not called",
-            "reached": reached,
-        }
+        return {"status": "OK" if ran else "RE", "outcome": "passed" if ran else "not called"}
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:  # noqa: ARG002 - the hook's signature
         """Note what was raised."""
