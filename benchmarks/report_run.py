@@ -101,7 +101,9 @@ def _program(draw: random.Random, text: str) -> str:
 
 def _answer(store: Store, purpose: Purpose, prompt: str, text: str, draw: random.Random) -> None:
     usage = Usage(prompt=len(prompt) // 4, cached=len(prompt) // 8, output=len(text) // 4, reasoning=0)
-    request = Request((Message("system", "You write programs."), Message("user", prompt)), purpose, seed=0)
+    request = Request(
+        (Message("system", "You write programs."), Message("user", prompt)), purpose, seed=purpose.sample
+    )
     store.put_answer(request, Answer(text, usage=usage, model="none", seconds=draw.uniform(1, 20)))
 
 

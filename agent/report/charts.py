@@ -20,7 +20,7 @@ _STATES = ("good", "bad", "lost")
 
 def draw_intervals(rows: Sequence[tuple[str, Rate, str]], title: str) -> str:
     """One row a rate: name, interval, dot, value. The third of each row is the class of its dot."""
-    width, left, right, step = 640.0, 230.0, 590.0, 27.0
+    width, left, right, step = 640.0, 190.0, 590.0, 27.0
     bottom = 14 + step * len(rows)
 
     def place(value: float) -> float:

@@ -35,8 +35,8 @@ STAGES = ("generate", "debug", "inputs", "judge", "select", "grade")
 _LABELS = {
     "pass@1": "one sample (pass@1)",
     "debugged@1": "one sample, debugged",
-    "random": "random of best on public tests",
-    "first": "first of best on public tests",
+    "random": "random of the best",
+    "first": "first of the best",
     "majority": "majority (largest group)",
     "oracle": "oracle (best possible)",
 }

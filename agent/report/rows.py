@@ -262,6 +262,8 @@ def about(run: Run, scores: Scores) -> dict[str, str]:
         span = f"{first} to {last} UTC"
     cost = f"{sum(count.calls for count in total):,} model calls, {tokens:,} tokens"
     cost += f" ({unknown:,} calls without token counts)" if unknown else ""
+    spent = run.summary.get("cost", {}).get("total")
+    cost += f", cost {spent:.4g}" if spent is not None else ""
     cost += f", {sum(count.executions for count in total):,} runs of programs. First to last answer: {span}."
     sentence = "Nothing is graded yet."
     if chosen and single and chosen.problems:

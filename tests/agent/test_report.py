@@ -203,6 +203,17 @@ def test_a_run_that_goes_on_is_read_without_its_lock(tmp_path):
         store.close()
 
 
+def test_a_shard_is_asked_for_its_part_alone(tmp_path):
+    """A folder of the second of three parts counts only its own problems."""
+    make_run(tmp_path, problems=9, samples=2)
+    manifest = read_manifest(tmp_path)
+    manifest["config"]["shard"] = "2/3"
+    write_json(tmp_path / "manifest.json", manifest)
+    with open_run(tmp_path) as opened:
+        assert opened.problem_ids == ("made-1", "made-4", "made-7")
+        assert count_scores(opened).asked == 3
+
+
 @pytest.mark.parametrize("case", ["none", "empty", "other", "torn", "newer"])
 def test_what_is_no_run_is_said(tmp_path, case):
     """A folder that is no run, one of another command, and a store that cannot be read are one line each."""
