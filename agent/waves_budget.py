@@ -1,9 +1,10 @@
 """Spreads a budget of tokens over a set: the next wave goes to the problem where it is worth most.
 
-While all that is asked for fits into what is left, everybody gets it. Else nothing is granted before every
-problem has had its first wave, and then to the best offers only, to a quarter of the open problems at a
-time: what they come back with competes with the rest. This is the greedy rule for a budget that is spread by
-marginal value; over the problems of a set, see arXiv 2410.04707 and 2601.21522.
+While all that is asked for fits into what is left, everybody gets it; before every problem has had its first
+wave, those that have may spend no more than an even spread would give them. Else nothing is granted until
+then, and after it to the best offers only, to a quarter of the open problems at a time: what they come back
+with competes with the rest. This is the greedy rule for a budget that is spread by marginal value; over the
+problems of a set, see arXiv 2410.04707 and 2601.21522.
 """
 
 from __future__ import annotations
@@ -52,6 +53,10 @@ class Spread:
     """Problem -> tokens of a first sample, for those that have had their first wave and sample on."""
     _ended: set[str] = field(default_factory=set)
     _chosen: int = 0
+    _spent_before: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._spent_before = self.budget.tokens
 
     @property
     def is_limited(self) -> bool:
@@ -110,12 +115,20 @@ class Spread:
         )
 
     @property
+    def _share_left(self) -> float:
+        """Of the tokens that an even spread would give to the problems that have begun."""
+        total = (self.budget.max_tokens_total or 0) - self._spent_before
+        spent = self.budget.tokens - self._spent_before + sum(self._granted.values())
+        return total * len(self._begun) / self.problems - spent
+
+    @property
     def _unbegun(self) -> int:
         return max(0, self.problems - len(self._begun))
 
     def _deal(self) -> None:
         waiting = sorted(self._open_offers(), key=lambda item: (-item[1].value, item[0]))
-        if sum(offer.tokens for _, offer in waiting) <= self._left:
+        wanted = sum(offer.tokens for _, offer in waiting)
+        if wanted <= self._left and (not self._unbegun or wanted <= self._share_left):
             for problem_id, offer in waiting:
                 self._grant(problem_id, offer)
             return

@@ -1,7 +1,7 @@
 """Waves against a fixed number of samples and against an even spread, on recorded pools.
 
     python benchmarks/waves.py FOLDER [--pools NAME ...] [--half even|odd|all] [--draws N]
-        [--models] [--cache FOLDER] [--out FOLDER]
+        [--models] [--sandbox NAME] [--cache FOLDER] [--out FOLDER]
 
 FOLDER holds the recorded sets that benchmarks/pools.py names. Samples of one model for one problem are drawn
 in a random order, without putting back; a model's problems are one set, whose counts are shared. Survivors
@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the packages,
 from agent.waves import Plan
 from benchmarks.waves_chart import draw_curves
 from benchmarks.waves_pools import Recorded, Trial, in_half, load_models
+from sandbox.choose import NAMES as SANDBOXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -140,6 +141,7 @@ def main() -> None:
     parser.add_argument("--pools", nargs="+", default=list(POOLS), choices=POOLS, metavar="NAME")
     parser.add_argument("--half", choices=("even", "odd", "all"), default="all")
     parser.add_argument("--draws", type=int, default=8)
+    parser.add_argument("--sandbox", choices=SANDBOXES, default="auto")
     parser.add_argument("--models", action="store_true", help="a row for each model too")
     parser.add_argument("--cache", type=Path, default=Path("runs/waves-cache"), help="what survivors do")
     parser.add_argument("--out", type=Path, help="folder for waves.md, waves.json and waves.svg")
@@ -148,7 +150,7 @@ def main() -> None:
     for pool in options.pools:
         models = {
             model: [item for item in items if in_half(item.problem, options.half)]
-            for model, items in load_models(pool, options.folder, options.cache).items()
+            for model, items in load_models(pool, options.folder, options.cache, options.sandbox).items()
         }
         for model, items in models.items() if options.models else ():
             points += measure_pool(f"{pool}: {model}", {model: items}, options.draws, curves=False)

@@ -29,7 +29,7 @@ INPUTS = 40
 """The first of them are those that a wave looks at; the simulated chooser sees all."""
 
 
-def read_behaviours(pool: str, data: Path, cache: Path) -> list[dict[str, Any]]:
+def read_behaviours(pool: str, data: Path, cache: Path, sandbox: str = "auto") -> list[dict[str, Any]]:
     """A row for each item of `pool`, in order; taken from the folder `cache` where it is there.
 
     `programs` has, for each candidate, the number of its text among the survivors' (None: no survivor), and
@@ -37,7 +37,7 @@ def read_behaviours(pool: str, data: Path, cache: Path) -> list[dict[str, Any]]:
     """
     path = cache / f"behaviours-{pool}.json.gz"
     if not path.exists():
-        rows = anyio.run(_find_out, load_pool(pool, data))
+        rows = anyio.run(_find_out, load_pool(pool, data), sandbox)
         cache.mkdir(parents=True, exist_ok=True)
         with gzip.open(path, "wt") as file:
             json.dump(rows, file)
@@ -46,13 +46,13 @@ def read_behaviours(pool: str, data: Path, cache: Path) -> list[dict[str, Any]]:
     return found
 
 
-async def _find_out(items: list[PoolProblem]) -> list[dict[str, Any]]:
+async def _find_out(items: list[PoolProblem], sandbox_name: str) -> list[dict[str, Any]]:
     rows: dict[int, dict[str, Any]] = {}
     say = partial(print, file=sys.stderr)
-    async with make_sandbox("local", workers=2, say=say) as sandbox:
+    async with make_sandbox(sandbox_name, workers=2, say=say) as sandbox:
         for place, item in enumerate(items):
             rows[place] = await _look(item, sandbox)
-            if place % 5 == 0:
+            if place % 20 == 0:
                 say(f"{place}/{len(items)}")
     return [rows[place] for place in range(len(items))]
 

@@ -87,10 +87,10 @@ def in_half(problem: str, half: str) -> bool:
     return half == "all" or parity == ("even", "odd").index(half)
 
 
-def load_models(pool: str, data: Path, cache: Path) -> dict[str, list[Recorded]]:
+def load_models(pool: str, data: Path, cache: Path, sandbox: str = "auto") -> dict[str, list[Recorded]]:
     """The problems of `pool` by model: what a run of one model over the set can draw."""
     models: dict[str, list[Recorded]] = defaultdict(list)
-    rows = read_behaviours(pool, data, cache)
+    rows = read_behaviours(pool, data, cache, sandbox)
     for item, row in zip(load_pool(pool, data), rows, strict=True):
         assert (item.problem.id, item.draw) == (row["problem"], row["draw"])
         writers = sorted({source for candidate in item.candidates for source in candidate.sources})
