@@ -7,13 +7,14 @@ before it is used however many nodes there are, and a lost node takes nothing al
 from __future__ import annotations
 
 from collections import deque
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio import to_thread
 
-from agent.spread_cluster import connect, disconnect, list_nodes
+from agent.spread_cluster import connect, disconnect, list_nodes, quiet_stdout
 from agent.spread_node import NodeFacts, NodePool
 from sandbox import SandboxError
 from sandbox.classify import lost
@@ -29,6 +30,7 @@ __all__ = ["RaySandbox"]
 
 _AHEAD = 1
 """Calls that a node holds beyond those it runs, so that none of its cores waits for us."""
+_MOST_CHARS = 120
 _TRIES = 3
 """Nodes that may be lost over one call before it is taken for the cause."""
 _LOOK_EVERY_S = 5.0
@@ -82,6 +84,7 @@ class RaySandbox:
         self._refusals: dict[str, int] = {}
         self._waiting: deque[anyio.Event] = deque()
         self._group = anyio.create_task_group()
+        self._joined = ExitStack()
 
     @property
     def workers(self) -> int:
@@ -100,15 +103,14 @@ class RaySandbox:
             UserError: Ray is not installed, or no cluster answers there.
             SandboxError: no node can run programs.
         """
-        await to_thread.run_sync(connect, self._address)
-        try:
+        with ExitStack() as undo:
+            undo.enter_context(quiet_stdout())
+            await to_thread.run_sync(connect, self._address)
+            undo.callback(disconnect)
             await self._look()
-        except BaseException:
-            await to_thread.run_sync(disconnect)
-            raise
-        if not self._nodes:
-            await to_thread.run_sync(disconnect)
-            raise SandboxError(f"--ray {self._address}: no node of the cluster can run programs")
+            if not self._nodes:
+                raise SandboxError(f"--ray {self._address}: no node of the cluster can run programs")
+            self._joined = undo.pop_all()
         await self._group.__aenter__()
         self._group.start_soon(self._keep_looking)
         return self
@@ -126,7 +128,7 @@ class RaySandbox:
                     async with anyio.create_task_group() as group:
                         for node in self._nodes:
                             group.start_soon(_close, node.actor)
-                await to_thread.run_sync(disconnect)
+                await to_thread.run_sync(self._joined.close)
 
     async def run(
         self,
@@ -202,8 +204,9 @@ class RaySandbox:
     def _drop(self, node: _Node, error: Exception) -> None:
         if node in self._nodes:
             self._nodes.remove(node)
-            why = str(error).strip().splitlines() or [type(error).__name__]
-            self._say(f"sstar: lost node {node.facts.host} ({why[0]}); its programs run elsewhere")
+            self._say(
+                f"sstar: lost node {node.facts.host} ({_first_line(error)}); its programs run elsewhere"
+            )
             self._wake(len(self._waiting))
 
     async def _keep_looking(self) -> None:
@@ -242,7 +245,7 @@ class RaySandbox:
                 facts = await actor.open.remote()
                 problem = facts.problem or _find_mismatch(facts)
         except ray.exceptions.RayError as error:
-            problem = str(error).strip().splitlines()[0]
+            problem = _first_line(error)
         if problem is None and facts is not None:
             self._nodes.append(_Node(node_id, actor, facts))
             self._say(f"sstar: node {facts.host}: {facts.workers} at once, {facts.sandbox}")
@@ -258,6 +261,11 @@ async def _ask(
 ) -> list[Execution]:
     executions: list[Execution] = await actor.run.remote(program, list(inputs), limits, stop_on_failure=stop)
     return executions
+
+
+def _first_line(error: Exception) -> str:
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line if len(line) <= _MOST_CHARS else line[: _MOST_CHARS - 1] + "…"
 
 
 def _find_mismatch(facts: NodeFacts) -> str | None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from problems import UserError
 
-__all__ = ["connect", "disconnect", "list_nodes"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["connect", "disconnect", "list_nodes", "quiet_stdout"]
 
 _PROBE_TIMEOUT_S = 5.0
 
@@ -62,3 +69,19 @@ def disconnect() -> None:
     import ray
 
     ray.shutdown()
+
+
+@contextmanager
+def quiet_stdout() -> Iterator[None]:
+    """Nothing written inside reaches stdout, where results go: Ray prints a dying node's log there."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)

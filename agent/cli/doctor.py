@@ -33,7 +33,7 @@ def command(
 ) -> int:
     """Tell what works here - engine, image, isolation, endpoint, model - and what to do about the rest.
 
-    With -m vllm:MODEL it tells what would be started, and starts nothing. With --ray every node runs a program.
+    With -m vllm:MODEL it tells what would be started, and starts nothing. With --ray it tries each node.
 
     Example: sstar doctor -m Qwen/Qwen2.5-Coder-7B-Instruct --base-url http://localhost:8000/v1
     """
