@@ -77,10 +77,14 @@ class JudgeRecord:
 
     @property
     def trusted(self) -> bool:
-        """Whether it is worth asking: one standard error below the accuracy is still better than a guess."""
+        """Whether it is worth asking: one standard error below the accuracy is still better than a guess.
+
+        The two answers to one question are not independent, so the error is that of half as many answers.
+        """
         right, wrong = self._counts
-        total = right + wrong
-        return right / total - math.sqrt(right * wrong / (total + 1)) / total > _LEAST_ACCURACY
+        rate = right / (right + wrong)
+        questions = _PRIOR_RIGHT + _PRIOR_WRONG + self.asked / 2
+        return rate - math.sqrt(rate * (1 - rate) / (questions + 1)) > _LEAST_ACCURACY
 
     @property
     def _counts(self) -> tuple[float, float]:

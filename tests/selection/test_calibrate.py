@@ -63,6 +63,7 @@ def test_an_unmeasured_judge_is_asked_a_coin_is_not():
     assert not JudgeRecord(0, 2, 0, 1).trusted
     assert not JudgeRecord(1, 2).trusted
     assert not JudgeRecord(22, 40, 8, 14).trusted
+    assert not JudgeRecord(28, 40, 14, 20).trusted
     assert JudgeRecord(32, 40, 14, 17).trusted
 
 
