@@ -187,6 +187,7 @@ class _Solving:
         from agent.session import open_model, open_sandbox
         from agent.solver import Bench, solve
         from agent.store import Store
+        from agent.waves_run import plan_waves
 
         started_s = time.monotonic()
         async with AsyncExitStack() as stack:
@@ -198,7 +199,8 @@ class _Solving:
             def count(lineage: Lineage) -> None:
                 progress.advance("passing" if lineage.survives else "failing")
 
-            bench = Bench(model, sandbox, self.prompts, self.settings)
+            waves = plan_waves(self.settings, self.budget, store, 1)
+            bench = Bench(model, sandbox, self.prompts, self.settings, waves=waves)
             solution = await solve(self.problem, bench, [self.settings.select], on_sample=count)
         selection = solution.selections[self.settings.select]
         best = None if selection.chosen is None else solution.lineages[selection.chosen]
