@@ -79,7 +79,8 @@ def _decide(  # noqa: PLR0911 - one return a verdict, in order of precedence
 ) -> tuple[Status, Failure | None, Any]:
     if head["killed"] == "wall":
         return Status.TLE, Failure("TimeLimit", f"over {limits.wall_ceiling_s:g} s of wall time"), "wall"
-    if head["killed"] == "cpu" or head["cpu_s"] > limits.cpu_s:
+    last_resort = head["status"] & 0x7F == signal.SIGXCPU  # the kernel's own limit, far beyond ours
+    if head["killed"] == "cpu" or head["cpu_s"] > limits.cpu_s or last_resort:
         return Status.TLE, Failure("TimeLimit", f"over {limits.cpu_s:g} s of CPU time"), "cpu"
     if oversized:
         return Status.OLE, Failure("OutputLimit", f"over {limits.output_kb} KB of output"), None

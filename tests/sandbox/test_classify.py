@@ -28,6 +28,7 @@ def _classify(report=b'{"token": "t"}\n', mode=Mode.MAIN, out=b"", **head):
         ({"status": 9, "memory_kb": 90 * 1024}, Status.MLE, None),
         ({"status": 9, "memory_kb": 10 * 1024}, Status.RE, None),
         ({"status": 24, "cpu_s": 1.2}, Status.TLE, "cpu"),
+        ({"status": 24, "cpu_s": 0.8}, Status.TLE, "cpu"),
         ({"status": 9, "killed": "wall"}, Status.TLE, "wall"),
         ({"cpu_s": 1.01}, Status.TLE, "cpu"),
         ({"memory_kb": 101 * 1024}, Status.MLE, None),
