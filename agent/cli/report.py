@@ -53,7 +53,7 @@ def command(
         typer.Option(
             "--add-method",
             metavar="METHOD",
-            help="First let this method choose too, on the run's candidates. Repeat it for several.",
+            help="First let this method choose too, on the run's candidates, or `all`; repeat it for more.",
         ),
     ] = None,
     prompts: opt.PromptsOpt = None,
@@ -72,15 +72,18 @@ def command(
     if add_method:
         endpoint = None if model.model is None else read_endpoint(model)
         found = _find(runs[0], problem_set)
+        from agent.report.reselect import EVERY, every_method
+
+        methods = every_method() if EVERY in add_method else add_method
         adding = _prepare(
             runs[0],
-            add_method,
+            methods,
             found,
             prompts=read_prompts(prompts),
             endpoint=endpoint,
             choice=read_sandbox(programs),
         )
-        say(f"sstar: {', '.join(add_method)} chose for {run_async(adding.run)} problems")
+        say(f"sstar: {', '.join(methods)}: new choices for {run_async(adding.run)} problems")
     with ExitStack() as stack:
         from agent.report.read import open_run
 

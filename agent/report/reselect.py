@@ -20,7 +20,7 @@ from agent.session import open_model, open_sandbox
 from agent.store import Store
 from problems import UserError
 from selection import Candidate
-from selection.methods import choose, select_all
+from selection.methods import METHODS, choose, select_all
 from selection.pool import Pool
 
 if TYPE_CHECKING:
@@ -31,7 +31,16 @@ if TYPE_CHECKING:
     from agent.session import Endpoint, SandboxChoice
     from problems import Problem
 
-__all__ = ["Reselection"]
+__all__ = ["EVERY", "Reselection", "every_method"]
+
+EVERY = "all"
+_ALWAYS = ("random", "oracle")
+"""Computed for every run, not chosen."""
+
+
+def every_method() -> list[str]:
+    """All methods that can be added."""
+    return [name for name in METHODS if name not in _ALWAYS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +68,16 @@ class Reselection:
         """
         for name in self.methods:
             choose(name)
-            if name in ("oracle", "random"):
+            if name in _ALWAYS:
                 raise UserError(f"--add-method {name}: every run has it")
         if not self.problems:
             raise UserError(f"{self.folder}: --add-method needs the problems; name their set with --set")
 
     async def run(self) -> int:
-        """Let the methods choose for every finished problem and keep that in the run; how many problems.
+        """Let each method choose for every finished problem where it has not yet; how many problems.
 
-        Seed and answer limit are the run's; answers and executions come from its store where it has them.
-        After an interruption the same command goes on.
+        A choice that is there stays. Seed and answer limit are the run's; answers and runs come from its
+        store where it has them. After an interruption the same command goes on.
 
         Raises:
             UserError: a finished problem is not in the set, or another process works in the folder.
@@ -77,7 +86,8 @@ class Reselection:
         async with AsyncExitStack() as stack:
             store = stack.enter_context(closing(Store(self.folder / "run.db")))
             outcomes = {key: ProblemOutcome.from_json(text) for key, text in store.outcomes().items()}
-            work = [outcome for outcome in outcomes.values() if outcome.error is None]
+            wanted = set(self.methods)
+            work = [one for one in outcomes.values() if one.error is None and wanted - set(one.chosen)]
             missing = [outcome.problem_id for outcome in work if outcome.problem_id not in self.problems]
             if missing:
                 raise UserError(
@@ -99,10 +109,11 @@ class Reselection:
             async def select(outcome: ProblemOutcome) -> None:
                 problem = self.problems[outcome.problem_id]
                 candidates = _candidates(store, problem, outcome)
+                methods = [name for name in self.methods if name not in outcome.chosen]
                 async with limiter:
                     with working_on(problem.id, "select"):
                         pool = Pool(problem, candidates, sandbox, ask, config["seed"], judge=judge)
-                        found = await select_all(pool, self.methods)
+                        found = await select_all(pool, methods)
                 chosen = {**outcome.chosen, **{name: item.chosen for name, item in found.items()}}
                 outcomes[problem.id] = replace(outcome, chosen=chosen)
                 rows = [(name, json.dumps(asdict(item))) for name, item in found.items()]

@@ -99,12 +99,14 @@ def test_eval_writes_the_page_and_a_method_can_be_added(sstar, isolated, folder)
     before = sstar("report", "run", "--format", "json").json
     assert "mbr" not in before["rates"]
     ended = sstar("report", "run", "--add-method", "mbr", "--format", "json", *isolated)
-    assert "mbr chose for 1 problems" in ended.err
+    assert "mbr: new choices for 1 problems" in ended.err
     after = ended.json
     assert after["stages"]["generate"]["calls"] == before["stages"]["generate"]["calls"] == 3
     assert {name: rate for name, rate in after["rates"].items() if name != "mbr"} == before["rates"]
     executed = after["stages"]["select"]["executions"]
-    again = sstar("report", "run", "--add-method", "mbr", "--format", "json", *isolated).json
+    ended = sstar("report", "run", "--add-method", "mbr", "--format", "json", *isolated)
+    assert "mbr: new choices for 0 problems" in ended.err
+    again = ended.json
     assert again["stages"]["select"]["executions"] == executed
     assert again["rates"] == after["rates"]
     summary = json.loads((folder / "run" / "summary.json").read_text())
