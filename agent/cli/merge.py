@@ -32,6 +32,8 @@ def command(
     """
     from agent.accounting import Prices
     from agent.merge import merge_runs, plan_merge
+    from agent.report.page import write_page
+    from agent.report.sources import find_problems
 
     plan = plan_merge(runs)
     if plan.missing:
@@ -42,6 +44,7 @@ def command(
         typer.echo(json.dumps(summary.headline()))
     else:
         print_table(summary)
+    say(f"sstar: page {write_page(out, find_problems(plan.manifest, None, say))}")
     if summary.unfinished:
         say(
             f"sstar: {summary.unfinished} of {summary.problems} problems are unfinished: "
