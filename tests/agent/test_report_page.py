@@ -127,6 +127,15 @@ def test_page_without_the_set_shows_what_the_model_was_asked(tmp_path):
     assert data["prompt"].startswith("Problem 1.")
 
 
+def test_page_of_a_run_without_a_verdict(tmp_path):
+    """Before the first problem is finished there is a page, which says what is not there yet."""
+    problems = make_run(tmp_path, problems=3, samples=2, unfinished=3)
+    text = write_page(tmp_path, problems).read_text()
+    assert "Nothing is graded yet." in text
+    assert "3 problems are unfinished" in text
+    assert set(SECTIONS) <= Elements(text).ids
+
+
 @pytest.fixture(scope="module")
 def browser(hostile):
     """The page in a headless browser."""
