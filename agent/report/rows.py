@@ -183,6 +183,14 @@ def warnings(scores: Scores) -> list[dict[str, Any]]:
     return found
 
 
+def of_graded_alone(run: Run, scores: Scores) -> str:
+    """A sentence with the rate that leaves out errors and unfinished problems; empty where there are none."""
+    rate = scores.of_graded.get(run.select)
+    if rate is None or scores.graded == scores.asked:
+        return ""
+    return f" Of the {scores.graded} graded problems alone: {percent(rate)} ({interval(rate)})."
+
+
 def round_rows(scores: Scores) -> list[dict[str, str]]:
     """Rates after each round, with intervals."""
     return [
@@ -272,6 +280,7 @@ def about(run: Run, scores: Scores) -> dict[str, str]:
             f"alone is right for {percent(single)} of them, the best possible choice for "
             f"{percent(scores.rates.get('oracle'))}."
         )
+    sentence += of_graded_alone(run, scores)
     return {
         "title": f"{config.get('label', run.name)}",
         "subtitle": f"{config.get('n')} samples, {config.get('rounds')} debug rounds, temperature "

@@ -8,7 +8,15 @@ from xml.etree import ElementTree as ET
 
 from agent.report.curves import calibrate
 from agent.report.figures import label, ordered_stages
-from agent.report.rows import interval, judge_outcome, percent, points, points_interval, stage_rows
+from agent.report.rows import (
+    interval,
+    judge_outcome,
+    of_graded_alone,
+    percent,
+    points,
+    points_interval,
+    stage_rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +49,7 @@ def run_as_markdown(run: Run, scores: Scores) -> str:
     parts = [
         f"# {run.config.get('label', run.name)}",
         "",
-        _denominator(scores),
+        _denominator(scores) + of_graded_alone(run, scores),
         "",
         *_table(["choice", "rate", "95% interval", "gain over random, points"], rows),
         *_table(

@@ -162,6 +162,7 @@ def test_markdown_and_json_name_what_is_missing(run):
     scores = count_scores(run)
     text = run_as_markdown(run, scores)
     assert "20 problems in the rates, 17 graded, 1 errors and 2 unfinished" in text
+    assert "Of the 17 graded problems alone: " in text
     assert "- error: made-17:" in text
     assert "- unfinished: made-18, made-19" in text
     data = json.loads(json.dumps(run_as_json(run, scores)))
