@@ -62,7 +62,7 @@ class Ended:
 
 @pytest.fixture
 def fix(monkeypatch, capsys, tmp_path):
-    """`fix(answers, *words)`: the command in process; `answers` (function -> programs in turn) is its model."""
+    """`fix(answers, *words)`: the command in process; `answers` (function -> programs) is its model."""
     for name in list(os.environ):
         if name.startswith(("SSTAR_", "OPENAI_", "GITHUB_")):
             monkeypatch.delenv(name)

@@ -1,0 +1,155 @@
+"""A candidate's body in its place, and nothing else changed."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.repository.diff import make_diff
+from agent.repository.indent import indent_block
+from agent.repository.source import parse_source, split_lines
+from agent.repository.splice import MisfitError, put_candidate
+from agent.repository.stubs import find_function, find_stubs
+
+
+def fill(text, code, name="f", data=None):
+    source = parse_source(Path("/r/a.py"), data if data is not None else text.encode())
+    return put_candidate(find_function(source, name), code).source
+
+
+@pytest.mark.parametrize(
+    ("before", "code", "after"),
+    [
+        ("def f(x): ...  # later\n", "def f(x):\n    return x", "def f(x):\n    return x\n"),
+        (
+            "def f(x):\n\t...\ny = 1",
+            "def f(x):\n  if x:\n    return x",
+            "def f(x):\n\tif x:\n\t\treturn x\ny = 1",
+        ),
+        ("def f(x):\r\n  ...", "def f(x):\n    return x\n", "def f(x):\r\n  return x"),
+        (
+            '@d  # why\ndef f(  x ,y=1 ):\n    """Doc."""\n    # kept\n    pass\n# after\n',
+            'def f(x, y):\n    """Other."""\n    # new\n    return x',
+            '@d  # why\ndef f(  x ,y=1 ):\n    """Doc."""\n    # kept\n    # new\n    return x\n# after\n',
+        ),
+        (
+            "def f(x):\n    ...\n",
+            "import math\nK = 2\ndef g(y): return math.sin(y) * K\ndef f(x):\n    return g(x)\nprint(1)",
+            "def f(x):\n    import math\n    K = 2\n    def g(y): return math.sin(y) * K\n    return g(x)\n",
+        ),
+        (
+            "import math\ndef g(y): return y\ndef f(x):\n    ...\n",
+            "import math\ndef g(y):\n    return 2\ndef f(x):\n    return math.sin(g(x))",
+            "import math\ndef g(y): return y\ndef f(x):\n    return math.sin(g(x))\n",
+        ),
+        (
+            "class A:\n    def f(self): ...\n",
+            'class A:\n    def f(self):\n        return """a\n  b"""\n',
+            'class A:\n    def f(self):\n        return """a\n  b"""\n',
+        ),
+        (
+            "def f(x):\n    # sstar: implement\n    return 1\n",
+            "def f(x): return 2",
+            "def f(x):\n    return 2\n",
+        ),
+        ("def f(x):  # sstar: implement\n    return 1\n", "def f(x): return 2", "def f(x):\n    return 2\n"),
+        (
+            'def f(x):\n    """Only."""  # sstar: implement\n',
+            "def f(x): return 2",
+            'def f(x):\n    """Only."""\n    return 2\n',
+        ),
+    ],
+)
+def test_only_the_body_changes(before, code, after):
+    """Signature, decorators, comments, indentation and line ends are the file's."""
+    name = "A.f" if before.startswith("class") else "f"
+    assert fill(before, code, name).data.decode() == after
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("def g(x): return x", "does not define f"),
+        ("def f(y): return y", "parameters have to be (x), not (y)"),
+        ("async def f(x): return x", "a plain def"),
+        ("def f(x): ...", "left open"),
+        ("def f(x):\n    global N\n    N = x", "module-level variables (N)"),
+        ("def f(x:", "does not parse"),
+    ],
+)
+def test_misfits_are_told_why(code, why):
+    """A candidate that cannot stand there is refused with a reason a model can use."""
+    with pytest.raises(MisfitError) as error:
+        fill("def f(x): ...\n", code)
+    assert why in str(error.value)
+
+
+def test_further_methods_are_refused():
+    """Helpers have to be inside the function: the class stays as it is."""
+    code = "class A:\n    def f(self):\n        return self._g()\n    def _g(self):\n        return 1\n"
+    with pytest.raises(MisfitError, match="further methods"):
+        fill("class A:\n    def f(self): ...\n", code, "A.f")
+
+
+def test_encodings_stay():
+    """A file in another encoding, or with a byte order mark, keeps it."""
+    latin = '# coding: latin-1\nX = "é"\ndef f(x): ...\n'.encode("latin-1")
+    assert fill("", "def f(x): return x", data=latin).data == latin.replace(b" ...", b"\n    return x")
+    marked = b"\xef\xbb\xbfdef f(x): ...\n"
+    assert fill("", "def f(x): return x", data=marked).data == marked.replace(b" ...", b"\n    return x")
+    with pytest.raises(MisfitError, match="fit into the file"):
+        fill("", 'def f(x): return "\u4e00"', data=latin)
+
+
+LINE = st.sampled_from(
+    [
+        "x = 1",
+        "if x:\n    y = (1,\n         2)\nelse:\n    y = 2",
+        's = """a\n b"""',
+        "# note",
+        "for i in x:\n  # in\n  pass",
+    ]
+)
+
+
+@given(
+    st.lists(LINE, min_size=1, max_size=6),
+    st.sampled_from(["    ", "\t", "        "]),
+    st.sampled_from(["  ", "\t"]),
+)
+def test_moved_blocks_mean_the_same(parts, base, unit):
+    """Another margin and another unit change no statement."""
+    block = "\n".join([*parts, "z = 0"])
+    moved = "\n".join(indent_block(textwrap.indent(block, "    ", lambda _: False) or block, base, unit))
+    assert ast.dump(ast.parse(f"if 1:\n{moved}").body[0].body[-1]) == ast.dump(ast.parse("z = 0").body[0])
+    assert ast.dump(ast.parse(block)) == ast.dump(ast.Module(ast.parse(f"if 1:\n{moved}").body[0].body, []))
+
+
+@given(st.text(alphabet="ab\r\n\f ", max_size=40))
+def test_lines_lose_nothing(text):
+    """The lines of a text make the text."""
+    assert "".join(split_lines(text)) == text
+
+
+def test_a_diff_can_be_applied(tmp_path):
+    """`git apply` makes the new file of the old one, whatever the line ends."""
+    import subprocess
+
+    for number, text in enumerate(
+        ["def f(x): ...\n", "a = 1\r\ndef f(x):\r\n    ...\r\nb = 2", "def f(x): ..."]
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        path = folder / "a.py"
+        path.write_bytes(text.encode())
+        source = parse_source(path, text.encode())
+        after = put_candidate(find_stubs(source)[0], "def f(x):\n    return x").source
+        subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+        diff = make_diff(source, after, folder)
+        subprocess.run(["git", "apply", "--whitespace=nowarn", "-"], cwd=folder, input=diff, check=True)
+        assert path.read_bytes() == after.data
