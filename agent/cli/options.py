@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from agent.cli.counts import check_n
+
 _MODEL, _METHOD, _RUN, _DATA = "Model", "Method", "Running programs", "Problems"
 
 SetArg = Annotated[
@@ -88,7 +90,7 @@ MaxThinkingOpt = Annotated[
 NOpt = Annotated[
     str,
     typer.Option(
-        "--n", envvar="SSTAR_N", metavar="N", rich_help_panel=_METHOD,
+        "--n", envvar="SSTAR_N", metavar="N", callback=check_n, rich_help_panel=_METHOD,
         help="First samples a problem. 2..32: as many as are worth it, from 2 to 32; auto is that.",
     ),
 ]  # fmt: skip

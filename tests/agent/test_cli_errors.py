@@ -119,7 +119,7 @@ def test_one_problem_of_several_says_how(sstar, write_set, folder):
     [
         ("sstar.toml", "temprature = 1.0\n", ["sstar.toml", "'temprature'", "did you mean 'temperature'"]),
         ("sstar.toml", "= 1\n", ["sstar.toml", "TOML"]),
-        ("sstar.toml", 'n = "many"\n', ["sstar.toml", "n = 'many'", "integer"]),
+        ("sstar.toml", 'n = "many"\n', ["sstar.toml", "n = 'many'", "a number like 16"]),
         ("sstar.toml", "rounds = -1\n", ["sstar.toml", "rounds = -1"]),
         ("sstar.toml", "filter_ = 1\n", ["'filter_'", "did you mean 'filter'"]),
         ("pyproject.toml", "[tool.sstar]\nnosuch = 1\n", ["pyproject.toml", "'nosuch'"]),
