@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
     from agent.repository.source import Source
 
-__all__ = ["FunctionNode", "Shape", "Stub", "find_function", "find_stubs", "is_open_body", "is_test_file"]
+__all__ = [
+    "FunctionNode",
+    "Shape",
+    "Stub",
+    "all_functions",
+    "find_function",
+    "find_stubs",
+    "is_open_body",
+    "is_test_file",
+]
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -117,13 +126,13 @@ def find_stubs(source: Source) -> list[Stub]:
     lines = split_lines(source.text)
     in_tests = is_test_file(source.path.as_posix())
     overridden = _overridden(source.tree)
-    found = ((stub, _why_open(stub, lines, overridden, in_tests=in_tests)) for stub in _walk_file(source))
+    found = ((stub, _why_open(stub, lines, overridden, in_tests=in_tests)) for stub in all_functions(source))
     return [replace(stub, why=why) for stub, why in found if why]
 
 
 def find_function(source: Source, qualname: str) -> Stub | None:
     """The function `qualname` of a file, open or not; the last of that name that is no overload or setter."""
-    found = [stub for stub in _walk_file(source) if stub.qualname == qualname]
+    found = [stub for stub in all_functions(source) if stub.qualname == qualname]
     plain: list[Stub | None] = [
         stub
         for stub in found
@@ -137,7 +146,8 @@ def is_test_file(path: str) -> bool:
     return _TEST_FILE.search(path) is not None
 
 
-def _walk_file(source: Source) -> Iterator[Stub]:
+def all_functions(source: Source) -> Iterator[Stub]:
+    """Every function of a file, in order, what is there for the type checker alone left out."""
     return _walk(source, source.tree.body, (), nested=False)
 
 

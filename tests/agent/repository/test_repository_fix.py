@@ -141,3 +141,19 @@ def test_a_killed_writer_leaves_a_whole_file(tmp_path, stop):
         text = path.read_text()
         assert len(text) == 200_000
         assert len(set(text)) == 1
+
+
+@pytest.mark.usefixtures("sandbox_local")
+def test_check_runs_examples_and_tests_when_asked_to(module, fix):
+    """A function whose example fails and a test that fails are told with their lines; nothing else is."""
+    module.write_text(
+        MODULE.replace("...", "return x") + MODULE.replace("f(", "g(").replace("...", "return x + 1")
+    )
+    (module.parent / "test_a.py").write_text("from a import f\n\n\ndef test_f():\n    assert f(1) == 2\n")
+    words = ("--sandbox", "local", "--python", sys.executable, "a.py")
+    ended = fix({}, "--examples", "--tests", "test_a.py", *words, command="check")
+    assert ended.code == 1
+    assert ended.out.splitlines() == [
+        "a.py:1: f: >>> f(1) : expected 2, got 1",
+        "test_a.py:5: test_f: AssertionError assert 1 == 2 + where 1 = f(1)",
+    ]
