@@ -1,4 +1,4 @@
-"""Functions whose docstring examples fail, and named tests that fail: found by running them in the sandbox."""
+"""Functions whose docstring examples fail, and named tests that fail: found by running them, sandboxed."""
 
 from __future__ import annotations
 
