@@ -109,6 +109,7 @@ async def measure(set_name: str, folder: Path, sandbox_name: str) -> dict[str, d
         for stage, pools in stages.items():
             for problem_id, candidates in pools.items():
                 results[stage][problem_id] = await choose(problems[problem_id], candidates, sandbox)
+                print(f"{stage}: {len(results[stage])} of {len(pools)}", file=sys.stderr)
     return results
 
 

@@ -1,6 +1,6 @@
 """Makes the training examples and the problems kept out: every prompt by the agent's own templates.
 
-    python -m scripts.tiny_coder.examples FOLDER [--count 18000] [--seed 0]
+    python -m scripts.tiny_coder.examples FOLDER [--count 12000] [--seed 0]
 
 FOLDER/examples.jsonl holds {"messages", "answer"} in the order of training, FOLDER/problems.jsonl problems of
 compositions kept out. Failures in repair prompts are real: wrong programs are run on the public tests.
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 WRONG = 0.4
 """Share of wrong programs among the answers to learn from; without it nearly every sample would be right."""
 WRONG_REPAIRS = 0.2
-REPAIRS = 0.32
-ASKED = 0.1
+REPAIRS = 0.36
+ASKED = 0.06
 """Share of repairs, and of selection's questions."""
 HELD_OUT = 100
 
@@ -124,7 +124,7 @@ def write_problems(path: Path, count: int, seed: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--count", type=int, default=18_000)
+    parser.add_argument("--count", type=int, default=12_000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from scripts.tiny_coder.running import run_on
 from scripts.tiny_coder.tasks import VOCABULARY, Task, draw_input, write_program, write_wrong
 from selection.cluster import Behaviour, behaviour_of
 from selection.judge import make_case
+from selection.source import strip_comments
 
 if TYPE_CHECKING:
     import random
@@ -74,7 +75,7 @@ def write_distinguishing(task: Task, rng: random.Random) -> tuple[dict[str, Any]
     apart = [text for text in texts if _run(task, first, text) != _run(task, second, text)]
     chosen = [*apart, *texts][:3]
     shown = [[decode(text)] if task.problem.kind is Kind.FUNCTION else text for text in chosen]
-    values = {"first": first, "second": second, "count": 5}
+    values = {"first": strip_comments(first), "second": strip_comments(second), "count": 5}
     return values, f"```json\n{json.dumps(shown)}\n```"
 
 

@@ -7,7 +7,7 @@ as a function or as a program that reads standard input. Every sixth composition
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,8 @@ class Part:
 
     step: Step
     constant: int | str = ""
+    words: str = ""
+    """How the statement says it."""
 
     def fill(self, text: str) -> str:
         return text.replace("K", str(self.constant)) if self.constant != "" else text
@@ -84,9 +86,9 @@ def make_task(number: int, rng: random.Random, *, hidden: int = 20) -> Task:
     kind = rng.choice((Kind.FUNCTION, Kind.FUNCTION, Kind.STDIN))
     steps, results = (WORDS, WORD_RESULTS) if domain == "words" else (NUMBERS, NUMBER_RESULTS)
     chosen = rng.sample(steps, rng.choice((1, 2, 2, 3)))
-    parts = tuple(_fix(step, rng) for step in (*chosen, rng.choice(results)))
+    parts = tuple(_fix(step, kind, rng) for step in (*chosen, rng.choice(results)))
     name = rng.choice(NAMES) if kind is Kind.FUNCTION else None
-    bare = Problem(f"made-{number}", _state(domain, kind, name, parts, rng), kind, name)
+    bare = Problem(f"made-{number}", _state(domain, kind, name, parts), kind, name)
     task = Task(bare, domain, parts)
     program = write_program(task, rng)
     texts: dict[str, None] = {}
@@ -106,11 +108,17 @@ def make_task(number: int, rng: random.Random, *, hidden: int = 20) -> Task:
     return Task(problem, domain, parts)
 
 
-def _fix(step: Step, rng: random.Random) -> Part:
-    return Part(step, rng.choice(step.constants) if step.constants else "")
+def _fix(step: Step, kind: Kind, rng: random.Random) -> Part:
+    constant = rng.choice(step.constants) if step.constants else ""
+    words = rng.choice(step.says)
+    if step.form is Form.RESULT and kind is Kind.STDIN:
+        words = f"print {'the items in one line' if step.many else words}"
+    elif step.form is Form.RESULT:
+        words = f"return {words}"
+    return replace(Part(step, constant), words=Part(step, constant).fill(words))
 
 
-def _state(domain: str, kind: Kind, name: str | None, parts: tuple[Part, ...], rng: random.Random) -> str:
+def _state(domain: str, kind: Kind, name: str | None, parts: tuple[Part, ...]) -> str:
     if kind is Kind.FUNCTION:
         head = (
             f"Write a function `{name}({'n' if domain == 'digits' else 'v'})`. "
@@ -126,14 +134,7 @@ def _state(domain: str, kind: Kind, name: str | None, parts: tuple[Part, ...], r
             "digits": "The input is one integer from 0 to 999999999; take the list of its digits.",
             "words": "The input is one line with 0 to 12 words of lowercase letters.",
         }[domain]
-    *steps, result = parts
-    said = [part.fill(rng.choice(part.step.says)) for part in steps]
-    said[0] = said[0][0].upper() + said[0][1:]
-    verb = "return" if kind is Kind.FUNCTION else "print"
-    what = result.step.says[0]
-    if kind is Kind.STDIN and result.step.many:
-        what = "the items of the list in one line"
-    return f"{head}\n{', then '.join(said)}, and {verb} {what}."
+    return f"{head}\nTake it, then {', then '.join(part.words for part in parts)}."
 
 
 def draw_input(task: Task, rng: random.Random, longest: int) -> str:
@@ -154,11 +155,14 @@ def draw_input(task: Task, rng: random.Random, longest: int) -> str:
 
 
 def write_program(task: Task, rng: random.Random, parts: tuple[Part, ...] | None = None, at: int = -1) -> str:
-    """A program of the steps `parts` (default: the task's, so a right one), wrong at place `at`."""
+    """A program of the steps `parts` (default: the task's, so a right one), wrong at place `at`.
+
+    Each step stands under its words, so that a small model need not look far for what it writes next.
+    """
     lines = list(_read(task, rng))
     for place, part in enumerate(parts or task.parts):
         code = part.fill(rng.choice(part.step.wrong if place == at else part.step.right))
-        lines += _place(code, part.step, task.problem.kind, rng)
+        lines += [f"# {part.words}", _place(code, part.step, task.problem.kind, rng)]
     if task.problem.kind is Kind.FUNCTION:
         argument = "n" if task.domain == "digits" else "v"
         lines = [f"def {task.problem.entry_point}({argument}):", *(f"    {line}" for line in lines)]
@@ -178,11 +182,11 @@ def _read(task: Task, rng: random.Random) -> tuple[str, ...]:
             return () if is_call else (rng.choice(lines),)
 
 
-def _place(code: str, step: Step, kind: Kind, rng: random.Random) -> list[str]:
+def _place(code: str, step: Step, kind: Kind, rng: random.Random) -> str:
     style = rng.random()
     match step.form:
         case Form.FILTER if style < 0.15:
-            return ["kept = []", "for x in v:", f"    if {code}:", "        kept.append(x)", "v = kept"]
+            line = f"v = list(filter(lambda x: {code}, v))"
         case Form.FILTER:
             line = f"v = [x for x in v if {code}]"
         case Form.MAP if style < 0.15:
@@ -195,7 +199,7 @@ def _place(code: str, step: Step, kind: Kind, rng: random.Random) -> list[str]:
             line = f"return {code}"
         case _:
             line = f"print(*{code})" if step.many else f"print({code})"
-    return [line]
+    return line
 
 
 def write_wrong(task: Task, rng: random.Random) -> tuple[str, str]:

@@ -218,13 +218,14 @@ async def test_real_answers_play_back(tmp_path):
     assert await ask_all(ReplayModel(path), requests) == asked
 
 
-def test_a_whole_evaluation_of_garbage_is_unsolved_and_no_error(tmp_path):
-    """Five problems by a model of random weights: every one unsolved, none an error."""
+@pytest.mark.parametrize("method", ["adaptive", "sstar"])
+def test_a_whole_evaluation_of_garbage_is_unsolved_and_no_error(tmp_path, method):
+    """Three problems by a model of random weights: every one unsolved, none an error, whatever the method."""
     command = Path(sys.executable).parent / "sstar"
     run = tmp_path / "run"
-    options = f"eval examples --limit 5 -m tiny --base-url {URL} --n 4 --rounds 1 --max-tokens 128 --json"
+    options = f"eval examples --limit 3 -m tiny --base-url {URL} --n 4 --rounds 1 --max-tokens 128 --json"
     done = subprocess.run(
-        [command, *options.split(), "--out", str(run)],
+        [command, *options.split(), "--select", method, "--out", str(run)],
         capture_output=True,
         text=True,
         env={**os.environ, "OPENAI_API_KEY": KEY},
@@ -234,7 +235,7 @@ def test_a_whole_evaluation_of_garbage_is_unsolved_and_no_error(tmp_path):
     )
     assert done.returncode == 0, done.stderr  # an evaluation that ran to its end is done, whatever the score
     result = json.loads(done.stdout)
-    assert (result["problems"], result["errors"]) == (5, 0)
+    assert (result["problems"], result["errors"]) == (3, 0)
     assert result["pass@1"] == result["selected@1"] == result["oracle"] == 0
     summary = json.loads((run / "summary.json").read_text())
     assert (summary["errors"], summary["public_solved"], summary["unfinished"]) == (0, 0, 0)

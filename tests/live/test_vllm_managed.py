@@ -92,7 +92,7 @@ def count_calls(run: Path) -> int:
 def test_a_server_killed_in_the_middle_costs_no_answer(start, tmp_path):
     """An evaluation whose vLLM is killed with -9 goes on with a new one, asks the rest and leaves nothing."""
     options = "eval examples --n 8 --rounds 1 --max-tokens 64 --sandbox local --select first --json --out run"
-    # Eight sequences at a time: on a fast machine, too, most of the work is ahead when the first calls have ended.
+    # Eight sequences at a time: on a fast machine, too, most is ahead when the first calls have ended.
     narrow = "--vllm-args=--max-num-seqs 8"
     run = start(*options.split(), "-m", f"vllm:{MODEL}", narrow)
     wait_until(lambda: count_calls(tmp_path / "run") >= 2, "answers")
