@@ -22,7 +22,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 def run(command: str, folder: Path, code: int = 0) -> str:
     words = shlex.split(command)
     assert words[0] == "sstar"
-    sandbox = [] if words[1] in ("check", "doctor", "ls") else ["--sandbox", "local"]
+    sandbox = [] if words[1] in ("check", "doctor", "ls", "merge") else ["--sandbox", "local"]
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith(("SSTAR_", "OPENAI_"))
     }
