@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from agent.repository.stubs import Shape
@@ -44,32 +45,37 @@ def render_tests(found: Sequence[tuple[Target, Sequence[Derived]]]) -> tuple[str
     """
     imports: set[str] = set()
     parts: list[str] = []
+    numbers: Counter[str] = Counter()
+    homes = {(target.path[0], target.place.module) for target, _ in found}
+    shared = {name for name, times in Counter(name for name, _ in homes).items() if times > 1}
     for target, tests in found:
-        number = 0
+        qualified = target.path[0] in shared
         for test in {item.input: item for item in tests}.values():
-            body = _body(target, test)
+            body = _body(target, test, f"{target.place.module}." if qualified else "")
             if body is None:
                 continue
-            number += 1
-            imports.add(f"from {target.place.module} import {target.path[0]}")
+            name = target.entry_point.lower()
+            numbers[name] += 1
+            module = target.place.module
+            imports.add(f"import {module}" if qualified else f"from {module} import {target.path[0]}")
             if "pytest." in body:
                 imports.add("import pytest")
             why = " ".join(test.why.split())
             said = (
                 f"# Confirmed by {why} (probability {test.confidence:.2f}), while the function was written."
             )
-            parts.append(f"{said}\ndef test_{target.entry_point.lower()}_{number}():\n{body}")
+            parts.append(f"{said}\ndef test_{name}_{numbers[name]}():\n{body}")
     if not parts:
         return "", 0
     head = "\n".join(sorted(imports, key=lambda line: (line.startswith("from"), line)))
     return "\n\n\n".join([head, *parts]) + "\n", len(parts)
 
 
-def _body(target: Target, test: Derived) -> str | None:
+def _body(target: Target, test: Derived, prefix: str) -> str | None:
     try:
         arguments = decode_lines(test.input)
         wanted: Any = decode(test.output)
-        call = _call(target, [literal(item) for item in arguments])
+        call = _call(target, [literal(item) for item in arguments], prefix)
         if call is None or isinstance(wanted, Opaque):
             return None
         if isinstance(wanted, dict) and set(wanted) == {"raised"}:
@@ -83,12 +89,12 @@ def _body(target: Target, test: Derived) -> str | None:
         return None
 
 
-def _call(target: Target, arguments: list[str]) -> str | None:
+def _call(target: Target, arguments: list[str], prefix: str) -> str | None:
     """The call as Python; None where it has to be awaited."""
     if target.is_async:
         return None
     count = target.constructor
-    subject = ".".join(target.path[:-1])
+    subject = prefix + ".".join(target.path[:-1]) if target.path[:-1] else prefix.rstrip(".")
     if count is not None:
         subject = f"{subject}({', '.join(arguments[:count])})"
         arguments = arguments[count:]
