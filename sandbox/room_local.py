@@ -45,8 +45,8 @@ def _bubblewrap(bwrap: str, room: Room) -> list[str]:
         arguments += ["--dev-bind-try", path, path]
     for path, target in room.links:
         arguments += ["--symlink", target, path]
-    for path, _ in room.scratch:
-        arguments += ["--tmpfs", path]
+    for path, size_mb in room.scratch:
+        arguments += ["--size", str(size_mb << 20), "--tmpfs", path]
     for source, path in room.binds:
         arguments += ["--ro-bind", source, path]
     return [*arguments, "--remount-ro", "/", "--chdir", str(room.root), "--", *project_command(room)]
