@@ -35,7 +35,7 @@ test: setup ## the tests (no network; engine tests are skipped with a reason whe
 test-live: setup ## the tests against a real vLLM on the CPU (its own environment, about 4 GB)
 	.ci/live
 
-tiny-coder: setup ## make the live tests' model anew (after `make test-live`; about 20 minutes on one core)
+tiny-coder: setup ## make the live tests' model anew (after `make test-live`; about 15 minutes on one core)
 	$(BIN)/python -m scripts.tiny_coder.examples runs/tiny-coder
 	OMP_NUM_THREADS=1 .venv-vllm/bin/python -m scripts.tiny_coder.train runs/tiny-coder $(TINY)/model
 	cp runs/tiny-coder/problems.jsonl $(TINY)/problems.jsonl
