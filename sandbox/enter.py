@@ -84,16 +84,13 @@ def _bind(source: str, root: Path, *, device: bool = False, seen_as: str | None 
         _mount("none", str(target), None, _REMOUNT | _BIND | _READ_ONLY | old | extra)
 
 
-def _furnish(root: Path, binds: list[tuple[str, str]], scratch: list[tuple[str, int]]) -> None:
-    """What a room for a project has besides: folders of the host under other names, and room to write."""
+def _mount_scratch(root: Path, scratch: list[tuple[str, int]]) -> None:
+    """Room to write in, before anything is bound: an interpreter's folder may lie under `/tmp`."""
     for path, size_mb in scratch:
         target = root / path.lstrip("/")
         target.mkdir(parents=True, exist_ok=True)
-        _mount(
-            "scratch", str(target), "tmpfs", _NO_SUID | _NO_DEV, f"mode=1777,size={size_mb}m,nr_inodes=20000"
-        )
-    for source, path in binds:
-        _bind(source, root, seen_as=path)
+        options = f"mode=1777,size={size_mb}m,nr_inodes=20000"
+        _mount("scratch", str(target), "tmpfs", _NO_SUID | _NO_DEV, options)
 
 
 def _build_root(plan: dict[str, Any], links: list[tuple[str, str]]) -> None:
@@ -106,13 +103,15 @@ def _build_root(plan: dict[str, Any], links: list[tuple[str, str]]) -> None:
         if Path(place).is_dir() and not any(path.startswith(place) for path in wanted)
     )
     _mount("sandbox", str(root), "tmpfs", _NO_SUID | _NO_DEV, "mode=0755,size=1m")
+    _mount_scratch(root, plan.get("scratch", []))
     for path in (*plan["trees"], *plan["files"]):
         _bind(path, root)
     for path in plan["devices"]:
         _bind(path, root, device=True)
     for path, target in links:
         (root / path.lstrip("/")).symlink_to(target)
-    _furnish(root, binds, plan.get("scratch", []))
+    for source, path in binds:
+        _bind(source, root, seen_as=path)
     (root / _EMPTY).mkdir(exist_ok=True)
     (root / "proc").mkdir()
     for options in ("hidepid=2,subset=pid", "hidepid=2"):

@@ -39,14 +39,14 @@ def list_arguments(way: Way, room: Room, uid: int | None) -> list[str]:
 def _bubblewrap(bwrap: str, room: Room) -> list[str]:
     arguments = [bwrap, "--unshare-all", "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL"]
     arguments += ["--hostname", "sandbox", "--proc", "/proc"]
+    for path, size_mb in room.scratch:  # first: an interpreter's folder may lie under /tmp
+        arguments += ["--size", str(size_mb << 20), "--tmpfs", path]
     for path in (*room.outer_trees, *room.files):
         arguments += ["--ro-bind", path, path]
     for path in DEVICES:
         arguments += ["--dev-bind-try", path, path]
     for path, target in room.links:
         arguments += ["--symlink", target, path]
-    for path, size_mb in room.scratch:
-        arguments += ["--size", str(size_mb << 20), "--tmpfs", path]
     for source, path in room.binds:
         arguments += ["--ro-bind", source, path]
     return [*arguments, "--remount-ro", "/", "--chdir", str(room.root), "--", *project_command(room)]
