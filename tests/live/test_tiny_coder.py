@@ -25,7 +25,7 @@ VLLM = os.environ.get("SSTAR_LIVE_VLLM", "")
 READY_S = 2 * int(os.environ.get("SSTAR_LIVE_TIMEOUT_S", "300"))
 FOLDER = Path(__file__).with_name("tiny_coder")
 SEQUENCES = 4
-PROBLEMS = 30
+PROBLEMS = 16
 FLAGS = (
     f"--served-model-name coder --host 127.0.0.1 --max-model-len 2048 --max-num-batched-tokens 4096 "
     f"--max-num-seqs {SEQUENCES} --no-enable-chunked-prefill --dtype bfloat16 --enforce-eager"
@@ -62,19 +62,15 @@ class Server:
             return False
         return True
 
-    def count(self, *names: str) -> int:
-        """The sum of the metrics `names`."""
-        page = self.read("metrics")
-        return sum(
-            int(float(value))
-            for name in names
-            for value in re.findall(rf"^vllm:{name}\{{.*\}} (\S+)$", page, re.MULTILINE)
-        )
+    def count(self, name: str) -> int:
+        """The sum of the metric `name` over its labels."""
+        values = re.findall(rf"^vllm:{name}\{{.*\}} (\S+)$", self.read("metrics"), re.MULTILINE)
+        return sum(int(float(value)) for value in values)
 
     @property
-    def given(self) -> int:
-        """Requests that it was ever given."""
-        return self.count("request_success_total", "num_requests_running", "num_requests_waiting")
+    def answered(self) -> int:
+        """Requests that it has answered; the count follows the answer by a step of the engine."""
+        return self.count("request_success_total")
 
     def kill(self) -> None:
         if self.process.poll() is None:
@@ -151,30 +147,32 @@ def count_calls(folder: Path) -> int:
 
 @pytest.mark.parametrize("method", ["adaptive", "sstar"])
 def test_each_stage_is_worth_something_on_a_model_that_samples(servers, tmp_path, method):
-    """Some samples are right, some wrong, repairs mend some, and the choice ends between the two bounds."""
-    result = finish(tmp_path, start_eval(tmp_path, servers, f"--limit 12 --n 8 --rounds 1 --select {method}"))
+    """Some samples are right, some wrong, repairs mend some, both servers are used."""
+    before = [server.answered for server in servers]
+    result = finish(tmp_path, start_eval(tmp_path, servers, f"--limit 8 --n 8 --rounds 1 --select {method}"))
+    calls = result["tokens"]["calls"]
+    wait_until(lambda: sum(server.answered for server in servers) - sum(before) >= calls, "counts", 120)
+    shares = [(server.answered - earlier) / calls for server, earlier in zip(servers, before, strict=True)]
+    assert min(shares) > 1 / 8, shares
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     rates = {name: rate["value"] for name, rate in summary["methods"].items()}
-    assert (result["problems"], result["errors"], summary["unfinished"]) == (12, 0, 0)
+    assert (result["problems"], result["errors"], summary["unfinished"]) == (8, 0, 0)
     assert 0.05 < rates["pass@1"] < rates["debugged@1"] < rates["oracle"]
     assert rates["pass@1"] <= rates[method] <= rates["oracle"]
     assert summary["stages"]["debug"]["calls"] > 0
     programs = [json.loads(line) for line in (tmp_path / "run" / "candidates.jsonl").read_text().splitlines()]
-    assert len({row["solution"] for row in programs}) > 24
+    assert len({row["solution"] for row in programs}) > 16
 
 
 def test_one_of_two_servers_is_killed_and_nothing_is_asked_again(servers, tmp_path):
-    """Both servers get their share; one dies in the middle, the other does the rest, no answer is lost."""
+    """One of two servers dies in the middle: the other does the rest, and no answer is asked for twice."""
     victim = servers[1]
-    before = [server.given for server in servers]
     words = f"--limit {PROBLEMS} --n 8 --rounds 1 --select first --record calls.jsonl"
     run = start_eval(tmp_path, servers, words)
     wait_until(lambda: count_calls(tmp_path) >= 2 * SEQUENCES or run.poll() is not None, "answers")
-    given = [server.given - earlier for server, earlier in zip(servers, before, strict=True)]
     victim.kill()
     answered = count_calls(tmp_path)
     result = finish(tmp_path, run)
-    assert min(given) >= sum(given) / 4, given
     assert f"{victim.url.removesuffix('/v1')}" in (tmp_path / "stderr").read_text()
     assert (result["problems"], result["errors"]) == (PROBLEMS, 0)
     calls = result["tokens"]["calls"]
