@@ -25,7 +25,7 @@ VLLM = os.environ.get("SSTAR_LIVE_VLLM", "")
 READY_S = 2 * int(os.environ.get("SSTAR_LIVE_TIMEOUT_S", "300"))
 FOLDER = Path(__file__).with_name("tiny_coder")
 SEQUENCES = 4
-PROBLEMS = 16
+PROBLEMS = 8
 FLAGS = (
     f"--served-model-name coder --host 127.0.0.1 --max-model-len 2048 --max-num-batched-tokens 4096 "
     f"--max-num-seqs {SEQUENCES} --no-enable-chunked-prefill --dtype bfloat16 --enforce-eager"
