@@ -202,6 +202,7 @@ def test_the_vllm_that_is_named_or_found(tmp_path, monkeypatch):
             "check the model's name",
         ),
         ("loading\n", 137, "killed (SIGKILL)"),
+        ("(EngineCore pid=7) ERROR 11-21 05:00:00 [core.py:1] RuntimeError: cancelled\n", 137, "(SIGKILL)"),
         ("", 139, "signal 11"),
         ("INFO 11-21 05:00:00 [x.py:1] bye\n", 3, "it ended with code 3, last: bye"),
     ],

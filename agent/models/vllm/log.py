@@ -58,6 +58,8 @@ def explain_end(log: str, code: int) -> str:
         log: everything that start wrote.
         code: the exit code; 128 + signal where it was killed.
     """
+    if code == 137:  # errors behind it are those of what the front left alone
+        return "it was killed (SIGKILL): mostly the kernel's, for want of memory; `dmesg` tells"
     lines = _plain_lines(log)
     for line in reversed(lines):
         if (usage := _USAGE.match(line)) and not _ERROR.match(line):
@@ -73,8 +75,6 @@ def explain_end(log: str, code: int) -> str:
         return _add_hint(_shorten(f"{line.rstrip(':')} {_find_detail(lines, place)}".strip()))
     if errors:
         return _shorten(errors[-1][1])
-    if code == 137:
-        return "it was killed (SIGKILL): mostly the kernel's, for want of memory; `dmesg` tells"
     if code > 128:
         return f"it ended by signal {code - 128}"
     last = next((line for line in reversed(lines) if line.strip()), "")
