@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import anyio
@@ -35,7 +36,11 @@ async def sweep_inputs(
     draws: int = 1,
     limit: int | None = None,
 ) -> list[Row]:
-    """Graded agreement on the first so many of the free inputs; the row's ceiling is of their clusters."""
+    """Graded agreement on so many of the free inputs; the row's ceiling is of their clusters.
+
+    The search hands its inputs over with the telling ones first, which is known only after all have run. So
+    they are put in a random order, equal for all counts: fewer inputs are a part of more.
+    """
     items = load_pool(name, data, draws=draws)[:limit]
     rows: dict[int, list[Row]] = {}
     limiter = anyio.CapacityLimiter(2 * sandbox.workers)
@@ -51,20 +56,22 @@ async def sweep_inputs(
 
 
 async def _sweep(name: str, item: PoolProblem, sandbox: Sandbox, counts: Sequence[int]) -> list[Row]:
-    random, best = shares(item)
+    chance, best = shares(item)
     base = [(name, item.problem.id, item.draw, f"{count} inputs") for count in counts]
-    if random == best:
-        return [Row(*names, random, random, best, random) for names in base]
+    if chance == best:
+        return [Row(*names, chance, chance, best, chance) for names in base]
     pool, ledger = Pool(item.problem, item.candidates, sandbox), Ledger()
     members = tier(item.candidates)
     inputs = await find_free_inputs(pool, members, ledger, max_runs=max(counts) * len(members))
+    random.Random(pool.seed_for("sweep")).shuffle(inputs)
     rows = []
     for names, count in zip(base, counts, strict=True):
-        found = await observe(pool, members, inputs[:count], ledger)
+        spent = Ledger()
+        found = await observe(pool, members, inputs[:count], spent)
         weights = cluster_weights(found, pool.board.program_of)
         scores = agreement(found, weights)
         chosen = max(range(len(scores)), key=lambda number: (scores[number], weights[number], -number))
         right = [bool(item.candidates[index].hidden_pass) for index in found.clusters[chosen]]
         ceiling = ceiling_of(item, found.clusters)
-        rows.append(Row(*names, sum(right) / len(right), random, best, ceiling, executions=len(ledger.runs)))
+        rows.append(Row(*names, sum(right) / len(right), chance, best, ceiling, executions=len(spent.runs)))
     return rows
