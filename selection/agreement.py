@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from itertools import combinations
+from operator import eq
 from typing import TYPE_CHECKING
 
 from sandbox.outcome import Status
@@ -48,25 +50,31 @@ def valid_places(found: Clustering, weights: Sequence[float]) -> list[int]:
     ]
 
 
-def agreement(found: Clustering, weights: Sequence[float]) -> list[float]:
-    """For each cluster the mean share, by weight, of the programs that do as it does, 0..1.
+def agreement(found: Clustering, weights: Sequence[float], *, power: float = 1.0) -> list[float]:
+    """For each cluster how much, by weight, the programs do as it does, 0..1.
 
-    Over the valid inputs; 1 for all where there is none. Programs that crash agree with each other; those
-    that run out of time or memory agree with nobody, since nobody knows what they would have answered.
+    A program counts with the share of the valid inputs on which the two do the same, to `power`. With 1 that
+    is the mean share of programs that give the same output, input by input; the higher it is, the more only
+    those count that do the same nearly everywhere. 1 for all where there is no valid input. Programs that
+    crash agree with each other; those that run out of time or memory agree with nobody, since nobody knows
+    what they would have answered.
     """
     places, total = valid_places(found, weights), sum(weights)
     if not places or not total:
         return [1.0] * len(weights)
-    scores = [0.0] * len(weights)
-    for place in places:
-        row, labels = found.behaviours[place], found.labels[place]
-        say: dict[int, float] = {}
-        for label, weight in zip(labels, weights, strict=True):
-            say[label] = say.get(label, 0.0) + weight
-        for number, label in enumerate(labels):
-            if row[number].status in (Status.OK, Status.RE):
-                scores[number] += say[label] / total
-    return [score / len(places) for score in scores]
+    columns, alone = [], []
+    for number in range(len(weights)):
+        answered = [found.behaviours[place][number].status in (Status.OK, Status.RE) for place in places]
+        pairs = zip(places, answered, strict=True)
+        # a label of its own where it agrees with nobody
+        columns.append([found.labels[place][number] if fits else -1 - number for place, fits in pairs])
+        alone.append(sum(answered))
+    scores = [weight * (own / len(places)) ** power for weight, own in zip(weights, alone, strict=True)]
+    for first, second in combinations(range(len(weights)), 2):
+        alike = (sum(map(eq, columns[first], columns[second])) / len(places)) ** power
+        scores[first] += weights[second] * alike
+        scores[second] += weights[first] * alike
+    return [round(score / total, 12) for score in scores]  # equal ones stay equal, in whatever order added
 
 
 async def select_mbr(pool: Pool) -> Selection:

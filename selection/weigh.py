@@ -7,7 +7,6 @@ same for every set; docs/selection.md says on which half, and how they do on the
 from __future__ import annotations
 
 import math
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from problems import Kind
@@ -27,8 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["NONE_RIGHT", "check_outputs", "prefer", "trust_of", "weigh"]
 
-AGREEMENT, FAILURES, SIZE, TRUST = 10.0, -1.0, 0.5, 1.0
-NONE_RIGHT = 8.5
+AGREEMENT, FAILURES, SIZE, TRUST = 3.0, -1.0, 0.5, 1.0
+NEARNESS = 20.0
+"""Power of the share of inputs on which two programs do the same: one that differs on one input in twenty
+counts about a third, one that differs on one in five nothing. Where one model wrote everything, a mean share
+(power 1) prefers what lies between the right programs and the wrong ones."""
+NONE_RIGHT = 1.5
 """Score of "no cluster is right"."""
 BRUTE_FORCE, RULES = 3.0, -3.0
 """Of the kit's parts, for a share of 1; set by hand, since no recorded kit was there to fit them on."""
@@ -75,13 +78,18 @@ def _log_odds(probability: float) -> float:
 def weigh(pool: Pool, found: Clustering, weights: Sequence[float]) -> list[dict[str, float]]:
     """For each cluster the name of each kind of evidence -> what it adds to the cluster's log-score.
 
-    `agreement`: mean share of the programs, by weight, that give the same output; where no input counts,
-    the share of the copies of one text, since of others nothing is known. `failures`: share of the
-    valid inputs on which it fails. `size`: log of its share of the weight. `trust`: of its best member.
+    `agreement`: share of the programs, by weight, that do nearly the same (`NEARNESS`); where no input
+    counts, none unless all are copies of one text, since of others nothing is known. `failures`: share of
+    the valid inputs on which it fails. `size`: log of its share of the weight. `trust`: of its best member.
     """
     places = valid_places(found, weights)
     total = sum(weights)
-    shares = agreement(found, weights) if places else [_share_of_copies(pool, found, total)] * len(weights)
+    shares = agreement(found, weights, power=NEARNESS)
+    if (
+        not places
+        and len({pool.board.program_of[index] for cluster in found.clusters for index in cluster}) > 1
+    ):
+        shares = [0.0] * len(weights)
     terms = []
     for number, cluster in enumerate(found.clusters):
         failed = sum(found.behaviours[place][number].status is not Status.OK for place in places)
@@ -94,11 +102,6 @@ def weigh(pool: Pool, found: Clustering, weights: Sequence[float]) -> list[dict[
             }
         )
     return terms
-
-
-def _share_of_copies(pool: Pool, found: Clustering, total: float) -> float:
-    copies = Counter(pool.board.program_of[index] for cluster in found.clusters for index in cluster)
-    return math.sqrt(max(copies.values())) / total
 
 
 async def check_outputs(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sandbox.outcome import Status
 from selection import METHODS
@@ -30,6 +32,30 @@ def test_graded_agreement_sees_what_plurality_does_not():
     found = _found(("a", "b", "b"), ("a", "b", "b"), ("a", "b", "c"), sizes=(2, 1, 1))
     scores = agreement(found, [1.4, 1.0, 1.0])
     assert scores.index(max(scores)) == 1
+
+
+def test_a_high_power_counts_only_programs_that_are_nearly_alike():
+    """What lies between two camps leads in mean agreement, the larger camp where only near ones count."""
+    left, middle, right = ("l",) * 10, ("l",) * 5 + ("r",) * 5, ("r",) * 10
+    found = _found(*zip(left, middle, right, strict=True), sizes=(4, 2, 3))
+    weights = [4.0, 2.0, 3.0]
+    assert agreement(found, weights) == pytest.approx([5 / 9, 5.5 / 9, 4 / 9])
+    near = agreement(found, weights, power=20)
+    assert near == pytest.approx([4 / 9, 2 / 9, 3 / 9], abs=1e-5)
+
+
+@given(rows=st.lists(st.tuples(*[st.sampled_from("ab-s")] * 4), max_size=6), power=st.floats(1, 40))
+def test_agreement_lies_between_own_weight_and_all(rows, power):
+    """At least a cluster's own share where it answers, at most 1, less with a higher power, for any rows."""
+    said = {"-": None, "s": "slow"}
+    found = _found(*[[said.get(out, out) for out in row] for row in rows], sizes=(1, 2, 3, 1))
+    weights = [1.0, 1.5, 2.0, 0.5]
+    mean, near = agreement(found, weights), agreement(found, weights, power=power)
+    assert all(0 <= some <= more <= 1 for some, more in zip(near, mean, strict=True))
+    places = valid_places(found, weights)
+    for number, share in enumerate(near):
+        if all(found.behaviours[place][number].status is not Status.TLE for place in places):
+            assert share >= weights[number] / 5 - 1e-9
 
 
 def test_copies_count_less_than_programs():
