@@ -1,13 +1,14 @@
 """Measures what inputs without a model reach: how well they tell programs apart, and how small they shrink.
 
     python benchmarks/free_inputs.py FOLDER [--pools NAME ...] [--sandbox auto|docker|local] [--memory FILE]
-        [--every N] [--shrink]
+        [--every N] [--shrink] [--tries N]
 
 Only problems whose survivors are right and wrong count. *Gap* = (selector - random survivor) / (best possible
 - random survivor); *ceiling* is the gap of a perfect choice among the clusters that the inputs make, where a
 cluster counts by its share of right members. With --shrink also three inputs that split the two largest
 clusters: the first of ours, any (what a fuzzer that knows no order comes across), and the longest; characters
-before and after.
+before and after; and what the first one shrinks to if nothing but the contract has to hold, which is about
+the most that any way of shrinking can reach that keeps inputs valid.
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ if TYPE_CHECKING:
     from sandbox.outcome import Sandbox
     from selection.cluster import Clustering
 
-_SHRINK_TRIES = 150
 _SHRINK_CPU_S = 0.5
-_KINDS = ("first", "any", "longest")
+_BOUND_TRIES = 2_000
+_KINDS = ("first", "any", "longest", "valid only: first")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,8 @@ class Measured:
     """Characters of the splitting inputs of `_KINDS`, before and after."""
 
 
-async def measure(item: PoolProblem, sandbox: Sandbox, *, shrink: bool) -> Measured | None:
-    """None where the survivors are all right or all wrong."""
+async def measure(item: PoolProblem, sandbox: Sandbox, tries: int) -> Measured | None:
+    """None where the survivors are all right or all wrong; nothing is shrunk where `tries` is 0."""
     members = [index for index in tier(item.candidates) if item.candidates[index].survives]
     right = {index: bool(item.candidates[index].hidden_pass) for index in members}
     if len(set(right.values())) < 2:
@@ -85,12 +86,17 @@ async def measure(item: PoolProblem, sandbox: Sandbox, *, shrink: bool) -> Measu
         inputs=len(inputs),
         runs=len(ledger.runs),
         cpu_s=sum(run.cpu_s for executions in distinct.values() for run in executions),
-        shrunk=await shrink_three(pool, clustering, found) if shrink else (),
+        shrunk=await shrink_all(pool, clustering, found, tries) if tries else (),
     )
 
 
-async def shrink_three(pool: Pool, found: Clustering, inputs: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Characters of the first, any and the longest input that split the two largest clusters."""
+async def shrink_all(
+    pool: Pool, found: Clustering, inputs: Sequence[str], tries: int
+) -> tuple[tuple[int, int], ...]:
+    """Characters of the first, any and the longest input that split the two largest clusters.
+
+    The fourth pair is the first input and the smallest that the contract admits, whether it splits or not.
+    """
     largest = sorted(found.clusters, key=len, reverse=True)[:2]
     if len(largest) < 2:
         return ()
@@ -111,13 +117,18 @@ async def shrink_three(pool: Pool, found: Clustering, inputs: Sequence[str]) -> 
     pairs = []
     chance = random.Random(pool.seed_for("any")).choice(splitting)
     for text in (splitting[0], chance, max(splitting, key=len)):
-        smallest = await shrink_input(pool.problem, text, holds, max_tries=_SHRINK_TRIES)
+        smallest = await shrink_input(pool.problem, text, holds, max_tries=tries)
         pairs.append((len(text), len(smallest)))
-    return tuple(pairs)
+    smallest = await shrink_input(pool.problem, splitting[0], _accept, max_tries=_BOUND_TRIES)
+    return (*pairs, (len(splitting[0]), len(smallest)))
+
+
+async def _accept(texts: Sequence[str]) -> list[bool]:
+    return [True] * len(texts)
 
 
 async def measure_pools(
-    names: Sequence[str], folder: Path, sandbox_name: str, store: Store, every: int, *, shrink: bool
+    names: Sequence[str], folder: Path, sandbox_name: str, store: Store, every: int, *, tries: int
 ) -> None:
     inner = make_sandbox(sandbox_name, say=partial(print, file=sys.stderr))
     async with MemoSandbox(inner, store) as sandbox:
@@ -127,7 +138,7 @@ async def measure_pools(
 
             async def add(item: PoolProblem, limiter: anyio.CapacityLimiter, into: list[Measured]) -> None:
                 async with limiter:
-                    if (result := await measure(item, sandbox, shrink=shrink)) is not None:
+                    if (result := await measure(item, sandbox, tries)) is not None:
                         into.append(result)
 
             async with anyio.create_task_group() as group:
@@ -167,13 +178,14 @@ def main() -> None:
     parser.add_argument("--sandbox", default="auto")
     parser.add_argument("--memory", type=Path, help="SQLite file that keeps executions")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth problem only")
-    parser.add_argument("--shrink", action="store_true", help="also shrink the first splitting input")
+    parser.add_argument("--shrink", action="store_true", help="also shrink splitting inputs")
+    parser.add_argument("--tries", type=int, default=150, metavar="N", help="of one shrinking")
     options = parser.parse_args()
     print("| pool | mixed problems | ceiling | inputs | runs | most runs | CPU s | most CPU s | seconds |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     with closing(Store(options.memory)) as store:
         anyio.run(
-            partial(measure_pools, shrink=options.shrink),
+            partial(measure_pools, tries=options.tries if options.shrink else 0),
             options.pools,
             options.folder,
             options.sandbox,
