@@ -1,4 +1,4 @@
-"""What has to be solved and what "right" means: the Problem record, loaders, checkers, example problems."""
+"""What has to be solved and what "right" means: the Problem record, loaders, checkers, bundled problems."""
 
 from problems.errors import InfrastructureError, ProblemFileError, SstarError, UserError
 from problems.problem import Kind, Problem, Test

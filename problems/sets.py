@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from problems.problem import Problem
     from problems.rows import Row
 
-__all__ = ["EXAMPLES", "SET_NAMES", "ProblemSet", "is_set", "load_set"]
+__all__ = ["BUNDLED", "SET_NAMES", "ProblemSet", "is_set", "load_set"]
 
 _READERS: dict[str, Callable[[Row], Problem]] = {
     "lcb": read_livecodebench,
@@ -42,9 +42,9 @@ _READERS: dict[str, Callable[[Row], Problem]] = {
     "codecontests": read_codecontests,
     "jsonl": read_problem,
 }
-EXAMPLES = "examples"
-"""The bundled set; it needs no path."""
-SET_NAMES = (*_READERS, EXAMPLES)
+BUNDLED = ("examples", "lists")
+"""The sets that come with the package; they take no path."""
+SET_NAMES = (*_READERS, *BUNDLED)
 """The sets known here; installed packages may bring more (`problems.plugins`)."""
 
 
@@ -85,7 +85,7 @@ def load_set(
     end_date: date | None = None,
     on_fault: Callable[[Fault], None] | None = None,
 ) -> ProblemSet:
-    """The problems of `NAME:PATH`, of `examples`, of a pinned release `NAME` or `NAME@RELEASE`.
+    """The problems of `NAME:PATH`, of a bundled set, of a pinned release `NAME` or `NAME@RELEASE`.
 
     `PATH` is a file, or a folder whose files are read as one set; `NAME@RELEASE:FOLDER` reads those files of
     the folder that make the release. With dates only problems from `start_date` to `end_date`, both included,
@@ -106,10 +106,10 @@ def load_set(
         loaded = _load(name, tag if at else None, path, (start_date, end_date), on_fault)
     elif at:
         raise UserError(f"set {name!r} has no releases; give {name}" + (f":{place}" if colon else ""))
-    elif name == EXAMPLES:
+    elif name in BUNDLED:
         if path:
-            raise UserError(f"{EXAMPLES!r} is bundled and takes no path; for your own file use jsonl:{place}")
-        loaded = _load_examples()
+            raise UserError(f"{name!r} is bundled and takes no path; for your own file use jsonl:{place}")
+        loaded = _load_bundled(name)
     else:
         loaded = _load_plugin(name, path)
     return _choose_dates(loaded, start_date, end_date)
@@ -144,11 +144,11 @@ def _rows(name: str, path: Path, file: Path) -> Iterator[Row]:
     return read_folder(file) if name == "jsonl" and path.is_dir() else read_rows(file)
 
 
-def _load_examples() -> ProblemSet:
-    bundled = importlib.resources.files("problems") / "examples" / "problems.jsonl"
+def _load_bundled(name: str) -> ProblemSet:
+    bundled = importlib.resources.files("problems") / name / "problems.jsonl"
     with importlib.resources.as_file(bundled) as path:
         problems = build_problems(read_rows(path), read_problem)
-        return ProblemSet(EXAMPLES, path, tuple(problems), hash_file(path))
+        return ProblemSet(name, path, tuple(problems), hash_file(path))
 
 
 def _load_plugin(name: str, path: Path | None) -> ProblemSet:

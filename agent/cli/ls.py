@@ -55,7 +55,7 @@ def _list_sets() -> list[dict[str, Any]]:
     from problems.hub import find_cached
     from problems.plugins import list_plugins
     from problems.releases import list_releases
-    from problems.sets import EXAMPLES, SET_NAMES
+    from problems.sets import BUNDLED, SET_NAMES
 
     rows: list[dict[str, Any]] = []
     for name in SET_NAMES:
@@ -69,7 +69,7 @@ def _list_sets() -> list[dict[str, Any]]:
                     "from": f"{place}: {release.repository} at {release.revision[:8]}",
                 }
             )
-        if name == EXAMPLES:
+        if name in BUNDLED:
             rows.append({"set": name, "here": True, "size_mb": None, "from": "bundled"})
         elif not list_releases(name):
             rows.append(

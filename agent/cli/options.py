@@ -16,7 +16,7 @@ SetArg = Annotated[
     typer.Argument(
         metavar="SET",
         help="NAME:PATH with NAME one of lcb, humaneval, humaneval+, mbpp, mbpp+, apps, codecontests, jsonl; "
-        "NAME or NAME@RELEASE alone is fetched; or `examples`, the bundled problems. `sstar ls` lists them.",
+        "NAME or NAME@RELEASE alone is fetched; `examples` and `lists` are bundled. `sstar ls` lists them.",
     ),
 ]
 SamplesArg = Annotated[

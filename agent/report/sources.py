@@ -25,16 +25,16 @@ def find_problems(
     Raises:
         UserError: `spec` cannot be read.
     """
-    from problems.sets import EXAMPLES, load_set
+    from problems.sets import BUNDLED, load_set
 
     config = manifest["config"]
     if spec is None:
         name = str(config.get("label", "")).removesuffix(f"-{config.get('model')}")
         place = Path(str(manifest.get("data", "")))
-        if name != EXAMPLES and not place.exists():
+        if name not in BUNDLED and not place.exists():
             say(f"sstar: {place} is not there; name the set with --set for statements, difficulty and dates")
             return {}
-        spec = name if name == EXAMPLES else f"{name}:{place}"
+        spec = name if name in BUNDLED else f"{name}:{place}"
         try:
             whole = load_set(spec)
         except UserError as error:

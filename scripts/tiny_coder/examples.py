@@ -9,7 +9,6 @@ compositions kept out. Failures in repair prompts are real: wrong programs are r
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import random
 from functools import partial
@@ -23,7 +22,7 @@ from problems.jsonl import to_json
 from sandbox import Verdict
 from scripts.tiny_coder.questions import QUESTIONS
 from scripts.tiny_coder.running import run_public
-from scripts.tiny_coder.tasks import Task, make_task, write_program, write_wrong
+from scripts.tiny_coder.tasks import Task, draw_held_out, make_task, write_program, write_wrong
 
 if TYPE_CHECKING:
     from agent.models.request import Message
@@ -110,11 +109,8 @@ def make_examples(folder: Path, count: int, seed: int) -> None:
 def write_problems(path: Path, count: int, seed: int) -> None:
     """Held-out problems whose statements all differ."""
     found: dict[str, Task] = {}
-    for number in itertools.count():
-        name = f"held out {seed} {number}"
-        if make_task(number, random.Random(name), hidden=0).held_out:
-            task = make_task(number, random.Random(name))
-            found.setdefault(task.problem.statement, task)
+    for task in draw_held_out(seed):
+        found.setdefault(task.problem.statement, task)
         if len(found) == count:
             break
     rows = [json.dumps(to_json(task.problem)) for task in found.values()]

@@ -6,6 +6,8 @@ as a function or as a program that reads standard input. Every sixth composition
 
 from __future__ import annotations
 
+import itertools
+import random
 import zlib
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -17,9 +19,9 @@ from scripts.tiny_coder.running import run_on
 from scripts.tiny_coder.steps import NUMBER_RESULTS, NUMBERS, WORD_RESULTS, WORDS, Form, Step
 
 if TYPE_CHECKING:
-    import random
+    from collections.abc import Iterator
 
-__all__ = ["DOMAINS", "Task", "draw_input", "make_task", "write_program", "write_wrong"]
+__all__ = ["DOMAINS", "Task", "draw_held_out", "draw_input", "make_task", "write_program", "write_wrong"]
 
 DOMAINS = ("numbers", "digits", "words")
 NAMES = ("solve", "process", "compute", "work", "answer")
@@ -106,6 +108,14 @@ def make_task(number: int, rng: random.Random, *, hidden: int = 20) -> Task:
         metadata={"steps": [part.step.name for part in parts]},
     )
     return Task(problem, domain, parts)
+
+
+def draw_held_out(seed: int) -> Iterator[Task]:
+    """Tasks of compositions kept out of training, without end, each by a seed of its own."""
+    for number in itertools.count():
+        name = f"held out {seed} {number}"
+        if make_task(number, random.Random(name), hidden=0).held_out:
+            yield make_task(number, random.Random(name))
 
 
 def _fix(step: Step, kind: Kind, rng: random.Random) -> Part:

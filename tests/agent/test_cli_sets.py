@@ -34,7 +34,8 @@ def test_sets_are_listed(sstar, folder, monkeypatch):
     rows = {row["set"]: row for row in ended.json["sets"]}
     assert ended.code == 0
     assert rows["mbpp+@v0.2.0"]["here"] is False
-    assert rows["examples"] == {"set": "examples", "here": True, "size_mb": None, "from": "bundled"}
+    for name in ("examples", "lists"):
+        assert rows[name] == {"set": name, "here": True, "size_mb": None, "from": "bundled"}
     assert "lcb@release_v6  " in sstar("ls").out
 
 

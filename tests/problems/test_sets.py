@@ -45,6 +45,7 @@ def test_a_folder_is_read_as_one_set(tmp_path):
         ("zzz", "unknown problem set 'zzz'; there are lcb, "),
         ("lcb:", "give lcb:PATH"),
         ("examples:x", "bundled and takes no path"),
+        ("lists:x", "bundled and takes no path"),
         ("jsonl", "give jsonl:PATH"),
         ("jsonl:/no/such", "cannot be read"),
     ],
@@ -72,4 +73,4 @@ def test_importing_the_package_stays_cheap():
     code = "import problems, sys; print(sorted({'pydantic', 'huggingface_hub', 'anyio'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    assert "examples" in SET_NAMES
+    assert {"examples", "lists"} <= set(SET_NAMES)

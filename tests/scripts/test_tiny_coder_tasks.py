@@ -8,10 +8,12 @@ import pytest
 
 from agent.extract import extract_code
 from agent.prompting import Prompts
+from problems.jsonl import to_json
 from problems.problem import Kind
 from problems.values import decode
 from sandbox.grade import run_tests
 from scripts.tiny_coder.examples import make_examples
+from scripts.tiny_coder.lists import PLACE, make_lists
 from scripts.tiny_coder.questions import QUESTIONS, write_kit
 from scripts.tiny_coder.running import run_on, run_public
 from scripts.tiny_coder.steps import NUMBER_RESULTS, NUMBERS, WORD_RESULTS, WORDS, Form
@@ -146,3 +148,11 @@ def test_a_kits_generator_keeps_to_its_validator():
         for test in task.problem.public_tests:
             is_call = task.problem.kind is Kind.FUNCTION
             assert names["valid"]([decode(test.input)] if is_call else test.input)
+
+
+def test_lists_is_what_its_rule_draws():
+    """The bundled set `lists` holds the first compositions kept out of training that its seed draws."""
+    tasks = make_lists()
+    assert all(task.held_out for task in tasks)
+    rows = PLACE.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(row) for row in rows] == [to_json(task.problem) for task in tasks]
