@@ -6,11 +6,11 @@ import math
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
+from agent.bundled import describe_recording, find_recording
 from agent.calls import StoredModel
 from agent.logs import log_event
 from agent.models.errors import ModelUserError
@@ -19,6 +19,7 @@ from agent.watch import WatchedModel, WatchedSandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from agent.budget import Budget
     from agent.models import Model
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
     from sandbox.memo import MemoSandbox
 
 __all__ = ["Endpoint", "SandboxChoice", "make_asked", "open_model", "open_sandbox"]
-
-
-BUNDLED = "replay:examples"
-"""The recording of the example problems."""
 
 
 _RETRY_LINE_EVERY_S = 10.0
@@ -117,8 +114,9 @@ async def open_model(
     from agent.models.replay import ReplayModel
 
     model = make_asked(endpoint, say)
-    if endpoint.model == BUNDLED and isinstance(model, ReplayModel):
-        say("sstar: these answers were written by hand to show the method; they say nothing about any model")
+    recording = find_recording(endpoint.model)
+    if recording is not None:
+        say(f"sstar: {describe_recording(recording)}")
     async with AsyncExitStack() as stack:
         asked: Model = model
         if not isinstance(model, ReplayModel):
@@ -188,8 +186,9 @@ def make_asked(endpoint: Endpoint, say: Callable[[str], None] = lambda _: None) 
     """
     from agent.models.choose import VllmOptions, make_model
 
+    recording = find_recording(endpoint.model)
     return make_model(
-        _find_recording(endpoint.model),
+        endpoint.model if recording is None else f"replay:{recording}",
         base_url=endpoint.base_urls,
         vllm=VllmOptions(endpoint.vllm_command, endpoint.vllm_args, lambda line: say(f"sstar: {line}")),
         system_role=endpoint.system_role,
@@ -198,15 +197,6 @@ def make_asked(endpoint: Endpoint, say: Callable[[str], None] = lambda _: None) 
         max_thinking=endpoint.max_thinking,
         on_retry=_Seldom(say),
     )
-
-
-def _find_recording(spec: str) -> str:
-    """`replay:examples` is the recording of the example problems, unless there is a file of that name."""
-    if spec != BUNDLED or Path("examples").is_file():
-        return spec
-    from importlib import resources
-
-    return f"replay:{resources.files('problems') / 'examples' / 'calls.jsonl.gz'}"
 
 
 class _Seldom:

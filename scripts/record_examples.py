@@ -1,6 +1,6 @@
 """Makes the recording behind `-m replay:examples` from the hand-written answers of the example problems.
 
-    python scripts/record_examples.py
+    python -m scripts.record_examples
 
 Runs the method on the bundled problems with a scripted model and records every call. Samples, repairs and
 inputs are those of `answers.jsonl`; the judge is scripted too: it runs the reference program on the input
@@ -11,39 +11,27 @@ nothing about any model.
 from __future__ import annotations
 
 import ast
-import gzip
 import json
 import subprocess
 import sys
-import tempfile
-from dataclasses import replace
+from functools import partial
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import anyio
 
-from agent.budget import Budget
-from agent.calls import StoredModel
-from agent.evaluate import evaluate
 from agent.models import Answer, Message, Request, Usage
 from agent.models.errors import CallError
-from agent.models.recording import Recorder
 from agent.models.scripted import ScriptedModel
 from agent.prompting import Prompts
 from agent.settings import Settings
-from agent.solver import Bench
-from agent.store import Store
 from problems import Kind, Problem
 from problems.checkers import accepts
 from problems.sets import load_set
 from problems.values import encode
-from sandbox.choose import make_sandbox
-from sandbox.memo import MemoSandbox
+from scripts.recording import record
 
 SETTINGS = Settings(n=6, rounds=2, seed=0)
-METHODS = ("adaptive", "sstar")
-"""Recorded one after the other, so that both can be replayed."""
 FOLDER = resources.files("problems") / "examples"
 
 
@@ -180,34 +168,15 @@ def is_right(problem: Problem, shown_input: str, right: str, output: str) -> boo
     )
 
 
-async def record(target: Path) -> None:
-    problems = load_set("examples").problems
+def main() -> None:
     prompts = Remembering()
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        Recorder(
-            ScriptedModel(Script(problems, prompts), name="written by hand"), Path(scratch) / "calls.jsonl"
-        ) as recorder,
-    ):
-        async with MemoSandbox(make_sandbox("auto", say=print)) as sandbox:
-            for method in METHODS:
-                store = Store()
-                model = StoredModel(recorder, store, Budget(), max_in_flight=1_000)
-                bench = Bench(model, sandbox, prompts, replace(SETTINGS, select=method))
-                await evaluate(
-                    problems,
-                    bench,
-                    store,
-                    most_open=lambda: 4,
-                    wait_for_room=model.wait_for_room,
-                    on_problem=lambda outcome, **_: print(outcome.problem_id),
-                )
-                store.close()
-        lines = sorted(set(recorder.path.read_text(encoding="utf-8").splitlines()))
-    with target.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-        packed.write("".join(line + "\n" for line in lines).encode())
-    print(f"{len(lines)} calls in {target}")
+    script = Script(load_set("examples").problems, prompts)
+    about = {
+        "answers": "these answers were written by hand to show the method; they say nothing about any model"
+    }
+    model = ScriptedModel(script, name="written by hand")
+    anyio.run(partial(record, "examples", model, prompts=prompts, settings=SETTINGS, about=about))
 
 
 if __name__ == "__main__":
-    anyio.run(record, Path(str(FOLDER / "calls.jsonl.gz")))
+    main()

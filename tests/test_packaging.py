@@ -56,7 +56,7 @@ def test_wheel_holds_the_four_packages_and_their_data(wheel):
         str(path.relative_to(ROOT))
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
-        if path.is_file() and path.suffix in {".py", ".j2", ".jsonl", ".gz"} | {""}
+        if path.is_file() and path.suffix in {".py", ".j2", ".json", ".jsonl", ".gz"} | {""}
     }
     assert expected - names == set()
     assert {name.partition("/")[0] for name in names if ".dist-info" not in name} == set(PACKAGES)

@@ -1,0 +1,79 @@
+"""Makes a bundled recording: runs the method on a set, by several ways to choose, and packs every call."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tempfile
+from contextlib import closing
+from dataclasses import asdict, replace
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.budget import Budget
+from agent.calls import StoredModel
+from agent.evaluate import evaluate
+from agent.models.recording import Recorder
+from agent.solver import Bench
+from agent.store import Store
+from problems.sets import load_set
+from sandbox.choose import make_sandbox
+from sandbox.memo import MemoSandbox
+
+if TYPE_CHECKING:
+    from agent.models.request import Model
+    from agent.prompting import Prompts
+    from agent.settings import Settings
+
+__all__ = ["METHODS", "record"]
+
+METHODS = ("adaptive", "sstar")
+"""One after the other on the same samples, so that both can be replayed."""
+MAX_IN_FLIGHT = 64
+
+
+async def record(
+    name: str,
+    model: Model,
+    *,
+    prompts: Prompts,
+    settings: Settings,
+    about: dict[str, Any],
+    sandbox: str = "auto",
+) -> None:
+    """Record the answers of `model` on the bundled set `name`; `about` says who answered.
+
+    The set's folder gets `calls.jsonl.gz`, and `recording.json` with `about` and how it was recorded.
+    """
+    whole = load_set(name)
+    folder = Path(str(resources.files("problems") / name))
+    with tempfile.TemporaryDirectory() as scratch:
+        calls = Path(scratch) / "calls.jsonl"
+        with Recorder(model, calls) as recorder, closing(Store()) as answers:
+            asked = StoredModel(recorder, answers, Budget(), max_in_flight=MAX_IN_FLIGHT)
+            async with MemoSandbox(make_sandbox(sandbox, say=print)) as opened:
+                for method in METHODS:
+                    bench = Bench(asked, opened, prompts, replace(settings, select=method))
+                    with closing(Store()) as outcomes:
+                        await evaluate(
+                            whole.problems,
+                            bench,
+                            outcomes,
+                            most_open=lambda: 8,
+                            wait_for_room=asked.wait_for_room,
+                            on_problem=lambda outcome, **_: print(outcome.problem_id),
+                        )
+        rows = [json.loads(line) for line in calls.read_text(encoding="utf-8").splitlines()]
+    rows.sort(key=lambda row: [str(value) for value in row["request"]["purpose"].values()])
+    with (folder / "calls.jsonl.gz").open("wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed:
+        packed.write("".join(json.dumps(row) + "\n" for row in rows).encode())
+    how = {
+        "set": whole.revision,
+        "prompts": prompts.digest,
+        "settings": {key: value for key, value in asdict(settings).items() if key != "select"},
+        "methods": METHODS,
+        "calls": len(rows),
+    }
+    (folder / "recording.json").write_text(json.dumps(about | how, indent=2) + "\n", encoding="utf-8")
+    print(f"{len(rows)} calls in {folder}")
