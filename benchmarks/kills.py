@@ -236,7 +236,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--moments", type=int, default=50)
     parser.add_argument(
-        "--data", type=Path, help="folder of recorded programs; without it the bundled problems"
+        "--data", type=Path, help="folder of recorded programs; without it the example problems"
     )
     parser.add_argument("--problems", type=int, default=200)
     parser.add_argument("--faults", nargs="+", default=["kill", "disk", "endpoint"])

@@ -42,7 +42,7 @@ def call_key(body: dict[str, Any]) -> str:
 
 
 def make_examples(delay_s: float) -> Work:
-    """The bundled problems with their recorded answers."""
+    """The example problems with their recorded answers."""
     path = Path(str(resources.files("problems") / "examples" / "calls.jsonl.gz"))
     answers: dict[str, str] = {}
     for call in read_calls(path):

@@ -4,7 +4,7 @@
 
 Two raylets with one CPU each; every sample burns CPU on each of its tests, so a grade is bound by the
 sandbox. It is graded without Ray by one worker, then on one node, on two, and on two of which one is killed
-in the middle (-9). Then the bundled problems are evaluated with a model and without Ray, and on two nodes of
+in the middle (-9). Then the example problems are evaluated with a model and without Ray, and on two nodes of
 which one is killed.
 """
 

@@ -239,7 +239,7 @@ def test_killed_again_and_again_until_done(spawn, sstar, ready, folder, seed):
 
 
 def test_examples_killed_again_and_again_until_done(spawn, sstar, isolated, folder):
-    """The same for the bundled problems and their recorded answers, killed while programs run."""
+    """The same for the example problems and their recorded answers, killed while programs run."""
     words = [
         "eval",
         "examples",

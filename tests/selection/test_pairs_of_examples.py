@@ -1,4 +1,4 @@
-"""The bundled problems: a right program and one that is wrong on hidden tests only, in a real sandbox."""
+"""The example problems: a right program and one that is wrong on hidden tests only, in a real sandbox."""
 
 from __future__ import annotations
 
