@@ -7,7 +7,7 @@ DEMO := runs/demo
 TINY := tests/live/tiny_coder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-live tiny-coder check format image bench docs clean
+.PHONY: help setup demo test test-live tiny-coder recordings check format image bench docs clean
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,10 @@ endif
 	@touch $@
 
 demo: setup ## the whole method on the bundled problems with a recorded model
-	$(BIN)/sstar eval examples -m replay:examples --n 6 --rounds 2 --select sstar --fresh --out $(DEMO)
+	@echo "1 of 2: answers that were really sampled, of a tiny model"
+	$(BIN)/sstar eval lists -m replay:lists --n 8 --rounds 2 --fresh --out $(DEMO)
+	@echo "2 of 2: answers that were written by hand to show every stage"
+	$(BIN)/sstar eval examples -m replay:examples --n 6 --rounds 2 --select sstar --fresh --out $(DEMO)-by-hand
 
 test: setup ## the tests (no network; engine tests are skipped with a reason where no engine answers)
 	$(BIN)/python -m pytest -n 2 -m "not live"
@@ -35,10 +38,17 @@ test: setup ## the tests (no network; engine tests are skipped with a reason whe
 test-live: setup ## the tests against a real vLLM on the CPU (its own environment, about 4 GB)
 	.ci/live
 
-tiny-coder: setup ## make the live tests' model anew (after `make test-live`; about 15 minutes on one core)
+tiny-coder: setup ## make the live tests' model anew (about 15 minutes on one core)
+	.ci/vllm
 	$(BIN)/python -m scripts.tiny_coder.examples runs/tiny-coder
 	OMP_NUM_THREADS=1 .venv-vllm/bin/python -m scripts.tiny_coder.train runs/tiny-coder $(TINY)/model
 	cp runs/tiny-coder/problems.jsonl $(TINY)/problems.jsonl
+
+recordings: setup ## record the demo's answers anew: sampled from the tiny coder under vLLM, and the written ones
+	.ci/vllm
+	$(BIN)/python -m scripts.tiny_coder.lists
+	$(BIN)/python -m scripts.record_lists
+	$(BIN)/python -m scripts.record_examples
 
 check: setup ## lint, format and types
 	$(BIN)/ruff check .
