@@ -91,6 +91,9 @@ def _note_of(problem: Problem) -> Iterator[str]:
     judge = problem.metadata.get("special_judge")
     if judge:
         yield f"its {judge} checker is not run: of several right answers only the given one is accepted"
+    hidden = problem.hidden_tests if isinstance(problem.hidden_tests, tuple) else ()  # stored ones are large
+    if problem.kind is Kind.STDIN and any("\r\n" in test.input for test in (*problem.public_tests, *hidden)):
+        yield "lines of a test's input end with CR LF: a program that calls input() finds the CR in the text"
 
 
 def _find_in_starter(problem: Problem) -> Iterator[str]:

@@ -178,10 +178,22 @@ def _tests(row: Row, key: str, kind: Kind) -> tuple[Test, ...]:
     for place, item in enumerate(items):
         if not (isinstance(item, dict) and isinstance(item.get("input"), str)):
             raise row.fail(f"{key}[{place}]: an object with the strings 'input' and 'output' is expected")
-        tests.append(Test(item["input"], item.get("output")))
+        output = item.get("output")
+        tests.append(
+            Test(_end_lines(item["input"]), _end_lines(output) if isinstance(output, str) else output)
+        )
         if kind is Kind.FUNCTION:
             _check(row, tests[-1], f"{key}[{place}]")
     return tuple(tests)
+
+
+def _end_lines(text: str) -> str:
+    """`text` with LF where CR LF was.
+
+    LiveCodeBench's tests have LF alone, also where the statement that shows them has CR LF. A file whose
+    tests were taken from statements has the CR too, which `input()` would leave at the end of a word.
+    """
+    return text.replace("\r\n", "\n")
 
 
 def _check(row: Row, test: Test, where: str) -> None:

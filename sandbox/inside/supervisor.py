@@ -118,7 +118,8 @@ def _lay_streams() -> None:
         if file != descriptor:
             os.dup2(file, descriptor)
             os.close(file)
-    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0)), "utf-8", "surrogateescape")
+    # newline: as plain python3 on Linux, which leaves the CR of a line that ends with CR LF in the text
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0)), "utf-8", "surrogateescape", newline="\n")
     sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w")), "utf-8", "surrogateescape")
     sys.stderr = io.TextIOWrapper(io.BufferedWriter(io.FileIO(2, "w")), "utf-8", "backslashreplace")
     (sys.__stdin__, sys.__stdout__, sys.__stderr__) = (sys.stdin, sys.stdout, sys.stderr)  # type: ignore[misc]

@@ -47,6 +47,15 @@ def test_each_fault_is_told(change, message):
     assert "\n" not in found
 
 
+def test_line_ends_that_a_program_would_find_in_its_input_are_noted():
+    """CR LF in the input of a program's test is a note; in a call's arguments it is a blank."""
+    program = Problem("p", "s", Kind.STDIN, public_tests=(Test("1\r\n", "1"),))
+    assert [(fault.what[:24], fault.is_note) for fault in find_faults([program])] == [
+        ("lines of a test's input ", True)
+    ]
+    assert list(find_faults([replace(GOOD, hidden_tests=(Test("1\r\n", "1"),))])) == []
+
+
 def test_one_statement_under_two_ids_is_told():
     """Blanks do not hide a duplicate; another function in the same words is none."""
     twin = replace(GOOD, id="q", statement="Return\n  x.")

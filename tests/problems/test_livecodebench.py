@@ -65,6 +65,16 @@ def test_a_program_problem_is_read():
     assert (problem.kind, problem.entry_point, problem.public_tests[0].input) == (Kind.STDIN, None, "1\n")
 
 
+def test_line_ends_of_a_statement_are_those_of_the_published_tests():
+    """CR LF in a test is LF, as in LiveCodeBench's own file; a CR inside a line, or spelt in JSON, stays."""
+    tests = '[{"input": "2\\r\\na\\rb\\r\\n", "output": "a\\r\\nb", "testtype": "stdin"}]'
+    (test,) = read({"public_test_cases": tests}, base=STDIN).public_tests
+    assert (test.input, test.output) == ("2\na\rb\n", "a\nb")
+    spelt = json.dumps([{"input": '"a\\r\\nb"\r\n3', "output": '"\\r\\n"', "testtype": "functional"}])
+    (test,) = read({"public_test_cases": spelt}).public_tests
+    assert (test.input, test.output) == ('"a\\r\\nb"\n3', '"\\r\\n"')
+
+
 def test_the_entry_point_follows_the_starter_code():
     """A plain function is called by name; without metadata the first public method is taken."""
     assert read({"starter_code": "def solve(s, k):\n    "}).entry_point == "solve"

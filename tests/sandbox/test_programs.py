@@ -107,6 +107,14 @@ def test_megabytes_of_input(sandbox_held):
     assert (run.status, run.stdout) == (Status.OK, f"{1234567 << 19}\n")
 
 
+def test_a_carriage_return_stays_in_the_input(sandbox_held):
+    """As under the plain interpreter on Linux: `input` and `sys.stdin` keep it, `open(0)` does not."""
+    (run,) = sandbox_held.run("import sys; print(repr(input()), repr(sys.stdin.read()))", "a\r\nb\r\n")
+    assert (run.status, run.stdout) == (Status.OK, "'a\\r' 'b\\r\\n'\n")
+    (run,) = sandbox_held.run("print(repr(open(0).read()))", "a\r\nb\r\n")
+    assert (run.status, run.stdout) == (Status.OK, "'a\\nb\\n'\n")
+
+
 def test_undecodable_output_stays_distinguishable(sandbox_held):
     """Bytes that are not UTF-8 come back escaped."""
     (run,) = sandbox_held.run("import os; os.write(1, b'\\xff\\xfe ok')")
