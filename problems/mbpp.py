@@ -15,7 +15,7 @@ from problems.shapes import read_arguments, restore
 if TYPE_CHECKING:
     from problems.rows import Row
 
-__all__ = ["read_mbpp", "read_mbpp_plus"]
+__all__ = ["read_mbpp", "read_mbpp_plus", "read_rule"]
 
 _DEFINED = re.compile(r"^(?:def|class)\s+(\w+)", re.MULTILINE)
 _NUMPY = "import numpy as np"
@@ -84,7 +84,7 @@ def _from_inputs(row: Row) -> Problem:
     examples = read_arguments(source, entry_point)
     inputs = [_typed(arguments, examples) for arguments in row.get("plus_input", (list, dict), [])]
     absolute = float(row.get("atol", (int, float), 0.0))
-    program = compare_with_reference(entry_point, code, inputs, absolute=absolute, rule=_rule(asserts))
+    program = compare_with_reference(entry_point, code, inputs, absolute=absolute, rule=read_rule(asserts))
     text = row.text("prompt").strip().strip('"').partition("\nassert ")[0]
     hidden = (*tests, Test(program=program))
     return _problem(
@@ -97,7 +97,7 @@ def _typed(arguments: list[Any], examples: list[list[Any]]) -> list[Any]:
     return [restore(value, seen) for value, seen in zip(arguments, columns, strict=True)]
 
 
-def _rule(asserts: list[str]) -> Rule:
+def read_rule(asserts: list[str]) -> Rule:
     """How the asserts compare tells how the further inputs are to be compared."""
     if asserts and all(map(_SET_COMPARISON.match, asserts)):
         return "set"
