@@ -1,15 +1,16 @@
 """Judges recorded programs with the benchmarks' own judges and with ours, and lists every difference.
 
     python benchmarks/parity.py FOLDER --judge livecodebench=CHECKOUT --judge evalplus=PYTHON
-        [--python PYTHON] [--every N] [--readings N] [--busy N] [--limit SECONDS]
+        [--python PYTHON] [--every N] [--readings N] [--busy N] [--limit SECONDS] [--ahead]
         [--tests judge|published] [--own] [--work FOLDER] [--sandbox NAME] [--out FILE]
 
 CHECKOUT is a checkout of LiveCodeBench whose imports PYTHON (--python) has; evalplus's PYTHON has evalplus
 installed. The judges run in bubblewrap without network. Where two readings of a program differ, the judge
 contradicts itself and nothing can agree with it. One table is of the plain readings (--readings, two by
 default), one has also the reading on a core shared with busy processes (--busy), and one also the reading
-with another limit (--limit): what differs in the last is no matter of time. What a judge said is kept in
---work, so that a run that was cut goes on.
+with another limit (--limit): what differs in the last is no matter of time. With --ahead the judges, and
+what is busy beside them, go before all other work, so that they are as on an idle machine. What a judge
+said is kept in --work, so that a run that was cut goes on.
 
 Ours runs on the tests that the judge has; with --tests published on those of the published files instead,
 which differ from evalplus's inputs. --own judges the sets' own solutions instead of recorded programs.
@@ -51,9 +52,11 @@ def make_judges(options: argparse.Namespace) -> list[Judge]:
     places = dict(item.split("=", 1) for item in options.judge)
     judges = []
     if "livecodebench" in places:
-        judges.append(Judge("livecodebench", options.python, places["livecodebench"], folder, work))
+        judges.append(
+            Judge("livecodebench", options.python, places["livecodebench"], folder, work, options.ahead)
+        )
     if "evalplus" in places:
-        judges += [Judge(name, places["evalplus"], "", folder, work) for name in DATASETS]
+        judges += [Judge(name, places["evalplus"], "", folder, work, options.ahead) for name in DATASETS]
     return judges
 
 
@@ -109,6 +112,7 @@ def main() -> None:
     parser.add_argument(
         "--busy", type=int, default=0, metavar="N", help="one more, on a core with N busy others"
     )
+    parser.add_argument("--ahead", action="store_true", help="the judges go before all other work (root)")
     parser.add_argument("--limit", type=int, metavar="SECONDS", help="one more, with this wall limit a test")
     parser.add_argument(
         "--tests", choices=("judge", "published"), default="judge", help="those that ours runs"

@@ -48,6 +48,8 @@ class Judge:
     """The recorded data."""
     work: Path
     """Where it may write, and where its answers are kept."""
+    ahead: bool = False
+    """Run before all other work of the machine (needs root): it finds a core free, as on an idle machine."""
 
     @property
     def answers(self) -> Path:
@@ -80,7 +82,7 @@ def run_isolated(judge: Judge, script: str, arguments: Sequence[str], core: int 
     environment = os.environ | prepare_data(judge.folder, judge.work)
     environment |= {"TMPDIR": work, "XDG_CACHE_HOME": str(judge.work / "cache"), "HOME": work}
     subprocess.run(
-        [*_pin(core), *isolated, judge.python, str(_FOLDER / script), *arguments],
+        [*_place(judge, core), *isolated, judge.python, str(_FOLDER / script), *arguments],
         env=environment,
         check=True,
         stdin=subprocess.DEVNULL,
@@ -88,18 +90,20 @@ def run_isolated(judge: Judge, script: str, arguments: Sequence[str], core: int 
     )
 
 
-def _pin(core: int | None) -> list[str]:
-    return [] if core is None else ["taskset", "--cpu-list", str(core)]
+def _place(judge: Judge, core: int | None) -> list[str]:
+    ahead = ["nice", "-n", "-20"] if judge.ahead else []
+    return ahead if core is None else [*ahead, "taskset", "--cpu-list", str(core)]
 
 
 @contextmanager
-def busy_core(count: int) -> Iterator[int | None]:
-    """A core on which `count` processes compute until the block ends; None where `count` is 0."""
+def busy_core(judge: Judge, count: int) -> Iterator[int | None]:
+    """A core on which `count` processes compute until the block ends, with the judge's rank; None for 0."""
     if not count:
         yield None
         return
     core = min(os.sched_getaffinity(0))
-    command = [*_pin(core), sys.executable, "-c", "while True: pass"]
+    compute = f"import os\nwhile os.getppid() == {os.getpid()}: pass"  # so none outlives us, however we end
+    command = [*_place(judge, core), sys.executable, "-c", compute]
     started = [subprocess.Popen(command) for _ in range(count)]
     try:
         yield core
@@ -124,7 +128,7 @@ def read_once(
         limit = "" if reading.limit_s is None else str(reading.limit_s)
         arguments = [judge.name, str(cases), str(out), judge.checkout, limit]
         try:
-            with busy_core(reading.busy) as core:
+            with busy_core(judge, reading.busy) as core:
                 run_isolated(judge, "official.py", arguments, core)
         finally:
             _keep(judge, out, reading)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,8 @@ from benchmarks.parity_readings import Judge, Reading, busy_core, read_all
 from benchmarks.parity_table import compare, list_differences, print_table
 from problems import Kind, Problem
 from sandbox import Verdict
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def make(case, *names):
@@ -102,19 +107,43 @@ def test_only_failures_are_read_with_another_limit_and_answers_are_kept(tmp_path
     assert len(asked) == 3
 
 
-def test_no_busy_process_outlives_the_reading():
+def test_no_busy_process_outlives_the_reading(tmp_path):
     """The processes are there inside the block and gone after it; none is started for 0."""
-    with busy_core(0) as core:
+    judge = Judge("mbpp", "python", "", tmp_path, tmp_path)
+    with busy_core(judge, 0) as core:
         assert (core, _count_busy()) == (None, 0)
-    with busy_core(2) as core:
+    with busy_core(judge, 2) as core:
         assert core is not None
         assert _count_busy() == 2
     assert _count_busy() == 0
 
 
+def test_busy_processes_end_when_the_benchmark_is_killed(tmp_path):
+    """A benchmark that is killed cannot end them, so they end by themselves."""
+    program = (
+        "import sys, time; sys.path.insert(0, '.')\n"
+        "from pathlib import Path\n"
+        "from benchmarks.parity_readings import Judge, busy_core\n"
+        f"place = Path({str(tmp_path)!r})\n"
+        "with busy_core(Judge('mbpp', 'python', '', place, place), 1):\n"
+        "    children = Path('/proc/self/task').glob('*/children')\n"
+        "    print(*(path.read_text() for path in children), flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as run:
+        (busy,) = run.stdout.readline().split()
+        run.kill()
+    until = time.monotonic() + 30
+    while "while os.getppid()" in _command(busy) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert "while os.getppid()" not in _command(busy)
+
+
 def _count_busy():
     pids = [pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()]
-    return sum("while True: pass" in _command(pid) for pid in pids)
+    return sum("while os.getppid()" in _command(pid) for pid in pids)
 
 
 def _command(pid):
