@@ -112,7 +112,10 @@ def find_rules(folder: Path, dataset: str) -> dict[str, Rule]:
     rows = read_lines(folder / DATASETS[dataset][1])
     if dataset == "mbpp":
         return {
-            f"Mbpp/{row['task_id']}": read_rule([text.strip() for text in row["test_list"]]) for row in rows
+            f"Mbpp/{row['task_id']}": read_rule(
+                str(row["task_id"]), [text.strip() for text in row["test_list"]]
+            )
+            for row in rows
         }
     return {
         row["task_id"]: "zero of polynomial" if row["entry_point"] == "find_zero" else "equal" for row in rows

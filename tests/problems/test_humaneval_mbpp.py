@@ -198,6 +198,15 @@ def test_both_files_of_mbpp_plus_are_read():
         read(read_mbpp_plus, MBPP)
 
 
+@pytest.mark.parametrize(("number", "verdict"), [("579", True), ("769", True), ("580", False)])
+def test_answers_that_list_a_set_may_have_any_order(number, verdict):
+    """As the published test programs of these problems have it, which the asserts do not show."""
+    problem = read(read_mbpp_plus, INPUTS | {"task_id": f"Mbpp/{number}", "plus_input": [[[3, 4], [5]]]})
+    program = problem.hidden_tests[-1].program
+    assert accepted(program, "def add(a, b): return b + a") is verdict
+    assert not accepted(program, "def add(a, b): return a")
+
+
 def test_a_published_program_that_forgets_to_assert_asserts():
     """Where upstream computes a verdict and drops it, the verdict counts."""
     program = read(read_mbpp_plus, ORIGIN | {"test": UNCHECKED}).hidden_tests[-1].program
