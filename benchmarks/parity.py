@@ -5,12 +5,13 @@
         [--tests judge|published] [--own] [--work FOLDER] [--sandbox NAME] [--out FILE]
 
 CHECKOUT is a checkout of LiveCodeBench whose imports PYTHON (--python) has; evalplus's PYTHON has evalplus
-installed. The judges run in bubblewrap without network. Where two readings of a program differ, the judge
-contradicts itself and nothing can agree with it. One table is of the plain readings (--readings, two by
-default), one has also the reading on a core shared with busy processes (--busy), and one also the reading
-with another limit (--limit): what differs in the last is no matter of time. With --ahead the judges, and
-what is busy beside them, go before all other work, so that they are as on an idle machine. What a judge
-said is kept in --work, so that a run that was cut goes on.
+installed, and `mbpp=PYTHON` or `humaneval=PYTHON` asks it about one of its sets. The judges run in
+bubblewrap without network. Where two readings of a program differ, the judge contradicts itself and nothing
+can agree with it. One table is of the plain readings (--readings, two by default), one has also the reading
+on a core shared with busy processes (--busy), and one also the reading with another limit (--limit): what
+differs in the last is no matter of time. With --ahead the judges, and what is busy beside them, go before
+all other work, so that they are as on an idle machine. What a judge said is kept in --work, so that a run
+that was cut goes on.
 
 Ours runs on the tests that the judge has; with --tests published on those of the published files instead,
 which differ from evalplus's inputs. --own judges the sets' own solutions instead of recorded programs.
@@ -55,8 +56,10 @@ def make_judges(options: argparse.Namespace) -> list[Judge]:
         judges.append(
             Judge("livecodebench", options.python, places["livecodebench"], folder, work, options.ahead)
         )
-    if "evalplus" in places:
-        judges += [Judge(name, places["evalplus"], "", folder, work, options.ahead) for name in DATASETS]
+    pythons = {name: places.get(name, places.get("evalplus")) for name in DATASETS}
+    judges += [
+        Judge(name, python, "", folder, work, options.ahead) for name, python in pythons.items() if python
+    ]
     return judges
 
 

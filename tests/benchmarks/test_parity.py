@@ -114,6 +114,11 @@ def test_no_busy_process_outlives_the_reading(tmp_path):
         assert (core, _count_busy()) == (None, 0)
     with busy_core(judge, 2) as core:
         assert core is not None
+        until = time.monotonic() + 30
+        while (
+            _count_busy() < 2 and time.monotonic() < until
+        ):  # a command line is empty while a program starts
+            time.sleep(0.05)
         assert _count_busy() == 2
     assert _count_busy() == 0
 
