@@ -214,7 +214,8 @@ def _watch(pid: int, start: _Start, pause: Callable[[float], object]) -> tuple[b
     clock = (~pid << 3) | 2  # the kernel's name for that process's CPU time
     most_cpu_s = start.spent_s + start.cpu_s + _CPU_SLACK_S
     killed = None
-    wait_s = min(start.cpu_s + _CPU_SLACK_S, start.wall_s)
+    gone_s = time.monotonic() - start.started_s  # `attend` comes up to a glance late
+    wait_s = max(0.001, min(start.cpu_s + _CPU_SLACK_S, start.wall_s) - gone_s)
     while True:
         pause(wait_s)
         (ended, status, usage) = os.wait4(pid, os.WNOHANG)
