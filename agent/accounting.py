@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from agent.calls import StageCount
+    from sstar_code.agent.calls import StageCount
 
 __all__ = ["Prices", "current_work", "working_on"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.models import Purpose, Request, Stage
-from agent.models.errors import CallError
-from selection import Question, Reply
+from sstar_code.agent.models import Purpose, Request, Stage
+from sstar_code.agent.models.errors import CallError
+from sstar_code.selection import Question, Reply
 
 if TYPE_CHECKING:
-    from agent.models import Model
-    from agent.prompting import Prompts
-    from problems import Problem
+    from sstar_code.agent.models import Model
+    from sstar_code.agent.prompting import Prompts
+    from sstar_code.problems import Problem
 
 __all__ = ["Asking"]
 

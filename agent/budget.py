@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from problems import SstarError
+from sstar_code.problems import SstarError
 
 __all__ = ["Budget", "BudgetSpentError"]
 

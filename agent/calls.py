@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from agent.budget import BudgetSpentError
-from agent.models import Answer, CallError, Model, Purpose, Request, Stage, request_key
-from agent.pace import Pace
-from agent.queue import Turns, urgency
+from sstar_code.agent.budget import BudgetSpentError
+from sstar_code.agent.models import Answer, CallError, Model, Purpose, Request, Stage, request_key
+from sstar_code.agent.pace import Pace
+from sstar_code.agent.queue import Turns, urgency
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
-    from agent.budget import Budget
-    from agent.models.load import LoadWatch
-    from agent.pace import Load
-    from agent.store import Store
+    from sstar_code.agent.budget import Budget
+    from sstar_code.agent.models.load import LoadWatch
+    from sstar_code.agent.pace import Load
+    from sstar_code.agent.store import Store
 
 __all__ = ["CapSpentError", "StageCount", "StoredModel", "Tally", "WithdrawnError"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent.models.request import Usage
-from sandbox import Verdict
+from sstar_code.agent.models.request import Usage
+from sstar_code.sandbox import Verdict
 
 if TYPE_CHECKING:
-    from agent.feedback import FailureNote
+    from sstar_code.agent.feedback import FailureNote
 
 __all__ = ["Lineage", "Round"]
 

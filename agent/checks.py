@@ -10,10 +10,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from problems import SstarError
+from sstar_code.problems import SstarError
 
 if TYPE_CHECKING:
-    from agent.session import Endpoint
+    from sstar_code.agent.session import Endpoint
 
 __all__ = ["Check", "State", "check_endpoint", "check_machine", "check_sandboxes"]
 
@@ -40,7 +40,7 @@ class Check:
 
 def check_machine() -> list[Check]:
     """Interpreter, cores, memory, disk."""
-    from sandbox.cores import count_usable_cores
+    from sstar_code.sandbox.cores import count_usable_cores
 
     free_gib = shutil.disk_usage(Path.cwd()).free / 2**30
     disk = State.OK if free_gib >= _LOW_DISK_GIB else State.NOTE
@@ -57,8 +57,8 @@ def check_machine() -> list[Check]:
 
 async def check_sandboxes() -> list[Check]:
     """The engine and its image, isolation without an engine, and what `--sandbox auto` takes."""
-    from sandbox.choose import make_sandbox
-    from sandbox.probe import probe_engine
+    from sstar_code.sandbox.choose import make_sandbox
+    from sstar_code.sandbox.probe import probe_engine
 
     engine = probe_engine()
     checks = [
@@ -83,8 +83,8 @@ async def check_sandboxes() -> list[Check]:
 
 async def _try(name: str, sandbox: str) -> Check:
     """Run one program for real."""
-    from sandbox import Limits, Program, Status
-    from sandbox.choose import make_sandbox
+    from sstar_code.sandbox import Limits, Program, Status
+    from sstar_code.sandbox.choose import make_sandbox
 
     try:
         async with make_sandbox(sandbox, workers=1, say=lambda _: None) as opened:
@@ -101,8 +101,8 @@ async def check_endpoint(endpoint: Endpoint, *, wanted: bool) -> list[Check]:
 
     An endpoint that is down is a note unless a model was asked for (`wanted`).
     """
-    from agent.models.replay import ReplayModel
-    from agent.session import make_asked
+    from sstar_code.agent.models.replay import ReplayModel
+    from sstar_code.agent.session import make_asked
 
     key = "set" if os.environ.get("OPENAI_API_KEY") else "not set (a local server needs none)"
     checks = [Check("OPENAI_API_KEY", State.OK, key)]

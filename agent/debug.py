@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from agent.models.request import Purpose, Request, Stage
+from sstar_code.agent.models.request import Purpose, Request, Stage
 
 if TYPE_CHECKING:
-    from agent.candidate import Lineage, Round
-    from agent.prompting import Prompts
-    from problems import Problem
+    from sstar_code.agent.candidate import Lineage, Round
+    from sstar_code.agent.prompting import Prompts
+    from sstar_code.problems import Problem
 
 __all__ = ["Context", "debug_round", "seed_for"]
 

@@ -7,28 +7,28 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent.accounting import Prices
-from agent.evaluate import evaluate, read_outcomes
-from agent.progress import Progress
-from agent.results import write_results
-from agent.session import open_model, open_sandbox
-from agent.solver import Bench
-from agent.store import Store
-from agent.waves_run import plan_waves
+from sstar_code.agent.accounting import Prices
+from sstar_code.agent.evaluate import evaluate, read_outcomes
+from sstar_code.agent.progress import Progress
+from sstar_code.agent.results import write_results
+from sstar_code.agent.session import open_model, open_sandbox
+from sstar_code.agent.solver import Bench
+from sstar_code.agent.store import Store
+from sstar_code.agent.waves_run import plan_waves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from agent.budget import Budget
-    from agent.calls import StoredModel
-    from agent.models.load import LoadWatch
-    from agent.prompting import Prompts
-    from agent.records import ProblemOutcome
-    from agent.session import Endpoint, SandboxChoice
-    from agent.settings import Settings
-    from agent.summary import Summary
-    from problems import Problem
+    from sstar_code.agent.budget import Budget
+    from sstar_code.agent.calls import StoredModel
+    from sstar_code.agent.models.load import LoadWatch
+    from sstar_code.agent.prompting import Prompts
+    from sstar_code.agent.records import ProblemOutcome
+    from sstar_code.agent.session import Endpoint, SandboxChoice
+    from sstar_code.agent.settings import Settings
+    from sstar_code.agent.summary import Summary
+    from sstar_code.problems import Problem
 
 __all__ = ["Evaluation", "most_open"]
 

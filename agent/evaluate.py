@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from agent.accounting import working_on
-from agent.judging import SharedJudge
-from agent.logs import about, log_event
-from agent.records import ProblemOutcome, SampleOutcome
-from agent.solver import Solution, solve
-from agent.spans import problem_span
-from sandbox import Verdict
-from sandbox.grade import run_tests
-from selection.pool import tier
+from sstar_code.agent.accounting import working_on
+from sstar_code.agent.judging import SharedJudge
+from sstar_code.agent.logs import about, log_event
+from sstar_code.agent.records import ProblemOutcome, SampleOutcome
+from sstar_code.agent.solver import Solution, solve
+from sstar_code.agent.spans import problem_span
+from sstar_code.sandbox import Verdict
+from sstar_code.sandbox.grade import run_tests
+from sstar_code.selection.pool import tier
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from agent.solver import Bench
-    from agent.store import Store
-    from problems import Problem
+    from sstar_code.agent.solver import Bench
+    from sstar_code.agent.store import Store
+    from sstar_code.problems import Problem
 
 __all__ = ["BASELINES", "evaluate", "read_outcomes"]
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from problems import Problem
-    from selection import Candidate, Selection
+    from sstar_code.problems import Problem
+    from sstar_code.selection import Candidate, Selection
 
 __all__ = ["derived_tests", "explain_selection"]
 
@@ -90,7 +90,7 @@ def _clusters(selection: Selection) -> Table:
 
 def _inputs(problem: Problem, selection: Selection) -> Table:
     """The inputs that tell the clusters apart: one row for each thing that was done on one."""
-    from selection.judge import show_input
+    from sstar_code.selection.judge import show_input
 
     table = _table("Inputs that split them", "input", "clusters", "did")
     for item in selection.distinguishing[:_MAX_INPUTS]:

@@ -21,10 +21,10 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.fences import PYTHON_TAGS, Block, find_blocks, parse
-from agent.models.request import Answer
-from agent.programs import Grade, borrow_definitions, grade_text, grade_tree
-from problems import Kind, Problem
+from sstar_code.agent.fences import PYTHON_TAGS, Block, find_blocks, parse
+from sstar_code.agent.models.request import Answer
+from sstar_code.agent.programs import Grade, borrow_definitions, grade_text, grade_tree
+from sstar_code.problems import Kind, Problem
 
 if TYPE_CHECKING:
     import ast

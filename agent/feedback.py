@@ -11,14 +11,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.fences import parse
-from agent.prompt_text import cap, fence, show_call, show_value
-from problems import Kind, Problem
-from sandbox import Execution, Verdict
-from sandbox.grade import assemble
+from sstar_code.agent.fences import parse
+from sstar_code.agent.prompt_text import cap, fence, show_call, show_value
+from sstar_code.problems import Kind, Problem
+from sstar_code.sandbox import Execution, Verdict
+from sstar_code.sandbox.grade import assemble
 
 if TYPE_CHECKING:
-    from sandbox.grade import Report, TestResult
+    from sstar_code.sandbox.grade import Report, TestResult
 
 __all__ = ["FailureNote", "describe_failures"]
 

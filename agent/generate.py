@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
-from agent.accounting import working_on
-from agent.candidate import Lineage, Round
-from agent.debug import Context, debug_round, seed_for
-from agent.extract import extract_code
-from agent.feedback import describe_failures
-from agent.models.errors import CallError, ContextError
-from agent.models.request import Purpose, Request, Stage
-from sandbox import Verdict
-from sandbox.grade import run_tests
+from sstar_code.agent.accounting import working_on
+from sstar_code.agent.candidate import Lineage, Round
+from sstar_code.agent.debug import Context, debug_round, seed_for
+from sstar_code.agent.extract import extract_code
+from sstar_code.agent.feedback import describe_failures
+from sstar_code.agent.models.errors import CallError, ContextError
+from sstar_code.agent.models.request import Purpose, Request, Stage
+from sstar_code.sandbox import Verdict
+from sstar_code.sandbox.grade import run_tests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from agent.models.request import Answer, Model
-    from agent.prompting import Prompts
-    from problems import Problem
-    from sandbox import Sandbox
-    from sandbox.grade import Report
+    from sstar_code.agent.models.request import Answer, Model
+    from sstar_code.agent.prompting import Prompts
+    from sstar_code.problems import Problem
+    from sstar_code.sandbox import Sandbox
+    from sstar_code.sandbox.grade import Report
 
 __all__ = ["develop", "first_sample", "has_ended", "next_round"]
 

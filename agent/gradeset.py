@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from agent.stats import Rate, mean_rate, pass_at_k
-from sandbox import Verdict
-from sandbox.grade import run_tests
+from sstar_code.agent.stats import Rate, mean_rate, pass_at_k
+from sstar_code.sandbox import Verdict
+from sstar_code.sandbox.grade import run_tests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from problems import Problem
-    from sandbox import Sandbox
-    from sandbox.grade import Report
+    from sstar_code.problems import Problem
+    from sstar_code.sandbox import Sandbox
+    from sstar_code.sandbox.grade import Report
 
 __all__ = ["Graded", "Tally", "flatten", "grade_samples"]
 

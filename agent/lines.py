@@ -6,7 +6,7 @@ import json
 import os
 from typing import IO, TYPE_CHECKING, Any
 
-from problems import InfrastructureError
+from sstar_code.problems import InfrastructureError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

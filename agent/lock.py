@@ -9,7 +9,7 @@ import platform
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from problems import InfrastructureError, UserError
+from sstar_code.problems import InfrastructureError, UserError
 
 if TYPE_CHECKING:
     from pathlib import Path

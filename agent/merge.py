@@ -7,19 +7,19 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.evaluate import read_outcomes
-from agent.results import write_results
-from agent.runfolder import describe_changes, open_folder, read_manifest
-from agent.shards import Shard
-from agent.store import Store
-from problems import UserError
+from sstar_code.agent.evaluate import read_outcomes
+from sstar_code.agent.results import write_results
+from sstar_code.agent.runfolder import describe_changes, open_folder, read_manifest
+from sstar_code.agent.shards import Shard
+from sstar_code.agent.store import Store
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from agent.accounting import Prices
-    from agent.summary import Summary
+    from sstar_code.agent.accounting import Prices
+    from sstar_code.agent.summary import Summary
 
 __all__ = ["Part", "Plan", "merge_runs", "plan_merge"]
 

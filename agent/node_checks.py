@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from agent.checks import Check, State
-from problems import SstarError
+from sstar_code.agent.checks import Check, State
+from sstar_code.problems import SstarError
 
 __all__ = ["check_nodes"]
 
 
 async def check_nodes(address: str) -> list[Check]:
     """Run a program for real on every node of the cluster at `address`: a finding a node."""
-    from agent.spread import RaySandbox
-    from sandbox import Limits, Program, Status
+    from sstar_code.agent.spread import RaySandbox
+    from sstar_code.sandbox import Limits, Program, Status
 
     said: list[str] = []
     try:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.queue import Turns
+    from sstar_code.agent.queue import Turns
 
 __all__ = ["FIRST_WIDTH", "LOOK_EVERY_S", "MOST_IN_FLIGHT", "Load", "Pace", "Paced", "read_load"]
 

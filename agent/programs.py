@@ -7,8 +7,8 @@ import builtins
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from agent.fences import parse
-from problems import Kind, Problem
+from sstar_code.agent.fences import parse
+from sstar_code.problems import Kind, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

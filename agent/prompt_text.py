@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from problems import values
+from sstar_code.problems import values
 
 __all__ = ["cap", "fence", "show_call", "show_value"]
 

@@ -31,16 +31,16 @@ from functools import cached_property, partial
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from agent.models.request import Message
-from agent.prompt_text import cap, fence, show_call, show_value
-from problems import UserError
+from sstar_code.agent.models.request import Message
+from sstar_code.agent.prompt_text import cap, fence, show_call, show_value
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from jinja2 import Environment, TemplateError
 
-    from problems import Problem, Test
+    from sstar_code.problems import Problem, Test
 
 __all__ = ["NAMES", "VALUES", "PromptProblem", "Prompts"]
 
@@ -98,7 +98,7 @@ class Prompts:
         Raises:
             UserError: no such directory, a template of an unknown name, a syntax error or an unknown value.
         """
-        package = resources.files("agent") / "prompts"
+        package = resources.files("sstar_code.agent") / "prompts"
         self._sources = {name: (package / name).read_text(encoding="utf-8") for name in NAMES}
         self._paths = {name: f"agent/prompts/{name}" for name in NAMES}
         self._marker = secrets.token_hex(16)  # no value can hold it, so no value can start a message

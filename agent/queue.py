@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from agent.models.request import Stage
+from sstar_code.agent.models.request import Stage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from agent.models.request import Purpose
+    from sstar_code.agent.models.request import Purpose
 
 __all__ = ["Turns", "urgency"]
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from agent.runfolder import write_json, write_lines
-from agent.summary import summarize
-from problems.exports import make_evalplus_rows, make_livecodebench_rows
+from sstar_code.agent.runfolder import write_json, write_lines
+from sstar_code.agent.summary import summarize
+from sstar_code.problems.exports import make_evalplus_rows, make_livecodebench_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from agent.accounting import Prices
-    from agent.records import ProblemOutcome
-    from agent.store import Store
-    from agent.summary import Summary
+    from sstar_code.agent.accounting import Prices
+    from sstar_code.agent.records import ProblemOutcome
+    from sstar_code.agent.store import Store
+    from sstar_code.agent.summary import Summary
 
 __all__ = ["write_results"]
 
@@ -40,7 +40,7 @@ def write_results(
     Raises:
         InfrastructureError: the folder cannot be written; each file is the old one or the new one.
     """
-    from agent.calls import Tally
+    from sstar_code.agent.calls import Tally
 
     tally, by_problem = Tally(), {problem_id: Tally() for problem_id in problem_ids}
     for problem_id, stage, answer in store.answers():

@@ -12,9 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.lock import lock
-from agent.store import Store
-from problems import InfrastructureError, UserError
+from sstar_code.agent.lock import lock
+from sstar_code.agent.store import Store
+from sstar_code.problems import InfrastructureError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ def default_folder(command: str, config: Mapping[str, Any]) -> Path:
 def versions() -> dict[str, str]:
     """Of everything that decides a number."""
     return {
-        "sstar": version("sstar"),
+        "sstar": version("sstar-code"),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "openai": version("openai"),

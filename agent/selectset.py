@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from agent.judging import SEVERAL
-from sandbox import SandboxError, Verdict
-from sandbox.grade import run_tests
-from selection import Candidate
-from selection.calibrate import measure_judge
-from selection.methods import select_all
-from selection.pool import Pool, tier
-from selection.source import fingerprint
-from selection.together import run_together
-from selection.trust import measure_trust
+from sstar_code.agent.judging import SEVERAL
+from sstar_code.sandbox import SandboxError, Verdict
+from sstar_code.sandbox.grade import run_tests
+from sstar_code.selection import Candidate
+from sstar_code.selection.calibrate import measure_judge
+from sstar_code.selection.methods import select_all
+from sstar_code.selection.pool import Pool, tier
+from sstar_code.selection.source import fingerprint
+from sstar_code.selection.together import run_together
+from sstar_code.selection.trust import measure_trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from problems import Problem, Test
-    from sandbox import Sandbox
-    from selection import Ask, Selection
+    from sstar_code.problems import Problem, Test
+    from sstar_code.sandbox import Sandbox
+    from sstar_code.selection import Ask, Selection
 
 __all__ = ["Work", "select_samples", "selection_row", "try_samples"]
 

@@ -10,27 +10,27 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from agent.bundled import describe_recording, find_recording
-from agent.calls import StoredModel
-from agent.logs import log_event
-from agent.models.errors import ModelUserError
-from agent.pace import FIRST_WIDTH, MOST_IN_FLIGHT, Paced
-from agent.watch import WatchedModel, WatchedSandbox
+from sstar_code.agent.bundled import describe_recording, find_recording
+from sstar_code.agent.calls import StoredModel
+from sstar_code.agent.logs import log_event
+from sstar_code.agent.models.errors import ModelUserError
+from sstar_code.agent.pace import FIRST_WIDTH, MOST_IN_FLIGHT, Paced
+from sstar_code.agent.watch import WatchedModel, WatchedSandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from agent.budget import Budget
-    from agent.models import Model
-    from agent.models.choose import AskedModel
-    from agent.models.openai_client import OpenAIModel
-    from agent.models.pool import EndpointPool
-    from agent.models.thinking import CappedModel
-    from agent.models.vllm.managed import ManagedModel
-    from agent.store import Store
-    from sandbox import Sandbox
-    from sandbox.memo import MemoSandbox
+    from sstar_code.agent.budget import Budget
+    from sstar_code.agent.models import Model
+    from sstar_code.agent.models.choose import AskedModel
+    from sstar_code.agent.models.openai_client import OpenAIModel
+    from sstar_code.agent.models.pool import EndpointPool
+    from sstar_code.agent.models.thinking import CappedModel
+    from sstar_code.agent.models.vllm.managed import ManagedModel
+    from sstar_code.agent.store import Store
+    from sstar_code.sandbox import Sandbox
+    from sstar_code.sandbox.memo import MemoSandbox
 
 __all__ = ["Endpoint", "SandboxChoice", "make_asked", "open_model", "open_sandbox"]
 
@@ -78,7 +78,7 @@ async def open_sandbox(
         UserError: no sandbox of that name, or no such cluster.
         SandboxError: it cannot isolate here, or on no node.
     """
-    from sandbox.memo import MemoSandbox
+    from sstar_code.sandbox.memo import MemoSandbox
 
     async with MemoSandbox(WatchedSandbox(_make_sandbox(choice, say)), store) as sandbox:
         yield sandbox
@@ -86,10 +86,10 @@ async def open_sandbox(
 
 def _make_sandbox(choice: SandboxChoice, say: Callable[[str], None]) -> Sandbox:
     if choice.ray is not None:
-        from agent.spread import RaySandbox
+        from sstar_code.agent.spread import RaySandbox
 
         return RaySandbox(choice.ray, choice.name, workers=choice.workers, runtime=choice.runtime, say=say)
-    from sandbox.choose import make_sandbox
+    from sstar_code.sandbox.choose import make_sandbox
 
     return make_sandbox(
         choice.name,
@@ -109,9 +109,9 @@ async def open_model(
         UserError: wrong key or model name, no such recording.
         ModelError: the endpoint is down.
     """
-    from agent.models.load import LoadWatch
-    from agent.models.recording import Recorder
-    from agent.models.replay import ReplayModel
+    from sstar_code.agent.models.load import LoadWatch
+    from sstar_code.agent.models.recording import Recorder
+    from sstar_code.agent.models.replay import ReplayModel
 
     model = make_asked(endpoint, say)
     recording = find_recording(endpoint.model)
@@ -152,8 +152,8 @@ async def _connect(
     model: OpenAIModel | EndpointPool | ManagedModel, stack: AsyncExitStack, store: Store
 ) -> None:
     """Start what has to be started, look at what is served, and note it in the run's manifest."""
-    from agent.models.vllm.managed import ManagedModel
-    from agent.runfolder import note_servers
+    from sstar_code.agent.models.vllm.managed import ManagedModel
+    from sstar_code.agent.runfolder import note_servers
 
     folder = None if store.path is None else store.path.parent
     if isinstance(model, ManagedModel) and folder is not None:
@@ -166,7 +166,7 @@ async def _connect(
 
 async def _cap_thinking(model: Model, max_thinking: int, say: Callable[[str], None]) -> CappedModel:
     """The model with a cap that was seen to hold."""
-    from agent.models.thinking import Cap, CappedModel, probe_cap
+    from sstar_code.agent.models.thinking import Cap, CappedModel, probe_cap
 
     cap = await probe_cap(model.ask)
     if cap is Cap.NONE:
@@ -184,7 +184,7 @@ def make_asked(endpoint: Endpoint, say: Callable[[str], None] = lambda _: None) 
     Raises:
         UserError: the name, the address or the recording cannot be used.
     """
-    from agent.models.choose import VllmOptions, make_model
+    from sstar_code.agent.models.choose import VllmOptions, make_model
 
     recording = find_recording(endpoint.model)
     return make_model(

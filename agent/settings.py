@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from problems import UserError
+from sstar_code.problems import UserError
 
 __all__ = ["AUTO", "Settings", "read_samples"]
 

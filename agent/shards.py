@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from problems import UserError
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from agent.accounting import working_on
-from agent.asking import Asking
-from agent.budget import Budget
-from agent.generate import develop
-from agent.logs import about
-from agent.waves_run import plan_waves, sample_in_waves
-from selection import Candidate
-from selection.methods import select_all
-from selection.pool import Pool, tier
-from selection.source import fingerprint
+from sstar_code.agent.accounting import working_on
+from sstar_code.agent.asking import Asking
+from sstar_code.agent.budget import Budget
+from sstar_code.agent.generate import develop
+from sstar_code.agent.logs import about
+from sstar_code.agent.waves_run import plan_waves, sample_in_waves
+from sstar_code.selection import Candidate
+from sstar_code.selection.methods import select_all
+from sstar_code.selection.pool import Pool, tier
+from sstar_code.selection.source import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from agent.candidate import Lineage
-    from agent.judging import SharedJudge
-    from agent.models import Model
-    from agent.prompting import Prompts
-    from agent.settings import Settings
-    from agent.waves_run import Waves
-    from problems import Problem
-    from sandbox import Sandbox
-    from selection import Selection
+    from sstar_code.agent.candidate import Lineage
+    from sstar_code.agent.judging import SharedJudge
+    from sstar_code.agent.models import Model
+    from sstar_code.agent.prompting import Prompts
+    from sstar_code.agent.settings import Settings
+    from sstar_code.agent.waves_run import Waves
+    from sstar_code.problems import Problem
+    from sstar_code.sandbox import Sandbox
+    from sstar_code.selection import Selection
 
 __all__ = ["Bench", "Solution", "solve"]
 

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from problems import UserError
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from agent.models import Answer, Request
+    from sstar_code.agent.models import Answer, Request
 
 __all__ = ["call_span", "open_spans", "problem_span"]
 

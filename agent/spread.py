@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio import to_thread
 
-from agent.spread_cluster import connect, disconnect, list_nodes, quiet_stdout
-from agent.spread_node import NodeFacts, NodePool
-from sandbox import SandboxError
-from sandbox.classify import lost
+from sstar_code.agent.spread_cluster import connect, disconnect, list_nodes, quiet_stdout
+from sstar_code.agent.spread_node import NodeFacts, NodePool
+from sstar_code.sandbox import SandboxError
+from sstar_code.sandbox.classify import lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Self
 
-    from sandbox import Execution, Limits, Program
+    from sstar_code.sandbox import Execution, Limits, Program
 
 __all__ = ["RaySandbox"]
 
@@ -271,7 +271,7 @@ def _first_line(error: Exception) -> str:
 def _find_mismatch(facts: NodeFacts) -> str | None:
     from importlib.metadata import version
 
-    here = version("sstar")
+    here = version("sstar-code")
     return None if facts.version == here else f"has sstar {facts.version}, here is {here}"
 
 

@@ -9,7 +9,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from problems import UserError
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,12 +7,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from problems import SstarError
+from sstar_code.problems import SstarError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sandbox import Execution, Limits, Program, Sandbox
+    from sstar_code.sandbox import Execution, Limits, Program, Sandbox
 
 __all__ = ["NodeFacts", "NodePool"]
 
@@ -49,7 +49,7 @@ class NodePool:
         """Start the sandbox; what keeps it from starting is told, not raised."""
         from importlib.metadata import version
 
-        from sandbox.choose import make_sandbox
+        from sstar_code.sandbox.choose import make_sandbox
 
         name, workers, runtime = self._choice
         said: list[str] = []
@@ -59,7 +59,7 @@ class NodePool:
             self._sandbox = await self._stack.enter_async_context(sandbox)
         except SstarError as error:
             problem = str(error)
-        return NodeFacts(platform.node(), "; ".join(said), workers, version("sstar"), problem)
+        return NodeFacts(platform.node(), "; ".join(said), workers, version("sstar-code"), problem)
 
     async def run(
         self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool

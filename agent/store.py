@@ -13,12 +13,12 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from agent.accounting import current_work
-from agent.lock import StoreError, lock
-from agent.models.request import Answer, Request, Usage, request_key
-from agent.schema import migrate
-from problems import UserError
-from sandbox import Execution, Failure, Status
+from sstar_code.agent.accounting import current_work
+from sstar_code.agent.lock import StoreError, lock
+from sstar_code.agent.models.request import Answer, Request, Usage, request_key
+from sstar_code.agent.schema import migrate
+from sstar_code.problems import UserError
+from sstar_code.sandbox import Execution, Failure, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from agent.accounting import Prices
-from agent.stats import Rate, pass_at_k, wilson
+from sstar_code.agent.accounting import Prices
+from sstar_code.agent.stats import Rate, pass_at_k, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from agent.calls import StageCount
-    from agent.records import ProblemOutcome
+    from sstar_code.agent.calls import StageCount
+    from sstar_code.agent.records import ProblemOutcome
 
 __all__ = ["LABELS", "Summary", "method_names", "score", "summarize"]
 

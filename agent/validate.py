@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.gradeset import grade_samples
-from problems.faults import Fault
-from sandbox import Verdict
+from sstar_code.agent.gradeset import grade_samples
+from sstar_code.problems.faults import Fault
+from sstar_code.sandbox import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from agent.gradeset import Graded
-    from problems import Problem
-    from sandbox import Sandbox
+    from sstar_code.agent.gradeset import Graded
+    from sstar_code.problems import Problem
+    from sstar_code.sandbox import Sandbox
 
 __all__ = ["Checked", "check_references"]
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from agent.checks import Check, State
-from problems import SstarError
+from sstar_code.agent.checks import Check, State
+from sstar_code.problems import SstarError
 
 if TYPE_CHECKING:
-    from agent.models.vllm.plan import Plan
-    from agent.session import Endpoint
+    from sstar_code.agent.models.vllm.plan import Plan
+    from sstar_code.agent.session import Endpoint
 
 __all__ = ["check_vllm"]
 
 
 def check_vllm(endpoint: Endpoint) -> list[Check]:
     """The vLLM found, the hardware, the model, the command line and the reason for each of its flags."""
-    from agent.models.vllm.plan import make_plan
+    from sstar_code.agent.models.vllm.plan import make_plan
 
     try:
         plan = make_plan(

@@ -6,19 +6,19 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from agent.accounting import current_work
-from agent.logs import log_event
-from agent.models.errors import CallError, ContextError
-from agent.spans import call_span
+from sstar_code.agent.accounting import current_work
+from sstar_code.agent.logs import log_event
+from sstar_code.agent.models.errors import CallError, ContextError
+from sstar_code.agent.spans import call_span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
     from typing import Self
 
-    from agent.models import Answer, Model, Request
-    from agent.store import Store
-    from sandbox import Execution, Limits, Program, Sandbox
+    from sstar_code.agent.models import Answer, Model, Request
+    from sstar_code.agent.store import Store
+    from sstar_code.sandbox import Execution, Limits, Program, Sandbox
 
 __all__ = ["WatchedModel", "WatchedSandbox"]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 if TYPE_CHECKING:
-    from agent.budget import Budget
+    from sstar_code.agent.budget import Budget
 
 __all__ = ["Spread"]
 

@@ -9,10 +9,10 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from agent.waves import Repairs, Seen, Step
+from sstar_code.agent.waves import Repairs, Seen, Step
 
 if TYPE_CHECKING:
-    from agent.store import Store
+    from sstar_code.agent.store import Store
 
 __all__ = ["StepLog"]
 

@@ -11,21 +11,21 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sandbox.grade import limits_for, program_for
-from sandbox.outcome import Execution, Status
-from selection.agreement import valid_places
-from selection.cluster import cluster_programs
-from selection.inputs.contract import Contract
-from selection.inputs.mutate import Mutations
-from selection.source import fingerprint
-from selection.together import run_together
+from sstar_code.sandbox.grade import limits_for, program_for
+from sstar_code.sandbox.outcome import Execution, Status
+from sstar_code.selection.agreement import valid_places
+from sstar_code.selection.cluster import cluster_programs
+from sstar_code.selection.inputs.contract import Contract
+from sstar_code.selection.inputs.mutate import Mutations
+from sstar_code.selection.source import fingerprint
+from sstar_code.selection.together import run_together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from problems import Problem
-    from sandbox.outcome import Limits, Program, Sandbox
-    from selection.cluster import Clustering
+    from sstar_code.problems import Problem
+    from sstar_code.sandbox.outcome import Limits, Program, Sandbox
+    from sstar_code.selection.cluster import Clustering
 
 __all__ = ["LOOK_INPUTS", "count_alike", "list_inputs", "watch"]
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.waves import Beta, Rates
+from sstar_code.agent.waves import Beta, Rates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from agent.waves import Seen
+    from sstar_code.agent.waves import Seen
 
 __all__ = ["estimate_rates"]
 

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import anyio
 
-from agent.candidate import Lineage
-from agent.generate import has_ended, next_round
-from agent.waves import Plan, Repairs, Seen, Step, choose_step
-from agent.waves_budget import Spread
-from agent.waves_log import StepLog
-from agent.waves_look import count_alike, list_inputs
-from agent.waves_rates import estimate_rates
+from sstar_code.agent.candidate import Lineage
+from sstar_code.agent.generate import has_ended, next_round
+from sstar_code.agent.waves import Plan, Repairs, Seen, Step, choose_step
+from sstar_code.agent.waves_budget import Spread
+from sstar_code.agent.waves_log import StepLog
+from sstar_code.agent.waves_look import count_alike, list_inputs
+from sstar_code.agent.waves_rates import estimate_rates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from agent.budget import Budget
-    from agent.settings import Settings
-    from agent.solver import Bench
-    from agent.store import Store
-    from problems import Problem
+    from sstar_code.agent.budget import Budget
+    from sstar_code.agent.settings import Settings
+    from sstar_code.agent.solver import Bench
+    from sstar_code.agent.store import Store
+    from sstar_code.problems import Problem
 
 __all__ = ["Waves", "plan_waves", "sample_in_waves"]
 

@@ -7,14 +7,14 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from selection.inputs.examples import public_inputs
+from sstar_code.selection.inputs.examples import public_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from problems import Problem
-    from selection.evidence import Ledger
-    from selection.pool import Pool
+    from sstar_code.problems import Problem
+    from sstar_code.selection.evidence import Ledger
+    from sstar_code.selection.pool import Pool
 
 __all__ = ["ABLATIONS", "ablate"]
 
@@ -51,7 +51,7 @@ def ablate(parts: Sequence[str]) -> Iterator[None]:
                 continue
             name, stand_in = _REPLACED[part]
             for user in _USERS:
-                module = importlib.import_module(f"selection.{user}")
+                module = importlib.import_module(f"sstar_code.selection.{user}")
                 if hasattr(module, name):
                     stack.enter_context(patch.object(module, name, stand_in))
         yield

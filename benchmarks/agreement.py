@@ -25,18 +25,19 @@ import anyio
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not `sandbox.py` beside us
 
-from agent.store import Store
 from benchmarks.recorded import load, number, prepare, read_given_tests, read_lines
-from problems import Problem, Test, load_set
-from sandbox import Verdict
-from sandbox.choose import NAMES, make_sandbox
-from sandbox.grade import run_tests
-from sandbox.memo import MemoSandbox
+
+from sstar_code.agent.store import Store
+from sstar_code.problems import Problem, Test, load_set
+from sstar_code.sandbox import Verdict
+from sstar_code.sandbox.choose import NAMES, make_sandbox
+from sstar_code.sandbox.grade import run_tests
+from sstar_code.sandbox.memo import MemoSandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from sandbox.grade import Report
+    from sstar_code.sandbox.grade import Report
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,13 @@ import anyio
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `sandbox` is the package, not the script
 
 from benchmarks.workload import TRIVIAL, make_inputs
-from sandbox import Limits, Program, Status
-from sandbox.choose import make_sandbox
-from sandbox.owner import describe_owner
+
+from sstar_code.sandbox import Limits, Program, Status
+from sstar_code.sandbox.choose import make_sandbox
+from sstar_code.sandbox.owner import describe_owner
 
 if TYPE_CHECKING:
-    from sandbox import Sandbox
+    from sstar_code.sandbox import Sandbox
 
 _INPUTS = 50
 _COLUMNS = (
@@ -57,7 +58,7 @@ def _memory_mb(status: dict[str, str]) -> float:
 
 
 def _containers() -> list[dict[str, object]]:
-    from sandbox.engine import connect_engine
+    from sstar_code.sandbox.engine import connect_engine
 
     client = connect_engine()
     labels = [f"{key}={value}" for key, value in describe_owner().to_labels().items()]

@@ -19,9 +19,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.extract import extract_code
-from agent.fences import parse
-from problems import Kind, Problem
+from sstar_code.agent.extract import extract_code
+from sstar_code.agent.fences import parse
+from sstar_code.problems import Kind, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -28,25 +28,27 @@ import anyio
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not `sandbox.py` beside us
 
-from agent.store import Store
 from benchmarks.pools import FIVE, NAMES, load_pool
-from sandbox.choose import make_sandbox
-from sandbox.grade import limits_for
-from sandbox.memo import MemoSandbox
-from selection import Pool
-from selection.cluster import cluster_programs, find_differences
-from selection.evidence import Ledger
-from selection.inputs.examples import public_inputs
-from selection.inputs.explore import find_free_inputs
-from selection.inputs.shrink import shrink_input
-from selection.pool import tier
+
+from sstar_code.agent.store import Store
+from sstar_code.sandbox.choose import make_sandbox
+from sstar_code.sandbox.grade import limits_for
+from sstar_code.sandbox.memo import MemoSandbox
+from sstar_code.selection import Pool
+from sstar_code.selection.cluster import cluster_programs, find_differences
+from sstar_code.selection.evidence import Ledger
+from sstar_code.selection.inputs.examples import public_inputs
+from sstar_code.selection.inputs.explore import find_free_inputs
+from sstar_code.selection.inputs.shrink import shrink_input
+from sstar_code.selection.pool import tier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.pools import PoolProblem
-    from sandbox.outcome import Sandbox
-    from selection.cluster import Clustering
+
+    from sstar_code.sandbox.outcome import Sandbox
+    from sstar_code.selection.cluster import Clustering
 
 _SHRINK_CPU_S = 0.5
 _BOUND_TRIES = 2_000

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.workload import CONTEST, make_inputs
-from sandbox.probe import probe_engine
+
+from sstar_code.sandbox.probe import probe_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ with ThreadPoolExecutor(int(workers)) as pool:
     passed = list(pool.map(lambda pair: grade(*pair), enumerate(map(json.loads, open(samples)))))
 print(sum(passed))
 """
-_SSTAR = "import sys; from agent.cli.main import main; sys.argv[0] = 'sstar'; sys.exit(main())"
+_SSTAR = "import sys; from sstar_code.agent.cli.main import main; sys.argv[0] = 'sstar'; sys.exit(main())"
 
 
 def _write_set(folder: Path) -> tuple[Path, Path]:

@@ -25,14 +25,15 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agent.models.testserver import ServerDouble
 from benchmarks.kills_work import Work, call_key, make_examples, make_recorded
+
+from sstar_code.agent.models.testserver import ServerDouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 FILES = ("samples.jsonl", "candidates.jsonl", "lcb.json")
-_START = "from agent.cli.main import main; main()"
+_START = "from sstar_code.agent.cli.main import main; main()"
 _IN_FLIGHT = 4
 
 

@@ -28,8 +28,8 @@ import anyio
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `sandbox` is the package, not the script
 
-from sandbox import Limits, Program
-from sandbox.choose import make_sandbox
+from sstar_code.sandbox import Limits, Program
+from sstar_code.sandbox.choose import make_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable

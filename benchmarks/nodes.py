@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agent.models.testserver import ServerDouble
 from benchmarks.kills import FILES, clean
 from benchmarks.kills_work import call_key, make_examples
+
+from sstar_code.agent.models.testserver import ServerDouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 _NODE = {"num_cpus": 1, "object_store_memory": 80 << 20}
 _OTHER = {**_NODE, "node_ip_address": "127.0.0.2"}
 """An address of its own: the command joins the first node, which is not the one that is killed."""
-_START = "from agent.cli.main import main; main()"
+_START = "from sstar_code.agent.cli.main import main; main()"
 
 
 def write_set(folder: Path, samples: int, spin_s: float) -> tuple[str, str]:

@@ -23,19 +23,19 @@ import anyio
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not `sandbox.py` beside us
 
-from agent.models.scripted import ScriptedModel
-from agent.prompting import Prompts
-from agent.repository.author import Author
-from agent.repository.fix import Fixing
-from agent.repository.source import read_source
-from agent.repository.splice import put_body
-from agent.repository.stand import Stand
-from agent.repository.stubs import find_function
-from agent.repository.workshop import Workshop
-from agent.settings import Settings
-from agent.solver import Bench
-from sandbox.choose import make_sandbox
-from sandbox.memo import MemoSandbox
+from sstar_code.agent.models.scripted import ScriptedModel
+from sstar_code.agent.prompting import Prompts
+from sstar_code.agent.repository.author import Author
+from sstar_code.agent.repository.fix import Fixing
+from sstar_code.agent.repository.source import read_source
+from sstar_code.agent.repository.splice import put_body
+from sstar_code.agent.repository.stand import Stand
+from sstar_code.agent.repository.stubs import find_function
+from sstar_code.agent.repository.workshop import Workshop
+from sstar_code.agent.settings import Settings
+from sstar_code.agent.solver import Bench
+from sstar_code.sandbox.choose import make_sandbox
+from sstar_code.sandbox.memo import MemoSandbox
 
 
 @dataclass(frozen=True, slots=True)

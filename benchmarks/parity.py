@@ -31,20 +31,22 @@ import anyio
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not `sandbox.py` beside us
 
-from agent.store import Store
 from benchmarks.agreement import describe
 from benchmarks.parity_programs import DATASETS, read_evalplus, read_livecodebench
 from benchmarks.parity_readings import Judge, Reading, read_all, write_expected
 from benchmarks.parity_table import compare, list_differences, print_loads, print_table
-from sandbox.choose import NAMES, make_sandbox
-from sandbox.grade import run_tests
-from sandbox.memo import MemoSandbox
+
+from sstar_code.agent.store import Store
+from sstar_code.sandbox.choose import NAMES, make_sandbox
+from sstar_code.sandbox.grade import run_tests
+from sstar_code.sandbox.memo import MemoSandbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.parity_programs import Program
-    from sandbox import Verdict
+
+    from sstar_code.sandbox import Verdict
 
 
 def make_judges(options: argparse.Namespace) -> list[Judge]:

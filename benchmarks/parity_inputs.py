@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not `sandbox.py` beside us
 
 from benchmarks.recorded import read_lines
-from problems.shapes import read_arguments, restore
+
+from sstar_code.problems.shapes import read_arguments, restore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

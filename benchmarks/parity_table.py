@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox import Verdict
+from sstar_code.sandbox import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

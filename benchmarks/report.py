@@ -17,9 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agent.report.page import write_page
 from benchmarks.browser import Browser, browse, find_browser
 from benchmarks.report_run import make_run
+
+from sstar_code.agent.report.page import write_page
 
 OPENED = 'performance.getEntriesByType("navigation")[0].loadEventEnd'
 SECTION = """(async () => {

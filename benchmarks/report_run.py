@@ -8,14 +8,14 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from agent.accounting import working_on
-from agent.models.request import Answer, Message, Purpose, Request, Stage, Usage
-from agent.records import ProblemOutcome, SampleOutcome
-from agent.runfolder import write_json
-from agent.store import Store
-from problems import Kind, Problem, Test
-from sandbox import Execution, Status
-from selection.protocols import Asked, Derived, Distinguishing, Selection, Weighed
+from sstar_code.agent.accounting import working_on
+from sstar_code.agent.models.request import Answer, Message, Purpose, Request, Stage, Usage
+from sstar_code.agent.records import ProblemOutcome, SampleOutcome
+from sstar_code.agent.runfolder import write_json
+from sstar_code.agent.store import Store
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.sandbox import Execution, Status
+from sstar_code.selection.protocols import Asked, Derived, Distinguishing, Selection, Weighed
 
 if TYPE_CHECKING:
     from pathlib import Path

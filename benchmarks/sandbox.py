@@ -26,23 +26,23 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `sandbox` is the package, not this file
 
 import anyio
-
 from benchmarks import methods
 from benchmarks.chart import draw_bars
 from benchmarks.cputime import Meter
 from benchmarks.grading import compare_grading
 from benchmarks.workload import CONTEST, TRIVIAL, Work
-from sandbox.docker import DockerSandbox
-from sandbox.engine import connect_engine
-from sandbox.image.build import image_tag
-from sandbox.isolation import find_interpreter, list_ways
-from sandbox.local import LocalSandbox
-from sandbox.outcome import Limits, Program
-from sandbox.owner import describe_owner
-from sandbox.probe import probe_engine
+
+from sstar_code.sandbox.docker import DockerSandbox
+from sstar_code.sandbox.engine import connect_engine
+from sstar_code.sandbox.image.build import image_tag
+from sstar_code.sandbox.isolation import find_interpreter, list_ways
+from sstar_code.sandbox.local import LocalSandbox
+from sstar_code.sandbox.outcome import Limits, Program
+from sstar_code.sandbox.owner import describe_owner
+from sstar_code.sandbox.probe import probe_engine
 
 if TYPE_CHECKING:
-    from sandbox.pool import PooledSandbox
+    from sstar_code.sandbox.pool import PooledSandbox
 
 _SYSTEM = "/usr/bin/python3"
 _PLAIN = "plain `python -I`"
@@ -92,9 +92,7 @@ async def _list_modules(sandbox: PooledSandbox) -> dict[str, list[str]]:
             line + "\n" for line in work.code.splitlines() if line.startswith(("import", "from"))
         )
         (run,) = await sandbox.run(Program(f"{imports}\nimport sys\n{code}"), [""], Limits())
-        names = [
-            name for name in run.stdout.split() if not name.startswith(("sandbox", "problems", "__main__"))
-        ]
+        names = [name for name in run.stdout.split() if not name.startswith(("sstar_code", "__main__"))]
         found[work.name] = [name for name in names if name != "solution"]
     return found
 

@@ -23,32 +23,33 @@ import anyio
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `selection` is a package
 
-from agent.asking import Asking
-from agent.budget import Budget
-from agent.calls import StoredModel
-from agent.evalrun import most_open
-from agent.evaluate import evaluate
-from agent.generate import develop
-from agent.models.simulator import PRESETS, Engine, SimulatedModel, run_virtual
-from agent.prompting import Prompts
-from agent.settings import Settings
-from agent.solver import Bench, candidates_of
-from agent.store import Store
 from benchmarks.schedule_chart import draw_running
 from benchmarks.schedule_table import Made, show
 from benchmarks.schedule_workload import Dice, TimedSandbox, make_problems
-from sandbox.memo import MemoSandbox
-from selection.methods import select_all
-from selection.pool import Pool
+
+from sstar_code.agent.asking import Asking
+from sstar_code.agent.budget import Budget
+from sstar_code.agent.calls import StoredModel
+from sstar_code.agent.evalrun import most_open
+from sstar_code.agent.evaluate import evaluate
+from sstar_code.agent.generate import develop
+from sstar_code.agent.models.simulator import PRESETS, Engine, SimulatedModel, run_virtual
+from sstar_code.agent.prompting import Prompts
+from sstar_code.agent.settings import Settings
+from sstar_code.agent.solver import Bench, candidates_of
+from sstar_code.agent.store import Store
+from sstar_code.sandbox.memo import MemoSandbox
+from sstar_code.selection.methods import select_all
+from sstar_code.selection.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from agent.models import Answer, Request
-    from agent.models.simulator import EngineSpec
-    from agent.queue import Turns
-    from agent.records import ProblemOutcome
-    from problems import Problem
+    from sstar_code.agent.models import Answer, Request
+    from sstar_code.agent.models.simulator import EngineSpec
+    from sstar_code.agent.queue import Turns
+    from sstar_code.agent.records import ProblemOutcome
+    from sstar_code.problems import Problem
 
 _OFFICIAL_PROCESSES = 32
 _RUN_S = 0.005

@@ -24,22 +24,22 @@ import anyio
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `selection` is a package
 
-from agent.budget import Budget
-from agent.calls import StoredModel
-from agent.models import OpenAIModel
-from agent.models.simulator import EngineSpec, Planned, Simulator
-from agent.prompting import Prompts
-from agent.settings import Settings
-from agent.solver import Bench, sample
-from agent.store import Store
-from problems import Kind, Problem, Test
-from sandbox.choose import make_sandbox
-from sandbox.memo import MemoSandbox
+from sstar_code.agent.budget import Budget
+from sstar_code.agent.calls import StoredModel
+from sstar_code.agent.models import OpenAIModel
+from sstar_code.agent.models.simulator import EngineSpec, Planned, Simulator
+from sstar_code.agent.prompting import Prompts
+from sstar_code.agent.settings import Settings
+from sstar_code.agent.solver import Bench, sample
+from sstar_code.agent.store import Store
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.sandbox.choose import make_sandbox
+from sstar_code.sandbox.memo import MemoSandbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sandbox import Execution, Limits, Program, Sandbox
+    from sstar_code.sandbox import Execution, Limits, Program, Sandbox
 
 _SPEC = EngineSpec(base_s=0.02, per_sequence_s=0.0, per_prompt_token_s=0.0, max_num_seqs=32)
 _BAR_MS = 50.0

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from agent.models import Stage
-from agent.models.simulator import Planned
-from problems import Kind, Problem, Test
-from sandbox.fake import FakeSandbox
+from sstar_code.agent.models import Stage
+from sstar_code.agent.models.simulator import Planned
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.sandbox.fake import FakeSandbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.models import Request
-    from sandbox import Execution, Limits, Program
+    from sstar_code.agent.models import Request
+    from sstar_code.sandbox import Execution, Limits, Program
 
 __all__ = ["Dice", "TimedSandbox", "make_problems"]
 

@@ -30,16 +30,17 @@ import anyio
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `selection` is the package, not this file
 
-from agent.store import Store
 from benchmarks.ablations import ABLATIONS, ablate
 from benchmarks.pools import FIVE, NAMES
 from benchmarks.selection_report import as_json, draw_gaps, mean_gaps, summarise, write_tables
 from benchmarks.selection_run import Trial, run_pool
 from benchmarks.sweeps import INPUT_COUNTS, SAMPLE_COUNTS, sweep_inputs
-from sandbox.choose import NAMES as SANDBOXES
-from sandbox.choose import make_sandbox
-from sandbox.memo import MemoSandbox
-from selection import METHODS
+
+from sstar_code.agent.store import Store
+from sstar_code.sandbox.choose import NAMES as SANDBOXES
+from sstar_code.sandbox.choose import make_sandbox
+from sstar_code.sandbox.memo import MemoSandbox
+from sstar_code.selection import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,23 +11,24 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
-
 from benchmarks.pools import load_pool
 from benchmarks.recorded import number, read_lines
 from benchmarks.simulated import CountingSandbox, SimulatedAsk
-from selection import Pool, choose
-from selection.calibrate import measure_judge
-from selection.trust import measure_trust
+
+from sstar_code.selection import Pool, choose
+from sstar_code.selection.calibrate import measure_judge
+from sstar_code.selection.trust import measure_trust
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from benchmarks.pools import PoolProblem
-    from problems import Problem
-    from sandbox import Sandbox
-    from selection import Question, Reply
-    from selection.calibrate import JudgeRecord
+
+    from sstar_code.problems import Problem
+    from sstar_code.sandbox import Sandbox
+    from sstar_code.selection import Question, Reply
+    from sstar_code.selection.calibrate import JudgeRecord
 
 __all__ = ["BY_TESTS", "Row", "Trial", "ceiling_of", "is_mixed", "load_tests", "run_pool", "shares"]
 

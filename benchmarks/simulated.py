@@ -17,22 +17,22 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
-from problems import Kind
-from problems.values import encode
-from sandbox.grade import limits_for, program_for
-from sandbox.outcome import Status
-from selection import Reply
-from selection.cluster import Behaviour, behaviour_of, compare_with
-from selection.inputs.examples import public_inputs
-from selection.judge import clip, show_behaviour, show_input
-from selection.source import strip_comments
+from sstar_code.problems import Kind
+from sstar_code.problems.values import encode
+from sstar_code.sandbox.grade import limits_for, program_for
+from sstar_code.sandbox.outcome import Status
+from sstar_code.selection import Reply
+from sstar_code.selection.cluster import Behaviour, behaviour_of, compare_with
+from sstar_code.selection.inputs.examples import public_inputs
+from sstar_code.selection.judge import clip, show_behaviour, show_input
+from sstar_code.selection.source import strip_comments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from problems import Problem
-    from sandbox import Execution, Limits, Program, Sandbox
-    from selection import Candidate, Question
+    from sstar_code.problems import Problem
+    from sstar_code.sandbox import Execution, Limits, Program, Sandbox
+    from sstar_code.selection import Candidate, Question
 
 __all__ = ["CountingSandbox", "SimulatedAsk"]
 

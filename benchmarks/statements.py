@@ -16,9 +16,9 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from problems import Kind, Problem
-from problems.statement import parse_statement
-from problems.values import decode, decode_lines
+from sstar_code.problems import Kind, Problem
+from sstar_code.problems.statement import parse_statement
+from sstar_code.problems.values import decode, decode_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,20 +6,21 @@ import random
 from typing import TYPE_CHECKING
 
 import anyio
-
 from benchmarks.pools import load_pool
 from benchmarks.selection_run import Row, ceiling_of, shares
-from selection import Pool, tier
-from selection.agreement import agreement, cluster_weights
-from selection.evidence import Ledger
-from selection.observe import find_free_inputs, observe
+
+from sstar_code.selection import Pool, tier
+from sstar_code.selection.agreement import agreement, cluster_weights
+from sstar_code.selection.evidence import Ledger
+from sstar_code.selection.observe import find_free_inputs, observe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from benchmarks.pools import PoolProblem
-    from sandbox import Sandbox
+
+    from sstar_code.sandbox import Sandbox
 
 __all__ = ["INPUT_COUNTS", "SAMPLE_COUNTS", "sweep_inputs"]
 

@@ -24,17 +24,17 @@ import anyio
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `sandbox` is the package, not the script
 
-from agent.stats import mean_rate, paired_bootstrap
-from problems.sets import load_set
-from sandbox.choose import make_sandbox
-from sandbox.memo import MemoSandbox
-from selection import Candidate
-from selection.methods import select_all
-from selection.pool import Pool, expected_accuracy
+from sstar_code.agent.stats import mean_rate, paired_bootstrap
+from sstar_code.problems.sets import load_set
+from sstar_code.sandbox.choose import make_sandbox
+from sstar_code.sandbox.memo import MemoSandbox
+from sstar_code.selection import Candidate
+from sstar_code.selection.methods import select_all
+from sstar_code.selection.pool import Pool, expected_accuracy
 
 if TYPE_CHECKING:
-    from problems import Problem
-    from sandbox import Sandbox
+    from sstar_code.problems import Problem
+    from sstar_code.sandbox import Sandbox
 
 METHODS = ("majority", "adaptive")
 STAGES = ("before repair", "after repair")

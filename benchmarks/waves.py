@@ -25,10 +25,11 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the packages, not this file's neighbours
 
-from agent.waves import Plan
 from benchmarks.waves_chart import draw_curves
 from benchmarks.waves_pools import Recorded, Trial, in_half, load_models
-from sandbox.choose import NAMES as SANDBOXES
+
+from sstar_code.agent.waves import Plan
+from sstar_code.sandbox.choose import NAMES as SANDBOXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

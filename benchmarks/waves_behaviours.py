@@ -9,19 +9,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
-
-from agent.waves_look import list_inputs, watch
 from benchmarks.pools import load_pool
-from sandbox.choose import make_sandbox
-from sandbox.outcome import Status
-from selection.cluster import behaviour_of, compare_with, label
-from selection.source import fingerprint
+
+from sstar_code.agent.waves_look import list_inputs, watch
+from sstar_code.sandbox.choose import make_sandbox
+from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.cluster import behaviour_of, compare_with, label
+from sstar_code.selection.source import fingerprint
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.pools import PoolProblem
-    from sandbox import Execution, Sandbox
+
+    from sstar_code.sandbox import Execution, Sandbox
 
 __all__ = ["INPUTS", "read_behaviours"]
 

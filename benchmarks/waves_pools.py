@@ -9,17 +9,18 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent.waves import Rates, Seen, choose_step
-from agent.waves_look import LOOK_INPUTS
-from agent.waves_rates import estimate_rates
 from benchmarks.pools import load_pool
 from benchmarks.waves_behaviours import read_behaviours
+
+from sstar_code.agent.waves import Rates, Seen, choose_step
+from sstar_code.agent.waves_look import LOOK_INPUTS
+from sstar_code.agent.waves_rates import estimate_rates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from agent.waves import Plan
+    from sstar_code.agent.waves import Plan
 
 __all__ = ["Recorded", "Trial", "in_half", "load_models"]
 

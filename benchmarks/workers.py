@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not `sandbox.
 
 from benchmarks.recorded import read_lines
 
-_SSTAR = "import sys; from agent.cli.main import main; sys.argv[0] = 'sstar'; sys.exit(main())"
+_SSTAR = "import sys; from sstar_code.agent.cli.main import main; sys.argv[0] = 'sstar'; sys.exit(main())"
 _BUSY = "while True: pass"
 
 

@@ -1,9 +1,9 @@
 """What has to be solved and what "right" means: the Problem record, loaders, checkers, bundled problems."""
 
-from problems.errors import InfrastructureError, ProblemFileError, SstarError, UserError
-from problems.problem import Kind, Problem, Test
-from problems.samples import Sample, read_samples, resolve
-from problems.sets import ProblemSet, load_set
+from sstar_code.problems.errors import InfrastructureError, ProblemFileError, SstarError, UserError
+from sstar_code.problems.problem import Kind, Problem, Test
+from sstar_code.problems.samples import Sample, read_samples, resolve
+from sstar_code.problems.sets import ProblemSet, load_set
 
 __all__ = [
     "InfrastructureError",

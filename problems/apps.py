@@ -6,11 +6,11 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from problems.problem import Kind, Problem, Test
-from problems.values import encode, encode_lines
+from sstar_code.problems.problem import Kind, Problem, Test
+from sstar_code.problems.values import encode, encode_lines
 
 if TYPE_CHECKING:
-    from problems.rows import Row
+    from sstar_code.problems.rows import Row
 
 __all__ = ["read_apps", "split_samples"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import warnings
 
-from problems.docstrings import read_call, read_literal
-from problems.problem import Test
-from problems.values import encode, encode_lines
+from sstar_code.problems.docstrings import read_call, read_literal
+from sstar_code.problems.problem import Test
+from sstar_code.problems.values import encode, encode_lines
 
 __all__ = ["called_names", "isolate", "read_assert"]
 

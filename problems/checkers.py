@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from problems import values
-from problems.checkers_text import (
+from sstar_code.problems import values
+from sstar_code.problems.checkers_text import (
     DEFAULT_TOLERANCE,
     close_tokens,
     contest_tokens,
@@ -19,7 +19,7 @@ from problems.checkers_text import (
     same_line_multiset,
     same_lines,
 )
-from problems.checkers_values import (
+from sstar_code.problems.checkers_values import (
     apps_value,
     close_value,
     exact_value,
@@ -27,7 +27,7 @@ from problems.checkers_values import (
     python_value,
     same_item_multiset,
 )
-from problems.problem import Kind
+from sstar_code.problems.problem import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable

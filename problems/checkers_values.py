@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from problems import values
-from problems.checkers_text import DEFAULT_TOLERANCE, close
+from sstar_code.problems import values
+from sstar_code.problems.checkers_text import DEFAULT_TOLERANCE, close
 
 __all__ = [
     "apps_value",

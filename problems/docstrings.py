@@ -7,8 +7,8 @@ import re
 import warnings
 from typing import Any
 
-from problems.problem import Test
-from problems.values import encode, encode_lines
+from sstar_code.problems.problem import Test
+from sstar_code.problems.values import encode, encode_lines
 
 __all__ = ["find_examples", "read_call", "read_literal"]
 

@@ -7,15 +7,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from problems import values
-from problems.checkers import validate_checker
-from problems.errors import ProblemFileError
-from problems.problem import Kind
+from sstar_code.problems import values
+from sstar_code.problems.checkers import validate_checker
+from sstar_code.problems.errors import ProblemFileError
+from sstar_code.problems.problem import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from problems.problem import Problem, Test
+    from sstar_code.problems.problem import Problem, Test
 
 __all__ = ["Fault", "find_faults", "list_references"]
 

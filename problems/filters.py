@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from problems.errors import UserError
+from sstar_code.problems.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from problems.problem import Problem
+    from sstar_code.problems.problem import Problem
 
 __all__ = ["filter_problems"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from problems.errors import ProblemFileError
-from problems.jsonl import to_json
-from problems.rows import Row, read_rows
-from problems.statement import parse_statement
+from sstar_code.problems.errors import ProblemFileError
+from sstar_code.problems.jsonl import to_json
+from sstar_code.problems.rows import Row, read_rows
+from sstar_code.problems.statement import parse_statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from problems.errors import InfrastructureError, UserError
+from sstar_code.problems.errors import InfrastructureError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from problems.releases import Release, ReleasedFile
+    from sstar_code.problems.releases import Release, ReleasedFile
 
 __all__ = ["Fetched", "cache_folder", "fetch_release", "find_cached"]
 

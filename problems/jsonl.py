@@ -6,14 +6,14 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Any
 
-from problems import values
-from problems.checkers import validate_checker
-from problems.problem import Kind, Problem, Test
+from sstar_code.problems import values
+from sstar_code.problems.checkers import validate_checker
+from sstar_code.problems.problem import Kind, Problem, Test
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from problems.rows import Row
+    from sstar_code.problems.rows import Row
 
 __all__ = ["read_problem", "to_json"]
 

@@ -13,14 +13,14 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from problems import values
-from problems.problem import Kind, Problem, Test
-from problems.stored import StoredTests
+from sstar_code.problems import values
+from sstar_code.problems.problem import Kind, Problem, Test
+from sstar_code.problems.stored import StoredTests
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from problems.rows import Row
+    from sstar_code.problems.rows import Row
 
 __all__ = ["PREAMBLE", "read_date", "read_livecodebench", "unpack_tests"]
 

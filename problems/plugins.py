@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
-from problems.errors import SstarError, UserError
-from problems.jsonl import to_json
-from problems.problem import Problem
+from sstar_code.problems.errors import SstarError, UserError
+from sstar_code.problems.jsonl import to_json
+from sstar_code.problems.problem import Problem
 
 if TYPE_CHECKING:
     from pathlib import Path

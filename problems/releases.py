@@ -6,7 +6,7 @@ import difflib
 import re
 from dataclasses import dataclass
 
-from problems.errors import UserError
+from sstar_code.problems.errors import UserError
 
 __all__ = ["Release", "ReleasedFile", "find_release", "list_releases"]
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from problems.errors import ProblemFileError
-from problems.faults import Fault
-from problems.stored import StoredTests
+from sstar_code.problems.errors import ProblemFileError
+from sstar_code.problems.faults import Fault
+from sstar_code.problems.stored import StoredTests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from problems.problem import Problem, Test
+    from sstar_code.problems.problem import Problem, Test
 
 __all__ = ["Row", "build_problems", "hash_file", "read_rows"]
 

@@ -6,11 +6,11 @@ import ast
 import re
 import textwrap
 
-from problems.problem import Kind, Problem, Test
-from problems.statement_calls import Call, find_asserted_names, find_calls
-from problems.statement_literals import parse_python
-from problems.statement_named import find_named_examples
-from problems.statement_text import clean_text, find_samples, mentions_stdin, split_sections
+from sstar_code.problems.problem import Kind, Problem, Test
+from sstar_code.problems.statement_calls import Call, find_asserted_names, find_calls
+from sstar_code.problems.statement_literals import parse_python
+from sstar_code.problems.statement_named import find_named_examples
+from sstar_code.problems.statement_text import clean_text, find_samples, mentions_stdin, split_sections
 
 __all__ = ["parse_statement"]
 

@@ -8,9 +8,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from problems.problem import Test
-from problems.statement_literals import Scanner, parse_python, read_literal, read_value, spell_constants
-from problems.values import encode, encode_lines
+from sstar_code.problems.problem import Test
+from sstar_code.problems.statement_literals import (
+    Scanner,
+    parse_python,
+    read_literal,
+    read_value,
+    spell_constants,
+)
+from sstar_code.problems.values import encode, encode_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

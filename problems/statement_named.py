@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from problems.statement_calls import Call, encode_test, read_result
-from problems.statement_literals import Scanner, read_value
+from sstar_code.problems.statement_calls import Call, encode_test, read_result
+from sstar_code.problems.statement_literals import Scanner, read_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from problems.problem import Test
+    from sstar_code.problems.problem import Test
 
 __all__ = ["find_named_examples"]
 

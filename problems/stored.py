@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
-from problems.problem import Test
+from sstar_code.problems.problem import Test
 
 __all__ = ["StoredTests"]
 

@@ -1,8 +1,8 @@
 """Runs untrusted programs on inputs and reports what happened; knows nothing of models or benchmarks."""
 
-from sandbox.choose import make_sandbox
-from sandbox.errors import SandboxError
-from sandbox.outcome import (
+from sstar_code.sandbox.choose import make_sandbox
+from sstar_code.sandbox.errors import SandboxError
+from sstar_code.sandbox.outcome import (
     Execution,
     Failure,
     Limits,

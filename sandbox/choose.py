@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from problems import UserError
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.outcome import Sandbox
+    from sstar_code.sandbox.outcome import Sandbox
 
 __all__ = ["NAMES", "Choice", "choose", "make_sandbox"]
 
@@ -36,7 +36,7 @@ def choose(name: str) -> Choice:
         raise UserError(f"unknown sandbox {name!r}: choose one of {', '.join(NAMES)}")
     if name != "auto":
         return Choice(name, f"sandbox {name}, as asked")
-    from sandbox.probe import probe_engine
+    from sstar_code.sandbox.probe import probe_engine
 
     state = probe_engine()
     if state.reason is None:
@@ -70,9 +70,9 @@ def make_sandbox(
     if say is not None:
         say(choice.reason)
     if choice.name == "docker":
-        from sandbox.docker import DockerSandbox
+        from sstar_code.sandbox.docker import DockerSandbox
 
         return DockerSandbox(workers, runtime=runtime)
-    from sandbox.local import LocalSandbox, UnsafeSandbox
+    from sstar_code.sandbox.local import LocalSandbox, UnsafeSandbox
 
     return LocalSandbox(workers) if choice.name == "local" else UnsafeSandbox(workers)

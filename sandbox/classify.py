@@ -7,7 +7,7 @@ import re
 import signal
 from typing import TYPE_CHECKING, Any
 
-from sandbox.outcome import Execution, Failure, Limits, Mode, Status
+from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,16 +8,16 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from sandbox.attach import Demultiplexer, take_socket
-from sandbox.container import create_container, remove_container
-from sandbox.engine import check_socket, engine_address
-from sandbox.errors import SandboxError
+from sstar_code.sandbox.attach import Demultiplexer, take_socket
+from sstar_code.sandbox.container import create_container, remove_container
+from sstar_code.sandbox.engine import check_socket, engine_address
+from sstar_code.sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-    from sandbox.container import Walls
-    from sandbox.supervisor import Settings
+    from sstar_code.sandbox.container import Walls
+    from sstar_code.sandbox.supervisor import Settings
 
 __all__ = ["DockerWorker", "LiveContainers"]
 

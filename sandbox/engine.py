@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sandbox.errors import SandboxError
+from sstar_code.sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

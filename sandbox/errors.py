@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from problems import InfrastructureError
+from sstar_code.problems import InfrastructureError
 
 __all__ = ["SandboxError"]
 

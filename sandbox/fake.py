@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import anyio.lowlevel
 
-from sandbox.outcome import Execution, Limits, Program, Status
+from sstar_code.sandbox.outcome import Execution, Limits, Program, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

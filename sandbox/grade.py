@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from problems import Kind, Problem, Test
-from problems.checkers import accepts
-from sandbox.outcome import Execution, Limits, Mode, Program, Sandbox, Status, Verdict
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.problems.checkers import accepts
+from sstar_code.sandbox.outcome import Execution, Limits, Mode, Program, Sandbox, Status, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

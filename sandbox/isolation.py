@@ -10,8 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import enter
-from sandbox.supervisor import Settings, command
+from sstar_code.sandbox import enter
+from sstar_code.sandbox.supervisor import Settings, command
 
 __all__ = ["DEVICES", "Way", "find_interpreter", "list_parts", "list_ways"]
 

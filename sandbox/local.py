@@ -27,19 +27,19 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sandbox.errors import SandboxError
-from sandbox.inside import seccomp
-from sandbox.isolation import Way, find_interpreter, list_ways
-from sandbox.pipes import PipeWorker
-from sandbox.pool import PooledSandbox
-from sandbox.supervisor import Settings, command
+from sstar_code.sandbox.errors import SandboxError
+from sstar_code.sandbox.inside import seccomp
+from sstar_code.sandbox.isolation import Way, find_interpreter, list_ways
+from sstar_code.sandbox.pipes import PipeWorker
+from sstar_code.sandbox.pool import PooledSandbox
+from sstar_code.sandbox.supervisor import Settings, command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
-    from sandbox.room import Room
-    from sandbox.worker import Worker
+    from sstar_code.sandbox.room import Room
+    from sstar_code.sandbox.worker import Worker
 
 __all__ = ["LocalSandbox", "UnsafeSandbox"]
 
@@ -70,7 +70,7 @@ class LocalSandbox(PooledSandbox):
 
     def make_room(self, room: Room) -> Worker:
         """A worker for `project.ProjectSession`, in the way in use; not started yet."""
-        from sandbox.room_local import list_arguments
+        from sstar_code.sandbox.room_local import list_arguments
 
         assert self.way is not None
         uids = self.way.settings.uids

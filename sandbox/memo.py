@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from sandbox.outcome import Execution, Limits, Program, Sandbox, Status, execution_key
+from sstar_code.sandbox.outcome import Execution, Limits, Program, Sandbox, Status, execution_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

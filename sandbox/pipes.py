@@ -9,8 +9,8 @@ import subprocess
 import threading
 from typing import TYPE_CHECKING, BinaryIO
 
-from sandbox.errors import SandboxError
-from sandbox.supervisor import ENVIRONMENT, Settings
+from sstar_code.sandbox.errors import SandboxError
+from sstar_code.sandbox.supervisor import ENVIRONMENT, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from sandbox.engine import connect_engine, engine_address, explain, explain_silence
-from sandbox.errors import SandboxError
-from sandbox.image import build
+from sstar_code.sandbox.engine import connect_engine, engine_address, explain, explain_silence
+from sstar_code.sandbox.errors import SandboxError
+from sstar_code.sandbox.image import build
 
 __all__ = ["EngineState", "probe_engine"]
 

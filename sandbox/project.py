@@ -21,17 +21,17 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio import to_thread
 
-from sandbox.errors import SandboxError
-from sandbox.inside import seccomp
+from sstar_code.sandbox.errors import SandboxError
+from sstar_code.sandbox.inside import seccomp
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from sandbox.docker import DockerSandbox
-    from sandbox.local import LocalSandbox
-    from sandbox.room import Room
-    from sandbox.worker import Worker
+    from sstar_code.sandbox.docker import DockerSandbox
+    from sstar_code.sandbox.local import LocalSandbox
+    from sstar_code.sandbox.room import Room
+    from sstar_code.sandbox.worker import Worker
 
 __all__ = ["ProjectSession", "RoomLostError", "project_command"]
 
@@ -40,7 +40,7 @@ _GRACE_S = 30.0
 _BOOT = """\
 import sys
 sys.path.insert(0, "/.sstar")
-from sandbox.inside import project
+from sstar_code.sandbox.inside import project
 del sys.path[:2]
 project.main()
 """

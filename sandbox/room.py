@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox.isolation import list_parts
+from sstar_code.sandbox.isolation import list_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -132,17 +132,18 @@ def write_control(folder: Path, uid: int) -> None:
     """Lay down the inside's source and the few files that a system has."""
     from importlib.resources import files
 
-    inside = folder / "sandbox" / "inside"
+    ours = folder / "sstar_code"
+    inside = ours / "sandbox" / "inside"
     inside.mkdir(parents=True)
-    (folder / "problems").mkdir()
-    for package in (folder / "sandbox", folder / "problems"):
+    (ours / "problems").mkdir()
+    for package in (ours, ours / "sandbox", ours / "problems"):
         (package / "__init__.py").write_text("", "utf-8")
     for name in _INSIDE:
         (inside / f"{name}.py").write_text(
-            (files("sandbox.inside") / f"{name}.py").read_text("utf-8"), "utf-8"
+            (files("sstar_code.sandbox.inside") / f"{name}.py").read_text("utf-8"), "utf-8"
         )
-    (folder / "problems" / "values.py").write_text(
-        (files("problems") / "values.py").read_text("utf-8"), "utf-8"
+    (ours / "problems" / "values.py").write_text(
+        (files("sstar_code.problems") / "values.py").read_text("utf-8"), "utf-8"
     )
     (folder / "passwd").write_text(_USERS.format(uid=uid), "utf-8")
     (folder / "hosts").write_text(_HOSTS, "utf-8")

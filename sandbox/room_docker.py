@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.docker_worker import DockerWorker
-from sandbox.engine import engine_address
-from sandbox.errors import SandboxError
-from sandbox.project import project_command
-from sandbox.supervisor import ENVIRONMENT, Settings
+from sstar_code.sandbox.docker_worker import DockerWorker
+from sstar_code.sandbox.engine import engine_address
+from sstar_code.sandbox.errors import SandboxError
+from sstar_code.sandbox.project import project_command
+from sstar_code.sandbox.supervisor import ENVIRONMENT, Settings
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-    from sandbox.container import Walls
-    from sandbox.docker_worker import LiveContainers
-    from sandbox.room import Room
+    from sstar_code.sandbox.container import Walls
+    from sstar_code.sandbox.docker_worker import LiveContainers
+    from sstar_code.sandbox.room import Room
 
 __all__ = ["RoomContainer"]
 

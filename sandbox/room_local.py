@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox import enter
-from sandbox.isolation import DEVICES
-from sandbox.project import project_command
+from sstar_code.sandbox import enter
+from sstar_code.sandbox.isolation import DEVICES
+from sstar_code.sandbox.project import project_command
 
 if TYPE_CHECKING:
-    from sandbox.isolation import Way
-    from sandbox.room import Room
+    from sstar_code.sandbox.isolation import Way
+    from sstar_code.sandbox.room import Room
 
 __all__ = ["list_arguments"]
 

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 
-from sandbox.inside import frames
+from sstar_code.sandbox.inside import frames
 
 __all__ = ["ENVIRONMENT", "Settings", "command", "greeting"]
 
@@ -70,7 +70,7 @@ take(int.from_bytes(sizes[4:], "big"))
 sys.path[:] = [path for path in sys.path if path]
 for name, source in head["modules"]:
     install(name, source)
-sys.modules["sandbox.inside.supervisor"].main(head["settings"])
+sys.modules["sstar_code.sandbox.inside.supervisor"].main(head["settings"])
 """
 
 
@@ -94,10 +94,12 @@ def command(python: str) -> list[str]:
 
 @cache
 def _sources() -> list[tuple[str, str]]:
-    here = files("sandbox.inside")
-    inside = [(f"sandbox.inside.{name}", (here / f"{name}.py").read_text("utf-8")) for name in _MODULES]
-    values = (files("problems") / "values.py").read_text("utf-8")
-    return [("problems.values", values), *inside]
+    here = files("sstar_code.sandbox.inside")
+    inside = [
+        (f"sstar_code.sandbox.inside.{name}", (here / f"{name}.py").read_text("utf-8")) for name in _MODULES
+    ]
+    values = (files("sstar_code.problems") / "values.py").read_text("utf-8")
+    return [("sstar_code.problems.values", values), *inside]
 
 
 def greeting(settings: Settings) -> bytes:

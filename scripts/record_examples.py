@@ -19,20 +19,20 @@ from importlib import resources
 from typing import Any
 
 import anyio
-
-from agent.models import Answer, Message, Request, Usage
-from agent.models.errors import CallError
-from agent.models.scripted import ScriptedModel
-from agent.prompting import Prompts
-from agent.settings import Settings
-from problems import Kind, Problem
-from problems.checkers import accepts
-from problems.sets import load_set
-from problems.values import encode
 from scripts.recording import record
 
+from sstar_code.agent.models import Answer, Message, Request, Usage
+from sstar_code.agent.models.errors import CallError
+from sstar_code.agent.models.scripted import ScriptedModel
+from sstar_code.agent.prompting import Prompts
+from sstar_code.agent.settings import Settings
+from sstar_code.problems import Kind, Problem
+from sstar_code.problems.checkers import accepts
+from sstar_code.problems.sets import load_set
+from sstar_code.problems.values import encode
+
 SETTINGS = Settings(n=6, rounds=2, seed=0)
-FOLDER = resources.files("problems") / "examples"
+FOLDER = resources.files("sstar_code.problems") / "examples"
 
 
 def read_lines(name: str) -> list[dict[str, Any]]:

@@ -18,18 +18,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
-
-from agent.bundled import find_recording
-from agent.models.errors import ReplayMissError
-from agent.models.replay import ReplayModel
-from agent.models.vllm.managed import ManagedModel
-from agent.prompting import Prompts
-from agent.session import Endpoint, make_asked
-from agent.settings import Settings
 from scripts.recording import record
 
+from sstar_code.agent.bundled import find_recording
+from sstar_code.agent.models.errors import ReplayMissError
+from sstar_code.agent.models.replay import ReplayModel
+from sstar_code.agent.models.vllm.managed import ManagedModel
+from sstar_code.agent.prompting import Prompts
+from sstar_code.agent.session import Endpoint, make_asked
+from sstar_code.agent.settings import Settings
+
 if TYPE_CHECKING:
-    from agent.models.request import Answer, Model, Request
+    from sstar_code.agent.models.request import Answer, Model, Request
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "tests" / "live" / "tiny_coder" / "model"

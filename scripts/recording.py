@@ -11,20 +11,20 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.budget import Budget
-from agent.calls import StoredModel
-from agent.evaluate import evaluate
-from agent.models.recording import Recorder
-from agent.solver import Bench
-from agent.store import Store
-from problems.sets import load_set
-from sandbox.choose import make_sandbox
-from sandbox.memo import MemoSandbox
+from sstar_code.agent.budget import Budget
+from sstar_code.agent.calls import StoredModel
+from sstar_code.agent.evaluate import evaluate
+from sstar_code.agent.models.recording import Recorder
+from sstar_code.agent.solver import Bench
+from sstar_code.agent.store import Store
+from sstar_code.problems.sets import load_set
+from sstar_code.sandbox.choose import make_sandbox
+from sstar_code.sandbox.memo import MemoSandbox
 
 if TYPE_CHECKING:
-    from agent.models.request import Model
-    from agent.prompting import Prompts
-    from agent.settings import Settings
+    from sstar_code.agent.models.request import Model
+    from sstar_code.agent.prompting import Prompts
+    from sstar_code.agent.settings import Settings
 
 __all__ = ["METHODS", "record"]
 
@@ -47,7 +47,7 @@ async def record(
     The set's folder gets `calls.jsonl.gz`, and `recording.json` with `about` and how it was recorded.
     """
     whole = load_set(name)
-    folder = Path(str(resources.files("problems") / name))
+    folder = Path(str(resources.files("sstar_code.problems") / name))
     with tempfile.TemporaryDirectory() as scratch:
         calls = Path(scratch) / "calls.jsonl"
         with Recorder(model, calls) as recorder, closing(Store()) as answers:

@@ -1,8 +1,8 @@
 """Picks one candidate among many by what the programs do."""
 
-from selection.methods import METHODS, Method, choose, select_all
-from selection.pool import Pool, expected_accuracy, tier
-from selection.protocols import Ask, Candidate, Distinguishing, Question, Reply, Selection
+from sstar_code.selection.methods import METHODS, Method, choose, select_all
+from sstar_code.selection.pool import Pool, expected_accuracy, tier
+from sstar_code.selection.protocols import Ask, Candidate, Distinguishing, Question, Reply, Selection
 
 __all__ = [
     "METHODS",

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selection.agreed import agreed_tests
-from selection.agreement import cluster_weights
-from selection.cluster import cluster_programs
-from selection.conclude import explain
-from selection.evidence import Ledger
-from selection.inquiry import Inquiry
-from selection.kit import Kit, ask_kit, ask_reference, reject_invalid
-from selection.observe import find_free_inputs
-from selection.pool import tier
-from selection.posterior import Beliefs
-from selection.protocols import Selection, Weighed
-from selection.steady import find_unsteady, mask_unsteady
-from selection.weigh import NONE_RIGHT, check_outputs, prefer, weigh
+from sstar_code.selection.agreed import agreed_tests
+from sstar_code.selection.agreement import cluster_weights
+from sstar_code.selection.cluster import cluster_programs
+from sstar_code.selection.conclude import explain
+from sstar_code.selection.evidence import Ledger
+from sstar_code.selection.inquiry import Inquiry
+from sstar_code.selection.kit import Kit, ask_kit, ask_reference, reject_invalid
+from sstar_code.selection.observe import find_free_inputs
+from sstar_code.selection.pool import tier
+from sstar_code.selection.posterior import Beliefs
+from sstar_code.selection.protocols import Selection, Weighed
+from sstar_code.selection.steady import find_unsteady, mask_unsteady
+from sstar_code.selection.weigh import NONE_RIGHT, check_outputs, prefer, weigh
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from selection.cluster import Clustering
-    from selection.pool import Pool
+    from sstar_code.selection.cluster import Clustering
+    from sstar_code.selection.pool import Pool
 
 __all__ = ["select_adaptive"]
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from sandbox.outcome import Status
-from selection.inputs.contract import Contract
-from selection.protocols import Derived
+from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.inputs.contract import Contract
+from sstar_code.selection.protocols import Derived
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from selection.cluster import Clustering
-    from selection.pool import Pool
-    from selection.posterior import Beliefs
+    from sstar_code.selection.cluster import Clustering
+    from sstar_code.selection.pool import Pool
+    from sstar_code.selection.posterior import Beliefs
 
 __all__ = ["agreed_tests"]
 

@@ -8,18 +8,18 @@ from itertools import combinations
 from operator import eq
 from typing import TYPE_CHECKING
 
-from sandbox.outcome import Status
-from selection.baselines import observe_all
-from selection.conclude import explain, share
-from selection.evidence import Ledger
-from selection.pool import tier
-from selection.protocols import Selection
+from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.baselines import observe_all
+from sstar_code.selection.conclude import explain, share
+from sstar_code.selection.evidence import Ledger
+from sstar_code.selection.pool import tier
+from sstar_code.selection.protocols import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from selection.cluster import Clustering
-    from selection.pool import Pool
+    from sstar_code.selection.cluster import Clustering
+    from sstar_code.selection.pool import Pool
 
 __all__ = ["agreement", "cluster_weights", "select_mbr", "valid_places"]
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from selection.conclude import explain, share
-from selection.evidence import Ledger
-from selection.inputs.examples import public_inputs
-from selection.observe import ask_inputs, find_free_inputs, observe
-from selection.pool import tier
-from selection.protocols import Selection
+from sstar_code.selection.conclude import explain, share
+from sstar_code.selection.evidence import Ledger
+from sstar_code.selection.inputs.examples import public_inputs
+from sstar_code.selection.observe import ask_inputs, find_free_inputs, observe
+from sstar_code.selection.pool import tier
+from sstar_code.selection.protocols import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from selection.cluster import Clustering
-    from selection.pool import Pool
+    from sstar_code.selection.cluster import Clustering
+    from sstar_code.selection.pool import Pool
 
 __all__ = ["observe_all", "select_first", "select_majority", "select_oracle", "select_random"]
 

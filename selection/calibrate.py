@@ -14,21 +14,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from problems import Kind
-from problems.values import decode, encode
-from sandbox.outcome import Status
-from selection.choice import present
-from selection.cluster import Behaviour, compare_with
-from selection.inputs.mutate_values import mutate_value
-from selection.protocols import Question
-from selection.together import run_together
+from sstar_code.problems import Kind
+from sstar_code.problems.values import decode, encode
+from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.choice import present
+from sstar_code.selection.cluster import Behaviour, compare_with
+from sstar_code.selection.inputs.mutate_values import mutate_value
+from sstar_code.selection.protocols import Question
+from sstar_code.selection.together import run_together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from problems import Problem
-    from selection.choice import Answer, Choice
-    from selection.protocols import Ask
+    from sstar_code.problems import Problem
+    from sstar_code.selection.choice import Answer, Choice
+    from sstar_code.selection.protocols import Ask
 
 __all__ = ["PROBES", "JudgeRecord", "grade", "make_probe", "measure_judge"]
 

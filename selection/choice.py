@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
-from selection.judge import MAX_SHOWN_CHARS, clip, show_behaviour, show_input
+from sstar_code.selection.judge import MAX_SHOWN_CHARS, clip, show_behaviour, show_input
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from problems import Problem
-    from selection.cluster import Behaviour
+    from sstar_code.problems import Problem
+    from sstar_code.selection.cluster import Behaviour
 
 __all__ = ["LETTERS", "MAX_OPTIONS", "Answer", "Choice", "Refusal", "persuades", "present", "read_choice"]
 

@@ -17,14 +17,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from problems.checkers import accepts, validate_checker
-from sandbox.outcome import Status
+from sstar_code.problems.checkers import accepts, validate_checker
+from sstar_code.sandbox.outcome import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from problems import Problem
-    from sandbox.outcome import Execution
+    from sstar_code.problems import Problem
+    from sstar_code.sandbox.outcome import Execution
 
 __all__ = [
     "Behaviour",

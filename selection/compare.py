@@ -8,19 +8,19 @@ from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from selection.conclude import share
-from selection.evidence import Ledger
-from selection.judge import read_ruling, score
-from selection.pool import tier
-from selection.protocols import Question, Selection
-from selection.source import strip_comments
-from selection.together import run_together
+from sstar_code.selection.conclude import share
+from sstar_code.selection.evidence import Ledger
+from sstar_code.selection.judge import read_ruling, score
+from sstar_code.selection.pool import tier
+from sstar_code.selection.protocols import Question, Selection
+from sstar_code.selection.source import strip_comments
+from sstar_code.selection.together import run_together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from selection.judge import Ruling
-    from selection.pool import Pool
+    from sstar_code.selection.judge import Ruling
+    from sstar_code.selection.pool import Pool
 
 __all__ = ["rank", "select_judge"]
 

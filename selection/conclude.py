@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selection.judge import clip
-from selection.protocols import Distinguishing
+from sstar_code.selection.judge import clip
+from sstar_code.selection.protocols import Distinguishing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from selection.cluster import Clustering
-    from selection.pool import Pool
+    from sstar_code.selection.cluster import Clustering
+    from sstar_code.selection.pool import Pool
 
 __all__ = ["MAX_OUTPUT_CHARS", "explain", "share"]
 

@@ -11,17 +11,17 @@ import random
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from selection.conclude import share
-from selection.evidence import Ledger
-from selection.pool import tier
-from selection.protocols import Selection
-from selection.written import run_written_tests
+from sstar_code.selection.conclude import share
+from sstar_code.selection.evidence import Ledger
+from sstar_code.selection.pool import tier
+from sstar_code.selection.protocols import Selection
+from sstar_code.selection.written import run_written_tests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from selection.pool import Pool
-    from selection.written import Outcomes
+    from sstar_code.selection.pool import Pool
+    from sstar_code.selection.written import Outcomes
 
     Score = Callable[[Outcomes, Mapping[frozenset[int], Sequence[int]]], dict[frozenset[int], float]]
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from problems import Kind, UserError
-from problems.values import decode, decode_lines
-from selection.emit_source import comparison, find_subject, literal
+from sstar_code.problems import Kind, UserError
+from sstar_code.problems.values import decode, decode_lines
+from sstar_code.selection.emit_source import comparison, find_subject, literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from problems import Problem
-    from selection.emit_source import Comparison, Subject
-    from selection.protocols import Derived
+    from sstar_code.problems import Problem
+    from sstar_code.selection.emit_source import Comparison, Subject
+    from sstar_code.selection.protocols import Derived
 
 __all__ = ["name_of", "render_tests", "write_tests"]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from problems import Kind
-from problems.checkers_text import DEFAULT_TOLERANCE
+from sstar_code.problems import Kind
+from sstar_code.problems.checkers_text import DEFAULT_TOLERANCE
 
 if TYPE_CHECKING:
-    from problems import Problem
+    from sstar_code.problems import Problem
 
 __all__ = ["Comparison", "Subject", "comparison", "find_subject", "literal"]
 

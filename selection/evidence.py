@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import anyio
 
-from sandbox.grade import limits_for, program_for
-from selection.source import fingerprint
-from selection.together import run_together
+from sstar_code.sandbox.grade import limits_for, program_for
+from sstar_code.selection.source import fingerprint
+from sstar_code.selection.together import run_together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from problems import Problem
-    from sandbox.outcome import Execution, Limits, Program, Sandbox
-    from selection.protocols import Ask, Candidate, Question, Reply
+    from sstar_code.problems import Problem
+    from sstar_code.sandbox.outcome import Execution, Limits, Program, Sandbox
+    from sstar_code.selection.protocols import Ask, Candidate, Question, Reply
 
 __all__ = ["Board", "Ledger"]
 

@@ -6,24 +6,24 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from sandbox.grade import limits_for
-from sandbox.outcome import Status
-from selection.agreement import valid_places
-from selection.calibrate import JudgeRecord, grade, make_probe
-from selection.choice import LETTERS, MAX_OPTIONS, Refusal, persuades, present
-from selection.cluster import behaviour_of, compare_with, label
-from selection.inputs.contract import Contract
-from selection.inputs.shrink import shrink_input
-from selection.protocols import Asked, Derived, Question
+from sstar_code.sandbox.grade import limits_for
+from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.agreement import valid_places
+from sstar_code.selection.calibrate import JudgeRecord, grade, make_probe
+from sstar_code.selection.choice import LETTERS, MAX_OPTIONS, Refusal, persuades, present
+from sstar_code.selection.cluster import behaviour_of, compare_with, label
+from sstar_code.selection.inputs.contract import Contract
+from sstar_code.selection.inputs.shrink import shrink_input
+from sstar_code.selection.protocols import Asked, Derived, Question
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from selection.choice import Answer, Choice
-    from selection.cluster import Clustering
-    from selection.evidence import Ledger
-    from selection.pool import Pool
-    from selection.posterior import Beliefs
+    from sstar_code.selection.choice import Answer, Choice
+    from sstar_code.selection.cluster import Clustering
+    from sstar_code.selection.evidence import Ledger
+    from sstar_code.selection.pool import Pool
+    from sstar_code.selection.posterior import Beliefs
 
 __all__ = ["Inquiry"]
 

@@ -10,13 +10,13 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from problems import Kind
-from problems.values import decode, decode_lines
-from sandbox.outcome import Status
+from sstar_code.problems import Kind
+from sstar_code.problems.values import decode, decode_lines
+from sstar_code.sandbox.outcome import Status
 
 if TYPE_CHECKING:
-    from problems import Problem
-    from selection.cluster import Behaviour
+    from sstar_code.problems import Problem
+    from sstar_code.selection.cluster import Behaviour
 
 __all__ = [
     "Ruling",

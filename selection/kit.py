@@ -14,20 +14,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from problems import Kind
-from problems.checkers import accepts
-from problems.values import Opaque, decode, decode_lines, encode_lines
-from sandbox.outcome import Limits, Mode, Program, Status
-from selection.inputs.examples import public_inputs
-from selection.protocols import Question
-from selection.together import run_together
+from sstar_code.problems import Kind
+from sstar_code.problems.checkers import accepts
+from sstar_code.problems.values import Opaque, decode, decode_lines, encode_lines
+from sstar_code.sandbox.outcome import Limits, Mode, Program, Status
+from sstar_code.selection.inputs.examples import public_inputs
+from sstar_code.selection.protocols import Question
+from sstar_code.selection.together import run_together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from problems import Problem
-    from selection.evidence import Ledger
-    from selection.pool import Pool
+    from sstar_code.problems import Problem
+    from sstar_code.selection.evidence import Ledger
+    from sstar_code.selection.pool import Pool
 
 __all__ = ["SIZES", "Kit", "ask_kit", "ask_reference", "call", "find_functions", "reject_invalid", "unpack"]
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
 
-from problems import UserError
-from selection.adaptive import select_adaptive
-from selection.agreement import select_mbr
-from selection.baselines import select_first, select_majority, select_oracle, select_random
-from selection.compare import select_judge
-from selection.dual import select_b4, select_codet, select_tests
-from selection.sstar import select_sstar
+from sstar_code.problems import UserError
+from sstar_code.selection.adaptive import select_adaptive
+from sstar_code.selection.agreement import select_mbr
+from sstar_code.selection.baselines import select_first, select_majority, select_oracle, select_random
+from sstar_code.selection.compare import select_judge
+from sstar_code.selection.dual import select_b4, select_codet, select_tests
+from sstar_code.selection.sstar import select_sstar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from selection.pool import Pool
-    from selection.protocols import Selection
+    from sstar_code.selection.pool import Pool
+    from sstar_code.selection.protocols import Selection
 
 __all__ = ["METHODS", "Method", "choose", "select_all"]
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selection.cluster import Clustering, cluster_programs
-from selection.inputs.explore import find_free_inputs
-from selection.inputs.replies import parse_inputs
-from selection.protocols import Question
+from sstar_code.selection.cluster import Clustering, cluster_programs
+from sstar_code.selection.inputs.explore import find_free_inputs
+from sstar_code.selection.inputs.replies import parse_inputs
+from sstar_code.selection.protocols import Question
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from selection.evidence import Ledger
-    from selection.pool import Pool
+    from sstar_code.selection.evidence import Ledger
+    from sstar_code.selection.pool import Pool
 
 __all__ = ["ask_inputs", "find_free_inputs", "observe"]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from selection.evidence import Board
+from sstar_code.selection.evidence import Board
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from problems import Problem
-    from sandbox.outcome import Sandbox
-    from selection.calibrate import JudgeRecord
-    from selection.protocols import Ask, Candidate
+    from sstar_code.problems import Problem
+    from sstar_code.sandbox.outcome import Sandbox
+    from sstar_code.selection.calibrate import JudgeRecord
+    from sstar_code.selection.protocols import Ask, Candidate
 
 __all__ = ["Pool", "expected_accuracy", "tier"]
 

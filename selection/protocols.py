@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from problems import Problem
+    from sstar_code.problems import Problem
 
 __all__ = [
     "Ask",

@@ -8,22 +8,22 @@ from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from selection.cluster import Behaviour, Clustering, find_differences
-from selection.conclude import MAX_OUTPUT_CHARS, explain, share
-from selection.evidence import Ledger
-from selection.inputs.replies import parse_inputs
-from selection.judge import clip, make_case, read_ruling, score, swap_cases
-from selection.observe import ask_inputs, find_free_inputs, observe
-from selection.pool import tier
-from selection.protocols import Distinguishing, Question, Selection
-from selection.source import strip_comments
-from selection.together import run_together
+from sstar_code.selection.cluster import Behaviour, Clustering, find_differences
+from sstar_code.selection.conclude import MAX_OUTPUT_CHARS, explain, share
+from sstar_code.selection.evidence import Ledger
+from sstar_code.selection.inputs.replies import parse_inputs
+from sstar_code.selection.judge import clip, make_case, read_ruling, score, swap_cases
+from sstar_code.selection.observe import ask_inputs, find_free_inputs, observe
+from sstar_code.selection.pool import tier
+from sstar_code.selection.protocols import Distinguishing, Question, Selection
+from sstar_code.selection.source import strip_comments
+from sstar_code.selection.together import run_together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from selection.judge import Ruling
-    from selection.pool import Pool
+    from sstar_code.selection.judge import Ruling
+    from sstar_code.selection.pool import Pool
 
 __all__ = ["select_sstar"]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sandbox.grade import limits_for
-from sandbox.outcome import Execution, Failure, Status
-from selection.cluster import behaviour_of, compare_with, label
+from sstar_code.sandbox.grade import limits_for
+from sstar_code.sandbox.outcome import Execution, Failure, Status
+from sstar_code.selection.cluster import behaviour_of, compare_with, label
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from selection.evidence import Ledger
-    from selection.pool import Pool
+    from sstar_code.selection.evidence import Ledger
+    from sstar_code.selection.pool import Pool
 
 __all__ = ["find_unsteady", "mask_unsteady"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from selection.protocols import Candidate
+    from sstar_code.selection.protocols import Candidate
 
 __all__ = ["measure_trust"]
 

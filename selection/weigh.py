@@ -9,20 +9,20 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from problems import Kind
-from problems.values import Opaque, decode, encode
-from sandbox.outcome import Status
-from selection.agreement import agreement, valid_places
-from selection.cluster import compare_with
-from selection.kit import call, unpack
+from sstar_code.problems import Kind
+from sstar_code.problems.values import Opaque, decode, encode
+from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.agreement import agreement, valid_places
+from sstar_code.selection.cluster import compare_with
+from sstar_code.selection.kit import call, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from selection.cluster import Behaviour, Clustering
-    from selection.evidence import Ledger
-    from selection.kit import Kit
-    from selection.pool import Pool
+    from sstar_code.selection.cluster import Behaviour, Clustering
+    from sstar_code.selection.evidence import Ledger
+    from sstar_code.selection.kit import Kit
+    from sstar_code.selection.pool import Pool
 
 __all__ = ["NONE_RIGHT", "check_outputs", "prefer", "trust_of", "weigh"]
 

@@ -7,21 +7,21 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from problems import Kind
-from problems.asserts import read_assert
-from problems.values import encode, encode_lines
-from sandbox.outcome import Status
-from selection.cluster import compare_with
-from selection.inputs.arguments import CallShape
-from selection.inputs.literals import find_literals
-from selection.protocols import Question
+from sstar_code.problems import Kind
+from sstar_code.problems.asserts import read_assert
+from sstar_code.problems.values import encode, encode_lines
+from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.cluster import compare_with
+from sstar_code.selection.inputs.arguments import CallShape
+from sstar_code.selection.inputs.literals import find_literals
+from sstar_code.selection.protocols import Question
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from problems import Problem
-    from selection.evidence import Ledger
-    from selection.pool import Pool
+    from sstar_code.problems import Problem
+    from sstar_code.selection.evidence import Ledger
+    from sstar_code.selection.pool import Pool
 
 __all__ = ["Outcomes", "WrittenTest", "parse_tests", "run_written_tests"]
 

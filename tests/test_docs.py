@@ -26,7 +26,7 @@ def run(command: str, folder: Path, code: int = 0) -> str:
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith(("SSTAR_", "OPENAI_"))
     }
-    script = "from agent.cli.main import main; main()"
+    script = "from sstar_code.agent.cli.main import main; main()"
     process = subprocess.run(
         [sys.executable, "-c", script, *words[1:], *sandbox],
         cwd=folder,
@@ -58,7 +58,7 @@ def test_every_command_has_a_page():
     """A command without a page is not documented; a page without a command is stale."""
     import typer
 
-    from agent.cli.main import app
+    from sstar_code.agent.cli.main import app
 
     commands = set(typer.main.get_command(app).commands)
     assert {page.stem for page in PAGES} - {"README"} == commands

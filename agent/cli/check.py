@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli import groups
-from agent.cli.common import read_sandbox, run_async, say
-from agent.cli.findings import FilesArg, FindingOptions, publish
+from sstar_code.agent.cli import groups
+from sstar_code.agent.cli.common import read_sandbox, run_async, say
+from sstar_code.agent.cli.findings import FilesArg, FindingOptions, publish
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.repository.findings import Finding
-    from agent.session import SandboxChoice
+    from sstar_code.agent.repository.findings import Finding
+    from sstar_code.agent.session import SandboxChoice
 
 NAME = "check"
 _PANEL = "Repository"
@@ -60,8 +60,8 @@ def command(
 
     Example: sstar check src
     """
-    from agent.repository.assess import check_files
-    from agent.repository.layout import read_targets
+    from sstar_code.agent.repository.assess import check_files
+    from sstar_code.agent.repository.layout import read_targets
 
     targets = read_targets(files or ["."])
     findings = check_files(targets)
@@ -83,11 +83,11 @@ async def _run(
     targets: list[tuple[Path, str]], first: Path, tests: list[str], python: str | None, choice: SandboxChoice
 ) -> list[Finding]:
     """What fails of examples and tests."""
-    from agent.repository.environment import find_python
-    from agent.repository.failing import find_failing_examples, find_failing_tests
-    from agent.repository.layout import find_root
-    from agent.repository.workshop import Workshop
-    from sandbox.choose import make_sandbox
+    from sstar_code.agent.repository.environment import find_python
+    from sstar_code.agent.repository.failing import find_failing_examples, find_failing_tests
+    from sstar_code.agent.repository.layout import find_root
+    from sstar_code.agent.repository.workshop import Workshop
+    from sstar_code.sandbox.choose import make_sandbox
 
     root = find_root(first)
     async with AsyncExitStack() as stack:

@@ -7,14 +7,14 @@ from contextlib import ExitStack, contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from problems import UserError
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
     from pathlib import Path
 
-    from agent.budget import Budget
-    from agent.cli.groups import (
+    from sstar_code.agent.budget import Budget
+    from sstar_code.agent.cli.groups import (
         ChoiceOptions,
         DataOptions,
         MethodOptions,
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
         SandboxOptions,
         WatchOptions,
     )
-    from agent.prompting import Prompts
-    from agent.session import Endpoint, SandboxChoice
-    from agent.settings import Settings
-    from problems import Problem
-    from problems.faults import Fault
-    from problems.sets import ProblemSet
+    from sstar_code.agent.prompting import Prompts
+    from sstar_code.agent.session import Endpoint, SandboxChoice
+    from sstar_code.agent.settings import Settings
+    from sstar_code.problems import Problem
+    from sstar_code.problems.faults import Fault
+    from sstar_code.problems.sets import ProblemSet
 
 __all__ = [
     "choose_problems",
@@ -64,7 +64,7 @@ def load_problems(
     Raises:
         UserError: the set cannot be read, a filter cannot be used, or nothing is left.
     """
-    from problems.sets import load_set
+    from sstar_code.problems.sets import load_set
 
     whole = load_set(
         spec,
@@ -89,7 +89,7 @@ def choose_problems(
     problems: Sequence[Problem], *, limit: int | None, terms: Sequence[str] | None
 ) -> list[Problem]:
     """Those that meet every one of `terms` (`problems.filters`), then the first `limit` of them."""
-    from problems.filters import filter_problems
+    from sstar_code.problems.filters import filter_problems
 
     return filter_problems(problems, terms or ())[:limit]
 
@@ -102,7 +102,7 @@ def run_async(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """
     import anyio
 
-    from agent.interrupt import run_interruptible
+    from sstar_code.agent.interrupt import run_interruptible
 
     return anyio.run(run_interruptible, main)
 
@@ -117,11 +117,11 @@ def watching(options: WatchOptions, folder: Path) -> Iterator[None]:
     """
     with ExitStack() as stack:
         if options.log_file is not None:
-            from agent.logs import open_log
+            from sstar_code.agent.logs import open_log
 
             stack.enter_context(open_log(options.log_file, run=folder.name, say=say))
         if options.otel:
-            from agent.spans import open_spans
+            from sstar_code.agent.spans import open_spans
 
             stack.enter_context(open_spans(folder.name))
         yield
@@ -135,8 +135,8 @@ def read_settings(
     Raises:
         UserError: an unknown method or context, or `--n` is no number of samples.
     """
-    from agent.settings import Settings, read_samples
-    from selection.methods import choose as find_method
+    from sstar_code.agent.settings import Settings, read_samples
+    from sstar_code.selection.methods import choose as find_method
 
     find_method(choice.select)
     if method is None:
@@ -162,7 +162,7 @@ def read_endpoint(options: ModelOptions) -> Endpoint:
     Raises:
         UserError: no model was named.
     """
-    from agent.session import Endpoint
+    from sstar_code.agent.session import Endpoint
 
     if options.system_role not in ("system", "developer", "user"):
         raise UserError(f"--system-role {options.system_role!r}: it is `system`, `developer` or `user`")
@@ -187,14 +187,14 @@ def read_endpoint(options: ModelOptions) -> Endpoint:
 
 def read_budget(options: ModelOptions) -> Budget:
     """What the run may spend."""
-    from agent.budget import Budget
+    from sstar_code.agent.budget import Budget
 
     return Budget(options.max_tokens_total, options.max_seconds, options.max_tokens_problem)
 
 
 def read_prompts(directory: Path | None) -> Prompts:
     """The templates, checked before a model is asked anything."""
-    from agent.prompting import Prompts
+    from sstar_code.agent.prompting import Prompts
 
     return Prompts(directory)
 
@@ -205,8 +205,8 @@ def read_sandbox(options: SandboxOptions) -> SandboxChoice:
     Raises:
         UserError: no sandbox of that name.
     """
-    from agent.session import SandboxChoice
-    from sandbox.choose import NAMES
+    from sstar_code.agent.session import SandboxChoice
+    from sstar_code.sandbox.choose import NAMES
 
     if options.sandbox not in NAMES:
         raise UserError(f"unknown sandbox {options.sandbox!r}: choose one of {', '.join(NAMES)}")

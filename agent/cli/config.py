@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from problems import UserError
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

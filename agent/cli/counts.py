@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from agent.settings import read_samples
-from problems import UserError
+from sstar_code.agent.settings import read_samples
+from sstar_code.problems import UserError
 
 __all__ = ["check_n"]
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli import options as opt
-from agent.cli.common import run_async, say
+from sstar_code.agent.cli import options as opt
+from sstar_code.agent.cli.common import run_async, say
 
 if TYPE_CHECKING:
-    from agent.checks import Check
-    from agent.session import Endpoint
+    from sstar_code.agent.checks import Check
+    from sstar_code.agent.session import Endpoint
 
 NAME = "doctor"
 
@@ -37,11 +37,11 @@ def command(
 
     Example: sstar doctor -m Qwen/Qwen2.5-Coder-7B-Instruct --base-url http://localhost:8000/v1
     """
-    from agent.checks import State
-    from agent.session import Endpoint
+    from sstar_code.agent.checks import State
+    from sstar_code.agent.session import Endpoint
 
     if build_image:
-        from sandbox.image.build import build_image as build
+        from sstar_code.sandbox.image.build import build_image as build
 
         say(f"sstar: image {build(say)} is there")
     endpoint = Endpoint(
@@ -61,12 +61,12 @@ def command(
 
 
 async def _check(endpoint: Endpoint, *, wanted: bool, ray: str | None) -> list[Check]:
-    from agent.checks import check_endpoint, check_machine, check_sandboxes
-    from agent.vllm_checks import check_vllm
+    from sstar_code.agent.checks import check_endpoint, check_machine, check_sandboxes
+    from sstar_code.agent.vllm_checks import check_vllm
 
     checks = check_machine() + await check_sandboxes()
     if ray is not None:
-        from agent.node_checks import check_nodes
+        from sstar_code.agent.node_checks import check_nodes
 
         checks += await check_nodes(ray)
     if endpoint.model.startswith("vllm:"):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.cli.common import say
-from problems import UserError
+from sstar_code.agent.cli.common import say
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from problems import Problem
-    from selection import Selection
+    from sstar_code.problems import Problem
+    from sstar_code.selection import Selection
 
 __all__ = ["Emission", "plan_emission"]
 
@@ -34,7 +34,7 @@ class Emission:
         Raises:
             UserError: a file cannot be written.
         """
-        from selection.emit import write_tests
+        from sstar_code.selection.emit import write_tests
 
         for problem, selection in chosen:
             path, target = self.files[problem.id]
@@ -57,7 +57,7 @@ def plan_emission(place: Path | None, problems: Sequence[Problem], *, overwrite:
     """
     if place is None:
         return None
-    from selection.emit import name_of
+    from sstar_code.selection.emit import name_of
 
     if len(problems) == 1 and not place.is_dir():
         if place.suffix != ".py":

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli import groups
-from agent.cli import options as opt
-from agent.cli.common import (
+from sstar_code.agent.cli import groups
+from sstar_code.agent.cli import options as opt
+from sstar_code.agent.cli.common import (
     load_problems,
     read_budget,
     read_endpoint,
@@ -21,11 +21,11 @@ from agent.cli.common import (
     say_failed,
     watching,
 )
-from problems import UserError
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from agent.summary import Summary
-    from problems import Problem
+    from sstar_code.agent.summary import Summary
+    from sstar_code.problems import Problem
 
 NAME = "eval"
 
@@ -61,11 +61,11 @@ def command(
 
     Example: sstar eval examples -m replay:examples --n 6
     """
-    from agent.accounting import Prices
-    from agent.evalrun import Evaluation
-    from agent.report.page import write_page
-    from agent.runfolder import default_folder, open_folder, versions
-    from agent.shards import Shard
+    from sstar_code.agent.accounting import Prices
+    from sstar_code.agent.evalrun import Evaluation
+    from sstar_code.agent.report.page import write_page
+    from sstar_code.agent.runfolder import default_folder, open_folder, versions
+    from sstar_code.agent.shards import Shard
 
     if retry not in (None, "errors"):
         raise UserError(f"--retry {retry!r}: it is `errors`")
@@ -141,7 +141,7 @@ def print_table(summary: Summary) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from agent.summary import LABELS
+    from sstar_code.agent.summary import LABELS
 
     table = Table(title="pass rate on the hidden tests, same candidates", title_justify="left")
     table.add_column("choice")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.repository.findings import FORMATS, write_junit, write_markdown, write_sarif
-from problems import InfrastructureError, UserError
+from sstar_code.agent.repository.findings import FORMATS, write_junit, write_markdown, write_sarif
+from sstar_code.problems import InfrastructureError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.repository.findings import Finding
+    from sstar_code.agent.repository.findings import Finding
 
 __all__ = ["FilesArg", "FindingOptions", "publish"]
 

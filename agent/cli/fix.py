@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli import groups
-from agent.cli.common import (
+from sstar_code.agent.cli import groups
+from sstar_code.agent.cli.common import (
     read_budget,
     read_endpoint,
     read_prompts,
@@ -20,18 +20,18 @@ from agent.cli.common import (
     run_async,
     say,
 )
-from agent.cli.findings import FilesArg, FindingOptions, publish
-from problems import UserError
+from sstar_code.agent.cli.findings import FilesArg, FindingOptions, publish
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from agent.budget import Budget
-    from agent.prompting import Prompts
-    from agent.repository.author import Fixed
-    from agent.repository.fix import Fixing
-    from agent.repository.source import Source
-    from agent.repository.stubs import Stub
-    from agent.session import Endpoint, SandboxChoice
-    from agent.settings import Settings
+    from sstar_code.agent.budget import Budget
+    from sstar_code.agent.prompting import Prompts
+    from sstar_code.agent.repository.author import Fixed
+    from sstar_code.agent.repository.fix import Fixing
+    from sstar_code.agent.repository.source import Source
+    from sstar_code.agent.repository.stubs import Stub
+    from sstar_code.agent.session import Endpoint, SandboxChoice
+    from sstar_code.agent.settings import Settings
 
 NAME = "fix"
 _PANEL = "Repository"
@@ -97,8 +97,8 @@ def command(
 
     Example: sstar fix src/slugs.py::slugify -m Qwen/Qwen2.5-Coder-7B-Instruct --write
     """
-    from agent.repository.layout import find_root, read_targets
-    from agent.repository.write import replace_file, write_changes
+    from sstar_code.agent.repository.layout import find_root, read_targets
+    from sstar_code.agent.repository.write import replace_file, write_changes
 
     if interactive and not sys.stdin.isatty():
         raise UserError("--interactive needs a terminal to ask at; leave it out")
@@ -145,8 +145,8 @@ def find_open(targets: list[tuple[Path, str]]) -> list[Stub]:
     Raises:
         UserError: a file cannot be read, or has no such function.
     """
-    from agent.repository.source import read_source
-    from agent.repository.stubs import find_function, find_stubs
+    from sstar_code.agent.repository.source import read_source
+    from sstar_code.agent.repository.stubs import find_function, find_stubs
 
     found: dict[str, Stub] = {}
     for path, qualname in targets:
@@ -179,18 +179,18 @@ class _Run:
 
     async def run(self, out: Path | None, *, fresh: bool) -> tuple[list[Fixed], Fixing]:
         """Work on the functions; every answer is stored before it is used."""
-        from agent.repository.ask import Person
-        from agent.repository.author import Author
-        from agent.repository.checks import named_tests
-        from agent.repository.environment import find_python
-        from agent.repository.fix import Fixing
-        from agent.repository.stand import Stand
-        from agent.repository.workshop import Workshop
-        from agent.session import open_model
-        from agent.solver import Bench
-        from agent.store import Store
-        from sandbox.choose import make_sandbox
-        from sandbox.memo import MemoSandbox
+        from sstar_code.agent.repository.ask import Person
+        from sstar_code.agent.repository.author import Author
+        from sstar_code.agent.repository.checks import named_tests
+        from sstar_code.agent.repository.environment import find_python
+        from sstar_code.agent.repository.fix import Fixing
+        from sstar_code.agent.repository.stand import Stand
+        from sstar_code.agent.repository.workshop import Workshop
+        from sstar_code.agent.session import open_model
+        from sstar_code.agent.solver import Bench
+        from sstar_code.agent.store import Store
+        from sstar_code.sandbox.choose import make_sandbox
+        from sstar_code.sandbox.memo import MemoSandbox
 
         folder = self._open_folder(out, fresh=fresh)
         python = find_python(self.root, self.python)
@@ -220,7 +220,7 @@ class _Run:
         """Where answers are kept: not in the repository, which nobody asked to be written to."""
         import os
 
-        from agent.runfolder import default_folder, open_folder, versions
+        from sstar_code.agent.runfolder import default_folder, open_folder, versions
 
         names = [stub.label for stub in self.stubs]
         config = {
@@ -254,13 +254,13 @@ def list_changes(stubs: list[Stub], sources: dict[Path, Source]) -> list[tuple[S
 
 def make_diffs(changes: list[tuple[Source, Source]], root: Path) -> list[bytes]:
     """A diff a file."""
-    from agent.repository.diff import make_diff
+    from sstar_code.agent.repository.diff import make_diff
 
     return [make_diff(before, after, root) for before, after in changes]
 
 
 def _emit(path: Path, results: list[Fixed]) -> None:
-    from agent.repository.emit import write_tests
+    from sstar_code.agent.repository.emit import write_tests
 
     found = [(item.posed.task.target, item.derived) for item in results if item.posed is not None]
     count = write_tests(path, [(target, derived) for target, derived in found if target is not None])

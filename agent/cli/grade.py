@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli import groups
-from agent.cli import options as opt
-from agent.cli.common import load_problems, read_sandbox, run_async, say, watching
-from agent.cli.samples import digest, iterate_matches
+from sstar_code.agent.cli import groups
+from sstar_code.agent.cli import options as opt
+from sstar_code.agent.cli.common import load_problems, read_sandbox, run_async, say, watching
+from sstar_code.agent.cli.samples import digest, iterate_matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from agent.session import SandboxChoice
-    from problems import Problem
+    from sstar_code.agent.session import SandboxChoice
+    from sstar_code.problems import Problem
 
 NAME = "grade"
 
@@ -40,7 +40,7 @@ def command(
 
     Example: sstar grade humaneval:HumanEval.jsonl.gz samples.jsonl --out runs/graded
     """
-    from agent.runfolder import default_folder, open_folder, versions
+    from sstar_code.agent.runfolder import default_folder, open_folder, versions
 
     choice = read_sandbox(programs)
     whole, chosen = load_problems(problem_set, data)
@@ -75,12 +75,12 @@ class _Grading:
 
     async def run(self) -> dict[str, Any]:
         """The scores; every verdict is written as soon as those before it are, so none is held."""
-        from agent.gradeset import Graded, Tally, flatten, grade_samples
-        from agent.lines import LineWriter
-        from agent.progress import Progress
-        from agent.runfolder import write_json
-        from agent.session import open_sandbox
-        from agent.store import Store
+        from sstar_code.agent.gradeset import Graded, Tally, flatten, grade_samples
+        from sstar_code.agent.lines import LineWriter
+        from sstar_code.agent.progress import Progress
+        from sstar_code.agent.runfolder import write_json
+        from sstar_code.agent.session import open_sandbox
+        from sstar_code.agent.store import Store
 
         tally = Tally()
         with (
@@ -106,7 +106,7 @@ class _Grading:
 def _print(scores: dict[str, Any], folder: Path, *, as_json: bool) -> int:
     import json
 
-    from agent.gradeset import flatten
+    from sstar_code.agent.gradeset import flatten
 
     if as_json:
         typer.echo(json.dumps(flatten(scores)))

@@ -7,7 +7,7 @@ import inspect
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from agent.cli import options as opt
+from sstar_code.agent.cli import options as opt
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli import groups
-from agent.cli import options as opt
-from agent.cli.common import load_problems
+from sstar_code.agent.cli import groups
+from sstar_code.agent.cli import options as opt
+from sstar_code.agent.cli.common import load_problems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from problems import Problem
+    from sstar_code.problems import Problem
 
 NAME = "ls"
 
@@ -52,10 +52,10 @@ _PROBLEM_COLUMNS = ("id", "kind", "public", "hidden", "difficulty", "date")
 
 def _list_sets() -> list[dict[str, Any]]:
     """One row a release: the first of a set is what its name alone means."""
-    from problems.hub import find_cached
-    from problems.plugins import list_plugins
-    from problems.releases import list_releases
-    from problems.sets import BUNDLED, SET_NAMES
+    from sstar_code.problems.hub import find_cached
+    from sstar_code.problems.plugins import list_plugins
+    from sstar_code.problems.releases import list_releases
+    from sstar_code.problems.sets import BUNDLED, SET_NAMES
 
     rows: list[dict[str, Any]] = []
     for name in SET_NAMES:

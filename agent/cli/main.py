@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.budget import BudgetSpentError
-from agent.cli import check, doctor, fix, grade, ls, merge, report, select, solve, validate
-from agent.cli import eval as eval_command
-from agent.cli.config import load_config
-from problems import InfrastructureError, UserError
+from sstar_code.agent.budget import BudgetSpentError
+from sstar_code.agent.cli import check, doctor, fix, grade, ls, merge, report, select, solve, validate
+from sstar_code.agent.cli import eval as eval_command
+from sstar_code.agent.cli.config import load_config
+from sstar_code.problems import InfrastructureError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ for module in (solve, eval_command, merge, grade, select, report, check, fix, ls
 
 def _print_version(value: bool) -> None:
     if value:
-        typer.echo(f"sstar {version('sstar')}")
+        typer.echo(f"sstar {version('sstar-code')}")
         raise typer.Exit
 
 

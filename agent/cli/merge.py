@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from agent.cli import options as opt
-from agent.cli.common import say
-from agent.cli.eval import print_table
+from sstar_code.agent.cli import options as opt
+from sstar_code.agent.cli.common import say
+from sstar_code.agent.cli.eval import print_table
 
 NAME = "merge"
 
@@ -30,10 +30,10 @@ def command(
 
     Example: sstar merge runs/whole runs/shard-*
     """
-    from agent.accounting import Prices
-    from agent.merge import merge_runs, plan_merge
-    from agent.report.page import write_page
-    from agent.report.sources import find_problems
+    from sstar_code.agent.accounting import Prices
+    from sstar_code.agent.merge import merge_runs, plan_merge
+    from sstar_code.agent.report.page import write_page
+    from sstar_code.agent.report.sources import find_problems
 
     plan = plan_merge(runs)
     if plan.missing:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.counts import check_n
+from sstar_code.agent.cli.counts import check_n
 
 _MODEL, _METHOD, _RUN, _DATA = "Model", "Method", "Running programs", "Problems"
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli import groups
-from agent.cli import options as opt
-from agent.cli.common import read_endpoint, read_prompts, read_sandbox, run_async, say
-from problems import UserError
+from sstar_code.agent.cli import groups
+from sstar_code.agent.cli import options as opt
+from sstar_code.agent.cli.common import read_endpoint, read_prompts, read_sandbox, run_async, say
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from agent.prompting import Prompts
-    from agent.report.reselect import Reselection
-    from agent.report.run import Run
-    from agent.session import Endpoint, SandboxChoice
-    from problems import Problem
+    from sstar_code.agent.prompting import Prompts
+    from sstar_code.agent.report.reselect import Reselection
+    from sstar_code.agent.report.run import Run
+    from sstar_code.agent.session import Endpoint, SandboxChoice
+    from sstar_code.problems import Problem
 
 NAME = "report"
 FORMATS = ("md", "json", "junit")
@@ -72,7 +72,7 @@ def command(
     if add_method:
         endpoint = None if model.model is None else read_endpoint(model)
         found = _find(runs[0], problem_set)
-        from agent.report.reselect import EVERY, every_method
+        from sstar_code.agent.report.reselect import EVERY, every_method
 
         methods = every_method() if EVERY in add_method else add_method
         adding = _prepare(
@@ -85,7 +85,7 @@ def command(
         )
         say(f"sstar: {', '.join(methods)}: new choices for {run_async(adding.run)} problems")
     with ExitStack() as stack:
-        from agent.report.read import open_run
+        from sstar_code.agent.report.read import open_run
 
         opened = [stack.enter_context(open_run(folder, _find(folder, problem_set))) for folder in runs]
         if several:
@@ -96,17 +96,17 @@ def command(
 
 
 def _find(folder: Path, spec: str | None) -> dict[str, Problem]:
-    from agent.report.read import read_manifest
-    from agent.report.sources import find_problems
+    from sstar_code.agent.report.read import read_manifest
+    from sstar_code.agent.report.sources import find_problems
 
     return find_problems(read_manifest(folder), spec, say)
 
 
 def _report(run: Run, format_: str, page: Path | None, plot: Path | None) -> None:
-    from agent.report.page import build_page
-    from agent.report.scores import count_scores
-    from agent.report.text import run_as_json, run_as_junit, run_as_markdown
-    from agent.runfolder import write_text
+    from sstar_code.agent.report.page import build_page
+    from sstar_code.agent.report.scores import count_scores
+    from sstar_code.agent.report.text import run_as_json, run_as_junit, run_as_markdown
+    from sstar_code.agent.runfolder import write_text
 
     scores = count_scores(run)
     if format_ == "json":
@@ -114,7 +114,7 @@ def _report(run: Run, format_: str, page: Path | None, plot: Path | None) -> Non
     else:
         typer.echo(run_as_markdown(run, scores) if format_ == "md" else run_as_junit(run), nl=False)
     if plot is not None:
-        from agent.report.figure import draw_figure
+        from sstar_code.agent.report.figure import draw_figure
 
         draw_figure(run, scores, plot)
     place = page or run.folder / "report.html"
@@ -123,8 +123,8 @@ def _report(run: Run, format_: str, page: Path | None, plot: Path | None) -> Non
 
 
 def _compare(opened: list[Run], *, as_json: bool) -> None:
-    from agent.report.compare import compare_runs
-    from agent.report.text import compare_as_markdown
+    from sstar_code.agent.report.compare import compare_runs
+    from sstar_code.agent.report.text import compare_as_markdown
 
     found = [compare_runs(opened[0], other) for other in opened[1:]]
     for one in found:
@@ -150,8 +150,8 @@ def _prepare(
     choice: SandboxChoice,
 ) -> Reselection:
     """What adds `methods` to the run, checked; how it differs from the run is said."""
-    from agent.report.read import read_manifest
-    from agent.report.reselect import Reselection
+    from sstar_code.agent.report.read import read_manifest
+    from sstar_code.agent.report.reselect import Reselection
 
     manifest = read_manifest(folder)
     config = manifest["config"]

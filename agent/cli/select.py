@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli import groups
-from agent.cli import options as opt
-from agent.cli.common import (
+from sstar_code.agent.cli import groups
+from sstar_code.agent.cli import options as opt
+from sstar_code.agent.cli.common import (
     load_problems,
     read_budget,
     read_endpoint,
@@ -23,21 +23,21 @@ from agent.cli.common import (
     say,
     watching,
 )
-from agent.cli.emission import plan_emission
-from agent.cli.samples import Matched, digest, match_samples
-from problems import UserError
+from sstar_code.agent.cli.emission import plan_emission
+from sstar_code.agent.cli.samples import Matched, digest, match_samples
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import RenderableType
 
-    from agent.budget import Budget
-    from agent.cli.emission import Emission
-    from agent.prompting import Prompts
-    from agent.selectset import Work
-    from agent.session import Endpoint, SandboxChoice
-    from agent.settings import Settings
+    from sstar_code.agent.budget import Budget
+    from sstar_code.agent.cli.emission import Emission
+    from sstar_code.agent.prompting import Prompts
+    from sstar_code.agent.selectset import Work
+    from sstar_code.agent.session import Endpoint, SandboxChoice
+    from sstar_code.agent.settings import Settings
 
 NAME = "select"
 
@@ -69,7 +69,7 @@ def command(
 
     Example: sstar select humaneval:HumanEval.jsonl.gz samples.jsonl --no-model
     """
-    from agent.runfolder import default_folder, open_folder, versions
+    from sstar_code.agent.runfolder import default_folder, open_folder, versions
 
     settings, prompts = read_settings(model, choice), read_prompts(choice.prompts)
     sandbox = read_sandbox(programs)
@@ -149,13 +149,13 @@ class _Selecting:
         self, explained: str | None, *, quiet: bool
     ) -> tuple[list[dict[str, Any]], RenderableType | None]:
         """The rows of `selections.jsonl`, written when all are there, and the evidence for one problem."""
-        from agent.asking import Asking
-        from agent.explain import derived_tests, explain_selection
-        from agent.progress import Progress
-        from agent.runfolder import write_lines
-        from agent.selectset import select_samples, selection_row, try_samples
-        from agent.session import open_model, open_sandbox
-        from agent.store import Store
+        from sstar_code.agent.asking import Asking
+        from sstar_code.agent.explain import derived_tests, explain_selection
+        from sstar_code.agent.progress import Progress
+        from sstar_code.agent.runfolder import write_lines
+        from sstar_code.agent.selectset import select_samples, selection_row, try_samples
+        from sstar_code.agent.session import open_model, open_sandbox
+        from sstar_code.agent.store import Store
 
         async with AsyncExitStack() as stack:
             store = stack.enter_context(closing(Store(self.folder / "run.db")))
@@ -200,7 +200,7 @@ class _Selecting:
 
 
 def _gather(items: list[Matched]) -> Work:
-    from agent.selectset import Work
+    from sstar_code.agent.selectset import Work
 
     codes, sources = tuple(item.code for item in items), tuple(item.sources for item in items)
     return Work(items[0].problem, codes, sources)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli import groups
-from agent.cli import options as opt
-from agent.cli.common import (
+from sstar_code.agent.cli import groups
+from sstar_code.agent.cli import options as opt
+from sstar_code.agent.cli.common import (
     read_budget,
     read_endpoint,
     read_prompts,
@@ -24,17 +24,17 @@ from agent.cli.common import (
     say_failed,
     watching,
 )
-from agent.cli.emission import plan_emission
-from problems import UserError
+from sstar_code.agent.cli.emission import plan_emission
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from agent.budget import Budget
-    from agent.candidate import Lineage
-    from agent.prompting import Prompts
-    from agent.session import Endpoint, SandboxChoice
-    from agent.settings import Settings
-    from agent.solver import Solution
-    from problems import Problem
+    from sstar_code.agent.budget import Budget
+    from sstar_code.agent.candidate import Lineage
+    from sstar_code.agent.prompting import Prompts
+    from sstar_code.agent.session import Endpoint, SandboxChoice
+    from sstar_code.agent.settings import Settings
+    from sstar_code.agent.solver import Solution
+    from sstar_code.problems import Problem
 
 NAME = "solve"
 _SHOWN_TESTS = 5
@@ -64,8 +64,8 @@ def command(
 
     Example: sstar solve task.md -m Qwen/Qwen2.5-Coder-7B-Instruct --n 8 > solution.py
     """
-    from agent.runfolder import default_folder, open_folder, versions
-    from problems.jsonl import to_json
+    from sstar_code.agent.runfolder import default_folder, open_folder, versions
+    from sstar_code.problems.jsonl import to_json
 
     endpoint, settings = read_endpoint(model), read_settings(model, choice, method)
     prompts, sandbox = read_prompts(choice.prompts), read_sandbox(programs)
@@ -102,8 +102,8 @@ def read_problem(name: str) -> Problem:
     Raises:
         UserError: no such file, set or id.
     """
-    from problems.sets import is_set, load_set
-    from problems.statement import parse_statement
+    from sstar_code.problems.sets import is_set, load_set
+    from sstar_code.problems.statement import parse_statement
 
     spec, mark, wanted = name.rpartition("#")
     if mark and is_set(spec):
@@ -130,8 +130,8 @@ def read_problem(name: str) -> Problem:
 
 
 def _read_json(text: str, path: Path) -> Problem:
-    from problems import jsonl
-    from problems.rows import Row
+    from sstar_code.problems import jsonl
+    from sstar_code.problems.rows import Row
 
     try:
         return jsonl.read_problem(Row(path, 1, json.loads(text)))
@@ -146,7 +146,7 @@ def _first_ids(problems: tuple[Problem, ...]) -> str:
 
 def show_problem(problem: Problem) -> None:
     """What was understood, on stderr, so that a wrong reading is seen before it costs anything."""
-    from agent.prompt_text import show_call, show_value
+    from sstar_code.agent.prompt_text import show_call, show_value
 
     entry = f" {problem.entry_point}" if problem.entry_point else ""
     tests = len(problem.public_tests)
@@ -183,11 +183,11 @@ class _Solving:
         """What `--json` prints, and the whole solution."""
         import time
 
-        from agent.progress import Progress
-        from agent.session import open_model, open_sandbox
-        from agent.solver import Bench, solve
-        from agent.store import Store
-        from agent.waves_run import plan_waves
+        from sstar_code.agent.progress import Progress
+        from sstar_code.agent.session import open_model, open_sandbox
+        from sstar_code.agent.solver import Bench, solve
+        from sstar_code.agent.store import Store
+        from sstar_code.agent.waves_run import plan_waves
 
         started_s = time.monotonic()
         async with AsyncExitStack() as stack:

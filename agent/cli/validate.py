@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli import groups
-from agent.cli import options as opt
-from agent.cli.common import load_problems, read_sandbox, run_async, say
-from agent.cli.samples import iterate_matches
+from sstar_code.agent.cli import groups
+from sstar_code.agent.cli import options as opt
+from sstar_code.agent.cli.common import load_problems, read_sandbox, run_async, say
+from sstar_code.agent.cli.samples import iterate_matches
 
 if TYPE_CHECKING:
-    from agent.session import SandboxChoice
-    from agent.validate import Checked
-    from problems import Problem
-    from problems.faults import Fault
+    from sstar_code.agent.session import SandboxChoice
+    from sstar_code.agent.validate import Checked
+    from sstar_code.problems import Problem
+    from sstar_code.problems.faults import Fault
 
 NAME = "validate"
 
@@ -42,7 +42,7 @@ def command(
 
     Example: sstar validate jsonl:my-problems
     """
-    from problems.faults import find_faults, list_references
+    from sstar_code.problems.faults import find_faults, list_references
 
     choice = read_sandbox(programs)
     unread: list[Fault] = []
@@ -67,10 +67,10 @@ def command(
 
 
 async def _run(work: list[tuple[Problem, int, str]], choice: SandboxChoice, *, quiet: bool) -> Checked:
-    from agent.progress import Progress
-    from agent.session import open_sandbox
-    from agent.store import Store
-    from agent.validate import check_references
+    from sstar_code.agent.progress import Progress
+    from sstar_code.agent.session import open_sandbox
+    from sstar_code.agent.store import Store
+    from sstar_code.agent.validate import check_references
 
     with closing(Store(None)) as store, Progress("references", len(work), quiet=quiet) as progress:
         async with open_sandbox(choice, store, say) as sandbox:

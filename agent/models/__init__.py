@@ -4,15 +4,30 @@
 which comes with the first call.
 """
 
-from agent.models.choose import make_model
-from agent.models.endpoint import DEFAULT_BASE_URL, ServerInfo
-from agent.models.errors import CallError, ContextError, ModelError, ModelUserError, ReplayMissError
-from agent.models.openai_client import OpenAIModel
-from agent.models.recording import Recorder
-from agent.models.replay import ReplayModel
-from agent.models.request import Answer, Message, Model, Purpose, Request, Stage, Usage, request_key
-from agent.models.retry import RetryPolicy
-from agent.models.scripted import ScriptedModel
+from sstar_code.agent.models.choose import make_model
+from sstar_code.agent.models.endpoint import DEFAULT_BASE_URL, ServerInfo
+from sstar_code.agent.models.errors import (
+    CallError,
+    ContextError,
+    ModelError,
+    ModelUserError,
+    ReplayMissError,
+)
+from sstar_code.agent.models.openai_client import OpenAIModel
+from sstar_code.agent.models.recording import Recorder
+from sstar_code.agent.models.replay import ReplayModel
+from sstar_code.agent.models.request import (
+    Answer,
+    Message,
+    Model,
+    Purpose,
+    Request,
+    Stage,
+    Usage,
+    request_key,
+)
+from sstar_code.agent.models.retry import RetryPolicy
+from sstar_code.agent.models.scripted import ScriptedModel
 
 __all__ = [
     "DEFAULT_BASE_URL",

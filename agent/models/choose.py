@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from agent.models.endpoint import DEFAULT_BASE_URL, is_private, parse_base_url, show_url
-from agent.models.openai_client import OpenAIModel
-from agent.models.pool import EndpointPool
-from agent.models.replay import ReplayModel
-from problems import UserError
+from sstar_code.agent.models.endpoint import DEFAULT_BASE_URL, is_private, parse_base_url, show_url
+from sstar_code.agent.models.openai_client import OpenAIModel
+from sstar_code.agent.models.pool import EndpointPool
+from sstar_code.agent.models.replay import ReplayModel
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from agent.models.vllm.managed import ManagedModel
+    from sstar_code.agent.models.vllm.managed import ManagedModel
 
 __all__ = ["AskedModel", "VllmOptions", "make_model"]
 
@@ -110,8 +110,8 @@ def _make_managed(
     environment: Mapping[str, str],
     options: dict[str, Any],
 ) -> ManagedModel:
-    from agent.models.vllm.managed import ManagedModel
-    from agent.models.vllm.plan import make_plan
+    from sstar_code.agent.models.vllm.managed import ManagedModel
+    from sstar_code.agent.models.vllm.plan import make_plan
 
     plan = make_plan(
         name,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from agent.models.errors import ModelUserError
+from sstar_code.agent.models.errors import ModelUserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

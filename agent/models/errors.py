@@ -9,7 +9,7 @@ ModelUserError (user, exit 2)        key, model name, URL or setting is wrong; n
 
 from __future__ import annotations
 
-from problems import InfrastructureError, UserError
+from sstar_code.problems import InfrastructureError, UserError
 
 __all__ = ["CallError", "ContextError", "ModelError", "ModelUserError", "ReplayMissError"]
 

@@ -8,23 +8,29 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from agent.models.endpoint import ServerInfo, parse_base_url, read_models, serves, show_url
-from agent.models.errors import ModelError, ModelUserError
-from agent.models.refusals import explain, explain_missing, read_refusal, refuses_field
-from agent.models.retry import RetryPolicy, Stubborn, TransientError, is_transient, read_retry_after
-from agent.models.wire import build_body, read_answer
-from agent.pace import read_load
+from sstar_code.agent.models.endpoint import ServerInfo, parse_base_url, read_models, serves, show_url
+from sstar_code.agent.models.errors import ModelError, ModelUserError
+from sstar_code.agent.models.refusals import explain, explain_missing, read_refusal, refuses_field
+from sstar_code.agent.models.retry import (
+    RetryPolicy,
+    Stubborn,
+    TransientError,
+    is_transient,
+    read_retry_after,
+)
+from sstar_code.agent.models.wire import build_body, read_answer
+from sstar_code.agent.pace import read_load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import httpx2
 
-    from agent.models.refusals import Refusal
-    from agent.models.request import Answer, Request
-    from agent.models.transport import Transport
-    from agent.models.wire import MaxTokensField, SystemRole
-    from agent.pace import Load
+    from sstar_code.agent.models.refusals import Refusal
+    from sstar_code.agent.models.request import Answer, Request
+    from sstar_code.agent.models.transport import Transport
+    from sstar_code.agent.models.wire import MaxTokensField, SystemRole
+    from sstar_code.agent.pace import Load
 
 __all__ = ["OpenAIModel"]
 
@@ -96,7 +102,7 @@ class OpenAIModel:
 
     @cached_property
     def _transport(self) -> Transport:
-        from agent.models.transport import Transport
+        from sstar_code.agent.models.transport import Transport
 
         return Transport(
             self.base_url,

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
-from agent.models.errors import ModelError, ModelUserError
-from agent.models.retry import RetryPolicy, Stubborn, TransientError
-from agent.pace import Load, read_load
+from sstar_code.agent.models.errors import ModelError, ModelUserError
+from sstar_code.agent.models.retry import RetryPolicy, Stubborn, TransientError
+from sstar_code.agent.pace import Load, read_load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from agent.models.endpoint import ServerInfo
-    from agent.models.openai_client import OpenAIModel
-    from agent.models.request import Answer, Request
+    from sstar_code.agent.models.endpoint import ServerInfo
+    from sstar_code.agent.models.openai_client import OpenAIModel
+    from sstar_code.agent.models.request import Answer, Request
 
 __all__ = ["EndpointPool"]
 

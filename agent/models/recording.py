@@ -14,13 +14,13 @@ import zlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from agent.models.request import Answer, Message, Purpose, Request, Stage, Usage, request_key
-from problems import InfrastructureError, ProblemFileError, UserError
+from sstar_code.agent.models.request import Answer, Message, Purpose, Request, Stage, Usage, request_key
+from sstar_code.problems import InfrastructureError, ProblemFileError, UserError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.models.request import Model
+    from sstar_code.agent.models.request import Model
 
 __all__ = ["Call", "Recorder", "read_calls", "write_call"]
 

@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.models.errors import CallError, ContextError, ModelUserError
+from sstar_code.agent.models.errors import CallError, ContextError, ModelUserError
 
 if TYPE_CHECKING:
-    from problems import SstarError
+    from sstar_code.problems import SstarError
 
 __all__ = ["Refusal", "explain", "explain_missing", "is_too_long", "read_refusal", "refuses_field"]
 

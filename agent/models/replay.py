@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from anyio.lowlevel import checkpoint
 
-from agent.models.errors import ReplayMissError
-from agent.models.recording import read_calls
-from agent.models.request import request_key
+from sstar_code.agent.models.errors import ReplayMissError
+from sstar_code.agent.models.recording import read_calls
+from sstar_code.agent.models.request import request_key
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.models.recording import Call
-    from agent.models.request import Answer, Purpose, Request
+    from sstar_code.agent.models.recording import Call
+    from sstar_code.agent.models.request import Answer, Purpose, Request
 
 __all__ = ["ReplayModel"]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tenacity import RetryCallState
 
-    from agent.models.errors import ModelError
+    from sstar_code.agent.models.errors import ModelError
 
     T = TypeVar("T")
 

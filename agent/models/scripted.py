@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from agent.models.errors import CallError
-from agent.models.request import Answer, Request
+from sstar_code.agent.models.errors import CallError
+from sstar_code.agent.models.request import Answer, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,13 +10,13 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from agent.models.errors import CallError, ModelUserError
-from agent.models.request import Answer, Message, Purpose, Request, Stage, Usage
+from sstar_code.agent.models.errors import CallError, ModelUserError
+from sstar_code.agent.models.request import Answer, Message, Purpose, Request, Stage, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from agent.models.request import Model
+    from sstar_code.agent.models.request import Model
 
 __all__ = [
     "END_OF_THINKING",

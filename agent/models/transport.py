@@ -13,8 +13,8 @@ import anyio
 import httpx2
 import openai
 
-from agent.models.endpoint import is_loopback, show_url
-from agent.models.retry import TransientError
+from sstar_code.agent.models.endpoint import is_loopback, show_url
+from sstar_code.agent.models.retry import TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
-from agent.models.request import Answer, Message, Usage
+from sstar_code.agent.models.request import Answer, Message, Usage
 
 if TYPE_CHECKING:
-    from agent.models.request import Request
+    from sstar_code.agent.models.request import Request
 
 __all__ = ["MaxTokensField", "SystemRole", "build_body", "read_answer", "split_thinking"]
 

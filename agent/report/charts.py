@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.report import svg
+from sstar_code.agent.report import svg
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from agent.report.curves import Link, Step
-    from agent.report.scores import Group
-    from agent.stats import Rate
+    from sstar_code.agent.report.curves import Link, Step
+    from sstar_code.agent.report.scores import Group
+    from sstar_code.agent.stats import Rate
 
 __all__ = ["draw_bars", "draw_flow", "draw_groups", "draw_intervals"]
 

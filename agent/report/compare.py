@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.report.scores import problem_scores
-from agent.stats import Difference, Rate, paired_bootstrap, sign_test, wilson
-from problems import UserError
+from sstar_code.agent.report.scores import problem_scores
+from sstar_code.agent.stats import Difference, Rate, paired_bootstrap, sign_test, wilson
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from agent.report.run import Run
+    from sstar_code.agent.report.run import Run
 
 __all__ = ["Comparison", "Line", "compare_runs"]
 

@@ -8,14 +8,14 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.report.scores import best_after
-from agent.stats import Rate, wilson
+from sstar_code.agent.report.scores import best_after
+from sstar_code.agent.stats import Rate, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from agent.records import ProblemOutcome
-    from agent.report.run import Run
+    from sstar_code.agent.records import ProblemOutcome
+    from sstar_code.agent.report.run import Run
 
 __all__ = [
     "Bin",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.report.run import Run
+    from sstar_code.agent.report.run import Run
 
 __all__ = ["Caps", "pack", "pack_all", "read_details"]
 
@@ -119,7 +119,7 @@ def _failed(run: Run, problem_id: str) -> dict[int, str]:
 
 
 def _methods(run: Run, problem_id: str, caps: Caps) -> list[dict[str, Any]]:
-    from agent.report.read import read_selection
+    from sstar_code.agent.report.read import read_selection
 
     methods = []
     for name in run.choices.get(problem_id, {}):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.report import figures
-from problems import InfrastructureError, UserError
+from sstar_code.agent.report import figures
+from sstar_code.problems import InfrastructureError, UserError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.report.run import Run
-    from agent.report.scores import Scores
+    from sstar_code.agent.report.run import Run
+    from sstar_code.agent.report.scores import Scores
 
 __all__ = ["draw_figure"]
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.report import charts, plots
-from agent.report.curves import majority_at, tokens_per_sample
+from sstar_code.agent.report import charts, plots
+from sstar_code.agent.report.curves import majority_at, tokens_per_sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agent.calls import StageCount
-    from agent.report.curves import Calibration
-    from agent.report.run import Run
-    from agent.report.scores import Scores
-    from agent.stats import Rate
+    from sstar_code.agent.calls import StageCount
+    from sstar_code.agent.report.curves import Calibration
+    from sstar_code.agent.report.run import Run
+    from sstar_code.agent.report.scores import Scores
+    from sstar_code.agent.stats import Rate
 
 __all__ = [
     "draw_confidence",

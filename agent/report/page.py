@@ -8,20 +8,20 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from agent.report import charts, figures, rows
-from agent.report.curves import calibrate, trace_flow
-from agent.report.details import pack_all
-from agent.report.read import open_run
-from agent.report.scores import count_scores
-from agent.runfolder import write_text
+from sstar_code.agent.report import charts, figures, rows
+from sstar_code.agent.report.curves import calibrate, trace_flow
+from sstar_code.agent.report.details import pack_all
+from sstar_code.agent.report.read import open_run
+from sstar_code.agent.report.scores import count_scores
+from sstar_code.agent.runfolder import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from agent.report.run import Run
-    from agent.report.scores import Scores
-    from problems import Problem
+    from sstar_code.agent.report.run import Run
+    from sstar_code.agent.report.scores import Scores
+    from sstar_code.problems import Problem
 
 __all__ = ["build_page", "write_page"]
 
@@ -63,7 +63,7 @@ def build_page(run: Run, scores: Scores) -> str:
         style_hash=_digest(style),
         script_hash=_digest(script),
         about=rows.about(run, scores),
-        version=version("sstar"),
+        version=version("sstar-code"),
         caps=caps,
         figures=rows.headline_figures(run, scores),
         warnings=rows.warnings(scores),
@@ -103,7 +103,7 @@ def _draw(run: Run, scores: Scores) -> dict[str, str]:
 
 
 def _asset(name: str) -> str:
-    return (files("agent.report") / "assets" / name).read_text(encoding="utf-8")
+    return (files("sstar_code.agent.report") / "assets" / name).read_text(encoding="utf-8")
 
 
 def _digest(text: str) -> str:

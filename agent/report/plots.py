@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.report import svg
-from agent.report.charts import say
+from sstar_code.agent.report import svg
+from sstar_code.agent.report.charts import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.report.curves import Calibration
-    from agent.stats import Rate
+    from sstar_code.agent.report.curves import Calibration
+    from sstar_code.agent.stats import Rate
 
 __all__ = ["Curve", "draw_calibration", "draw_curves"]
 

@@ -7,19 +7,19 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from agent.calls import StageCount
-from agent.records import ProblemOutcome
-from agent.report.run import Choice, RoundRow, Run
-from agent.schema import MIGRATIONS
-from agent.shards import Shard
-from problems import UserError
-from selection import Selection
+from sstar_code.agent.calls import StageCount
+from sstar_code.agent.records import ProblemOutcome
+from sstar_code.agent.report.run import Choice, RoundRow, Run
+from sstar_code.agent.schema import MIGRATIONS
+from sstar_code.agent.shards import Shard
+from sstar_code.problems import UserError
+from sstar_code.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from problems import Problem
+    from sstar_code.problems import Problem
 
 __all__ = ["asked_for", "open_run", "read_manifest", "read_selection"]
 

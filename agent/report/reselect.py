@@ -9,27 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from agent.accounting import Prices, working_on
-from agent.asking import Asking
-from agent.budget import Budget
-from agent.judging import SharedJudge
-from agent.records import ProblemOutcome
-from agent.report.read import asked_for
-from agent.results import write_results
-from agent.session import open_model, open_sandbox
-from agent.store import Store
-from problems import UserError
-from selection import Candidate
-from selection.methods import METHODS, choose, select_all
-from selection.pool import Pool
+from sstar_code.agent.accounting import Prices, working_on
+from sstar_code.agent.asking import Asking
+from sstar_code.agent.budget import Budget
+from sstar_code.agent.judging import SharedJudge
+from sstar_code.agent.records import ProblemOutcome
+from sstar_code.agent.report.read import asked_for
+from sstar_code.agent.results import write_results
+from sstar_code.agent.session import open_model, open_sandbox
+from sstar_code.agent.store import Store
+from sstar_code.problems import UserError
+from sstar_code.selection import Candidate
+from sstar_code.selection.methods import METHODS, choose, select_all
+from sstar_code.selection.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from agent.prompting import Prompts
-    from agent.session import Endpoint, SandboxChoice
-    from problems import Problem
+    from sstar_code.agent.prompting import Prompts
+    from sstar_code.agent.session import Endpoint, SandboxChoice
+    from sstar_code.problems import Problem
 
 __all__ = ["EVERY", "Reselection", "every_method"]
 

@@ -6,16 +6,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.report.figures import label, ordered_stages
-from agent.report.scores import group_keys
+from sstar_code.agent.report.figures import label, ordered_stages
+from sstar_code.agent.report.scores import group_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.report.curves import Calibration
-    from agent.report.run import Run
-    from agent.report.scores import Scores
-    from agent.stats import Difference, Rate
+    from sstar_code.agent.report.curves import Calibration
+    from sstar_code.agent.report.run import Run
+    from sstar_code.agent.report.scores import Scores
+    from sstar_code.agent.stats import Difference, Rate
 
 __all__ = [
     "TEXT_COLUMNS",

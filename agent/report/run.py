@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.calls import StageCount
+from sstar_code.agent.calls import StageCount
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from agent.records import ProblemOutcome
-    from problems import Problem
+    from sstar_code.agent.records import ProblemOutcome
+    from sstar_code.problems import Problem
 
 __all__ = ["Choice", "RoundRow", "Run"]
 

@@ -6,13 +6,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.stats import Difference, Rate, paired_bootstrap, pass_at_k, wilson
-from agent.summary import score
+from sstar_code.agent.stats import Difference, Rate, paired_bootstrap, pass_at_k, wilson
+from sstar_code.agent.summary import score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from agent.report.run import RoundRow, Run
+    from sstar_code.agent.report.run import RoundRow, Run
 
 __all__ = ["Group", "RoundScore", "Scores", "count_scores", "group_keys", "problem_scores"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from problems import UserError
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from problems import Problem
+    from sstar_code.problems import Problem
 
 __all__ = ["find_problems"]
 
@@ -25,7 +25,7 @@ def find_problems(
     Raises:
         UserError: `spec` cannot be read.
     """
-    from problems.sets import BUNDLED, load_set
+    from sstar_code.problems.sets import BUNDLED, load_set
 
     config = manifest["config"]
     if spec is None:

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-from agent.report.curves import calibrate
-from agent.report.figures import label, ordered_stages
-from agent.report.rows import (
+from sstar_code.agent.report.curves import calibrate
+from sstar_code.agent.report.figures import label, ordered_stages
+from sstar_code.agent.report.rows import (
     interval,
     judge_outcome,
     of_graded_alone,
@@ -21,9 +21,9 @@ from agent.report.rows import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.report.compare import Comparison
-    from agent.report.run import Run
-    from agent.report.scores import Scores
+    from sstar_code.agent.report.compare import Comparison
+    from sstar_code.agent.report.run import Run
+    from sstar_code.agent.report.scores import Scores
 
 __all__ = ["compare_as_markdown", "run_as_json", "run_as_junit", "run_as_markdown"]
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from problems.values import Opaque, decode
-from selection.emit_source import literal
-from selection.judge import show_input
-from selection.protocols import Derived
+from sstar_code.problems.values import Opaque, decode
+from sstar_code.selection.emit_source import literal
+from sstar_code.selection.judge import show_input
+from sstar_code.selection.protocols import Derived
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from agent.repository.problem import Posed
-    from selection import Candidate, Selection
+    from sstar_code.agent.repository.problem import Posed
+    from sstar_code.selection import Candidate, Selection
 
 __all__ = ["Person"]
 

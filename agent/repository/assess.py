@@ -6,17 +6,17 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent.repository.doctests import find_examples
-from agent.repository.findings import Finding
-from agent.repository.layout import find_root, list_files
-from agent.repository.source import read_source
-from agent.repository.stubs import Shape, find_stubs, is_test_file
+from sstar_code.agent.repository.doctests import find_examples
+from sstar_code.agent.repository.findings import Finding
+from sstar_code.agent.repository.layout import find_root, list_files
+from sstar_code.agent.repository.source import read_source
+from sstar_code.agent.repository.stubs import Shape, find_stubs, is_test_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from agent.repository.stubs import Stub
+    from sstar_code.agent.repository.stubs import Stub
 
 __all__ = ["Assessment", "TestNames", "assess", "check_files", "why_impossible"]
 

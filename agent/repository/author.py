@@ -6,31 +6,31 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from agent.accounting import working_on
-from agent.repository.assess import why_impossible
-from agent.repository.checks import Checks, Survey, find_checks, mark_open, survey
-from agent.repository.findings import Finding
-from agent.repository.problem import is_called_plainly, pose
-from agent.repository.splice import MisfitError, put_candidate
-from agent.repository.stubs import find_function
-from agent.solver import candidates_of, sample
-from selection.judge import show_input
-from selection.methods import select_all
-from selection.pool import Pool
+from sstar_code.agent.accounting import working_on
+from sstar_code.agent.repository.assess import why_impossible
+from sstar_code.agent.repository.checks import Checks, Survey, find_checks, mark_open, survey
+from sstar_code.agent.repository.findings import Finding
+from sstar_code.agent.repository.problem import is_called_plainly, pose
+from sstar_code.agent.repository.splice import MisfitError, put_candidate
+from sstar_code.agent.repository.stubs import find_function
+from sstar_code.agent.solver import candidates_of, sample
+from sstar_code.selection.judge import show_input
+from sstar_code.selection.methods import select_all
+from sstar_code.selection.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
-    from agent.candidate import Lineage
-    from agent.repository.findings import Outcome
-    from agent.repository.problem import Posed
-    from agent.repository.source import Source
-    from agent.repository.stand import Stand
-    from agent.repository.stubs import Stub
-    from agent.repository.workshop import Workshop
-    from agent.solver import Bench
-    from selection.protocols import Candidate, Derived, Selection
+    from sstar_code.agent.candidate import Lineage
+    from sstar_code.agent.repository.findings import Outcome
+    from sstar_code.agent.repository.problem import Posed
+    from sstar_code.agent.repository.source import Source
+    from sstar_code.agent.repository.stand import Stand
+    from sstar_code.agent.repository.stubs import Stub
+    from sstar_code.agent.repository.workshop import Workshop
+    from sstar_code.agent.solver import Bench
+    from sstar_code.selection.protocols import Candidate, Derived, Selection
 
     Settle = Callable[
         [Posed, Sequence[Candidate], Selection], Awaitable[tuple[Selection, tuple[Derived, ...]]]

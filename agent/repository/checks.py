@@ -10,20 +10,20 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent.repository.doctests import Example, find_examples, literal_tests
-from agent.repository.layout import list_files
-from agent.repository.source import read_source, split_lines
-from agent.repository.splice import put_body
-from agent.repository.stubs import FunctionNode, Shape, is_test_file
-from sandbox.outcome import Limits
+from sstar_code.agent.repository.doctests import Example, find_examples, literal_tests
+from sstar_code.agent.repository.layout import list_files
+from sstar_code.agent.repository.source import read_source, split_lines
+from sstar_code.agent.repository.splice import put_body
+from sstar_code.agent.repository.stubs import FunctionNode, Shape, is_test_file
+from sstar_code.sandbox.outcome import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from agent.repository.stubs import Stub
-    from agent.repository.workshop import Workshop
-    from problems import Test
+    from sstar_code.agent.repository.stubs import Stub
+    from sstar_code.agent.repository.workshop import Workshop
+    from sstar_code.problems import Test
 
 __all__ = [
     "Checks",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from agent.repository.source import split_lines
+from sstar_code.agent.repository.source import split_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.repository.source import Source
+    from sstar_code.agent.repository.source import Source
 
 __all__ = ["make_diff"]
 

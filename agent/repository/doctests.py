@@ -7,9 +7,9 @@ import doctest
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from problems import Test
-from problems.docstrings import read_literal
-from problems.values import encode, encode_lines
+from sstar_code.problems import Test
+from sstar_code.problems.docstrings import read_literal
+from sstar_code.problems.values import encode, encode_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

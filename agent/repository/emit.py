@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from agent.repository.stubs import Shape
-from problems import UserError
-from problems.values import Opaque, decode, decode_lines
-from selection.emit_source import literal
+from sstar_code.agent.repository.stubs import Shape
+from sstar_code.problems import UserError
+from sstar_code.problems.values import Opaque, decode, decode_lines
+from sstar_code.selection.emit_source import literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from agent.repository.target import Target
-    from selection.protocols import Derived
+    from sstar_code.agent.repository.target import Target
+    from sstar_code.selection.protocols import Derived
 
 __all__ = ["render_tests", "write_tests"]
 

@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from problems import UserError
+from sstar_code.problems import UserError
 
 __all__ = ["find_python"]
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.repository.checks import TEST_LIMITS, named_tests
-from agent.repository.doctests import Wanted, find_examples, judge_example
-from agent.repository.findings import Finding
-from agent.repository.layout import locate
-from agent.repository.source import read_source
-from agent.repository.stubs import all_functions, find_stubs, is_test_file
-from agent.repository.workshop import limits_as_json
+from sstar_code.agent.repository.checks import TEST_LIMITS, named_tests
+from sstar_code.agent.repository.doctests import Wanted, find_examples, judge_example
+from sstar_code.agent.repository.findings import Finding
+from sstar_code.agent.repository.layout import locate
+from sstar_code.agent.repository.source import read_source
+from sstar_code.agent.repository.stubs import all_functions, find_stubs, is_test_file
+from sstar_code.agent.repository.workshop import limits_as_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
     from typing import Any
 
-    from agent.repository.doctests import Example
-    from agent.repository.stubs import Stub
-    from agent.repository.workshop import Workshop
+    from sstar_code.agent.repository.doctests import Example
+    from sstar_code.agent.repository.stubs import Stub
+    from sstar_code.agent.repository.workshop import Workshop
 
 __all__ = ["find_failing_examples", "find_failing_tests"]
 

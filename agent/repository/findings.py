@@ -114,7 +114,7 @@ def write_sarif(findings: Sequence[Finding]) -> str:
     names = sorted({item.rule for item in told})
     rules = [{"id": name, "shortDescription": {"text": RULES[name]}} for name in names]
     run: dict[str, Any] = {
-        "tool": {"driver": {"name": "sstar", "version": version("sstar"), "rules": rules}},
+        "tool": {"driver": {"name": "sstar", "version": version("sstar-code"), "rules": rules}},
         "columnKind": "unicodeCodePoints",
         "results": [_result(item, names.index(item.rule)) for item in told],
     }

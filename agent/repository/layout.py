@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from problems import UserError
+from sstar_code.problems import UserError
 
 __all__ = ["Place", "find_root", "list_files", "list_python", "locate", "read_targets"]
 

@@ -8,19 +8,19 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from agent.repository.layout import locate
-from agent.repository.source import split_lines
-from agent.repository.stand import Task
-from agent.repository.stubs import FunctionNode, Shape, is_open_body
-from agent.repository.target import find_target
-from problems import Kind, Problem, Test
+from sstar_code.agent.repository.layout import locate
+from sstar_code.agent.repository.source import split_lines
+from sstar_code.agent.repository.stand import Task
+from sstar_code.agent.repository.stubs import FunctionNode, Shape, is_open_body
+from sstar_code.agent.repository.target import find_target
+from sstar_code.problems import Kind, Problem, Test
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.repository.checks import Checks
-    from agent.repository.source import Source
-    from agent.repository.stubs import Stub
+    from sstar_code.agent.repository.checks import Checks
+    from sstar_code.agent.repository.source import Source
+    from sstar_code.agent.repository.stubs import Stub
 
 __all__ = ["Posed", "is_called_plainly", "pose"]
 
@@ -108,7 +108,7 @@ def _fits(source: Source) -> bool:
 def _render(**values: object) -> str:
     from jinja2 import Environment, StrictUndefined
 
-    text = (resources.files("agent.repository") / "statement.j2").read_text("utf-8")
+    text = (resources.files("sstar_code.agent.repository") / "statement.j2").read_text("utf-8")
     environment = Environment(  # noqa: S701 - a prompt, not a page
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
     )

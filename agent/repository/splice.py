@@ -13,15 +13,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.repository.indent import indent_block, indent_unit
-from agent.repository.source import split_lines
-from agent.repository.stubs import MARKER, FunctionNode, is_open_body
+from sstar_code.agent.repository.indent import indent_block, indent_unit
+from sstar_code.agent.repository.source import split_lines
+from sstar_code.agent.repository.stubs import MARKER, FunctionNode, is_open_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from agent.repository.source import Source
-    from agent.repository.stubs import Stub
+    from sstar_code.agent.repository.source import Source
+    from sstar_code.agent.repository.stubs import Stub
 
 __all__ = ["MisfitError", "Written", "put_body", "put_candidate"]
 

@@ -12,24 +12,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.repository.checks import TEST_LIMITS, Checks, ExampleGroup, TestFunction
-from agent.repository.doctests import Wanted, judge_example
-from agent.repository.source import split_lines
-from agent.repository.splice import MisfitError, put_candidate
-from agent.repository.workshop import limits_as_json
-from sandbox.outcome import Execution, Failure, Limits, Mode, Program, Status
-from sandbox.project import RoomLostError
+from sstar_code.agent.repository.checks import TEST_LIMITS, Checks, ExampleGroup, TestFunction
+from sstar_code.agent.repository.doctests import Wanted, judge_example
+from sstar_code.agent.repository.source import split_lines
+from sstar_code.agent.repository.splice import MisfitError, put_candidate
+from sstar_code.agent.repository.workshop import limits_as_json
+from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Program, Status
+from sstar_code.sandbox.project import RoomLostError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
     from typing import Self
 
-    from agent.repository.splice import Written
-    from agent.repository.stubs import Stub
-    from agent.repository.target import Target
-    from agent.repository.workshop import Workshop
-    from sandbox.outcome import Sandbox
+    from sstar_code.agent.repository.splice import Written
+    from sstar_code.agent.repository.stubs import Stub
+    from sstar_code.agent.repository.target import Target
+    from sstar_code.agent.repository.workshop import Workshop
+    from sstar_code.sandbox.outcome import Sandbox
 
 __all__ = ["Stand", "Task"]
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from agent.repository.source import split_lines
+from sstar_code.agent.repository.source import split_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.repository.source import Source
+    from sstar_code.agent.repository.source import Source
 
 __all__ = [
     "FunctionNode",

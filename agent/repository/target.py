@@ -7,13 +7,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.repository.stubs import FunctionNode, Shape
+from sstar_code.agent.repository.stubs import FunctionNode, Shape
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.repository.layout import Place
-    from agent.repository.stubs import Stub
+    from sstar_code.agent.repository.layout import Place
+    from sstar_code.agent.repository.stubs import Stub
 
 __all__ = ["Target", "find_target"]
 

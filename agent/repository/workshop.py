@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio import to_thread
 
-from agent.repository.layout import list_files, locate
-from problems import UserError
-from sandbox.project import ProjectSession, RoomLostError
-from sandbox.room import CONTROL, Room, find_packages, write_control, write_snapshot
+from sstar_code.agent.repository.layout import list_files, locate
+from sstar_code.problems import UserError
+from sstar_code.sandbox.project import ProjectSession, RoomLostError
+from sstar_code.sandbox.room import CONTROL, Room, find_packages, write_control, write_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
-    from sandbox.outcome import Limits
+    from sstar_code.sandbox.outcome import Limits
 
 __all__ = ["TestRun", "Workshop", "limits_as_json"]
 

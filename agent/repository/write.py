@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from problems import InfrastructureError, UserError
+from sstar_code.problems import InfrastructureError, UserError
 
 if TYPE_CHECKING:
-    from agent.repository.source import Source
+    from sstar_code.agent.repository.source import Source
 
 __all__ = ["replace_file", "write_changes"]
 

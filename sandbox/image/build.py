@@ -17,9 +17,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sandbox.engine import connect_engine
-from sandbox.errors import SandboxError
-from sandbox.image.packages import unpack_packages
+from sstar_code.sandbox.engine import connect_engine
+from sstar_code.sandbox.errors import SandboxError
+from sstar_code.sandbox.image.packages import unpack_packages
 
 if TYPE_CHECKING:
     from collections.abc import Callable

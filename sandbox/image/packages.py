@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-from sandbox.errors import SandboxError
+from sstar_code.sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
     from pathlib import Path

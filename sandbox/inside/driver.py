@@ -20,7 +20,7 @@ import sys
 import types
 from typing import Any
 
-from problems import values
+from sstar_code.problems import values
 
 __all__ = ["CODE_FILE", "PREAMBLE_FILE", "TEST_FILE", "Job", "perform"]
 

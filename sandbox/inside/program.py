@@ -16,10 +16,10 @@ import resource
 import sys
 from typing import TYPE_CHECKING, Any
 
-from sandbox.inside import driver, kernel, run
+from sstar_code.sandbox.inside import driver, kernel, run
 
 if TYPE_CHECKING:
-    from sandbox.inside.stream import Stream
+    from sstar_code.sandbox.inside.stream import Stream
 
 __all__ = ["import_module", "send_answer", "serve"]
 

@@ -25,15 +25,14 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from problems import values
-from sandbox.inside import kernel, project_fork, project_tests, seccomp
+from sstar_code.problems import values
+from sstar_code.sandbox.inside import kernel, project_fork, project_tests, seccomp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["main"]
 
-_OURS = ("problems", "sandbox")
 _MOST_YIELDED = 10_000
 _PROCESSES = 128
 _FUTURE = {name: getattr(__future__, name).compiler_flag for name in __future__.all_feature_names}
@@ -71,7 +70,7 @@ def _settle(settings: dict[str, Any]) -> None:
     os.makedirs(os.environ["HOME"], exist_ok=True)  # noqa: PTH103 - pathlib would be one more import
     os.chdir(settings["root"])
     sys.path[:0] = settings["path"]
-    for name in [name for name in sys.modules if name.partition(".")[0] in _OURS]:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sstar_code"]:
         del sys.modules[name]
     hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
     most = _PROCESSES if hard == resource.RLIM_INFINITY else min(hard, _PROCESSES)

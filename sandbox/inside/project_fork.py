@@ -20,7 +20,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from sandbox.inside import run
+from sstar_code.sandbox.inside import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,7 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from sandbox.inside import project_fork
+from sstar_code.sandbox.inside import project_fork
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ _TEXT_LENGTH = 3000
 _START = """\
 import sys
 sys.path.insert(0, %r)
-from sandbox.inside import project_tests
+from sstar_code.sandbox.inside import project_tests
 del sys.path[0]
 project_tests.main()
 """
@@ -164,7 +164,7 @@ def main() -> None:
     os.set_inheritable(request["report"], False)
     project_fork.keep_private(request["report"])
     sys.path[0] = os.getcwd()  # noqa: PTH109 - as `python -m pytest` has it
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("problems", "sandbox")]:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sstar_code"]:
         del sys.modules[name]
     off = [word for name, words in _SWITCHED_OFF.items() if importlib.util.find_spec(name) for word in words]
     prover = _Prover(request)

@@ -17,7 +17,7 @@ import struct
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sandbox.inside import driver, kernel, seccomp
+from sstar_code.sandbox.inside import driver, kernel, seccomp
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,8 +23,8 @@ import traceback
 import warnings
 from typing import Any
 
-from sandbox.inside import driver, kernel, program, run, seccomp
-from sandbox.inside.stream import Stream
+from sstar_code.sandbox.inside import driver, kernel, program, run, seccomp
+from sstar_code.sandbox.inside.stream import Stream
 
 __all__ = ["main"]
 

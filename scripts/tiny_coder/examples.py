@@ -15,17 +15,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.candidate import Round
-from agent.feedback import describe_failures
-from agent.prompting import Prompts
-from problems.jsonl import to_json
-from sandbox import Verdict
 from scripts.tiny_coder.questions import QUESTIONS
 from scripts.tiny_coder.running import run_public
 from scripts.tiny_coder.tasks import Task, draw_held_out, make_task, write_program, write_wrong
 
+from sstar_code.agent.candidate import Round
+from sstar_code.agent.feedback import describe_failures
+from sstar_code.agent.prompting import Prompts
+from sstar_code.problems.jsonl import to_json
+from sstar_code.sandbox import Verdict
+
 if TYPE_CHECKING:
-    from agent.models.request import Message
+    from sstar_code.agent.models.request import Message
 
 WRONG = 0.4
 """Share of wrong programs among the answers to learn from; without it nearly every sample would be right."""

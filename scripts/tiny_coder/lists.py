@@ -15,8 +15,9 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
-from problems.jsonl import to_json
 from scripts.tiny_coder.tasks import Task, draw_held_out, write_program
+
+from sstar_code.problems.jsonl import to_json
 
 SEED = 1
 COUNT = 24

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from problems import Kind
-from problems.values import decode
 from scripts.tiny_coder.running import run_on
 from scripts.tiny_coder.tasks import VOCABULARY, Task, draw_input, write_program, write_wrong
-from selection.cluster import Behaviour, behaviour_of
-from selection.judge import make_case
-from selection.source import strip_comments
+
+from sstar_code.problems import Kind
+from sstar_code.problems.values import decode
+from sstar_code.selection.cluster import Behaviour, behaviour_of
+from sstar_code.selection.judge import make_case
+from sstar_code.selection.source import strip_comments
 
 if TYPE_CHECKING:
     import random

@@ -9,12 +9,12 @@ import contextlib
 import io
 from typing import Any
 
-from problems import Kind, Problem
-from problems.checkers import accepts
-from problems.values import decode_lines, encode
-from sandbox import Verdict
-from sandbox.grade import Report, TestResult
-from sandbox.outcome import Execution, Failure, Status
+from sstar_code.problems import Kind, Problem
+from sstar_code.problems.checkers import accepts
+from sstar_code.problems.values import decode_lines, encode
+from sstar_code.sandbox import Verdict
+from sstar_code.sandbox.grade import Report, TestResult
+from sstar_code.sandbox.outcome import Execution, Failure, Status
 
 __all__ = ["run_on", "run_public"]
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from problems import Kind, Problem, Test
-from problems.values import encode
 from scripts.tiny_coder.running import run_on
 from scripts.tiny_coder.steps import NUMBER_RESULTS, NUMBERS, WORD_RESULTS, WORDS, Form, Step
+
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.problems.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from selection.inputs.domain import ANYTHING, Domain
+from sstar_code.selection.inputs.domain import ANYTHING, Domain
 
 __all__ = ["read_annotation"]
 

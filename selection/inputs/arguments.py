@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from selection.inputs.examples import example_calls, parameter_names
-from selection.inputs.literals import read_literal
+from sstar_code.selection.inputs.examples import example_calls, parameter_names
+from sstar_code.selection.inputs.literals import read_literal
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from problems import Problem
+    from sstar_code.problems import Problem
 
 __all__ = ["WRAPPERS", "CallShape"]
 

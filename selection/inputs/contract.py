@@ -14,28 +14,28 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from problems import Kind
-from selection.inputs.annotations import read_annotation
-from selection.inputs.contract_stated import narrow_call, narrow_layout, narrow_words
-from selection.inputs.domain import ANYTHING, Domain, infer
-from selection.inputs.drawing import draw
-from selection.inputs.examples import (
+from sstar_code.problems import Kind
+from sstar_code.selection.inputs.annotations import read_annotation
+from sstar_code.selection.inputs.contract_stated import narrow_call, narrow_layout, narrow_words
+from sstar_code.selection.inputs.domain import ANYTHING, Domain, infer
+from sstar_code.selection.inputs.drawing import draw
+from sstar_code.selection.inputs.examples import (
     annotations_of,
     example_calls,
     named_calls,
     parameter_names,
     public_inputs,
 )
-from selection.inputs.forms import CallForm, LayoutForm, LinesForm
-from selection.inputs.layout_domain import layout_domain
-from selection.inputs.layout_search import find_layout
+from sstar_code.selection.inputs.forms import CallForm, LayoutForm, LinesForm
+from sstar_code.selection.inputs.layout_domain import layout_domain
+from sstar_code.selection.inputs.layout_search import find_layout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
-    from problems import Problem
-    from selection.inputs.forms import Form
+    from sstar_code.problems import Problem
+    from sstar_code.selection.inputs.forms import Form
 
 __all__ = ["Contract"]
 

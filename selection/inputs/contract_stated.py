@@ -7,14 +7,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from selection.inputs.dictionary import quoted_signs
-from selection.inputs.domain import Domain, all_distinct, is_sorted, letters_of
-from selection.inputs.stated import read_stated
+from sstar_code.selection.inputs.dictionary import quoted_signs
+from sstar_code.selection.inputs.domain import Domain, all_distinct, is_sorted, letters_of
+from sstar_code.selection.inputs.stated import read_stated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from selection.inputs.stated import Stated
+    from sstar_code.selection.inputs.stated import Stated
 
 __all__ = ["narrow_call", "narrow_layout", "narrow_words"]
 

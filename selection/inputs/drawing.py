@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
 
-    from selection.inputs.domain import Domain
+    from sstar_code.selection.inputs.domain import Domain
 
 __all__ = ["LARGE", "draw", "list_boundaries"]
 

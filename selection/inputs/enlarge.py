@@ -6,15 +6,15 @@ import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from selection.inputs.drawing import draw
-from selection.inputs.mutate_records import list_nodes, replace_node
+from sstar_code.selection.inputs.drawing import draw
+from sstar_code.selection.inputs.mutate_records import list_nodes, replace_node
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from selection.inputs.contract import Contract
-    from selection.inputs.domain import Domain
-    from selection.inputs.mutate_records import Path
+    from sstar_code.selection.inputs.contract import Contract
+    from sstar_code.selection.inputs.domain import Domain
+    from sstar_code.selection.inputs.mutate_records import Path
 
 __all__ = ["enlarge"]
 

@@ -7,11 +7,11 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from problems import Kind
-from problems.values import Opaque, decode_lines, encode_lines
+from sstar_code.problems import Kind
+from sstar_code.problems.values import Opaque, decode_lines, encode_lines
 
 if TYPE_CHECKING:
-    from problems import Problem
+    from sstar_code.problems import Problem
 
 __all__ = ["annotations_of", "example_calls", "named_calls", "parameter_names", "public_inputs"]
 

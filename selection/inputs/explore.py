@@ -7,21 +7,21 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from problems import Kind, Test
-from sandbox.outcome import Status
-from selection.cluster import behaviour_of, compare_with, label
-from selection.inputs.contract import Contract
-from selection.inputs.examples import public_inputs
-from selection.inputs.mutate import Mutations, large_inputs
-from selection.inputs.probe import find_form
-from selection.inputs.purse import Purse
+from sstar_code.problems import Kind, Test
+from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.cluster import behaviour_of, compare_with, label
+from sstar_code.selection.inputs.contract import Contract
+from sstar_code.selection.inputs.examples import public_inputs
+from sstar_code.selection.inputs.mutate import Mutations, large_inputs
+from sstar_code.selection.inputs.probe import find_form
+from sstar_code.selection.inputs.purse import Purse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sandbox.outcome import Execution
-    from selection.evidence import Ledger
-    from selection.pool import Pool
+    from sstar_code.sandbox.outcome import Execution
+    from sstar_code.selection.evidence import Ledger
+    from sstar_code.selection.pool import Pool
 
 __all__ = ["find_free_inputs"]
 

@@ -8,15 +8,15 @@ from collections.abc import Sized
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from problems.values import Opaque, decode_lines, encode_lines
-from selection.inputs.layout import read_layout, write_layout
-from selection.inputs.layout_balance import balance
+from sstar_code.problems.values import Opaque, decode_lines, encode_lines
+from sstar_code.selection.inputs.layout import read_layout, write_layout
+from sstar_code.selection.inputs.layout_balance import balance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
-    from selection.inputs.layout import Element
+    from sstar_code.selection.inputs.layout import Element
 
 __all__ = ["CallForm", "Form", "LayoutForm", "LinesForm"]
 

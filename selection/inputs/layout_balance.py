@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from selection.inputs.layout import Fixed, Repeat, Row, Word
+from sstar_code.selection.inputs.layout import Fixed, Repeat, Row, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from selection.inputs.layout import Count, Element
+    from sstar_code.selection.inputs.layout import Count, Element
 
 __all__ = ["balance"]
 

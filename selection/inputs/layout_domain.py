@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from selection.inputs.domain import ANYTHING, Domain, infer
-from selection.inputs.layout import Fixed, Repeat
+from sstar_code.selection.inputs.domain import ANYTHING, Domain, infer
+from sstar_code.selection.inputs.layout import Fixed, Repeat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from selection.inputs.layout import Element
+    from sstar_code.selection.inputs.layout import Element
 
 __all__ = ["layout_domain"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from selection.inputs.layout import (
+from sstar_code.selection.inputs.layout import (
     Count,
     Fixed,
     Listed,
@@ -23,7 +23,7 @@ from selection.inputs.layout import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from selection.inputs.layout import Element
+    from sstar_code.selection.inputs.layout import Element
 
 __all__ = ["find_layout"]
 

@@ -26,22 +26,22 @@ import re
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any
 
-from problems import Kind
-from problems.values import encode_lines
-from selection.inputs.contract import Contract
-from selection.inputs.dictionary import read_dictionary
-from selection.inputs.drawing import LARGE, draw, list_boundaries
-from selection.inputs.enlarge import enlarge
-from selection.inputs.examples import annotations_of, public_inputs
-from selection.inputs.mutate_records import change, cross, list_nodes, put_word, replace_node
-from selection.inputs.mutate_text import enlarge_text, mutate_text
-from selection.inputs.retype import retype
+from sstar_code.problems import Kind
+from sstar_code.problems.values import encode_lines
+from sstar_code.selection.inputs.contract import Contract
+from sstar_code.selection.inputs.dictionary import read_dictionary
+from sstar_code.selection.inputs.drawing import LARGE, draw, list_boundaries
+from sstar_code.selection.inputs.enlarge import enlarge
+from sstar_code.selection.inputs.examples import annotations_of, public_inputs
+from sstar_code.selection.inputs.mutate_records import change, cross, list_nodes, put_word, replace_node
+from sstar_code.selection.inputs.mutate_text import enlarge_text, mutate_text
+from sstar_code.selection.inputs.retype import retype
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from problems import Problem
-    from selection.inputs.domain import Domain
+    from sstar_code.problems import Problem
+    from sstar_code.selection.inputs.domain import Domain
 
 __all__ = ["LARGE", "Mutations", "large_inputs", "mutate_inputs"]
 

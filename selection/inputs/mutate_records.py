@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from selection.inputs.domain import is_sorted
-from selection.inputs.drawing import draw, list_boundaries
-from selection.inputs.mutate_values import mutate_value
+from sstar_code.selection.inputs.domain import is_sorted
+from sstar_code.selection.inputs.drawing import draw, list_boundaries
+from sstar_code.selection.inputs.mutate_values import mutate_value
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
-    from selection.inputs.dictionary import Dictionary
-    from selection.inputs.domain import Domain
+    from sstar_code.selection.inputs.dictionary import Dictionary
+    from sstar_code.selection.inputs.domain import Domain
 
 __all__ = ["change", "cross", "is_of_kind", "list_nodes", "put_word", "repair", "replace_node"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.outcome import Status
+from sstar_code.sandbox.outcome import Status
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from sandbox.outcome import Execution
+    from sstar_code.sandbox.outcome import Execution
 
 __all__ = ["find_form"]
 

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sandbox.grade import limits_for
-from sandbox.outcome import Status
-from selection.together import run_together
+from sstar_code.sandbox.grade import limits_for
+from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.together import run_together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sandbox.outcome import Execution
-    from selection.evidence import Ledger
-    from selection.pool import Pool
+    from sstar_code.sandbox.outcome import Execution
+    from sstar_code.selection.evidence import Ledger
+    from sstar_code.selection.pool import Pool
 
 __all__ = ["Purse", "charge_s"]
 

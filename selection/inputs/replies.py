@@ -10,15 +10,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from problems import Kind
-from problems.values import encode_lines
-from selection.inputs.arguments import WRAPPERS, CallShape
-from selection.inputs.literals import find_literals
+from sstar_code.problems import Kind
+from sstar_code.problems.values import encode_lines
+from sstar_code.selection.inputs.arguments import WRAPPERS, CallShape
+from sstar_code.selection.inputs.literals import find_literals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from problems import Problem
+    from sstar_code.problems import Problem
 
 __all__ = ["parse_inputs"]
 

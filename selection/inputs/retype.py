@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from selection.inputs.mutate_records import list_nodes, replace_node
+from sstar_code.selection.inputs.mutate_records import list_nodes, replace_node
 
 if TYPE_CHECKING:
     import random
 
-    from selection.inputs.domain import Domain
+    from sstar_code.selection.inputs.domain import Domain
 
 __all__ = ["retype"]
 

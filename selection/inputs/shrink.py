@@ -10,14 +10,14 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from selection.inputs.contract import Contract
-from selection.inputs.mutate import Mutations
-from selection.inputs.shrink_values import list_smaller
+from sstar_code.selection.inputs.contract import Contract
+from sstar_code.selection.inputs.mutate import Mutations
+from sstar_code.selection.inputs.shrink_values import list_smaller
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
-    from problems import Problem
+    from sstar_code.problems import Problem
 
 __all__ = ["shrink_input"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from selection.inputs.mutate_records import is_of_kind
+from sstar_code.selection.inputs.mutate_records import is_of_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from selection.inputs.domain import Domain
+    from sstar_code.selection.inputs.domain import Domain
 
 __all__ = ["list_smaller"]
 

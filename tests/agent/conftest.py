@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.main import main
-from agent.models.testserver import ServerDouble, chat
+from sstar_code.agent.cli.main import main
+from sstar_code.agent.models.testserver import ServerDouble, chat
 
 DOUBLE = {
     "id": "double",
@@ -77,7 +77,7 @@ def spawn(folder):
     """Start the command as a process in a group of its own; whatever is left of it is ended with the test."""
     with ExitStack() as cleaning:
 
-        def start(*words, program="from agent.cli.main import main; main()", **options):
+        def start(*words, program="from sstar_code.agent.cli.main import main; main()", **options):
             environment = {**_clean(os.environ), **options.pop("env", {})}
             process = subprocess.Popen(
                 [sys.executable, "-c", program, *(str(word) for word in words)],
@@ -89,7 +89,7 @@ def spawn(folder):
                     "cwd": folder,
                     **options,
                 },
-                env={"PYTHONPATH": str(Path(__file__).parents[2]), **environment},
+                env={"PYTHONPATH": str(Path(__file__).parents[2] / "src"), **environment},
             )
             cleaning.enter_context(process)
             cleaning.callback(process.kill)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from problems.sets import load_set
+from sstar_code.problems.sets import load_set
 
 RIGHT = "print(int(input()) * 2)"
 SQUARE = "print(int(input()) ** 2)"

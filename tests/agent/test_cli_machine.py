@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.models.testserver import chat
-from agent.store import Store
-from sandbox.owner import OWNER_LABEL
+from sstar_code.agent.models.testserver import chat
+from sstar_code.agent.store import Store
+from sstar_code.sandbox.owner import OWNER_LABEL
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
 HEAVY = ("openai", "docker", "jinja2", "httpx2", "tenacity", "anyio", "sqlite3", "pydantic_core.core_schema")
@@ -34,7 +34,7 @@ def samples(folder, write_set):
 def test_help_imports_nothing_heavy(word):
     """What a command may need is imported when it runs, not when it is described."""
     code = (
-        "import sys; from agent.cli.main import _run; _run(sys.argv[1:], debugging=False); "
+        "import sys; from sstar_code.agent.cli.main import _run; _run(sys.argv[1:], debugging=False); "
         f"print(*[name for name in {HEAVY[:4]!r} if name in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run(
@@ -150,7 +150,7 @@ def test_engine_not_running(sstar, samples, serve, monkeypatch, command):
 @pytest.mark.docker
 def test_image_missing(sstar, samples, monkeypatch, sandbox_docker):
     """An engine without our image: exit 3 and the command that makes it."""
-    monkeypatch.setattr("sandbox.image.build.image_tag", lambda: "sstar-sandbox:never-built")
+    monkeypatch.setattr("sstar_code.sandbox.image.build.image_tag", lambda: "sstar-sandbox:never-built")
     ended = sstar(*samples, "--sandbox", "docker")
     assert (ended.code, ended.out) == (3, "")
     assert "sstar-sandbox:never-built is missing: run `make image`" in ended.err.splitlines()[-1]

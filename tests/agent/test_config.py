@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.cli.config import load_config
-from problems import UserError
+from sstar_code.agent.cli.config import load_config
+from sstar_code.problems import UserError
 
 KNOWN = {"n", "rounds", "max_tokens"}
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from agent.candidate import Lineage, Round
-from agent.debug import debug_round, seed_for
-from agent.models.request import Stage
-from agent.prompting import Prompts
-from problems import Kind, Problem, Test
-from sandbox import Verdict
+from sstar_code.agent.candidate import Lineage, Round
+from sstar_code.agent.debug import debug_round, seed_for
+from sstar_code.agent.models.request import Stage
+from sstar_code.agent.prompting import Prompts
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.sandbox import Verdict
 
 PROBLEM = Problem("p", "Double it.", Kind.STDIN, public_tests=(Test("1", "2"), Test("2", "4")))
 PROMPTS = Prompts()

@@ -4,10 +4,10 @@ import io
 
 from rich.console import Console
 
-from agent.explain import derived_tests, explain_selection
-from problems import Kind, Problem
-from selection import Candidate, Selection
-from selection.protocols import Asked, Derived, Distinguishing, Weighed
+from sstar_code.agent.explain import derived_tests, explain_selection
+from sstar_code.problems import Kind, Problem
+from sstar_code.selection import Candidate, Selection
+from sstar_code.selection.protocols import Asked, Derived, Distinguishing, Weighed
 
 PROBLEM = Problem("square", "Is n a square?", Kind.FUNCTION, "f")
 CANDIDATES = (Candidate("a", 1, 1), Candidate("b", 1, 1), Candidate("[red]c", 1, 1))

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.extract import extract_code
-from agent.fences import find_blocks
-from agent.models.request import Answer
-from problems import Kind, Problem
+from sstar_code.agent.extract import extract_code
+from sstar_code.agent.fences import find_blocks
+from sstar_code.agent.models.request import Answer
+from sstar_code.problems import Kind, Problem
 
 STDIN = Problem("s", "double it", Kind.STDIN)
 FUNCTION = Problem("f", "double it", Kind.FUNCTION, "double")

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.feedback import describe_failures
-from problems import Kind, Problem, Test
-from sandbox import Execution, Failure, Status, Verdict
-from sandbox.grade import Report, TestResult
+from sstar_code.agent.feedback import describe_failures
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.sandbox import Execution, Failure, Status, Verdict
+from sstar_code.sandbox.grade import Report, TestResult
 
 CODE = "n = int(input())\nprint(1 // n)\n"
 STDIN = Problem("p", "S", Kind.STDIN, public_tests=(Test("0\n", "0\n"), Test("1\n", "1\n")))

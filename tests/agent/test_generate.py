@@ -6,14 +6,14 @@ import ast
 
 import pytest
 
-from agent.generate import develop, first_sample
-from agent.models.errors import ContextError, ModelError
-from agent.models.request import Answer, Stage, request_key
-from agent.models.scripted import ScriptedModel
-from agent.prompting import Prompts
-from problems import Kind, Problem, Test
-from sandbox import Execution, Failure, Status, Verdict
-from sandbox.fake import FakeSandbox
+from sstar_code.agent.generate import develop, first_sample
+from sstar_code.agent.models.errors import ContextError, ModelError
+from sstar_code.agent.models.request import Answer, Stage, request_key
+from sstar_code.agent.models.scripted import ScriptedModel
+from sstar_code.agent.prompting import Prompts
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.sandbox import Execution, Failure, Status, Verdict
+from sstar_code.sandbox.fake import FakeSandbox
 
 PROBLEM = Problem(
     "p", "Print the number.", Kind.STDIN, public_tests=tuple(Test(str(n), str(n)) for n in (1, 2, 3))

@@ -7,10 +7,10 @@ import json
 import anyio
 import pytest
 
-from agent.gradeset import Graded, Tally, grade_samples
-from agent.lines import LineWriter
-from problems import InfrastructureError, Kind, Problem, Test
-from sandbox import Execution, Status, Verdict
+from sstar_code.agent.gradeset import Graded, Tally, grade_samples
+from sstar_code.agent.lines import LineWriter
+from sstar_code.problems import InfrastructureError, Kind, Problem, Test
+from sstar_code.sandbox import Execution, Status, Verdict
 
 PROBLEM = Problem("p", "s", Kind.STDIN, hidden_tests=(Test("", "yes"),))
 

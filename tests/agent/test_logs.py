@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.logs import about, find_secrets, log_event, mask_secrets, open_log
-from agent.models.testserver import chat, failure
-from problems import InfrastructureError
+from sstar_code.agent.logs import about, find_secrets, log_event, mask_secrets, open_log
+from sstar_code.agent.models.testserver import chat, failure
+from sstar_code.problems import InfrastructureError
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
 WRONG = "```python\nprint(int(input()) + 100)\n```"

@@ -7,8 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from agent.models.testserver import chat
-from agent.store import Store
+from sstar_code.agent.models.testserver import chat
+from sstar_code.agent.store import Store
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
 PUBLIC_ONLY = "```python\nprint(int(input()) ** 2)\n```"

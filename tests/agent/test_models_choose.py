@@ -8,9 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from agent.models import Answer, Message, OpenAIModel, Purpose, ReplayModel, Request, Stage, make_model
-from agent.models.recording import Call, write_call
-from problems import UserError
+from sstar_code.agent.models import (
+    Answer,
+    Message,
+    OpenAIModel,
+    Purpose,
+    ReplayModel,
+    Request,
+    Stage,
+    make_model,
+)
+from sstar_code.agent.models.recording import Call, write_call
+from sstar_code.problems import UserError
 
 CALL = Call(Request((Message("user", "x"),), Purpose("p", Stage.GENERATE)), Answer("y"))
 ENVIRONMENT = {"OPENAI_API_KEY": "sk-1"}

@@ -9,7 +9,7 @@ import time
 import anyio
 import pytest
 
-from agent.models import (
+from sstar_code.agent.models import (
     Message,
     ModelError,
     ModelUserError,
@@ -19,7 +19,7 @@ from agent.models import (
     RetryPolicy,
     Stage,
 )
-from agent.models.testserver import Reply, ServerDouble, chat, failure
+from sstar_code.agent.models.testserver import Reply, ServerDouble, chat, failure
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from agent.models import (
+from sstar_code.agent.models import (
     CallError,
     ContextError,
     Message,
@@ -21,7 +21,7 @@ from agent.models import (
     RetryPolicy,
     Stage,
 )
-from agent.models.testserver import Reply, ServerDouble, chat, failure
+from sstar_code.agent.models.testserver import Reply, ServerDouble, chat, failure
 
 pytestmark = pytest.mark.anyio
 

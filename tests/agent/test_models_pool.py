@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import anyio
 import pytest
 
-from agent.models import (
+from sstar_code.agent.models import (
     Message,
     ModelError,
     ModelUserError,
@@ -21,8 +21,8 @@ from agent.models import (
     Stage,
     make_model,
 )
-from agent.models.pool import EndpointPool
-from agent.models.testserver import ServerDouble, chat, failure
+from sstar_code.agent.models.pool import EndpointPool
+from sstar_code.agent.models.testserver import ServerDouble, chat, failure
 
 pytestmark = pytest.mark.anyio
 

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from agent.models import Message, OpenAIModel, Purpose, Request, Stage
-from agent.models.testserver import ServerDouble, chat, failure
-from agent.models.thinking import Cap, CappedModel, probe_cap
-from agent.models.wire import read_answer
+from sstar_code.agent.models import Message, OpenAIModel, Purpose, Request, Stage
+from sstar_code.agent.models.testserver import ServerDouble, chat, failure
+from sstar_code.agent.models.thinking import Cap, CappedModel, probe_cap
+from sstar_code.agent.models.wire import read_answer
 
 pytestmark = pytest.mark.anyio
 

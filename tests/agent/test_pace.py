@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent.pace import FIRST_WIDTH, Load, Pace, read_load
-from agent.queue import Turns
+from sstar_code.agent.pace import FIRST_WIDTH, Load, Pace, read_load
+from sstar_code.agent.queue import Turns
 
 
 class Busy(Turns):

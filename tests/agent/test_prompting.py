@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.feedback import FailureNote
-from agent.models.request import Message
-from agent.prompt_text import cap, fence, show_call, show_value
-from agent.prompting import NAMES, Prompts
-from problems import Kind, Problem, Test, UserError, values
-from sandbox import Verdict
+from sstar_code.agent.feedback import FailureNote
+from sstar_code.agent.models.request import Message
+from sstar_code.agent.prompt_text import cap, fence, show_call, show_value
+from sstar_code.agent.prompting import NAMES, Prompts
+from sstar_code.problems import Kind, Problem, Test, UserError, values
+from sstar_code.sandbox import Verdict
 
 TINY = Path(__file__).parent / "data" / "tiny_prompts"
 SUM = Problem(

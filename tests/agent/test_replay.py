@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.models import (
+from sstar_code.agent.models import (
     Answer,
     CallError,
     Message,
@@ -26,8 +26,8 @@ from agent.models import (
     Usage,
     request_key,
 )
-from agent.models.recording import Call, read_calls, write_call
-from problems import InfrastructureError, ProblemFileError, UserError
+from sstar_code.agent.models.recording import Call, read_calls, write_call
+from sstar_code.problems import InfrastructureError, ProblemFileError, UserError
 
 pytestmark = pytest.mark.anyio
 

@@ -12,17 +12,18 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from agent.records import ProblemOutcome
-from agent.report.compare import compare_runs
-from agent.report.curves import calibrate, majority_at, trace_flow
-from agent.report.read import open_run, read_manifest
-from agent.report.scores import count_scores
-from agent.report.text import compare_as_markdown, run_as_json, run_as_junit, run_as_markdown
-from agent.runfolder import write_json
-from agent.store import Store
-from agent.summary import summarize
 from benchmarks.report_run import make_run
-from problems import UserError
+
+from sstar_code.agent.records import ProblemOutcome
+from sstar_code.agent.report.compare import compare_runs
+from sstar_code.agent.report.curves import calibrate, majority_at, trace_flow
+from sstar_code.agent.report.read import open_run, read_manifest
+from sstar_code.agent.report.scores import count_scores
+from sstar_code.agent.report.text import compare_as_markdown, run_as_json, run_as_junit, run_as_markdown
+from sstar_code.agent.runfolder import write_json
+from sstar_code.agent.store import Store
+from sstar_code.agent.summary import summarize
+from sstar_code.problems import UserError
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ from contextlib import closing
 
 import pytest
 
-from agent.models import Answer, Purpose, Request, Stage
-from agent.runfolder import default_folder, open_folder, write_json
-from agent.store import Store
-from problems import InfrastructureError, UserError
+from sstar_code.agent.models import Answer, Purpose, Request, Stage
+from sstar_code.agent.runfolder import default_folder, open_folder, write_json
+from sstar_code.agent.store import Store
+from sstar_code.problems import InfrastructureError, UserError
 
 
 def test_same_configuration_resumes(tmp_path):

@@ -7,17 +7,24 @@ import re
 import anyio
 import pytest
 
-from agent.budget import Budget
-from agent.calls import StoredModel
-from agent.evaluate import evaluate
-from agent.models import Message, OpenAIModel, Purpose, Request, RetryPolicy, Stage
-from agent.models.simulator import Engine, EngineSpec, Planned, SimulatedModel, Simulator, run_virtual
-from agent.prompting import Prompts
-from agent.settings import Settings
-from agent.solver import Bench, sample
-from agent.store import Store
-from problems import Kind, Problem, Test
-from sandbox.fake import FakeSandbox
+from sstar_code.agent.budget import Budget
+from sstar_code.agent.calls import StoredModel
+from sstar_code.agent.evaluate import evaluate
+from sstar_code.agent.models import Message, OpenAIModel, Purpose, Request, RetryPolicy, Stage
+from sstar_code.agent.models.simulator import (
+    Engine,
+    EngineSpec,
+    Planned,
+    SimulatedModel,
+    Simulator,
+    run_virtual,
+)
+from sstar_code.agent.prompting import Prompts
+from sstar_code.agent.settings import Settings
+from sstar_code.agent.solver import Bench, sample
+from sstar_code.agent.store import Store
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.sandbox.fake import FakeSandbox
 
 SPEC = EngineSpec(base_s=0.01, per_sequence_s=0.0005, per_prompt_token_s=0.0, max_num_seqs=16)
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.shards import Shard
-from problems import UserError
+from sstar_code.agent.shards import Shard
+from sstar_code.problems import UserError
 
 
 @given(items=st.lists(st.integers()), of=st.integers(1, 20))

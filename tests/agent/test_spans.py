@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from agent.models import Answer, Message, Purpose, Request, Stage, Usage
-from agent.models.errors import CallError
-from agent.models.scripted import ScriptedModel
-from agent.spans import open_spans, problem_span
-from agent.store import Store
-from agent.watch import WatchedModel
+from sstar_code.agent.models import Answer, Message, Purpose, Request, Stage, Usage
+from sstar_code.agent.models.errors import CallError
+from sstar_code.agent.models.scripted import ScriptedModel
+from sstar_code.agent.spans import open_spans, problem_span
+from sstar_code.agent.store import Store
+from sstar_code.agent.watch import WatchedModel
 
 memory = pytest.importorskip(
     "opentelemetry.sdk.trace.export.in_memory_span_exporter", reason="OpenTelemetry is not installed"

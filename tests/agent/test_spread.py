@@ -5,9 +5,9 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from agent.spread import RaySandbox, _Node
-from agent.spread_node import NodeFacts, NodePool
-from sandbox import Execution, Limits, Program, SandboxError, Status
+from sstar_code.agent.spread import RaySandbox, _Node
+from sstar_code.agent.spread_node import NodeFacts, NodePool
+from sstar_code.sandbox import Execution, Limits, Program, SandboxError, Status
 
 ray = pytest.importorskip("ray", reason="Ray is not installed")
 

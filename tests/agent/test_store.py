@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.models import Answer, Message, Purpose, Request, Stage, Usage
-from agent.schema import MIGRATIONS
-from agent.store import Store, StoreError
-from problems import UserError
-from sandbox import Execution, Failure, Status
+from sstar_code.agent.models import Answer, Message, Purpose, Request, Stage, Usage
+from sstar_code.agent.schema import MIGRATIONS
+from sstar_code.agent.store import Store, StoreError
+from sstar_code.problems import UserError
+from sstar_code.sandbox import Execution, Failure, Status
 
 
 def make_request(text: str = "hello", seed: int = 0) -> Request:
@@ -61,8 +61,8 @@ def test_kill_keeps_every_written_answer(tmp_path):
     script = textwrap.dedent("""
         import sys
         from pathlib import Path
-        from agent.models import Answer, Message, Purpose, Request, Stage
-        from agent.store import Store
+        from sstar_code.agent.models import Answer, Message, Purpose, Request, Stage
+        from sstar_code.agent.store import Store
         store = Store(Path(sys.argv[1]))
         for number in range(10**9):
             message = Message("user", str(number))
@@ -99,7 +99,7 @@ def test_dead_process_holds_nothing(tmp_path):
     script = """
 import sys, time
 from pathlib import Path
-from agent.store import Store
+from sstar_code.agent.store import Store
 store = Store(Path(sys.argv[1]))
 print("open", flush=True)
 time.sleep(60)

@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from agent.models import ModelUserError
-from agent.models.vllm.command import find_command
-from agent.models.vllm.flags import choose_environment, choose_flags, read_user_flags
-from agent.models.vllm.hardware import Gpu, Hardware, read_gpus
-from agent.models.vllm.log import explain_end, find_refused_flag, find_step
-from agent.models.vllm.modelfacts import ModelFacts, find_facts
-from agent.models.vllm.plan import make_plan
+from sstar_code.agent.models import ModelUserError
+from sstar_code.agent.models.vllm.command import find_command
+from sstar_code.agent.models.vllm.flags import choose_environment, choose_flags, read_user_flags
+from sstar_code.agent.models.vllm.hardware import Gpu, Hardware, read_gpus
+from sstar_code.agent.models.vllm.log import explain_end, find_refused_flag, find_step
+from sstar_code.agent.models.vllm.modelfacts import ModelFacts, find_facts
+from sstar_code.agent.models.vllm.plan import make_plan
 
 H100 = "0, GPU-aa11, NVIDIA H100, 81559, 80000\n1, GPU-bb22, NVIDIA H100, 81559, 80000\n"
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import anyio
 import pytest
 
-from agent.models import Message, ModelError, ModelUserError, Purpose, Request, RetryPolicy, Stage
-from agent.models.vllm.managed import ManagedModel
-from agent.models.vllm.plan import make_plan
-from agent.models.vllm.process import reap_orphans
-from agent.models.vllm.server import KeepAlive
+from sstar_code.agent.models import Message, ModelError, ModelUserError, Purpose, Request, RetryPolicy, Stage
+from sstar_code.agent.models.vllm.managed import ManagedModel
+from sstar_code.agent.models.vllm.plan import make_plan
+from sstar_code.agent.models.vllm.process import reap_orphans
+from sstar_code.agent.models.vllm.server import KeepAlive
 
 pytestmark = pytest.mark.anyio
 
@@ -169,7 +169,7 @@ async def test_a_flag_of_ours_that_is_not_known_is_left_out(fake):
 
 async def test_a_port_that_is_taken_meanwhile(fake, monkeypatch):
     """Where another took the free port first, the server is started at the next one."""
-    from agent.models.vllm import server
+    from sstar_code.agent.models.vllm import server
 
     taken = {"log": "OSError: [Errno 98] Address already in use\n"}
     double = fake({"1": taken, "else": {}})

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.settings import read_samples
-from agent.waves import Beta, Plan, Rates, Repairs, Seen, change_of, choose_step
-from agent.waves_rates import estimate_rates
-from problems import UserError
+from sstar_code.agent.settings import read_samples
+from sstar_code.agent.waves import Beta, Plan, Rates, Repairs, Seen, change_of, choose_step
+from sstar_code.agent.waves_rates import estimate_rates
+from sstar_code.problems import UserError
 
 PLAN = Plan(2, 32)
 RATES = Rates(mends=(Beta(0.4, 1.6), Beta(0.2, 1.8)))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from agent.waves_look import LOOK_INPUTS, count_alike, list_inputs
-from problems import Kind, Problem, Test
-from sandbox import Execution, Status
-from sandbox.fake import FakeSandbox
-from sandbox.memo import MemoSandbox
+from sstar_code.agent.waves_look import LOOK_INPUTS, count_alike, list_inputs
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.sandbox import Execution, Status
+from sstar_code.sandbox.fake import FakeSandbox
+from sstar_code.sandbox.memo import MemoSandbox
 
 PROBLEM = Problem(
     "sum", "Read two integers and print their sum.", Kind.STDIN, public_tests=(Test("1 2\n", "3"),)

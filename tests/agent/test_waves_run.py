@@ -7,19 +7,18 @@ from contextlib import closing
 import anyio
 import pytest
 
-import agent.evaluate
-from agent.budget import Budget, BudgetSpentError
-from agent.calls import StoredModel
-from agent.evaluate import evaluate
-from agent.models import Answer, Stage, Usage, request_key
-from agent.prompting import Prompts
-from agent.settings import Settings
-from agent.solver import Bench
-from agent.store import Store
-from agent.waves_log import StepLog
-from agent.waves_run import plan_waves
-from problems import Kind, Problem, Test
-from sandbox.fake import FakeSandbox
+from sstar_code.agent.budget import Budget, BudgetSpentError
+from sstar_code.agent.calls import StoredModel
+from sstar_code.agent.evaluate import evaluate
+from sstar_code.agent.models import Answer, Stage, Usage, request_key
+from sstar_code.agent.prompting import Prompts
+from sstar_code.agent.settings import Settings
+from sstar_code.agent.solver import Bench
+from sstar_code.agent.store import Store
+from sstar_code.agent.waves_log import StepLog
+from sstar_code.agent.waves_run import plan_waves
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.sandbox.fake import FakeSandbox
 
 pytestmark = pytest.mark.anyio
 SETTINGS = Settings(n=24, least=2, rounds=2, select="first")
@@ -29,7 +28,7 @@ COST = 100
 @pytest.fixture(autouse=True)
 def _no_baselines(monkeypatch):
     """Only the method asked for: what `majority` finds out has nothing to do with waves."""
-    monkeypatch.setattr(agent.evaluate, "BASELINES", ())
+    monkeypatch.setattr("sstar_code.agent.evaluate.BASELINES", ())
 
 
 class KilledError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox import Mode, Program, Status
+from sstar_code.sandbox import Mode, Program, Status
 
 _BOMBS = {
     "parentheses": "(" * 200_000,

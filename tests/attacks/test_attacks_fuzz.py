@@ -10,7 +10,7 @@ import platform
 
 import pytest
 
-from sandbox import Program, Status
+from sstar_code.sandbox import Program, Status
 
 _CALLS = int(os.environ.get("SSTAR_FUZZ_CALLS", "2000"))
 _SEED = int(os.environ.get("SSTAR_FUZZ_SEED", "20261121"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox import Mode, Program, Status
+from sstar_code.sandbox import Mode, Program, Status
 
 _FORGED_FRAME = r"b'\0\0\0\x0e\0\0\0\0{\"forged\":true}'"
 

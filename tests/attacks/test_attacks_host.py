@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from problems import Kind
-from problems.checkers import CHECKERS, accepts
-from problems.values import decode
-from sandbox import Mode, Program, Status
+from sstar_code.problems import Kind
+from sstar_code.problems.checkers import CHECKERS, accepts
+from sstar_code.problems.values import decode
+from sstar_code.sandbox import Mode, Program, Status
 
 _CONTROL = {chr(code) for code in (*range(32), *range(127, 160))} - {"\n", "\t"}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from problems import Kind, Problem, Test
-from sandbox import Mode, Program, Status
-from sandbox.grade import run_tests
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.sandbox import Mode, Program, Status
+from sstar_code.sandbox.grade import run_tests
 
 _SEARCH = """
 import ctypes, gc, os, sys
@@ -116,9 +116,9 @@ def test_memory_holds_no_long_output(attacked):
 @pytest.fixture
 def pair(attacked, portal):
     """Runs two programs at the same time in a sandbox of two workers, of the same kind as `attacked`."""
-    from sandbox import Limits
-    from sandbox.docker import DockerSandbox
-    from sandbox.local import LocalSandbox
+    from sstar_code.sandbox import Limits
+    from sstar_code.sandbox.docker import DockerSandbox
+    from sstar_code.sandbox.local import LocalSandbox
 
     way = getattr(attacked.sandbox, "way", None)
     sandbox = DockerSandbox(2) if way is None else LocalSandbox(2, ways=[way])

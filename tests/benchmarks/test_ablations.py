@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-
 from benchmarks.ablations import ablate
-from problems import Kind, Problem, Test
-from sandbox import Execution, Status
-from selection import METHODS, Candidate, Pool, adaptive, inquiry
+
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.sandbox import Execution, Status
+from sstar_code.selection import METHODS, Candidate, Pool, adaptive, inquiry
 
 pytestmark = pytest.mark.anyio
 

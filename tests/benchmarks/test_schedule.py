@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from agent.models import Message, Purpose, Request, Stage
-from agent.models.simulator import GPU_7B
-from agent.settings import Settings
 from benchmarks.schedule import WAYS, bound_s, run_way, show
 from benchmarks.schedule_chart import draw_running
 from benchmarks.schedule_workload import Dice, make_problems
+
+from sstar_code.agent.models import Message, Purpose, Request, Stage
+from sstar_code.agent.models.simulator import GPU_7B
+from sstar_code.agent.settings import Settings
 
 
 def test_schedules_do_the_same_work_and_ours_is_faster():

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import pytest
-
 from benchmarks.simulated import CountingSandbox, SimulatedAsk
-from problems import Kind, Problem, Test
-from problems.values import decode_lines, encode
-from sandbox import Execution, Failure, Limits, Status
-from sandbox.grade import program_for
-from selection import Candidate, Question
-from selection.choice import present
-from selection.cluster import Behaviour
+
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.problems.values import decode_lines, encode
+from sstar_code.sandbox import Execution, Failure, Limits, Status
+from sstar_code.sandbox.grade import program_for
+from sstar_code.selection import Candidate, Question
+from sstar_code.selection.choice import present
+from sstar_code.selection.cluster import Behaviour
 
 pytestmark = pytest.mark.anyio
 

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import pytest
-
 from benchmarks import sweeps
 from benchmarks.pools import PoolProblem
-from problems import Kind, Problem, Test
-from sandbox import Execution, Status
-from selection import Candidate
+
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.sandbox import Execution, Status
+from sstar_code.selection import Candidate
 
 pytestmark = pytest.mark.anyio
 

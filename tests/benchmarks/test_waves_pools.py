@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from agent.waves import Plan
 from benchmarks.waves import measure, write_table
 from benchmarks.waves_chart import draw_curves
 from benchmarks.waves_pools import Recorded, Trial, in_half
+
+from sstar_code.agent.waves import Plan
 
 
 def make(name: str, texts: str) -> Recorded:

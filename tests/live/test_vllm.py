@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from agent.models import (
+from sstar_code.agent.models import (
     Answer,
     ContextError,
     Message,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from problems import Kind
-from problems.checkers import accepts
-from problems.codecontests import read_codecontests
-from problems.rows import Row
+from sstar_code.problems import Kind
+from sstar_code.problems.checkers import accepts
+from sstar_code.problems.codecontests import read_codecontests
+from sstar_code.problems.rows import Row
 
 ROW = {"problem": "1_A", "description": "d", "sample_io": [], "test_list": []}
 

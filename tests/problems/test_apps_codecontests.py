@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from problems import Kind, ProblemFileError, Test, load_set
-from problems.apps import read_apps
-from problems.codecontests import read_codecontests
-from problems.faults import find_faults
-from problems.rows import Row
+from sstar_code.problems import Kind, ProblemFileError, Test, load_set
+from sstar_code.problems.apps import read_apps
+from sstar_code.problems.codecontests import read_codecontests
+from sstar_code.problems.faults import find_faults
+from sstar_code.problems.rows import Row
 
 SAMPLES = {
     "id": 3613,

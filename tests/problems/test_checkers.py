@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from problems import Kind
-from problems.checkers import CHECKERS, accepts, validate_checker
-from problems.values import encode
+from sstar_code.problems import Kind
+from sstar_code.problems.checkers import CHECKERS, accepts, validate_checker
+from sstar_code.problems.values import encode
 
 TEXTS = st.text(alphabet="01 9.eE+-nNaAiIfFsS_\n\t\r\x00é", max_size=30)
 STDIN_RULES = [name for name in CHECKERS if name != "python"]

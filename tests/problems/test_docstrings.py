@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from problems import Test
-from problems.asserts import isolate, read_assert
-from problems.docstrings import find_examples
-from problems.values import encode, encode_lines
+from sstar_code.problems import Test
+from sstar_code.problems.asserts import isolate, read_assert
+from sstar_code.problems.docstrings import find_examples
+from sstar_code.problems.values import encode, encode_lines
 
 
 @pytest.mark.parametrize(

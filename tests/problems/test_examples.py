@@ -8,18 +8,18 @@ from importlib.resources import files
 
 import pytest
 
-from agent.extract import extract_code
-from problems import Kind
-from problems.sets import load_set
-from problems.statement import parse_statement
-from sandbox import Verdict
-from sandbox.grade import run_tests
+from sstar_code.agent.extract import extract_code
+from sstar_code.problems import Kind
+from sstar_code.problems.sets import load_set
+from sstar_code.problems.statement import parse_statement
+from sstar_code.sandbox import Verdict
+from sstar_code.sandbox.grade import run_tests
 
 PROBLEMS = {problem.id: problem for problem in load_set("examples").problems}
 
 
 def read(name):
-    text = (files("problems") / "examples" / name).read_text(encoding="utf-8")
+    text = (files("sstar_code.problems") / "examples" / name).read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
 
 

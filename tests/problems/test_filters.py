@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from problems import Kind, Problem, UserError
-from problems.filters import filter_problems
+from sstar_code.problems import Kind, Problem, UserError
+from sstar_code.problems.filters import filter_problems
 
 PROBLEMS = [
     Problem(

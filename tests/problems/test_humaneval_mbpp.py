@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from problems import Kind, ProblemFileError, Test
-from problems.humaneval import read_humaneval, read_humaneval_plus
-from problems.mbpp import read_mbpp, read_mbpp_plus
-from problems.oracle import compare_with_reference
-from problems.rows import Row
-from problems.shapes import restore
+from sstar_code.problems import Kind, ProblemFileError, Test
+from sstar_code.problems.humaneval import read_humaneval, read_humaneval_plus
+from sstar_code.problems.mbpp import read_mbpp, read_mbpp_plus
+from sstar_code.problems.oracle import compare_with_reference
+from sstar_code.problems.rows import Row
+from sstar_code.problems.shapes import restore
 
 HUMANEVAL = {
     "task_id": "HumanEval/900",

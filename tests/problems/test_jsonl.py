@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from problems import Kind, Problem, ProblemFileError, Test
-from problems.jsonl import read_problem, to_json
-from problems.rows import Row, build_problems, hash_file, read_rows
-from problems.values import encode, encode_lines
+from sstar_code.problems import Kind, Problem, ProblemFileError, Test
+from sstar_code.problems.jsonl import read_problem, to_json
+from sstar_code.problems.rows import Row, build_problems, hash_file, read_rows
+from sstar_code.problems.values import encode, encode_lines
 
 FUNCTION = {"id": "p", "statement": "s", "kind": "function", "entry_point": "f"}
 STDIN = {"id": "q", "statement": "s", "kind": "stdin"}

@@ -6,10 +6,10 @@ from collections import Counter
 
 import pytest
 
-from problems import Kind
-from problems.sets import load_set
-from sandbox import Verdict
-from sandbox.grade import run_tests
+from sstar_code.problems import Kind
+from sstar_code.problems.sets import load_set
+from sstar_code.sandbox import Verdict
+from sstar_code.sandbox.grade import run_tests
 
 PROBLEMS = {problem.id: problem for problem in load_set("lists").problems}
 

@@ -11,9 +11,9 @@ from datetime import date
 
 import pytest
 
-from problems import Kind, ProblemFileError, UserError, load_set
-from problems import livecodebench as lcb
-from problems.rows import Row
+from sstar_code.problems import Kind, ProblemFileError, UserError, load_set
+from sstar_code.problems import livecodebench as lcb
+from sstar_code.problems.rows import Row
 
 CASES = [{"input": '"ab"\n3', "output": "[1, 2]", "testtype": "functional"}]
 METHOD = {

@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from problems import UserError, load_set
-from problems.plugins import list_plugins
-from problems.sets import is_set
+from sstar_code.problems import UserError, load_set
+from sstar_code.problems.plugins import list_plugins
+from sstar_code.problems.sets import is_set
 
 MODULE = """\
 from pathlib import Path
-from problems import Kind, Problem, Test
+from sstar_code.problems import Kind, Problem, Test
 
 def read(path):
     number = 1 if path is None else int(Path(path).read_text())

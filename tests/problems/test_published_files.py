@@ -8,8 +8,8 @@ import json
 
 import pytest
 
-from problems import Kind, load_set, read_samples
-from problems.values import decode, decode_lines, encode_lines
+from sstar_code.problems import Kind, load_set, read_samples
+from sstar_code.problems.values import decode, decode_lines, encode_lines
 
 pytestmark = pytest.mark.data
 
@@ -79,7 +79,7 @@ def test_humaneval_examples_agree_with_those_read_by_hand(shared_data):
 
 def test_mbpp_plus_inputs_get_the_types_of_the_typed_file_back(shared_data):
     """For all but nine tasks the restored arguments are those that the other file spells in Python."""
-    from problems.shapes import read_arguments, restore
+    from sstar_code.problems.shapes import read_arguments, restore
 
     def rows(name):
         with gzip.open(shared_data / "mbpp" / name, "rt") as stream:

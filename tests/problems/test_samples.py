@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from problems import Kind, Problem, ProblemFileError, Sample, read_samples, resolve
+from sstar_code.problems import Kind, Problem, ProblemFileError, Sample, read_samples, resolve
 
 
 def test_the_three_forms_are_read(tmp_path):

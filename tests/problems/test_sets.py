@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from problems import UserError, load_set
-from problems.rows import hash_file
-from problems.sets import SET_NAMES
+from sstar_code.problems import UserError, load_set
+from sstar_code.problems.rows import hash_file
+from sstar_code.problems.sets import SET_NAMES
 
 ROW = {"id": "p", "statement": "s", "kind": "stdin"}
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from problems import Kind, Test
-from problems.statement import parse_statement
-from problems.values import decode, decode_lines
+from sstar_code.problems import Kind, Test
+from sstar_code.problems.statement import parse_statement
+from sstar_code.problems.values import decode, decode_lines
 
 
 def parse(text):

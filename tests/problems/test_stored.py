@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from problems import ProblemFileError, Test, load_set
-from problems.stored import StoredTests
+from sstar_code.problems import ProblemFileError, Test, load_set
+from sstar_code.problems.stored import StoredTests
 
 TESTS = st.lists(st.builds(Test, st.text(), st.text()), min_size=1, max_size=6)
 

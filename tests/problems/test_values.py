@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from problems.values import Opaque, decode, decode_lines, encode, encode_lines
+from sstar_code.problems.values import Opaque, decode, decode_lines, encode, encode_lines
 
 SCALARS = (
     st.none()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from problems import Kind, Problem, Test
-from sandbox import Verdict
-from sandbox.grade import run_tests
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.sandbox import Verdict
+from sstar_code.sandbox.grade import run_tests
 
 
 @pytest.mark.parametrize(

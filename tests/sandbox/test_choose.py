@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from problems import UserError
-from sandbox import probe
-from sandbox.choose import make_sandbox
+from sstar_code.problems import UserError
+from sstar_code.sandbox import probe
+from sstar_code.sandbox.choose import make_sandbox
 
 
 def _probe(monkeypatch, **state):

@@ -16,11 +16,11 @@ import anyio
 import pytest
 from docker.errors import APIError
 
-from sandbox import Limits, Program, Status
-from sandbox.docker import DockerSandbox
-from sandbox.engine import connect_engine
-from sandbox.image.build import image_tag
-from sandbox.probe import probe_engine
+from sstar_code.sandbox import Limits, Program, Status
+from sstar_code.sandbox.docker import DockerSandbox
+from sstar_code.sandbox.engine import connect_engine
+from sstar_code.sandbox.image.build import image_tag
+from sstar_code.sandbox.probe import probe_engine
 
 pytestmark = [
     pytest.mark.anyio,

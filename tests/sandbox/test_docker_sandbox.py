@@ -11,9 +11,9 @@ import time
 import anyio
 import pytest
 
-from sandbox import Limits, Mode, Program, SandboxError, Status
-from sandbox.docker import DockerSandbox
-from sandbox.owner import OWNER_LABEL, SESSION_LABEL
+from sstar_code.sandbox import Limits, Mode, Program, SandboxError, Status
+from sstar_code.sandbox.docker import DockerSandbox
+from sstar_code.sandbox.owner import OWNER_LABEL, SESSION_LABEL
 
 pytestmark = pytest.mark.anyio
 docker = pytest.mark.docker
@@ -143,7 +143,7 @@ async def test_nothing_is_left_after_an_exception(engine, nothing_left):
 
 FORGETFUL = """
 import anyio, sys
-from sandbox.docker import DockerSandbox
+from sstar_code.sandbox.docker import DockerSandbox
 async def main():
     sandbox = DockerSandbox(workers=1)
     await sandbox.__aenter__()
@@ -175,7 +175,7 @@ def test_no_ending_of_the_process_leaves_a_container(engine, docker_image, endin
 @docker
 async def test_missing_image_is_said_before_anything_starts(engine, monkeypatch, nothing_left):
     """Without the image, entering names the command that builds it."""
-    monkeypatch.setattr("sandbox.image.build.image_tag", lambda: "sstar-sandbox:never-built")
+    monkeypatch.setattr("sstar_code.sandbox.image.build.image_tag", lambda: "sstar-sandbox:never-built")
     with pytest.raises(SandboxError, match="make image"):
         await DockerSandbox(workers=1).__aenter__()
 
@@ -199,7 +199,7 @@ async def test_named_runtime_is_used(engine, nothing_left):
 async def test_untagged_image_does_not_stop_a_run(engine, docker_image, monkeypatch, nothing_left):
     """An image whose tag is taken away during a run still serves the run's next container."""
     engine.tag(docker_image, "sstar-sandbox", "test-untagged")
-    monkeypatch.setattr("sandbox.image.build.image_tag", lambda: "sstar-sandbox:test-untagged")
+    monkeypatch.setattr("sstar_code.sandbox.image.build.image_tag", lambda: "sstar-sandbox:test-untagged")
     async with DockerSandbox(workers=1) as sandbox:
         engine.remove_image("sstar-sandbox:test-untagged", force=True)
         (container,) = list_ours(engine, sandbox)

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from sandbox import Limits, Program, Status
-from sandbox.local import LocalSandbox
+from sstar_code.sandbox import Limits, Program, Status
+from sstar_code.sandbox.local import LocalSandbox
 
 DEPTH = """
 import sys

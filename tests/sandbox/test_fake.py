@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox import Execution, Limits, Program, Status
-from sandbox.fake import FakeSandbox
+from sstar_code.sandbox import Execution, Limits, Program, Status
+from sstar_code.sandbox.fake import FakeSandbox
 
 pytestmark = pytest.mark.anyio
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import anyio
 import pytest
 
-from sandbox import Limits, Mode, Program, Status
-from sandbox.docker import DockerSandbox
-from sandbox.local import LocalSandbox
-from sandbox.owner import OWNER_LABEL
+from sstar_code.sandbox import Limits, Mode, Program, Status
+from sstar_code.sandbox.docker import DockerSandbox
+from sstar_code.sandbox.local import LocalSandbox
+from sstar_code.sandbox.owner import OWNER_LABEL
 
 _ROOT = Path(__file__).resolve().parents[2]
 _MIXED = [
@@ -159,9 +159,9 @@ _INTERRUPTED = """
 import anyio, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
 sys.path.insert(0, sys.argv[1])
-from sandbox import Limits, Program
-from sandbox.docker import DockerSandbox
-from sandbox.local import LocalSandbox
+from sstar_code.sandbox import Limits, Program
+from sstar_code.sandbox.docker import DockerSandbox
+from sstar_code.sandbox.local import LocalSandbox
 async def main():
     async with {"local": LocalSandbox, "docker": DockerSandbox}[sys.argv[2]](2) as sandbox:
         async with anyio.create_task_group() as group:
@@ -178,7 +178,7 @@ anyio.run(main)
 def test_interrupt_leaves_nothing(backend, request):
     """Ctrl-C, which every process of the terminal gets, ends runs, workers and containers, and soon."""
     request.getfixturevalue(f"sandbox_{backend}")
-    arguments = [sys.executable, "-c", _INTERRUPTED, str(_ROOT), backend]
+    arguments = [sys.executable, "-c", _INTERRUPTED, str(_ROOT / "src"), backend]
     with subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     ) as owner:
@@ -199,7 +199,7 @@ def test_interrupt_leaves_nothing(backend, request):
 def _list_containers(pid, backend):
     if backend != "docker":
         return []
-    from sandbox.engine import connect_engine
+    from sstar_code.sandbox.engine import connect_engine
 
     client = connect_engine()
     found = client.containers(all=True, filters={"label": OWNER_LABEL})

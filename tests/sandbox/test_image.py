@@ -8,8 +8,8 @@ import subprocess
 import pytest
 from docker.errors import APIError, ImageNotFound
 
-from sandbox import SandboxError
-from sandbox.image import build, packages
+from sstar_code.sandbox import SandboxError
+from sstar_code.sandbox.image import build, packages
 
 
 class EmptyEngine:

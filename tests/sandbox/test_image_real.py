@@ -7,7 +7,7 @@ import shutil
 import pytest
 from docker.errors import APIError
 
-from sandbox.image import build
+from sstar_code.sandbox.image import build
 
 pytestmark = pytest.mark.docker
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from sandbox import Execution, Limits, Program, Status
-from sandbox.memo import MemoSandbox
+from sstar_code.sandbox import Execution, Limits, Program, Status
+from sstar_code.sandbox.memo import MemoSandbox
 
 LIMITS = Limits()
 

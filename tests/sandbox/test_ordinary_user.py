@@ -21,9 +21,9 @@ _SCRIPT = r"""
 import json, sys
 sys.path[:0] = json.loads(sys.argv[2])
 import anyio
-from sandbox import Limits, Mode, Program
-from sandbox.isolation import list_ways
-from sandbox.local import LocalSandbox
+from sstar_code.sandbox import Limits, Mode, Program
+from sstar_code.sandbox.isolation import list_ways
+from sstar_code.sandbox.local import LocalSandbox
 
 BARRED = '''
 import ctypes, os
@@ -109,8 +109,10 @@ def test_ordinary_user_gets_the_same_verdicts(way, tmp_path_factory):
 
 def _copy_for_everyone(folder: Path) -> list[str]:
     """Our packages and anyio where another user may read them."""
+    ours = folder / "sstar_code"
     for name in ("problems", "sandbox"):
-        shutil.copytree(_ROOT / name, folder / name)
+        shutil.copytree(_ROOT / name, ours / name)
+    (ours / "__init__.py").write_text("")
     for package in (anyio_package, idna):
         source = Path(package.__file__).parent
         shutil.copytree(source, folder / source.name)

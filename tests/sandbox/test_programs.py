@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox import Status
+from sstar_code.sandbox import Status
 
 _PROGRAMS = {
     "thread with a large stack": """

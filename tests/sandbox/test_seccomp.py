@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.inside import seccomp
+from sstar_code.sandbox.inside import seccomp
 
 pytestmark = pytest.mark.skipif(not seccomp.SUPPORTED, reason="no filter for this machine")
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sandbox.inside import run
+from sstar_code.sandbox.inside import run
 
 
 @pytest.fixture

@@ -5,20 +5,20 @@ import random
 import re
 
 import pytest
-
-from agent.extract import extract_code
-from agent.prompting import Prompts
-from problems.jsonl import to_json
-from problems.problem import Kind
-from problems.values import decode
-from sandbox.grade import run_tests
 from scripts.tiny_coder.examples import make_examples
 from scripts.tiny_coder.lists import PLACE, make_lists
 from scripts.tiny_coder.questions import QUESTIONS, write_kit
 from scripts.tiny_coder.running import run_on, run_public
 from scripts.tiny_coder.steps import NUMBER_RESULTS, NUMBERS, WORD_RESULTS, WORDS, Form
 from scripts.tiny_coder.tasks import VOCABULARY, make_task, write_program, write_wrong
-from selection.inputs.replies import parse_inputs
+
+from sstar_code.agent.extract import extract_code
+from sstar_code.agent.prompting import Prompts
+from sstar_code.problems.jsonl import to_json
+from sstar_code.problems.problem import Kind
+from sstar_code.problems.values import decode
+from sstar_code.sandbox.grade import run_tests
+from sstar_code.selection.inputs.replies import parse_inputs
 
 
 def make_tasks(count: int, seed: int = 0) -> list:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import anyio
 import pytest
 
-from problems import Kind, Problem, Test
-from problems.values import decode_lines, encode
-from sandbox import Execution, Failure, Status
-from selection import Candidate, Pool, Reply
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.problems.values import decode_lines, encode
+from sstar_code.sandbox import Execution, Failure, Status
+from sstar_code.selection import Candidate, Pool, Reply
 
 
 @functools.cache

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from problems import Kind, Problem, Test
-from selection import METHODS, Candidate, Pool
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.selection import METHODS, Candidate, Pool
 
 pytestmark = pytest.mark.anyio
 

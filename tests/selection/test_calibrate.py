@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from problems import Kind, Problem, Test
-from problems.checkers import accepts
-from selection import Reply
-from selection.calibrate import JudgeRecord, grade, make_probe, measure_judge
-from selection.choice import Refusal
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.problems.checkers import accepts
+from sstar_code.selection import Reply
+from sstar_code.selection.calibrate import JudgeRecord, grade, make_probe, measure_judge
+from sstar_code.selection.choice import Refusal
 
 ANSWERS = st.sampled_from([0, 1, None, Refusal.NEITHER, Refusal.INVALID])
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from problems import Kind, Problem
-from sandbox import Status
-from selection.choice import Refusal, persuades, present, read_choice
-from selection.cluster import Behaviour
+from sstar_code.problems import Kind, Problem
+from sstar_code.sandbox import Status
+from sstar_code.selection.choice import Refusal, persuades, present, read_choice
+from sstar_code.selection.cluster import Behaviour
 
 STDIN = Problem("p", "", Kind.STDIN)
 CALL = Problem("p", "", Kind.FUNCTION, "f")

@@ -6,9 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from problems import Kind, Problem
-from sandbox import Execution, Failure, Status
-from selection.cluster import Behaviour, behaviour_of, cluster_programs, compare_with, find_differences, label
+from sstar_code.problems import Kind, Problem
+from sstar_code.sandbox import Execution, Failure, Status
+from sstar_code.selection.cluster import (
+    Behaviour,
+    behaviour_of,
+    cluster_programs,
+    compare_with,
+    find_differences,
+    label,
+)
 
 FLOATS = Problem("p", "", Kind.STDIN, checker="floats:1e-6")
 EXACT = Problem("p", "", Kind.STDIN)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selection import METHODS
-from selection.compare import MAX_MATCHES, rank
+from sstar_code.selection import METHODS
+from sstar_code.selection.compare import MAX_MATCHES, rank
 
 pytestmark = pytest.mark.anyio
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from problems import Kind, Problem, Test
-from selection.inputs.contract import Contract
-from selection.inputs.dictionary import quoted_signs, read_dictionary
-from selection.inputs.stated import Stated, read_stated
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.selection.inputs.contract import Contract
+from sstar_code.selection.inputs.dictionary import quoted_signs, read_dictionary
+from sstar_code.selection.inputs.stated import Stated, read_stated
 
 
 def function(*inputs, statement="", starter="", entry="f"):

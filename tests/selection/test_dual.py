@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selection import METHODS
-from selection.dual import _score_b4
-from selection.written import Outcomes, WrittenTest
+from sstar_code.selection import METHODS
+from sstar_code.selection.dual import _score_b4
+from sstar_code.selection.written import Outcomes, WrittenTest
 
 pytestmark = pytest.mark.anyio
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from problems import Kind, Problem, Test
-from problems.values import decode_lines
-from sandbox import Execution, Status
-from selection import Candidate, Pool
-from selection.cluster import find_differences
-from selection.evidence import Ledger
-from selection.inputs.contract import Contract
-from selection.inputs.explore import find_free_inputs
-from selection.inputs.purse import Purse, charge_s
-from selection.inputs.shrink import shrink_input
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.problems.values import decode_lines
+from sstar_code.sandbox import Execution, Status
+from sstar_code.selection import Candidate, Pool
+from sstar_code.selection.cluster import find_differences
+from sstar_code.selection.evidence import Ledger
+from sstar_code.selection.inputs.contract import Contract
+from sstar_code.selection.inputs.explore import find_free_inputs
+from sstar_code.selection.inputs.purse import Purse, charge_s
+from sstar_code.selection.inputs.shrink import shrink_input
 
 pytestmark = pytest.mark.anyio
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from problems import Kind, Problem, Test
-from problems.values import decode_lines
-from selection.inputs.literals import find_literals, read_literal
-from selection.inputs.replies import parse_inputs
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.problems.values import decode_lines
+from sstar_code.selection.inputs.literals import find_literals, read_literal
+from sstar_code.selection.inputs.replies import parse_inputs
 
 PAIR = Problem("p", "", Kind.FUNCTION, "f", "def f(nums: list, k: int):\n", (Test("[1, 2]\n3", "1"),))
 ONE_LIST = Problem(

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from problems import Kind, Problem
-from sandbox import Status
-from selection.cluster import Behaviour
-from selection.judge import Ruling, clip, make_case, read_ruling, score, show_input, swap_cases
+from sstar_code.problems import Kind, Problem
+from sstar_code.sandbox import Status
+from sstar_code.selection.cluster import Behaviour
+from sstar_code.selection.judge import Ruling, clip, make_case, read_ruling, score, show_input, swap_cases
 
 STDIN = Problem("p", "", Kind.STDIN)
 CALL = Problem("p", "", Kind.FUNCTION, "Solution.twoSum")

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from problems import Kind, Problem, Test
-from selection.cluster import cluster_programs
-from selection.evidence import Ledger
-from selection.kit import ask_kit, ask_reference, find_functions, reject_invalid
-from selection.weigh import check_outputs
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.selection.cluster import cluster_programs
+from sstar_code.selection.evidence import Ledger
+from sstar_code.selection.kit import ask_kit, ask_reference, find_functions, reject_invalid
+from sstar_code.selection.weigh import check_outputs
 
 pytestmark = pytest.mark.anyio
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selection.inputs.layout import (
+from sstar_code.selection.inputs.layout import (
     Count,
     Fixed,
     Listed,
@@ -16,8 +16,8 @@ from selection.inputs.layout import (
     read_layout,
     write_layout,
 )
-from selection.inputs.layout_balance import balance
-from selection.inputs.layout_search import find_layout
+from sstar_code.selection.inputs.layout_balance import balance
+from sstar_code.selection.inputs.layout_search import find_layout
 
 N = Count(0)
 INT = Fixed(("int",))

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.outcome import Status
-from selection import METHODS
-from selection.agreement import agreement, cluster_weights, valid_places
-from selection.cluster import Behaviour, Clustering
+from sstar_code.sandbox.outcome import Status
+from sstar_code.selection import METHODS
+from sstar_code.selection.agreement import agreement, cluster_weights, valid_places
+from sstar_code.selection.cluster import Behaviour, Clustering
 
 pytestmark = pytest.mark.anyio
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from problems import UserError
-from sandbox import Status
-from selection import METHODS, Candidate, choose, expected_accuracy, select_all, tier
+from sstar_code.problems import UserError
+from sstar_code.sandbox import Status
+from sstar_code.selection import METHODS, Candidate, choose, expected_accuracy, select_all, tier
 
 pytestmark = pytest.mark.anyio
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from problems import Kind, Problem, Test
-from problems.values import decode_lines, encode_lines
-from selection.inputs.examples import example_calls, parameter_names, public_inputs
-from selection.inputs.mutate import LARGE, large_inputs, mutate_inputs
-from selection.inputs.mutate_values import mutate_value
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.problems.values import decode_lines, encode_lines
+from sstar_code.selection.inputs.examples import example_calls, parameter_names, public_inputs
+from sstar_code.selection.inputs.mutate import LARGE, large_inputs, mutate_inputs
+from sstar_code.selection.inputs.mutate_values import mutate_value
 
 FUNCTION = Problem("p", "", Kind.FUNCTION, "f", public_tests=(Test('[1, 2, 3]\n3\n"ab"', "1"),))
 STDIN = Problem("p", "", Kind.STDIN, public_tests=(Test("3 7\n4 5 6\nab 2.5\n", "1"),))

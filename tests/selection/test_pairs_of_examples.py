@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 
 import pytest
-
 from benchmarks.simulated import CountingSandbox, SimulatedAsk
-from problems import load_set
-from selection import Candidate, Pool
-from selection.methods import choose
 
-_FOLDER = files("problems") / "examples"
+from sstar_code.problems import load_set
+from sstar_code.selection import Candidate, Pool
+from sstar_code.selection.methods import choose
+
+_FOLDER = files("sstar_code.problems") / "examples"
 _PROBLEMS = {problem.id: problem for problem in load_set("examples").problems}
 _MOST_JUDGE_CALLS = 6
 _SHORT = 120

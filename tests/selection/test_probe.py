@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from problems import Kind, Problem
-from sandbox import Execution, Status
-from sandbox.fake import FakeSandbox
-from selection import Candidate, Pool
-from selection.evidence import Ledger
-from selection.inputs.explore import find_free_inputs
-from selection.inputs.probe import find_form
+from sstar_code.problems import Kind, Problem
+from sstar_code.sandbox import Execution, Status
+from sstar_code.sandbox.fake import FakeSandbox
+from sstar_code.selection import Candidate, Pool
+from sstar_code.selection.evidence import Ledger
+from sstar_code.selection.inputs.explore import find_free_inputs
+from sstar_code.selection.inputs.probe import find_form
 
 pytestmark = pytest.mark.anyio
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from problems import InfrastructureError
-from selection import METHODS, Candidate
+from sstar_code.problems import InfrastructureError
+from sstar_code.selection import METHODS, Candidate
 
 pytestmark = pytest.mark.anyio
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selection import Candidate
-from selection.trust import measure_trust
+from sstar_code.selection import Candidate
+from sstar_code.selection.trust import measure_trust
 
 CANDIDATES = st.builds(
     Candidate,

@@ -5,13 +5,13 @@
 that leaps over every wait.
 """
 
-from agent.models.simulator.clock import run_virtual
-from agent.models.simulator.engine import Engine, Job, QueueFullError
-from agent.models.simulator.faults import Fault, Faults
-from agent.models.simulator.live import LiveEngine
-from agent.models.simulator.model import Planned, SimulatedModel
-from agent.models.simulator.server import Simulator
-from agent.models.simulator.spec import CPU_TINY, GPU_7B, PRESETS, EngineSpec
+from sstar_code.agent.models.simulator.clock import run_virtual
+from sstar_code.agent.models.simulator.engine import Engine, Job, QueueFullError
+from sstar_code.agent.models.simulator.faults import Fault, Faults
+from sstar_code.agent.models.simulator.live import LiveEngine
+from sstar_code.agent.models.simulator.model import Planned, SimulatedModel
+from sstar_code.agent.models.simulator.server import Simulator
+from sstar_code.agent.models.simulator.spec import CPU_TINY, GPU_7B, PRESETS, EngineSpec
 
 __all__ = [
     "CPU_TINY",

@@ -1,4 +1,4 @@
-"""`python -m agent.models.simulator`: serve a simulated engine until interrupted."""
+"""`python -m sstar_code.agent.models.simulator`: serve a simulated engine until interrupted."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import signal
 import sys
 from dataclasses import replace
 
-from agent.models.simulator.server import Simulator
-from agent.models.simulator.spec import PRESETS
+from sstar_code.agent.models.simulator.server import Simulator
+from sstar_code.agent.models.simulator.spec import PRESETS
 
 
 def main() -> None:
     """Read the options and serve; SIGINT or SIGTERM ends it."""
-    parser = argparse.ArgumentParser(prog="python -m agent.models.simulator", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m sstar_code.agent.models.simulator", description=main.__doc__
+    )
     parser.add_argument("--engine", choices=PRESETS, default="gpu-7b")
     parser.add_argument("--model", default="tiny", help="the name that it serves")
     parser.add_argument("--port", type=int, default=8000)

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from agent.models.simulator.engine import Job
-from agent.models.simulator.http import make_json
-from agent.models.simulator.pages import make_chunk, make_completion, make_error
-from agent.models.simulator.prefix import count_tokens, cut_blocks
+from sstar_code.agent.models.simulator.engine import Job
+from sstar_code.agent.models.simulator.http import make_json
+from sstar_code.agent.models.simulator.pages import make_chunk, make_completion, make_error
+from sstar_code.agent.models.simulator.prefix import count_tokens, cut_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from agent.models.simulator.http import Connection
-    from agent.models.simulator.live import LiveEngine
-    from agent.models.simulator.model import Planned
+    from sstar_code.agent.models.simulator.http import Connection
+    from sstar_code.agent.models.simulator.live import LiveEngine
+    from sstar_code.agent.models.simulator.model import Planned
 
 __all__ = ["Chat"]
 

@@ -12,10 +12,10 @@ import bisect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent.models.simulator.prefix import PrefixCache
+from sstar_code.agent.models.simulator.prefix import PrefixCache
 
 if TYPE_CHECKING:
-    from agent.models.simulator.spec import EngineSpec
+    from sstar_code.agent.models.simulator.spec import EngineSpec
 
 __all__ = ["Engine", "Job", "QueueFullError"]
 

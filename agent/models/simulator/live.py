@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 if TYPE_CHECKING:
-    from agent.models.simulator.engine import Engine, Job
+    from sstar_code.agent.models.simulator.engine import Engine, Job
 
 __all__ = ["LiveEngine"]
 

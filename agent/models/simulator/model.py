@@ -6,17 +6,17 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from agent.models.request import Answer, Usage
-from agent.models.simulator.engine import Job
-from agent.models.simulator.live import LiveEngine
-from agent.models.simulator.prefix import count_tokens, cut_blocks
-from agent.pace import Load
+from sstar_code.agent.models.request import Answer, Usage
+from sstar_code.agent.models.simulator.engine import Job
+from sstar_code.agent.models.simulator.live import LiveEngine
+from sstar_code.agent.models.simulator.prefix import count_tokens, cut_blocks
+from sstar_code.agent.pace import Load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.models.request import Request
-    from agent.models.simulator.engine import Engine
+    from sstar_code.agent.models.request import Request
+    from sstar_code.agent.models.simulator.engine import Engine
 
 __all__ = ["Planned", "SimulatedModel"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from agent.models.simulator.http import Page, make_json
+from sstar_code.agent.models.simulator.http import Page, make_json
 
 if TYPE_CHECKING:
-    from agent.models.simulator.engine import Engine
+    from sstar_code.agent.models.simulator.engine import Engine
 
 __all__ = ["make_chunk", "make_completion", "make_error", "make_metrics", "make_models"]
 

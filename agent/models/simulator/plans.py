@@ -7,8 +7,8 @@ import math
 import random
 from typing import Any
 
-from agent.models.simulator.model import Planned
-from agent.models.simulator.prefix import CHARS_PER_TOKEN
+from sstar_code.agent.models.simulator.model import Planned
+from sstar_code.agent.models.simulator.prefix import CHARS_PER_TOKEN
 
 __all__ = ["plan_by_dice"]
 

@@ -17,22 +17,22 @@ import anyio
 from anyio.abc import SocketAttribute
 from anyio.from_thread import start_blocking_portal
 
-from agent.models.simulator.chat import Chat
-from agent.models.simulator.engine import Engine, QueueFullError
-from agent.models.simulator.faults import Fault, Faults
-from agent.models.simulator.http import Connection, Page, make_json
-from agent.models.simulator.live import LiveEngine
-from agent.models.simulator.pages import make_error, make_metrics, make_models
-from agent.models.simulator.plans import plan_by_dice
+from sstar_code.agent.models.simulator.chat import Chat
+from sstar_code.agent.models.simulator.engine import Engine, QueueFullError
+from sstar_code.agent.models.simulator.faults import Fault, Faults
+from sstar_code.agent.models.simulator.http import Connection, Page, make_json
+from sstar_code.agent.models.simulator.live import LiveEngine
+from sstar_code.agent.models.simulator.pages import make_error, make_metrics, make_models
+from sstar_code.agent.models.simulator.plans import plan_by_dice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from anyio.abc import SocketStream, TaskStatus
 
-    from agent.models.simulator.http import Received
-    from agent.models.simulator.model import Planned
-    from agent.models.simulator.spec import EngineSpec
+    from sstar_code.agent.models.simulator.http import Received
+    from sstar_code.agent.models.simulator.model import Planned
+    from sstar_code.agent.models.simulator.spec import EngineSpec
 
 __all__ = ["Simulator"]
 

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.models.errors import ModelUserError
+from sstar_code.agent.models.errors import ModelUserError
 
 __all__ = ["VllmCommand", "find_command"]
 

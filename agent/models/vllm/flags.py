@@ -8,14 +8,14 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.models.errors import ModelUserError
-from agent.models.thinking import END_OF_THINKING
+from sstar_code.agent.models.errors import ModelUserError
+from sstar_code.agent.models.thinking import END_OF_THINKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from agent.models.vllm.hardware import Hardware
-    from agent.models.vllm.modelfacts import ModelFacts
+    from sstar_code.agent.models.vllm.hardware import Hardware
+    from sstar_code.agent.models.vllm.modelfacts import ModelFacts
 
 __all__ = ["Flag", "choose_environment", "choose_flags", "read_user_flags"]
 

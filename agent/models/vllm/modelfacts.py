@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.models.errors import ModelUserError
+from sstar_code.agent.models.errors import ModelUserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

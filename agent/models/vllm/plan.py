@@ -9,11 +9,11 @@ import socket
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from agent.models.errors import ModelUserError
-from agent.models.vllm.command import VllmCommand, find_command
-from agent.models.vllm.flags import Flag, choose_environment, choose_flags, read_user_flags
-from agent.models.vllm.hardware import Hardware, find_hardware
-from agent.models.vllm.modelfacts import ModelFacts, find_facts
+from sstar_code.agent.models.errors import ModelUserError
+from sstar_code.agent.models.vllm.command import VllmCommand, find_command
+from sstar_code.agent.models.vllm.flags import Flag, choose_environment, choose_flags, read_user_flags
+from sstar_code.agent.models.vllm.hardware import Hardware, find_hardware
+from sstar_code.agent.models.vllm.modelfacts import ModelFacts, find_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 
-from agent.models.errors import ModelError, ModelUserError
-from agent.models.vllm.log import explain_end, find_refused_flag, find_step
-from agent.models.vllm.plan import find_free_port
-from agent.models.vllm.process import ServerProcess, reap_orphans
+from sstar_code.agent.models.errors import ModelError, ModelUserError
+from sstar_code.agent.models.vllm.log import explain_end, find_refused_flag, find_step
+from sstar_code.agent.models.vllm.plan import find_free_port
+from sstar_code.agent.models.vllm.process import ServerProcess, reap_orphans
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from agent.models.vllm.plan import Plan
+    from sstar_code.agent.models.vllm.plan import Plan
 
 __all__ = ["KeepAlive", "VllmServer"]
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.repository.doctests import Wanted, find_examples, judge_example, literal_tests
-from agent.repository.findings import (
+from sstar_code.agent.repository.doctests import Wanted, find_examples, judge_example, literal_tests
+from sstar_code.agent.repository.findings import (
     FORMATS,
     RULES,
     Finding,
@@ -20,8 +20,8 @@ from agent.repository.findings import (
     write_markdown,
     write_sarif,
 )
-from agent.repository.write import replace_file
-from problems import InfrastructureError
+from sstar_code.agent.repository.write import replace_file
+from sstar_code.problems import InfrastructureError
 
 FINDINGS = [
     Finding("open-function", "failure", "src/a b.py", 3, "A.f", "left open, 50%: \n::error::x | `y` <b>"),

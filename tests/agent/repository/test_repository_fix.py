@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.repository.layout import list_files
-from agent.repository.source import read_source
-from agent.repository.write import write_changes
-from problems import UserError
+from sstar_code.agent.repository.layout import list_files
+from sstar_code.agent.repository.source import read_source
+from sstar_code.agent.repository.write import write_changes
+from sstar_code.problems import UserError
 
 ROOT = Path(__file__).parents[3]
 MODULE = '''def f(x: int) -> int:
@@ -111,7 +111,7 @@ def test_secrets_are_not_copied(module):
 WRITER = """
 import sys, os, signal
 from pathlib import Path
-from agent.repository.write import replace_file
+from sstar_code.agent.repository.write import replace_file
 path = Path(sys.argv[1])
 print("ready", flush=True)
 number = 0
@@ -131,7 +131,7 @@ def test_a_killed_writer_leaves_a_whole_file(tmp_path, stop):
             [sys.executable, "-c", WRITER, path],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         )
         assert process.stdout.readline() == b"ready\n"
         time.sleep(pause_s)

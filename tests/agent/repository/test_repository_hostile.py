@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.repository.checks import Survey, find_checks, mark_open, survey
-from agent.repository.problem import pose
-from agent.repository.source import read_source
-from agent.repository.stand import Stand
-from agent.repository.stubs import find_stubs
-from agent.repository.workshop import Workshop
-from problems.values import encode_lines
-from sandbox.outcome import Limits, Mode, Program, Status
+from sstar_code.agent.repository.checks import Survey, find_checks, mark_open, survey
+from sstar_code.agent.repository.problem import pose
+from sstar_code.agent.repository.source import read_source
+from sstar_code.agent.repository.stand import Stand
+from sstar_code.agent.repository.stubs import find_stubs
+from sstar_code.agent.repository.workshop import Workshop
+from sstar_code.problems.values import encode_lines
+from sstar_code.sandbox.outcome import Limits, Mode, Program, Status
 
 MODULE = '''def f(x: int) -> object:
     """Add one.

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.repository.assess import check_files
-from agent.repository.source import parse_source
-from agent.repository.stubs import find_stubs
+from sstar_code.agent.repository.assess import check_files
+from sstar_code.agent.repository.source import parse_source
+from sstar_code.agent.repository.stubs import find_stubs
 
 OPEN = {
     "ellipsis": "def f(): ...",

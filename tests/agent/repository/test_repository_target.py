@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from agent.repository.ask import Person
-from agent.repository.checks import Checks
-from agent.repository.emit import render_tests, write_tests
-from agent.repository.layout import Place, locate
-from agent.repository.problem import pose
-from agent.repository.source import parse_source
-from agent.repository.stubs import find_function
-from agent.repository.target import find_target
-from problems import UserError
-from problems.values import encode, encode_lines
-from selection.protocols import Candidate, Derived, Distinguishing, Selection
+from sstar_code.agent.repository.ask import Person
+from sstar_code.agent.repository.checks import Checks
+from sstar_code.agent.repository.emit import render_tests, write_tests
+from sstar_code.agent.repository.layout import Place, locate
+from sstar_code.agent.repository.problem import pose
+from sstar_code.agent.repository.source import parse_source
+from sstar_code.agent.repository.stubs import find_function
+from sstar_code.agent.repository.target import find_target
+from sstar_code.problems import UserError
+from sstar_code.problems.values import encode, encode_lines
+from sstar_code.selection.protocols import Candidate, Derived, Distinguishing, Selection
 
 TEXT = '''
 from dataclasses import dataclass

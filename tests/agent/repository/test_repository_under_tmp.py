@@ -7,16 +7,16 @@ import venv
 import anyio
 import pytest
 
-from agent.repository.checks import Survey, find_checks, mark_open
-from agent.repository.problem import pose
-from agent.repository.source import read_source
-from agent.repository.stand import Stand
-from agent.repository.stubs import find_stubs
-from agent.repository.workshop import Workshop
-from problems.values import encode_lines
-from sandbox.isolation import list_ways
-from sandbox.local import LocalSandbox
-from sandbox.outcome import Limits, Mode, Program
+from sstar_code.agent.repository.checks import Survey, find_checks, mark_open
+from sstar_code.agent.repository.problem import pose
+from sstar_code.agent.repository.source import read_source
+from sstar_code.agent.repository.stand import Stand
+from sstar_code.agent.repository.stubs import find_stubs
+from sstar_code.agent.repository.workshop import Workshop
+from sstar_code.problems.values import encode_lines
+from sstar_code.sandbox.isolation import list_ways
+from sstar_code.sandbox.local import LocalSandbox
+from sstar_code.sandbox.outcome import Limits, Mode, Program
 
 WAYS = {way.name: way for way in (*list_ways(), *list_ways(ordinary=True))}
 
