@@ -6,7 +6,7 @@ import json
 from importlib import resources
 from pathlib import Path
 
-from sstar_code.problems.sets import BUNDLED
+from sstar_code.problems.sets.load import BUNDLED
 
 __all__ = ["describe_recording", "find_recording"]
 
@@ -16,7 +16,7 @@ def find_recording(spec: str) -> Path | None:
     kind, _, name = spec.partition(":")
     if kind != "replay" or name not in BUNDLED or Path(name).is_file():
         return None
-    return Path(str(resources.files("sstar_code.problems") / name / "calls.jsonl.gz"))
+    return Path(str(resources.files("sstar_code.problems") / "bundled" / name / "calls.jsonl.gz"))
 
 
 def describe_recording(recording: Path) -> str:

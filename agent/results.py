@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.runfolder import write_json, write_lines
 from sstar_code.agent.summary import summarize
-from sstar_code.problems.exports import make_evalplus_rows, make_livecodebench_rows
+from sstar_code.problems.samples.write import make_evalplus_rows, make_livecodebench_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.gradeset import grade_samples
-from sstar_code.problems.faults import Fault
+from sstar_code.problems.sets.faults import Fault
 from sstar_code.sandbox import Verdict
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not `sandbox.
 
 from benchmarks.recorded import load, number, prepare, read_lines
 
-from sstar_code.problems.jsonl import to_json
+from sstar_code.problems.formats.jsonl import to_json
 
 _SSTAR = "import sys; from sstar_code.agent.cli.main import main; sys.argv[0] = 'sstar'; sys.exit(main())"
 _PEAK = re.compile(r"VmHWM:\s+(\d+) kB")

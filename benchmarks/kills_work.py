@@ -15,7 +15,7 @@ from benchmarks.recorded import read_lines
 from sstar_code.agent.models.recording import read_calls
 from sstar_code.agent.models.testserver import Reply, chat
 from sstar_code.problems import load_set
-from sstar_code.problems.jsonl import to_json
+from sstar_code.problems.formats.jsonl import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ def call_key(body: dict[str, Any]) -> str:
 
 def make_examples(delay_s: float) -> Work:
     """The example problems with their recorded answers."""
-    path = Path(str(resources.files("sstar_code.problems") / "examples" / "calls.jsonl.gz"))
+    path = Path(str(resources.files("sstar_code.problems") / "bundled" / "examples" / "calls.jsonl.gz"))
     answers: dict[str, str] = {}
     for call in read_calls(path):
         request = call.request

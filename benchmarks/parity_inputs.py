@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not `sandbox.
 
 from benchmarks.recorded import read_lines
 
-from sstar_code.problems.shapes import read_arguments, restore
+from sstar_code.problems.formats.restore_types import read_arguments, restore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

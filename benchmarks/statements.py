@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind, Problem
-from sstar_code.problems.statement import parse_statement
+from sstar_code.problems.statements.parse import parse_statement
 from sstar_code.problems.values import decode, decode_lines
 
 if TYPE_CHECKING:

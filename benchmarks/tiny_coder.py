@@ -25,7 +25,7 @@ import anyio
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `sandbox` is the package, not the script
 
 from sstar_code.agent.stats import mean_rate, paired_bootstrap
-from sstar_code.problems.sets import load_set
+from sstar_code.problems.sets.load import load_set
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.memo import MemoSandbox
 from sstar_code.selection import Candidate

@@ -2,8 +2,8 @@
 
 from sstar_code.problems.errors import InfrastructureError, ProblemFileError, SstarError, UserError
 from sstar_code.problems.problem import Kind, Problem, Test
-from sstar_code.problems.samples import Sample, read_samples, resolve
-from sstar_code.problems.sets import ProblemSet, load_set
+from sstar_code.problems.samples.read import Sample, read_samples, resolve
+from sstar_code.problems.sets.load import ProblemSet, load_set
 
 __all__ = [
     "InfrastructureError",

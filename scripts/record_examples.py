@@ -27,12 +27,12 @@ from sstar_code.agent.models.scripted import ScriptedModel
 from sstar_code.agent.prompting import Prompts
 from sstar_code.agent.settings import Settings
 from sstar_code.problems import Kind, Problem
-from sstar_code.problems.checkers import accepts
-from sstar_code.problems.sets import load_set
+from sstar_code.problems.checkers.registry import accepts
+from sstar_code.problems.sets.load import load_set
 from sstar_code.problems.values import encode
 
 SETTINGS = Settings(n=6, rounds=2, seed=0)
-FOLDER = resources.files("sstar_code.problems") / "examples"
+FOLDER = resources.files("sstar_code.problems") / "bundled" / "examples"
 
 
 def read_lines(name: str) -> list[dict[str, Any]]:

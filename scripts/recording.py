@@ -17,7 +17,7 @@ from sstar_code.agent.evaluate import evaluate
 from sstar_code.agent.models.recording import Recorder
 from sstar_code.agent.solver import Bench
 from sstar_code.agent.store import Store
-from sstar_code.problems.sets import load_set
+from sstar_code.problems.sets.load import load_set
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.memo import MemoSandbox
 
@@ -47,7 +47,7 @@ async def record(
     The set's folder gets `calls.jsonl.gz`, and `recording.json` with `about` and how it was recorded.
     """
     whole = load_set(name)
-    folder = Path(str(resources.files("sstar_code.problems") / name))
+    folder = Path(str(resources.files("sstar_code.problems") / "bundled" / name))
     with tempfile.TemporaryDirectory() as scratch:
         calls = Path(scratch) / "calls.jsonl"
         with Recorder(model, calls) as recorder, closing(Store()) as answers:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind
-from sstar_code.problems.asserts import read_assert
+from sstar_code.problems.statements.asserts import read_assert
 from sstar_code.problems.values import encode, encode_lines
 from sstar_code.sandbox.outcome import Status
 from sstar_code.selection.cluster import compare_with

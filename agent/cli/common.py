@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from sstar_code.agent.session import Endpoint, SandboxChoice
     from sstar_code.agent.settings import Settings
     from sstar_code.problems import Problem
-    from sstar_code.problems.faults import Fault
-    from sstar_code.problems.sets import ProblemSet
+    from sstar_code.problems.sets.faults import Fault
+    from sstar_code.problems.sets.load import ProblemSet
 
 __all__ = [
     "choose_problems",
@@ -64,7 +64,7 @@ def load_problems(
     Raises:
         UserError: the set cannot be read, a filter cannot be used, or nothing is left.
     """
-    from sstar_code.problems.sets import load_set
+    from sstar_code.problems.sets.load import load_set
 
     whole = load_set(
         spec,
@@ -89,7 +89,7 @@ def choose_problems(
     problems: Sequence[Problem], *, limit: int | None, terms: Sequence[str] | None
 ) -> list[Problem]:
     """Those that meet every one of `terms` (`problems.filters`), then the first `limit` of them."""
-    from sstar_code.problems.filters import filter_problems
+    from sstar_code.problems.sets.filters import filter_problems
 
     return filter_problems(problems, terms or ())[:limit]
 

@@ -52,10 +52,10 @@ _PROBLEM_COLUMNS = ("id", "kind", "public", "hidden", "difficulty", "date")
 
 def _list_sets() -> list[dict[str, Any]]:
     """One row a release: the first of a set is what its name alone means."""
-    from sstar_code.problems.hub import find_cached
-    from sstar_code.problems.plugins import list_plugins
-    from sstar_code.problems.releases import list_releases
-    from sstar_code.problems.sets import BUNDLED, SET_NAMES
+    from sstar_code.problems.sets.download import find_cached
+    from sstar_code.problems.sets.load import BUNDLED, SET_NAMES
+    from sstar_code.problems.sets.plugins import list_plugins
+    from sstar_code.problems.sets.releases import list_releases
 
     rows: list[dict[str, Any]] = []
     for name in SET_NAMES:

@@ -65,7 +65,7 @@ def command(
     Example: sstar solve task.md -m Qwen/Qwen2.5-Coder-7B-Instruct --n 8 > solution.py
     """
     from sstar_code.agent.runfolder import default_folder, open_folder, versions
-    from sstar_code.problems.jsonl import to_json
+    from sstar_code.problems.formats.jsonl import to_json
 
     endpoint, settings = read_endpoint(model), read_settings(model, choice, method)
     prompts, sandbox = read_prompts(choice.prompts), read_sandbox(programs)
@@ -102,8 +102,8 @@ def read_problem(name: str) -> Problem:
     Raises:
         UserError: no such file, set or id.
     """
-    from sstar_code.problems.sets import is_set, load_set
-    from sstar_code.problems.statement import parse_statement
+    from sstar_code.problems.sets.load import is_set, load_set
+    from sstar_code.problems.statements.parse import parse_statement
 
     spec, mark, wanted = name.rpartition("#")
     if mark and is_set(spec):
@@ -130,8 +130,8 @@ def read_problem(name: str) -> Problem:
 
 
 def _read_json(text: str, path: Path) -> Problem:
-    from sstar_code.problems import jsonl
-    from sstar_code.problems.rows import Row
+    from sstar_code.problems.formats import jsonl
+    from sstar_code.problems.formats.rows import Row
 
     try:
         return jsonl.read_problem(Row(path, 1, json.loads(text)))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sstar_code.agent.session import SandboxChoice
     from sstar_code.agent.validate import Checked
     from sstar_code.problems import Problem
-    from sstar_code.problems.faults import Fault
+    from sstar_code.problems.sets.faults import Fault
 
 NAME = "validate"
 
@@ -42,7 +42,7 @@ def command(
 
     Example: sstar validate jsonl:my-problems
     """
-    from sstar_code.problems.faults import find_faults, list_references
+    from sstar_code.problems.sets.faults import find_faults, list_references
 
     choice = read_sandbox(programs)
     unread: list[Fault] = []

@@ -25,7 +25,7 @@ def find_problems(
     Raises:
         UserError: `spec` cannot be read.
     """
-    from sstar_code.problems.sets import BUNDLED, load_set
+    from sstar_code.problems.sets.load import BUNDLED, load_set
 
     config = manifest["config"]
     if spec is None:

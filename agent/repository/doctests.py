@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Test
-from sstar_code.problems.docstrings import read_literal
+from sstar_code.problems.statements.docstrings import read_literal
 from sstar_code.problems.values import encode, encode_lines
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from scripts.tiny_coder.tasks import Task, draw_held_out, make_task, write_progr
 from sstar_code.agent.candidate import Round
 from sstar_code.agent.feedback import describe_failures
 from sstar_code.agent.prompting import Prompts
-from sstar_code.problems.jsonl import to_json
+from sstar_code.problems.formats.jsonl import to_json
 from sstar_code.sandbox import Verdict
 
 if TYPE_CHECKING:

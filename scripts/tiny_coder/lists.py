@@ -1,6 +1,6 @@
 """Makes the problems of the bundled set `lists`, each with the program that it was made from.
 
-    python -m scripts.tiny_coder.lists [problems/lists/problems.jsonl]
+    python -m scripts.tiny_coder.lists [problems/bundled/lists/problems.jsonl]
 
 They are the first 24 compositions that are kept out of the tiny coder's training and that the seed 1 draws,
 each composition once. The problems of the live tests come from seed 0. What the model makes of a problem
@@ -17,11 +17,11 @@ from pathlib import Path
 
 from scripts.tiny_coder.tasks import Task, draw_held_out, write_program
 
-from sstar_code.problems.jsonl import to_json
+from sstar_code.problems.formats.jsonl import to_json
 
 SEED = 1
 COUNT = 24
-PLACE = Path(__file__).parents[2] / "problems" / "lists" / "problems.jsonl"
+PLACE = Path(__file__).parents[2] / "problems" / "bundled" / "lists" / "problems.jsonl"
 
 
 def make_lists() -> list[Task]:

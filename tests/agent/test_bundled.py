@@ -17,10 +17,10 @@ from sstar_code.agent.bundled import describe_recording, find_recording
 from sstar_code.agent.models import Stage
 from sstar_code.agent.models.recording import read_calls
 from sstar_code.agent.settings import Settings
-from sstar_code.problems.sets import BUNDLED, load_set
+from sstar_code.problems.sets.load import BUNDLED, load_set
 
 ROOT = Path(__file__).parents[2]
-FOLDER = Path(str(files("sstar_code.problems") / "lists"))
+FOLDER = Path(str(files("sstar_code.problems") / "bundled" / "lists"))
 ABOUT = json.loads((FOLDER / "recording.json").read_text(encoding="utf-8"))
 DEMO = ("eval", "lists", "-m", "replay:lists", "--n", "8", "--rounds", "2", "--out", "run", "--json")
 AGAIN = "record what is missing: python -m scripts.record_lists --add"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from sstar_code.problems.sets import load_set
+from sstar_code.problems.sets.load import load_set
 
 RIGHT = "print(int(input()) * 2)"
 SQUARE = "print(int(input()) ** 2)"
 BROKEN = "print("
-EXAMPLES = Path(__file__).parents[2] / "problems" / "examples"
+EXAMPLES = Path(__file__).parents[2] / "problems" / "bundled" / "examples"
 
 
 def read_lines(path):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sstar_code.problems import Kind
-from sstar_code.problems.checkers import accepts
-from sstar_code.problems.codecontests import read_codecontests
-from sstar_code.problems.rows import Row
+from sstar_code.problems.checkers.registry import accepts
+from sstar_code.problems.formats.codecontests import read_codecontests
+from sstar_code.problems.formats.rows import Row
 
 ROW = {"problem": "1_A", "description": "d", "sample_io": [], "test_list": []}
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.problems import Kind
-from sstar_code.problems.checkers import CHECKERS, accepts, validate_checker
+from sstar_code.problems.checkers.registry import CHECKERS, accepts, validate_checker
 from sstar_code.problems.values import encode
 
 TEXTS = st.text(alphabet="01 9.eE+-nNaAiIfFsS_\n\t\r\x00é", max_size=30)

@@ -10,8 +10,8 @@ import pytest
 
 from sstar_code.agent.extract import extract_code
 from sstar_code.problems import Kind
-from sstar_code.problems.sets import load_set
-from sstar_code.problems.statement import parse_statement
+from sstar_code.problems.sets.load import load_set
+from sstar_code.problems.statements.parse import parse_statement
 from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import run_tests
 
@@ -19,7 +19,7 @@ PROBLEMS = {problem.id: problem for problem in load_set("examples").problems}
 
 
 def read(name):
-    text = (files("sstar_code.problems") / "examples" / name).read_text(encoding="utf-8")
+    text = (files("sstar_code.problems") / "bundled" / "examples" / name).read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.problems import Kind, Problem, Test, load_set
-from sstar_code.problems.faults import find_faults, list_references
+from sstar_code.problems.sets.faults import find_faults, list_references
 
 GOOD = Problem("p", "Return x.", Kind.FUNCTION, "f", "def f(x):\n", hidden_tests=(Test("1", "1"),))
 

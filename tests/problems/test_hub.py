@@ -12,14 +12,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from sstar_code.problems import InfrastructureError, UserError, hub, load_set, releases
-from sstar_code.problems.releases import Release, ReleasedFile, find_release, list_releases
+from sstar_code.problems import InfrastructureError, UserError, load_set
+from sstar_code.problems.sets import download as hub
+from sstar_code.problems.sets import releases
+from sstar_code.problems.sets.releases import Release, ReleasedFile, find_release, list_releases
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SCRIPT = """\
 import sys
-from sstar_code.problems import SstarError, load_set, releases
-from sstar_code.problems.releases import Release, ReleasedFile
+from sstar_code.problems import SstarError, load_set
+from sstar_code.problems.sets import releases
+from sstar_code.problems.sets.releases import Release, ReleasedFile
 commit, *hashes = sys.argv[1:]
 names = [f"test{number}.jsonl" for number in range(len(hashes))]
 files = tuple(ReleasedFile(name, None if sha == "-" else sha, 1) for name, sha in zip(names, hashes))

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.problems import Kind, Problem, ProblemFileError, Test
-from sstar_code.problems.jsonl import read_problem, to_json
-from sstar_code.problems.rows import Row, build_problems, hash_file, read_rows
+from sstar_code.problems.formats.jsonl import read_problem, to_json
+from sstar_code.problems.formats.rows import Row, build_problems, hash_file, read_rows
 from sstar_code.problems.values import encode, encode_lines
 
 FUNCTION = {"id": "p", "statement": "s", "kind": "function", "entry_point": "f"}

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from sstar_code.problems import Kind
-from sstar_code.problems.sets import load_set
+from sstar_code.problems.sets.load import load_set
 from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import run_tests
 

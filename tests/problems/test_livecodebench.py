@@ -12,8 +12,8 @@ from datetime import date
 import pytest
 
 from sstar_code.problems import Kind, ProblemFileError, UserError, load_set
-from sstar_code.problems import livecodebench as lcb
-from sstar_code.problems.rows import Row
+from sstar_code.problems.formats import livecodebench as lcb
+from sstar_code.problems.formats.rows import Row
 
 CASES = [{"input": '"ab"\n3', "output": "[1, 2]", "testtype": "functional"}]
 METHOD = {

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from sstar_code.problems import UserError, load_set
-from sstar_code.problems.plugins import list_plugins
-from sstar_code.problems.sets import is_set
+from sstar_code.problems.sets.load import is_set
+from sstar_code.problems.sets.plugins import list_plugins
 
 MODULE = """\
 from pathlib import Path

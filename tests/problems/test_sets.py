@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from sstar_code.problems import UserError, load_set
-from sstar_code.problems.rows import hash_file
-from sstar_code.problems.sets import SET_NAMES
+from sstar_code.problems.formats.rows import hash_file
+from sstar_code.problems.sets.load import SET_NAMES
 
 ROW = {"id": "p", "statement": "s", "kind": "stdin"}
 

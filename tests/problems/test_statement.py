@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sstar_code.problems import Kind, Test
-from sstar_code.problems.statement import parse_statement
+from sstar_code.problems.statements.parse import parse_statement
 from sstar_code.problems.values import decode, decode_lines
 
 

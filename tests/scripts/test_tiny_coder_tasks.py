@@ -14,7 +14,7 @@ from scripts.tiny_coder.tasks import VOCABULARY, make_task, write_program, write
 
 from sstar_code.agent.extract import extract_code
 from sstar_code.agent.prompting import Prompts
-from sstar_code.problems.jsonl import to_json
+from sstar_code.problems.formats.jsonl import to_json
 from sstar_code.problems.problem import Kind
 from sstar_code.problems.values import decode
 from sstar_code.sandbox.grade import run_tests

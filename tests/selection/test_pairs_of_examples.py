@@ -13,7 +13,7 @@ from sstar_code.problems import load_set
 from sstar_code.selection import Candidate, Pool
 from sstar_code.selection.methods import choose
 
-_FOLDER = files("sstar_code.problems") / "examples"
+_FOLDER = files("sstar_code.problems") / "bundled" / "examples"
 _PROBLEMS = {problem.id: problem for problem in load_set("examples").problems}
 _MOST_JUDGE_CALLS = 6
 _SHORT = 120

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import warnings
 
-from sstar_code.problems.docstrings import read_call, read_literal
 from sstar_code.problems.problem import Test
+from sstar_code.problems.statements.docstrings import read_call, read_literal
 from sstar_code.problems.values import encode, encode_lines
 
 __all__ = ["called_names", "isolate", "read_assert"]

@@ -7,13 +7,13 @@ import builtins
 import re
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.problems.asserts import called_names, isolate, read_assert
-from sstar_code.problems.oracle import NUMPY_STAND_IN, Rule, compare_with_reference
+from sstar_code.problems.formats.reference_tests import NUMPY_STAND_IN, Rule, compare_with_reference
+from sstar_code.problems.formats.restore_types import read_arguments, restore
 from sstar_code.problems.problem import Kind, Problem, Test
-from sstar_code.problems.shapes import read_arguments, restore
+from sstar_code.problems.statements.asserts import called_names, isolate, read_assert
 
 if TYPE_CHECKING:
-    from sstar_code.problems.rows import Row
+    from sstar_code.problems.formats.rows import Row
 
 __all__ = ["read_mbpp", "read_mbpp_plus", "read_rule"]
 

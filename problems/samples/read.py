@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems.errors import ProblemFileError
-from sstar_code.problems.rows import read_rows
+from sstar_code.problems.formats.rows import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sstar_code.problems.formats.rows import Row
     from sstar_code.problems.problem import Problem
-    from sstar_code.problems.rows import Row
 
 __all__ = ["Sample", "iterate_samples", "list_programs", "read_samples", "resolve"]
 

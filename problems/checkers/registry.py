@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import values
-from sstar_code.problems.checkers_text import (
+from sstar_code.problems.checkers.text import (
     DEFAULT_TOLERANCE,
     close_tokens,
     contest_tokens,
@@ -19,7 +19,7 @@ from sstar_code.problems.checkers_text import (
     same_line_multiset,
     same_lines,
 )
-from sstar_code.problems.checkers_values import (
+from sstar_code.problems.checkers.values import (
     apps_value,
     close_value,
     exact_value,

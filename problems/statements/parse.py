@@ -7,10 +7,10 @@ import re
 import textwrap
 
 from sstar_code.problems.problem import Kind, Problem, Test
-from sstar_code.problems.statement_calls import Call, find_asserted_names, find_calls
-from sstar_code.problems.statement_literals import parse_python
-from sstar_code.problems.statement_named import find_named_examples
-from sstar_code.problems.statement_text import clean_text, find_samples, mentions_stdin, split_sections
+from sstar_code.problems.statements.calls import Call, find_asserted_names, find_calls
+from sstar_code.problems.statements.literals import parse_python
+from sstar_code.problems.statements.named_arguments import find_named_examples
+from sstar_code.problems.statements.sections import clean_text, find_samples, mentions_stdin, split_sections
 
 __all__ = ["parse_statement"]
 

@@ -24,7 +24,7 @@ from sstar_code.problems.errors import InfrastructureError, UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sstar_code.problems.releases import Release, ReleasedFile
+    from sstar_code.problems.sets.releases import Release, ReleasedFile
 
 __all__ = ["Fetched", "cache_folder", "fetch_release", "find_cached"]
 

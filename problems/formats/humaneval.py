@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sstar_code.problems.asserts import isolate
-from sstar_code.problems.docstrings import find_examples
-from sstar_code.problems.oracle import NUMPY_STAND_IN, Rule, compare_with_reference
+from sstar_code.problems.formats.reference_tests import NUMPY_STAND_IN, Rule, compare_with_reference
 from sstar_code.problems.problem import Kind, Problem, Test
+from sstar_code.problems.statements.asserts import isolate
+from sstar_code.problems.statements.docstrings import find_examples
 
 if TYPE_CHECKING:
-    from sstar_code.problems.rows import Row
+    from sstar_code.problems.formats.rows import Row
 
 __all__ = ["read_humaneval", "read_humaneval_plus"]
 

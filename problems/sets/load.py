@@ -9,26 +9,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sstar_code.problems.apps import read_apps
-from sstar_code.problems.codecontests import read_codecontests
 from sstar_code.problems.errors import ProblemFileError, UserError
-from sstar_code.problems.folders import read_folder
-from sstar_code.problems.hub import fetch_release
-from sstar_code.problems.humaneval import read_humaneval, read_humaneval_plus
-from sstar_code.problems.jsonl import read_problem
-from sstar_code.problems.livecodebench import read_date, read_livecodebench
-from sstar_code.problems.mbpp import read_mbpp, read_mbpp_plus
-from sstar_code.problems.plugins import list_plugins
-from sstar_code.problems.releases import find_release
-from sstar_code.problems.rows import build_problems, hash_file, read_rows
+from sstar_code.problems.formats.apps import read_apps
+from sstar_code.problems.formats.codecontests import read_codecontests
+from sstar_code.problems.formats.folder import read_folder
+from sstar_code.problems.formats.humaneval import read_humaneval, read_humaneval_plus
+from sstar_code.problems.formats.jsonl import read_problem
+from sstar_code.problems.formats.livecodebench import read_date, read_livecodebench
+from sstar_code.problems.formats.mbpp import read_mbpp, read_mbpp_plus
+from sstar_code.problems.formats.rows import build_problems, hash_file, read_rows
+from sstar_code.problems.sets.download import fetch_release
+from sstar_code.problems.sets.plugins import list_plugins
+from sstar_code.problems.sets.releases import find_release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import date
 
-    from sstar_code.problems.faults import Fault
+    from sstar_code.problems.formats.rows import Row
     from sstar_code.problems.problem import Problem
-    from sstar_code.problems.rows import Row
+    from sstar_code.problems.sets.faults import Fault
 
 __all__ = ["BUNDLED", "SET_NAMES", "ProblemSet", "is_set", "load_set"]
 
@@ -145,7 +145,7 @@ def _rows(name: str, path: Path, file: Path) -> Iterator[Row]:
 
 
 def _load_bundled(name: str) -> ProblemSet:
-    bundled = importlib.resources.files("sstar_code.problems") / name / "problems.jsonl"
+    bundled = importlib.resources.files("sstar_code.problems") / "bundled" / name / "problems.jsonl"
     with importlib.resources.as_file(bundled) as path:
         problems = build_problems(read_rows(path), read_problem)
         return ProblemSet(name, path, tuple(problems), hash_file(path))

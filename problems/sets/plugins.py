@@ -15,7 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from sstar_code.problems.errors import SstarError, UserError
-from sstar_code.problems.jsonl import to_json
+from sstar_code.problems.formats.jsonl import to_json
 from sstar_code.problems.problem import Problem
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import values
-from sstar_code.problems.checkers import validate_checker
+from sstar_code.problems.checkers.registry import validate_checker
 from sstar_code.problems.problem import Kind, Problem, Test
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sstar_code.problems.rows import Row
+    from sstar_code.problems.formats.rows import Row
 
 __all__ = ["read_problem", "to_json"]
 

@@ -6,7 +6,7 @@ import ast
 import re
 from typing import Any
 
-from sstar_code.problems.docstrings import read_literal
+from sstar_code.problems.statements.docstrings import read_literal
 
 __all__ = ["read_arguments", "restore"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sstar_code.problems.errors import ProblemFileError
-from sstar_code.problems.jsonl import to_json
-from sstar_code.problems.rows import Row, read_rows
-from sstar_code.problems.statement import parse_statement
+from sstar_code.problems.formats.jsonl import to_json
+from sstar_code.problems.formats.rows import Row, read_rows
+from sstar_code.problems.statements.parse import parse_statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

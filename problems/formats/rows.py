@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from sstar_code.problems.errors import ProblemFileError
-from sstar_code.problems.faults import Fault
-from sstar_code.problems.stored import StoredTests
+from sstar_code.problems.formats.lazy_tests import StoredTests
+from sstar_code.problems.sets.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from sstar_code.problems.asserts import isolate
+from sstar_code.problems.statements.asserts import isolate
 
 __all__ = ["NUMPY_STAND_IN", "Rule", "compare_with_reference"]
 

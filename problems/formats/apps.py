@@ -10,7 +10,7 @@ from sstar_code.problems.problem import Kind, Problem, Test
 from sstar_code.problems.values import encode, encode_lines
 
 if TYPE_CHECKING:
-    from sstar_code.problems.rows import Row
+    from sstar_code.problems.formats.rows import Row
 
 __all__ = ["read_apps", "split_samples"]
 

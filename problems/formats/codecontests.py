@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.problems.apps import split_samples
+from sstar_code.problems.formats.apps import split_samples
 from sstar_code.problems.problem import Kind, Problem, Test
 
 if TYPE_CHECKING:
-    from sstar_code.problems.rows import Row
+    from sstar_code.problems.formats.rows import Row
 
 __all__ = ["read_codecontests"]
 

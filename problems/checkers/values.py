@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from sstar_code.problems import values
-from sstar_code.problems.checkers_text import DEFAULT_TOLERANCE, close
+from sstar_code.problems.checkers.text import DEFAULT_TOLERANCE, close
 
 __all__ = [
     "apps_value",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems.problem import Test
-from sstar_code.problems.statement_literals import (
+from sstar_code.problems.statements.literals import (
     Scanner,
     parse_python,
     read_literal,

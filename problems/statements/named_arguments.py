@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.problems.statement_calls import Call, encode_test, read_result
-from sstar_code.problems.statement_literals import Scanner, read_value
+from sstar_code.problems.statements.calls import Call, encode_test, read_result
+from sstar_code.problems.statements.literals import Scanner, read_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,13 +14,13 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sstar_code.problems import values
+from sstar_code.problems.formats.lazy_tests import StoredTests
 from sstar_code.problems.problem import Kind, Problem, Test
-from sstar_code.problems.stored import StoredTests
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sstar_code.problems.rows import Row
+    from sstar_code.problems.formats.rows import Row
 
 __all__ = ["PREAMBLE", "read_date", "read_livecodebench", "unpack_tests"]
 

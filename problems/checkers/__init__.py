@@ -1,0 +1,1 @@
+"""Decides whether an output is right."""

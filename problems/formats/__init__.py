@@ -1,0 +1,1 @@
+"""Reads and writes the published file formats of problems and samples."""

@@ -1,0 +1,1 @@
+"""Reads and writes samples: programs that answer problems, of any tool."""

@@ -1,0 +1,1 @@
+"""Reads a bare statement: its sections, examples, calls and asserts."""
