@@ -40,7 +40,7 @@ class Check:
 
 def check_machine() -> list[Check]:
     """Interpreter, cores, memory, disk."""
-    from sstar_code.sandbox.cores import count_usable_cores
+    from sstar_code.sandbox.workers.cores import count_usable_cores
 
     free_gib = shutil.disk_usage(Path.cwd()).free / 2**30
     disk = State.OK if free_gib >= _LOW_DISK_GIB else State.NOTE
@@ -58,7 +58,7 @@ def check_machine() -> list[Check]:
 async def check_sandboxes() -> list[Check]:
     """The engine and its image, isolation without an engine, and what `--sandbox auto` takes."""
     from sstar_code.sandbox.choose import make_sandbox
-    from sstar_code.sandbox.probe import probe_engine
+    from sstar_code.sandbox.docker.probe import probe_engine
 
     engine = probe_engine()
     checks = [

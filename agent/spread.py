@@ -17,7 +17,7 @@ from anyio import to_thread
 from sstar_code.agent.spread_cluster import connect, disconnect, list_nodes, quiet_stdout
 from sstar_code.agent.spread_node import NodeFacts, NodePool
 from sstar_code.sandbox import SandboxError
-from sstar_code.sandbox.classify import lost
+from sstar_code.sandbox.workers.classify import lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

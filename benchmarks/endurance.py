@@ -23,7 +23,7 @@ from benchmarks.workload import TRIVIAL, make_inputs
 
 from sstar_code.sandbox import Limits, Program, Status
 from sstar_code.sandbox.choose import make_sandbox
-from sstar_code.sandbox.owner import describe_owner
+from sstar_code.sandbox.docker.ownership import describe_owner
 
 if TYPE_CHECKING:
     from sstar_code.sandbox import Sandbox
@@ -58,7 +58,7 @@ def _memory_mb(status: dict[str, str]) -> float:
 
 
 def _containers() -> list[dict[str, object]]:
-    from sstar_code.sandbox.engine import connect_engine
+    from sstar_code.sandbox.docker.engine import connect_engine
 
     client = connect_engine()
     labels = [f"{key}={value}" for key, value in describe_owner().to_labels().items()]

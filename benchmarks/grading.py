@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.workload import CONTEST, make_inputs
 
-from sstar_code.sandbox.probe import probe_engine
+from sstar_code.sandbox.docker.probe import probe_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,7 +20,7 @@ from benchmarks.workload import TRIVIAL, Work, make_inputs
 from sstar_code.sandbox.outcome import Limits, Program, Status
 
 if TYPE_CHECKING:
-    from sstar_code.sandbox.pool import PooledSandbox
+    from sstar_code.sandbox.workers.pool import PooledSandbox
 
 __all__ = ["DockerExec", "DockerRun", "Evalplus", "Floor", "Method", "Ours", "Plain", "WrongOutputError"]
 
@@ -147,7 +147,7 @@ def talk(attached: Any, text: str) -> str:
     """Send `text` over the engine's connection, end the input, and collect standard output."""
     import socket
 
-    from sstar_code.sandbox.attach import Demultiplexer, take_socket
+    from sstar_code.sandbox.docker.attach_stream import Demultiplexer, take_socket
 
     plain = take_socket(attached)
     demultiplexer = Demultiplexer()

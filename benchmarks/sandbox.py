@@ -32,17 +32,17 @@ from benchmarks.cputime import Meter
 from benchmarks.grading import compare_grading
 from benchmarks.workload import CONTEST, TRIVIAL, Work
 
-from sstar_code.sandbox.docker import DockerSandbox
-from sstar_code.sandbox.engine import connect_engine
+from sstar_code.sandbox.docker.engine import connect_engine
+from sstar_code.sandbox.docker.ownership import describe_owner
+from sstar_code.sandbox.docker.probe import probe_engine
+from sstar_code.sandbox.docker.sandbox import DockerSandbox
 from sstar_code.sandbox.image.build import image_tag
-from sstar_code.sandbox.isolation import find_interpreter, list_ways
-from sstar_code.sandbox.local import LocalSandbox
+from sstar_code.sandbox.local.sandbox import LocalSandbox
+from sstar_code.sandbox.local.ways import find_interpreter, list_ways
 from sstar_code.sandbox.outcome import Limits, Program
-from sstar_code.sandbox.owner import describe_owner
-from sstar_code.sandbox.probe import probe_engine
 
 if TYPE_CHECKING:
-    from sstar_code.sandbox.pool import PooledSandbox
+    from sstar_code.sandbox.workers.pool import PooledSandbox
 
 _SYSTEM = "/usr/bin/python3"
 _PLAIN = "plain `python -I`"

@@ -36,7 +36,7 @@ def choose(name: str) -> Choice:
         raise UserError(f"unknown sandbox {name!r}: choose one of {', '.join(NAMES)}")
     if name != "auto":
         return Choice(name, f"sandbox {name}, as asked")
-    from sstar_code.sandbox.probe import probe_engine
+    from sstar_code.sandbox.docker.probe import probe_engine
 
     state = probe_engine()
     if state.reason is None:
@@ -70,9 +70,9 @@ def make_sandbox(
     if say is not None:
         say(choice.reason)
     if choice.name == "docker":
-        from sstar_code.sandbox.docker import DockerSandbox
+        from sstar_code.sandbox.docker.sandbox import DockerSandbox
 
         return DockerSandbox(workers, runtime=runtime)
-    from sstar_code.sandbox.local import LocalSandbox, UnsafeSandbox
+    from sstar_code.sandbox.local.sandbox import LocalSandbox, UnsafeSandbox
 
     return LocalSandbox(workers) if choice.name == "local" else UnsafeSandbox(workers)

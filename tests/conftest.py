@@ -60,7 +60,7 @@ def portal():
 def sandbox_local(portal):
     """The sandbox without an engine; skipped where the kernel lets this user isolate nothing."""
     from sstar_code.sandbox import SandboxError
-    from sstar_code.sandbox.local import LocalSandbox
+    from sstar_code.sandbox.local.sandbox import LocalSandbox
 
     sandbox = LocalSandbox(2)
     try:
@@ -89,8 +89,8 @@ def _may_start(user, python) -> bool:
 def sandbox_namespaces(portal):
     """What an ordinary user gets: user namespaces, and one uid for all. Root becomes one for it."""
     from sstar_code.sandbox import SandboxError
-    from sstar_code.sandbox.isolation import find_interpreter, list_ways
-    from sstar_code.sandbox.local import LocalSandbox
+    from sstar_code.sandbox.local.sandbox import LocalSandbox
+    from sstar_code.sandbox.local.ways import find_interpreter, list_ways
 
     python = find_interpreter()
     user = []
@@ -114,14 +114,14 @@ def sandbox_namespaces(portal):
 @pytest.fixture(scope="session")
 def sandbox_docker(portal):
     """The Docker sandbox; skipped without engine and image unless SSTAR_REQUIRE_DOCKER=1."""
-    from sstar_code.sandbox.probe import probe_engine
+    from sstar_code.sandbox.docker.probe import probe_engine
 
     reason = probe_engine(10).reason
     if reason is not None:
         if os.environ.get("SSTAR_REQUIRE_DOCKER") == "1":
             pytest.fail(f"SSTAR_REQUIRE_DOCKER=1, but {reason}")
         pytest.skip(reason)
-    from sstar_code.sandbox.docker import DockerSandbox
+    from sstar_code.sandbox.docker.sandbox import DockerSandbox
 
     sandbox = DockerSandbox(2)
     with portal.wrap_async_context_manager(sandbox):

@@ -18,7 +18,7 @@ from sstar_code.agent.repository.source import split_lines
 from sstar_code.agent.repository.splice import MisfitError, put_candidate
 from sstar_code.agent.repository.workshop import limits_as_json
 from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Program, Status
-from sstar_code.sandbox.project import RoomLostError
+from sstar_code.sandbox.repository.session import RoomLostError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

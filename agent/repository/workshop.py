@@ -16,8 +16,8 @@ from anyio import to_thread
 
 from sstar_code.agent.repository.layout import list_files, locate
 from sstar_code.problems import UserError
-from sstar_code.sandbox.project import ProjectSession, RoomLostError
-from sstar_code.sandbox.room import CONTROL, Room, find_packages, write_control, write_snapshot
+from sstar_code.sandbox.repository.room import CONTROL, Room, find_packages, write_control, write_snapshot
+from sstar_code.sandbox.repository.session import ProjectSession, RoomLostError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence

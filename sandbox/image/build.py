@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.sandbox.engine import connect_engine
+from sstar_code.sandbox.docker.engine import connect_engine
 from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.image.packages import unpack_packages
 

@@ -16,7 +16,7 @@ import pytest
 
 from sstar_code.agent.models.testserver import chat
 from sstar_code.agent.store import Store
-from sstar_code.sandbox.owner import OWNER_LABEL
+from sstar_code.sandbox.docker.ownership import OWNER_LABEL
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
 HEAVY = ("openai", "docker", "jinja2", "httpx2", "tenacity", "anyio", "sqlite3", "pydantic_core.core_schema")

@@ -173,7 +173,7 @@ def _list_processes(uids):
 
 def _ordinary_way(name):
     """The way `name` of an ordinary user; root becomes one for it."""
-    from sstar_code.sandbox.isolation import find_interpreter, list_ways
+    from sstar_code.sandbox.local.ways import find_interpreter, list_ways
 
     python = find_interpreter()
     user = []
@@ -199,8 +199,8 @@ def _may_start(user, python) -> bool:
 @pytest.fixture(scope="session")
 def attacked_root(portal):
     """`local` as root: a uid for each run."""
-    from sstar_code.sandbox.isolation import list_ways
-    from sstar_code.sandbox.local import LocalSandbox
+    from sstar_code.sandbox.local.sandbox import LocalSandbox
+    from sstar_code.sandbox.local.ways import list_ways
 
     if os.geteuid() != 0:
         pytest.skip("needs root")
@@ -211,7 +211,7 @@ def attacked_root(portal):
 @pytest.fixture(scope="session")
 def attacked_bubblewrap(portal):
     """`local` as an ordinary user with bubblewrap."""
-    from sstar_code.sandbox.local import LocalSandbox
+    from sstar_code.sandbox.local.sandbox import LocalSandbox
 
     with _enter(portal, LocalSandbox(1, ways=[_ordinary_way("bubblewrap")])) as held:
         yield held
@@ -220,7 +220,7 @@ def attacked_bubblewrap(portal):
 @pytest.fixture(scope="session")
 def attacked_namespaces(portal):
     """`local` as an ordinary user with user namespaces."""
-    from sstar_code.sandbox.local import LocalSandbox
+    from sstar_code.sandbox.local.sandbox import LocalSandbox
 
     with _enter(portal, LocalSandbox(1, ways=[_ordinary_way("user namespaces")])) as held:
         yield held
@@ -229,8 +229,8 @@ def attacked_namespaces(portal):
 @pytest.fixture(scope="session")
 def attacked_docker(portal):
     """Docker; skipped without engine and image unless SSTAR_REQUIRE_DOCKER=1."""
-    from sstar_code.sandbox.docker import DockerSandbox
-    from sstar_code.sandbox.probe import probe_engine
+    from sstar_code.sandbox.docker.probe import probe_engine
+    from sstar_code.sandbox.docker.sandbox import DockerSandbox
 
     reason = probe_engine(10).reason
     if reason is not None:

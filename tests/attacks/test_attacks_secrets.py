@@ -117,8 +117,8 @@ def test_memory_holds_no_long_output(attacked):
 def pair(attacked, portal):
     """Runs two programs at the same time in a sandbox of two workers, of the same kind as `attacked`."""
     from sstar_code.sandbox import Limits
-    from sstar_code.sandbox.docker import DockerSandbox
-    from sstar_code.sandbox.local import LocalSandbox
+    from sstar_code.sandbox.docker.sandbox import DockerSandbox
+    from sstar_code.sandbox.local.sandbox import LocalSandbox
 
     way = getattr(attacked.sandbox, "way", None)
     sandbox = DockerSandbox(2) if way is None else LocalSandbox(2, ways=[way])

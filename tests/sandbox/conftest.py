@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from sstar_code.sandbox.engine import connect_engine
+from sstar_code.sandbox.docker.engine import connect_engine
+from sstar_code.sandbox.docker.probe import probe_engine
 from sstar_code.sandbox.image.build import ensure_image
-from sstar_code.sandbox.probe import probe_engine
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sstar_code.problems import UserError
-from sstar_code.sandbox import probe
 from sstar_code.sandbox.choose import make_sandbox
+from sstar_code.sandbox.docker import probe
 
 
 def _probe(monkeypatch, **state):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.sandbox import Limits, Mode, Status
-from sstar_code.sandbox.classify import classify
+from sstar_code.sandbox.workers.classify import classify
 
 _LIMITS = Limits(cpu_s=1.0, memory_mb=100, output_kb=1)
 _HEAD = {

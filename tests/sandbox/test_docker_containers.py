@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 
 from sstar_code.sandbox import Limits, Program, SandboxError
-from sstar_code.sandbox.container import (
+from sstar_code.sandbox.docker.container import (
     Walls,
     choose_memory_mb,
     choose_settings,
@@ -22,9 +22,9 @@ from sstar_code.sandbox.container import (
     new_labels,
     reap_orphans,
 )
-from sstar_code.sandbox.docker_worker import DockerWorker, LiveContainers
-from sstar_code.sandbox.owner import OWNER_LABEL, SESSION_LABEL, describe_owner
-from sstar_code.sandbox.worker import Conversation, WorkerLost
+from sstar_code.sandbox.docker.ownership import OWNER_LABEL, SESSION_LABEL, describe_owner
+from sstar_code.sandbox.docker.worker import DockerWorker, LiveContainers
+from sstar_code.sandbox.workers.protocol import Conversation, WorkerLost
 
 ADD = Program("a, b = map(int, input().split())\nprint(a + b)")
 
@@ -192,11 +192,11 @@ def test_refused_container_is_one_clear_error(make_worker):
 
 OWNER = """
 import sys, time
-from sstar_code.sandbox.container import Walls, choose_settings, create_container
-from sstar_code.sandbox.docker_worker import DockerWorker, LiveContainers
-from sstar_code.sandbox.container import new_labels
-from sstar_code.sandbox.engine import connect_engine
-from sstar_code.sandbox.worker import Conversation
+from sstar_code.sandbox.docker.container import Walls, choose_settings, create_container
+from sstar_code.sandbox.docker.worker import DockerWorker, LiveContainers
+from sstar_code.sandbox.docker.container import new_labels
+from sstar_code.sandbox.docker.engine import connect_engine
+from sstar_code.sandbox.workers.protocol import Conversation
 client = connect_engine()
 walls = Walls(sys.argv[1], new_labels(), 512)
 create_container(client, walls)
@@ -245,7 +245,7 @@ def test_engine_over_tcp(engine, walls, monkeypatch):
     """The attach stream works the same where DOCKER_HOST is a tcp address."""
     if os.environ.get("DOCKER_HOST"):
         pytest.skip("needs the local engine's socket")
-    from sstar_code.sandbox.engine import connect_engine
+    from sstar_code.sandbox.docker.engine import connect_engine
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=forward, args=(listener,), daemon=True).start()
@@ -261,7 +261,7 @@ def test_engine_over_tcp(engine, walls, monkeypatch):
 
 
 def forward(listener):
-    from sstar_code.sandbox.attach import _pump_both
+    from sstar_code.sandbox.docker.attach_stream import _pump_both
 
     while True:
         try:

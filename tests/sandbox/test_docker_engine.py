@@ -9,8 +9,8 @@ import time
 import pytest
 
 from sstar_code.sandbox import SandboxError
-from sstar_code.sandbox.engine import connect_engine, engine_address
-from sstar_code.sandbox.probe import probe_engine
+from sstar_code.sandbox.docker.engine import connect_engine, engine_address
+from sstar_code.sandbox.docker.probe import probe_engine
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_rootless_engine_is_found(tmp_path, monkeypatch):
     """Where only this user's own engine has a socket, that is the one."""
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setattr("sstar_code.sandbox.engine._SOCKET", str(tmp_path / "system.sock"))
+    monkeypatch.setattr("sstar_code.sandbox.docker.engine._SOCKET", str(tmp_path / "system.sock"))
     assert engine_address() == f"unix://{tmp_path}/system.sock"
     (tmp_path / "docker.sock").touch()
     assert engine_address() == f"unix://{tmp_path}/docker.sock"

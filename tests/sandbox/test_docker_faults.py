@@ -17,10 +17,10 @@ import pytest
 from docker.errors import APIError
 
 from sstar_code.sandbox import Limits, Program, Status
-from sstar_code.sandbox.docker import DockerSandbox
-from sstar_code.sandbox.engine import connect_engine
+from sstar_code.sandbox.docker.engine import connect_engine
+from sstar_code.sandbox.docker.probe import probe_engine
+from sstar_code.sandbox.docker.sandbox import DockerSandbox
 from sstar_code.sandbox.image.build import image_tag
-from sstar_code.sandbox.probe import probe_engine
 
 pytestmark = [
     pytest.mark.anyio,

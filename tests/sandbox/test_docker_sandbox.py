@@ -12,8 +12,8 @@ import anyio
 import pytest
 
 from sstar_code.sandbox import Limits, Mode, Program, SandboxError, Status
-from sstar_code.sandbox.docker import DockerSandbox
-from sstar_code.sandbox.owner import OWNER_LABEL, SESSION_LABEL
+from sstar_code.sandbox.docker.ownership import OWNER_LABEL, SESSION_LABEL
+from sstar_code.sandbox.docker.sandbox import DockerSandbox
 
 pytestmark = pytest.mark.anyio
 docker = pytest.mark.docker
@@ -143,7 +143,7 @@ async def test_nothing_is_left_after_an_exception(engine, nothing_left):
 
 FORGETFUL = """
 import anyio, sys
-from sstar_code.sandbox.docker import DockerSandbox
+from sstar_code.sandbox.docker.sandbox import DockerSandbox
 async def main():
     sandbox = DockerSandbox(workers=1)
     await sandbox.__aenter__()

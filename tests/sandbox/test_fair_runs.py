@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from sstar_code.sandbox import Limits, Program, Status
-from sstar_code.sandbox.local import LocalSandbox
+from sstar_code.sandbox.local.sandbox import LocalSandbox
 
 DEPTH = """
 import sys

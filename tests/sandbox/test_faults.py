@@ -14,9 +14,9 @@ import anyio
 import pytest
 
 from sstar_code.sandbox import Limits, Mode, Program, Status
-from sstar_code.sandbox.docker import DockerSandbox
-from sstar_code.sandbox.local import LocalSandbox
-from sstar_code.sandbox.owner import OWNER_LABEL
+from sstar_code.sandbox.docker.ownership import OWNER_LABEL
+from sstar_code.sandbox.docker.sandbox import DockerSandbox
+from sstar_code.sandbox.local.sandbox import LocalSandbox
 
 _ROOT = Path(__file__).resolve().parents[2]
 _MIXED = [
@@ -160,8 +160,8 @@ import anyio, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
 sys.path.insert(0, sys.argv[1])
 from sstar_code.sandbox import Limits, Program
-from sstar_code.sandbox.docker import DockerSandbox
-from sstar_code.sandbox.local import LocalSandbox
+from sstar_code.sandbox.docker.sandbox import DockerSandbox
+from sstar_code.sandbox.local.sandbox import LocalSandbox
 async def main():
     async with {"local": LocalSandbox, "docker": DockerSandbox}[sys.argv[2]](2) as sandbox:
         async with anyio.create_task_group() as group:
@@ -199,7 +199,7 @@ def test_interrupt_leaves_nothing(backend, request):
 def _list_containers(pid, backend):
     if backend != "docker":
         return []
-    from sstar_code.sandbox.engine import connect_engine
+    from sstar_code.sandbox.docker.engine import connect_engine
 
     client = connect_engine()
     found = client.containers(all=True, filters={"label": OWNER_LABEL})

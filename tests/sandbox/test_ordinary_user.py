@@ -22,8 +22,8 @@ import json, sys
 sys.path[:0] = json.loads(sys.argv[2])
 import anyio
 from sstar_code.sandbox import Limits, Mode, Program
-from sstar_code.sandbox.isolation import list_ways
-from sstar_code.sandbox.local import LocalSandbox
+from sstar_code.sandbox.local.ways import list_ways
+from sstar_code.sandbox.local.sandbox import LocalSandbox
 
 BARRED = '''
 import ctypes, os

@@ -13,11 +13,11 @@ import anyio
 import pytest
 
 from sstar_code.sandbox import Limits, Program, SandboxError, Status
-from sstar_code.sandbox.isolation import find_interpreter
-from sstar_code.sandbox.pipes import PipeWorker
-from sstar_code.sandbox.pool import PooledSandbox
-from sstar_code.sandbox.supervisor import Settings, command
-from sstar_code.sandbox.worker import Conversation
+from sstar_code.sandbox.local.pipe_worker import PipeWorker
+from sstar_code.sandbox.local.ways import find_interpreter
+from sstar_code.sandbox.workers.boot import Settings, command
+from sstar_code.sandbox.workers.pool import PooledSandbox
+from sstar_code.sandbox.workers.protocol import Conversation
 
 _ECHO = Program("print(input())")
 
@@ -94,8 +94,8 @@ async def test_input_that_breaks_every_worker_is_ie():
 @pytest.mark.anyio
 async def test_hung_worker_is_given_up(monkeypatch):
     """A worker that says nothing is killed when the limits and the grace are over."""
-    monkeypatch.setattr("sstar_code.sandbox.worker._GRACE_S", 0.5)
-    monkeypatch.setattr("sstar_code.sandbox.worker._COMPILE_S", 0.5)
+    monkeypatch.setattr("sstar_code.sandbox.workers.protocol._GRACE_S", 0.5)
+    monkeypatch.setattr("sstar_code.sandbox.workers.protocol._COMPILE_S", 0.5)
     async with _Watched(workers=1) as sandbox:
         sandbox.processes()[0].send_signal(signal.SIGSTOP)
         (run,) = await sandbox.run(_ECHO, ["x"], Limits(cpu_s=0.5, wall_s=1.0))
@@ -109,7 +109,7 @@ async def test_hung_worker_is_given_up(monkeypatch):
 @pytest.mark.anyio
 async def test_worker_that_cannot_start(arguments, monkeypatch):
     """It is a SandboxError of one line when the sandbox is entered, not a hang."""
-    monkeypatch.setattr("sstar_code.sandbox.worker._START_S", 3.0)
+    monkeypatch.setattr("sstar_code.sandbox.workers.protocol._START_S", 3.0)
     sandbox = PooledSandbox("test", lambda: PipeWorker(arguments, Settings()), workers=1)
     with pytest.raises(SandboxError) as caught:
         async with sandbox:
@@ -185,7 +185,7 @@ _OWNER = """
 import anyio, sys
 sys.path.insert(0, sys.argv[1])
 from sstar_code.sandbox import Limits, Program
-from sstar_code.sandbox.local import LocalSandbox, UnsafeSandbox
+from sstar_code.sandbox.local.sandbox import LocalSandbox, UnsafeSandbox
 async def main():
     async with {"local": LocalSandbox, "unsafe": UnsafeSandbox}[sys.argv[2]](1) as sandbox:
         print("ready", flush=True)
@@ -244,7 +244,7 @@ async def test_canary_lives_in_a_sound_worker():
 @pytest.mark.anyio
 async def test_worker_whose_canary_dies_is_replaced(monkeypatch):
     """A worker that no longer computes what is known is thrown away; what it had done stands."""
-    monkeypatch.setattr("sstar_code.sandbox.worker._CANARY_OUTPUT", "43\n")
+    monkeypatch.setattr("sstar_code.sandbox.workers.protocol._CANARY_OUTPUT", "43\n")
     async with _Watched(workers=1, check_every=2) as sandbox:
         runs = await sandbox.run(_ECHO, list("abc"), Limits())
         assert [run.stdout.strip() for run in runs] == list("abc")

@@ -52,7 +52,7 @@ class Hardware:
 
 def find_hardware(environment: Mapping[str, str] = os.environ) -> Hardware:
     """Ask `nvidia-smi` and the kernel; no answer is no GPU."""
-    from sstar_code.sandbox.cores import count_usable_cores
+    from sstar_code.sandbox.workers.cores import count_usable_cores
 
     program = shutil.which("nvidia-smi", path=environment.get("PATH"))
     table = ""

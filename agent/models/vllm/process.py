@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 
-from sstar_code.sandbox.owner import HOST_LABEL, OWNER_LABEL, Owner, describe_owner, is_orphan
+from sstar_code.sandbox.docker.ownership import HOST_LABEL, OWNER_LABEL, Owner, describe_owner, is_orphan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,8 +14,8 @@ from sstar_code.agent.repository.stand import Stand
 from sstar_code.agent.repository.stubs import find_stubs
 from sstar_code.agent.repository.workshop import Workshop
 from sstar_code.problems.values import encode_lines
-from sstar_code.sandbox.isolation import list_ways
-from sstar_code.sandbox.local import LocalSandbox
+from sstar_code.sandbox.local.sandbox import LocalSandbox
+from sstar_code.sandbox.local.ways import list_ways
 from sstar_code.sandbox.outcome import Limits, Mode, Program
 
 WAYS = {way.name: way for way in (*list_ways(), *list_ways(ordinary=True))}

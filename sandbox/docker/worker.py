@@ -8,16 +8,16 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from sstar_code.sandbox.attach import Demultiplexer, take_socket
-from sstar_code.sandbox.container import create_container, remove_container
-from sstar_code.sandbox.engine import check_socket, engine_address
+from sstar_code.sandbox.docker.attach_stream import Demultiplexer, take_socket
+from sstar_code.sandbox.docker.container import create_container, remove_container
+from sstar_code.sandbox.docker.engine import check_socket, engine_address
 from sstar_code.sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-    from sstar_code.sandbox.container import Walls
-    from sstar_code.sandbox.supervisor import Settings
+    from sstar_code.sandbox.docker.container import Walls
+    from sstar_code.sandbox.workers.boot import Settings
 
 __all__ = ["DockerWorker", "LiveContainers"]
 

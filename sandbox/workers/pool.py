@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio import to_thread
 
-from sstar_code.sandbox.classify import classify, compile_failure, lost
-from sstar_code.sandbox.cores import count_usable_cores
 from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.outcome import Execution, Limits, Program, Status
-from sstar_code.sandbox.worker import Conversation, Worker, WorkerLost
+from sstar_code.sandbox.workers.classify import classify, compile_failure, lost
+from sstar_code.sandbox.workers.cores import count_usable_cores
+from sstar_code.sandbox.workers.protocol import Conversation, Worker, WorkerLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,8 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from sstar_code.sandbox import enter
-from sstar_code.sandbox.supervisor import Settings, command
+from sstar_code.sandbox.local import enter_namespaces
+from sstar_code.sandbox.workers.boot import Settings, command
 
 __all__ = ["DEVICES", "Way", "find_interpreter", "list_parts", "list_ways"]
 
@@ -100,7 +100,7 @@ def _enter(python: str, *, user: bool) -> tuple[str, ...]:
         "devices": [path for path in DEVICES if Path(path).exists()],
         "user": user,
     }
-    return (python, "-I", "-S", str(enter.__file__), json.dumps(plan))
+    return (python, "-I", "-S", str(enter_namespaces.__file__), json.dumps(plan))
 
 
 def _bubblewrap(python: str, bwrap: str) -> tuple[str, ...]:

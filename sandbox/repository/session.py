@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from sstar_code.sandbox.docker import DockerSandbox
-    from sstar_code.sandbox.local import LocalSandbox
-    from sstar_code.sandbox.room import Room
-    from sstar_code.sandbox.worker import Worker
+    from sstar_code.sandbox.docker.sandbox import DockerSandbox
+    from sstar_code.sandbox.local.sandbox import LocalSandbox
+    from sstar_code.sandbox.repository.room import Room
+    from sstar_code.sandbox.workers.protocol import Worker
 
 __all__ = ["ProjectSession", "RoomLostError", "project_command"]
 

@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING, BinaryIO
 
 from sstar_code.sandbox.errors import SandboxError
-from sstar_code.sandbox.supervisor import ENVIRONMENT, Settings
+from sstar_code.sandbox.workers.boot import ENVIRONMENT, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

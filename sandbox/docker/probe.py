@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from sstar_code.sandbox.engine import connect_engine, engine_address, explain, explain_silence
+from sstar_code.sandbox.docker.engine import connect_engine, engine_address, explain, explain_silence
 from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.image import build
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sstar_code.sandbox.isolation import list_parts
+from sstar_code.sandbox.local.ways import list_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

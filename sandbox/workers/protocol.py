@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sstar_code.sandbox.classify import classify
 from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.inside import frames
 from sstar_code.sandbox.outcome import Limits, Mode, Program
-from sstar_code.sandbox.supervisor import Settings, greeting
+from sstar_code.sandbox.workers.boot import Settings, greeting
+from sstar_code.sandbox.workers.classify import classify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sstar_code.sandbox.docker_worker import DockerWorker
-from sstar_code.sandbox.engine import engine_address
+from sstar_code.sandbox.docker.engine import engine_address
+from sstar_code.sandbox.docker.worker import DockerWorker
 from sstar_code.sandbox.errors import SandboxError
-from sstar_code.sandbox.project import project_command
-from sstar_code.sandbox.supervisor import ENVIRONMENT, Settings
+from sstar_code.sandbox.repository.session import project_command
+from sstar_code.sandbox.workers.boot import ENVIRONMENT, Settings
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-    from sstar_code.sandbox.container import Walls
-    from sstar_code.sandbox.docker_worker import LiveContainers
-    from sstar_code.sandbox.room import Room
+    from sstar_code.sandbox.docker.container import Walls
+    from sstar_code.sandbox.docker.worker import LiveContainers
+    from sstar_code.sandbox.repository.room import Room
 
 __all__ = ["RoomContainer"]
 

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.sandbox.owner import OWNER_LABEL, SESSION_LABEL, Owner, describe_owner, is_orphan
-from sstar_code.sandbox.supervisor import ENVIRONMENT, Settings, command
+from sstar_code.sandbox.docker.ownership import OWNER_LABEL, SESSION_LABEL, Owner, describe_owner, is_orphan
+from sstar_code.sandbox.workers.boot import ENVIRONMENT, Settings, command
 
 if TYPE_CHECKING:
     from docker import APIClient

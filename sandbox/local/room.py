@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sstar_code.sandbox import enter
-from sstar_code.sandbox.isolation import DEVICES
-from sstar_code.sandbox.project import project_command
+from sstar_code.sandbox.local import enter_namespaces
+from sstar_code.sandbox.local.ways import DEVICES
+from sstar_code.sandbox.repository.session import project_command
 
 if TYPE_CHECKING:
-    from sstar_code.sandbox.isolation import Way
-    from sstar_code.sandbox.room import Room
+    from sstar_code.sandbox.local.ways import Way
+    from sstar_code.sandbox.repository.room import Room
 
 __all__ = ["list_arguments"]
 
@@ -33,7 +33,7 @@ def list_arguments(way: Way, room: Room, uid: int | None) -> list[str]:
         "uid": uid,
     }
     start = way.arguments[: way.arguments.index("-I")]
-    return [*start, "-I", "-S", str(enter.__file__), json.dumps(plan)]
+    return [*start, "-I", "-S", str(enter_namespaces.__file__), json.dumps(plan)]
 
 
 def _bubblewrap(bwrap: str, room: Room) -> list[str]:

@@ -29,17 +29,17 @@ from typing import TYPE_CHECKING
 
 from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.inside import seccomp
-from sstar_code.sandbox.isolation import Way, find_interpreter, list_ways
-from sstar_code.sandbox.pipes import PipeWorker
-from sstar_code.sandbox.pool import PooledSandbox
-from sstar_code.sandbox.supervisor import Settings, command
+from sstar_code.sandbox.local.pipe_worker import PipeWorker
+from sstar_code.sandbox.local.ways import Way, find_interpreter, list_ways
+from sstar_code.sandbox.workers.boot import Settings, command
+from sstar_code.sandbox.workers.pool import PooledSandbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
-    from sstar_code.sandbox.room import Room
-    from sstar_code.sandbox.worker import Worker
+    from sstar_code.sandbox.repository.room import Room
+    from sstar_code.sandbox.workers.protocol import Worker
 
 __all__ = ["LocalSandbox", "UnsafeSandbox"]
 
@@ -70,7 +70,7 @@ class LocalSandbox(PooledSandbox):
 
     def make_room(self, room: Room) -> Worker:
         """A worker for `project.ProjectSession`, in the way in use; not started yet."""
-        from sstar_code.sandbox.room_local import list_arguments
+        from sstar_code.sandbox.local.room import list_arguments
 
         assert self.way is not None
         uids = self.way.settings.uids

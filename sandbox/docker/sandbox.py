@@ -23,12 +23,18 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio import to_thread
 
-from sstar_code.sandbox.container import Walls, choose_memory_mb, choose_settings, new_labels, reap_orphans
-from sstar_code.sandbox.docker_worker import DockerWorker, LiveContainers
-from sstar_code.sandbox.engine import connect_engine, engine_address
+from sstar_code.sandbox.docker.container import (
+    Walls,
+    choose_memory_mb,
+    choose_settings,
+    new_labels,
+    reap_orphans,
+)
+from sstar_code.sandbox.docker.engine import connect_engine, engine_address
+from sstar_code.sandbox.docker.worker import DockerWorker, LiveContainers
 from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.image.build import ensure_image, find_image
-from sstar_code.sandbox.pool import PooledSandbox
+from sstar_code.sandbox.workers.pool import PooledSandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +43,8 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
-    from sstar_code.sandbox.room import Room
-    from sstar_code.sandbox.worker import Worker
+    from sstar_code.sandbox.repository.room import Room
+    from sstar_code.sandbox.workers.protocol import Worker
 
 __all__ = ["DockerSandbox"]
 
@@ -140,7 +146,7 @@ class DockerSandbox(PooledSandbox):
         Raises:
             SandboxError: the engine is on another machine.
         """
-        from sstar_code.sandbox.room_docker import RoomContainer
+        from sstar_code.sandbox.docker.room import RoomContainer
 
         assert self._client is not None
         assert self._walls is not None

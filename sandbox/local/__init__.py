@@ -1,0 +1,1 @@
+"""The backend that runs programs under Linux namespaces, without an engine."""

@@ -1,0 +1,1 @@
+"""Runs the code and the tests of a repository in isolation."""
