@@ -90,7 +90,7 @@ def _clusters(selection: Selection) -> Table:
 
 def _inputs(problem: Problem, selection: Selection) -> Table:
     """The inputs that tell the clusters apart: one row for each thing that was done on one."""
-    from sstar_code.selection.judge import show_input
+    from sstar_code.selection.judging.output_judge import show_input
 
     table = _table("Inputs that split them", "input", "clusters", "did")
     for item in selection.distinguishing[:_MAX_INPUTS]:

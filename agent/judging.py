@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from sstar_code.selection.calibrate import measure_judge
+from sstar_code.selection.judging.calibration import measure_judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sstar_code.problems import Problem
     from sstar_code.selection import Ask
-    from sstar_code.selection.calibrate import JudgeRecord
+    from sstar_code.selection.judging.calibration import JudgeRecord
 
 __all__ = ["SEVERAL", "SharedJudge"]
 

@@ -12,12 +12,12 @@ from sstar_code.agent.judging import SEVERAL
 from sstar_code.sandbox import SandboxError, Verdict
 from sstar_code.sandbox.grade import run_tests
 from sstar_code.selection import Candidate
-from sstar_code.selection.calibrate import measure_judge
-from sstar_code.selection.methods import select_all
+from sstar_code.selection.concurrency import run_together
+from sstar_code.selection.evidence.fingerprint import fingerprint
+from sstar_code.selection.evidence.source_trust import measure_trust
+from sstar_code.selection.judging.calibration import measure_judge
+from sstar_code.selection.methods.registry import select_all
 from sstar_code.selection.pool import Pool, tier
-from sstar_code.selection.source import fingerprint
-from sstar_code.selection.together import run_together
-from sstar_code.selection.trust import measure_trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -14,9 +14,9 @@ from sstar_code.agent.generate import develop
 from sstar_code.agent.logs import about
 from sstar_code.agent.waves_run import plan_waves, sample_in_waves
 from sstar_code.selection import Candidate
-from sstar_code.selection.methods import select_all
+from sstar_code.selection.evidence.fingerprint import fingerprint
+from sstar_code.selection.methods.registry import select_all
 from sstar_code.selection.pool import Pool, tier
-from sstar_code.selection.source import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -7,13 +7,13 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from sstar_code.selection.inputs.examples import public_inputs
+from sstar_code.selection.inputs.contract.examples import public_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sstar_code.problems import Problem
-    from sstar_code.selection.evidence import Ledger
+    from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool
 
 __all__ = ["ABLATIONS", "ablate"]
@@ -35,7 +35,7 @@ _REPLACED: dict[str, tuple[str, Any]] = {
     "fuzz": ("find_free_inputs", _only_public),
     "shrink": ("shrink_input", _as_it_is),
 }
-_USERS = ("observe", "baselines", "sstar", "adaptive", "inquiry")
+_USERS = ("evidence.observe", "methods.baselines", "methods.sstar", "methods.adaptive", "judging.inquiry")
 
 
 @contextmanager

@@ -35,11 +35,11 @@ from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.grade import limits_for
 from sstar_code.sandbox.memo import MemoSandbox
 from sstar_code.selection import Pool
-from sstar_code.selection.cluster import cluster_programs, find_differences
-from sstar_code.selection.evidence import Ledger
-from sstar_code.selection.inputs.examples import public_inputs
-from sstar_code.selection.inputs.explore import find_free_inputs
-from sstar_code.selection.inputs.shrink import shrink_input
+from sstar_code.selection.evidence.board import Ledger
+from sstar_code.selection.evidence.clustering import cluster_programs, find_differences
+from sstar_code.selection.inputs.contract.examples import public_inputs
+from sstar_code.selection.inputs.search.explore import find_free_inputs
+from sstar_code.selection.inputs.search.shrink import shrink_input
 from sstar_code.selection.pool import tier
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from benchmarks.pools import PoolProblem
 
     from sstar_code.sandbox.outcome import Sandbox
-    from sstar_code.selection.cluster import Clustering
+    from sstar_code.selection.evidence.clustering import Clustering
 
 _SHRINK_CPU_S = 0.5
 _BOUND_TRIES = 2_000

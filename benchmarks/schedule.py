@@ -39,7 +39,7 @@ from sstar_code.agent.settings import Settings
 from sstar_code.agent.solver import Bench, candidates_of
 from sstar_code.agent.store import Store
 from sstar_code.sandbox.memo import MemoSandbox
-from sstar_code.selection.methods import select_all
+from sstar_code.selection.methods.registry import select_all
 from sstar_code.selection.pool import Pool
 
 if TYPE_CHECKING:

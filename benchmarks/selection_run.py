@@ -16,8 +16,8 @@ from benchmarks.recorded import number, read_lines
 from benchmarks.simulated import CountingSandbox, SimulatedAsk
 
 from sstar_code.selection import Pool, choose
-from sstar_code.selection.calibrate import measure_judge
-from sstar_code.selection.trust import measure_trust
+from sstar_code.selection.evidence.source_trust import measure_trust
+from sstar_code.selection.judging.calibration import measure_judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sstar_code.problems import Problem
     from sstar_code.sandbox import Sandbox
     from sstar_code.selection import Question, Reply
-    from sstar_code.selection.calibrate import JudgeRecord
+    from sstar_code.selection.judging.calibration import JudgeRecord
 
 __all__ = ["BY_TESTS", "Row", "Trial", "ceiling_of", "is_mixed", "load_tests", "run_pool", "shares"]
 

@@ -22,10 +22,10 @@ from sstar_code.problems.values import encode
 from sstar_code.sandbox.grade import limits_for, program_for
 from sstar_code.sandbox.outcome import Status
 from sstar_code.selection import Reply
-from sstar_code.selection.cluster import Behaviour, behaviour_of, compare_with
-from sstar_code.selection.inputs.examples import public_inputs
-from sstar_code.selection.judge import clip, show_behaviour, show_input
-from sstar_code.selection.source import strip_comments
+from sstar_code.selection.evidence.clustering import Behaviour, behaviour_of, compare_with
+from sstar_code.selection.evidence.fingerprint import strip_comments
+from sstar_code.selection.inputs.contract.examples import public_inputs
+from sstar_code.selection.judging.output_judge import clip, show_behaviour, show_input
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

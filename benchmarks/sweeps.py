@@ -10,9 +10,9 @@ from benchmarks.pools import load_pool
 from benchmarks.selection_run import Row, ceiling_of, shares
 
 from sstar_code.selection import Pool, tier
-from sstar_code.selection.agreement import agreement, cluster_weights
-from sstar_code.selection.evidence import Ledger
-from sstar_code.selection.observe import find_free_inputs, observe
+from sstar_code.selection.evidence.board import Ledger
+from sstar_code.selection.evidence.observe import find_free_inputs, observe
+from sstar_code.selection.methods.mbr import agreement, cluster_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

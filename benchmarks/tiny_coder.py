@@ -29,7 +29,7 @@ from sstar_code.problems.sets.load import load_set
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.memo import MemoSandbox
 from sstar_code.selection import Candidate
-from sstar_code.selection.methods import select_all
+from sstar_code.selection.methods.registry import select_all
 from sstar_code.selection.pool import Pool, expected_accuracy
 
 if TYPE_CHECKING:

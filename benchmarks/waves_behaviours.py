@@ -14,8 +14,8 @@ from benchmarks.pools import load_pool
 from sstar_code.agent.waves_look import list_inputs, watch
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.outcome import Status
-from sstar_code.selection.cluster import behaviour_of, compare_with, label
-from sstar_code.selection.source import fingerprint
+from sstar_code.selection.evidence.clustering import behaviour_of, compare_with, label
+from sstar_code.selection.evidence.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -136,7 +136,7 @@ def read_settings(
         UserError: an unknown method or context, or `--n` is no number of samples.
     """
     from sstar_code.agent.settings import Settings, read_samples
-    from sstar_code.selection.methods import choose as find_method
+    from sstar_code.selection.methods.registry import choose as find_method
 
     find_method(choice.select)
     if method is None:

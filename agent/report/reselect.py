@@ -20,7 +20,7 @@ from sstar_code.agent.session import open_model, open_sandbox
 from sstar_code.agent.store import Store
 from sstar_code.problems import UserError
 from sstar_code.selection import Candidate
-from sstar_code.selection.methods import METHODS, choose, select_all
+from sstar_code.selection.methods.registry import METHODS, choose, select_all
 from sstar_code.selection.pool import Pool
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from sstar_code.agent.repository.problem import is_called_plainly, pose
 from sstar_code.agent.repository.splice import MisfitError, put_candidate
 from sstar_code.agent.repository.stubs import find_function
 from sstar_code.agent.solver import candidates_of, sample
-from sstar_code.selection.judge import show_input
-from sstar_code.selection.methods import select_all
+from sstar_code.selection.judging.output_judge import show_input
+from sstar_code.selection.methods.registry import select_all
 from sstar_code.selection.pool import Pool
 
 if TYPE_CHECKING:

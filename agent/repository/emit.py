@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sstar_code.agent.repository.stubs import Shape
 from sstar_code.problems import UserError
 from sstar_code.problems.values import Opaque, decode, decode_lines
-from sstar_code.selection.emit_source import literal
+from sstar_code.selection.pytest_export.source import literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,9 +10,9 @@ from scripts.tiny_coder.tasks import VOCABULARY, Task, draw_input, write_program
 
 from sstar_code.problems import Kind
 from sstar_code.problems.values import decode
-from sstar_code.selection.cluster import Behaviour, behaviour_of
-from sstar_code.selection.judge import make_case
-from sstar_code.selection.source import strip_comments
+from sstar_code.selection.evidence.clustering import Behaviour, behaviour_of
+from sstar_code.selection.evidence.fingerprint import strip_comments
+from sstar_code.selection.judging.output_judge import make_case
 
 if TYPE_CHECKING:
     import random

@@ -5,7 +5,9 @@ from benchmarks.ablations import ablate
 
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Execution, Status
-from sstar_code.selection import METHODS, Candidate, Pool, adaptive, inquiry
+from sstar_code.selection import METHODS, Candidate, Pool
+from sstar_code.selection.judging import inquiry
+from sstar_code.selection.methods import adaptive
 
 pytestmark = pytest.mark.anyio
 

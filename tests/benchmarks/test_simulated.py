@@ -8,8 +8,8 @@ from sstar_code.problems.values import decode_lines, encode
 from sstar_code.sandbox import Execution, Failure, Limits, Status
 from sstar_code.sandbox.grade import program_for
 from sstar_code.selection import Candidate, Question
-from sstar_code.selection.choice import present
-from sstar_code.selection.cluster import Behaviour
+from sstar_code.selection.evidence.clustering import Behaviour
+from sstar_code.selection.judging.question import present
 
 pytestmark = pytest.mark.anyio
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.problems.checkers.registry import accepts
 from sstar_code.selection import Reply
-from sstar_code.selection.calibrate import JudgeRecord, grade, make_probe, measure_judge
-from sstar_code.selection.choice import Refusal
+from sstar_code.selection.judging.calibration import JudgeRecord, grade, make_probe, measure_judge
+from sstar_code.selection.judging.question import Refusal
 
 ANSWERS = st.sampled_from([0, 1, None, Refusal.NEITHER, Refusal.INVALID])
 

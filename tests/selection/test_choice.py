@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from sstar_code.problems import Kind, Problem
 from sstar_code.sandbox import Status
-from sstar_code.selection.choice import Refusal, persuades, present, read_choice
-from sstar_code.selection.cluster import Behaviour
+from sstar_code.selection.evidence.clustering import Behaviour
+from sstar_code.selection.judging.question import Refusal, persuades, present, read_choice
 
 STDIN = Problem("p", "", Kind.STDIN)
 CALL = Problem("p", "", Kind.FUNCTION, "f")

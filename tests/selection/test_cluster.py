@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sstar_code.problems import Kind, Problem
 from sstar_code.sandbox import Execution, Failure, Status
-from sstar_code.selection.cluster import (
+from sstar_code.selection.evidence.clustering import (
     Behaviour,
     behaviour_of,
     cluster_programs,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.selection import METHODS
-from sstar_code.selection.compare import MAX_MATCHES, rank
+from sstar_code.selection.methods.pairwise_code_judge import MAX_MATCHES, rank
 
 pytestmark = pytest.mark.anyio
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from sstar_code.problems import Kind, Problem, Test
-from sstar_code.selection.inputs.contract import Contract
-from sstar_code.selection.inputs.dictionary import quoted_signs, read_dictionary
-from sstar_code.selection.inputs.stated import Stated, read_stated
+from sstar_code.selection.inputs.contract.contract import Contract
+from sstar_code.selection.inputs.contract.statement_ranges import Stated, read_stated
+from sstar_code.selection.inputs.strategies.dictionary import quoted_signs, read_dictionary
 
 
 def function(*inputs, statement="", starter="", entry="f"):

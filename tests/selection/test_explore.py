@@ -8,12 +8,12 @@ from sstar_code.problems import Kind, Problem, Test
 from sstar_code.problems.values import decode_lines
 from sstar_code.sandbox import Execution, Status
 from sstar_code.selection import Candidate, Pool
-from sstar_code.selection.cluster import find_differences
-from sstar_code.selection.evidence import Ledger
-from sstar_code.selection.inputs.contract import Contract
-from sstar_code.selection.inputs.explore import find_free_inputs
-from sstar_code.selection.inputs.purse import Purse, charge_s
-from sstar_code.selection.inputs.shrink import shrink_input
+from sstar_code.selection.evidence.board import Ledger
+from sstar_code.selection.evidence.clustering import find_differences
+from sstar_code.selection.inputs.contract.contract import Contract
+from sstar_code.selection.inputs.search.cpu_budget import Purse, charge_s
+from sstar_code.selection.inputs.search.explore import find_free_inputs
+from sstar_code.selection.inputs.search.shrink import shrink_input
 
 pytestmark = pytest.mark.anyio
 

@@ -6,8 +6,16 @@ from hypothesis import strategies as st
 
 from sstar_code.problems import Kind, Problem
 from sstar_code.sandbox import Status
-from sstar_code.selection.cluster import Behaviour
-from sstar_code.selection.judge import Ruling, clip, make_case, read_ruling, score, show_input, swap_cases
+from sstar_code.selection.evidence.clustering import Behaviour
+from sstar_code.selection.judging.output_judge import (
+    Ruling,
+    clip,
+    make_case,
+    read_ruling,
+    score,
+    show_input,
+    swap_cases,
+)
 
 STDIN = Problem("p", "", Kind.STDIN)
 CALL = Problem("p", "", Kind.FUNCTION, "Solution.twoSum")

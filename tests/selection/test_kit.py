@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from sstar_code.problems import Kind, Problem, Test
-from sstar_code.selection.cluster import cluster_programs
-from sstar_code.selection.evidence import Ledger
-from sstar_code.selection.kit import ask_kit, ask_reference, find_functions, reject_invalid
-from sstar_code.selection.weigh import check_outputs
+from sstar_code.selection.evidence.board import Ledger
+from sstar_code.selection.evidence.clustering import cluster_programs
+from sstar_code.selection.evidence.harness import ask_kit, ask_reference, find_functions, reject_invalid
+from sstar_code.selection.evidence.weights import check_outputs
 
 pytestmark = pytest.mark.anyio
 

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sstar_code.selection.inputs.layout import (
+from sstar_code.selection.inputs.stdin_layout.counts import balance
+from sstar_code.selection.inputs.stdin_layout.infer import find_layout
+from sstar_code.selection.inputs.stdin_layout.layout import (
     Count,
     Fixed,
     Listed,
@@ -16,8 +18,6 @@ from sstar_code.selection.inputs.layout import (
     read_layout,
     write_layout,
 )
-from sstar_code.selection.inputs.layout_balance import balance
-from sstar_code.selection.inputs.layout_search import find_layout
 
 N = Count(0)
 INT = Fixed(("int",))

@@ -11,7 +11,7 @@ from benchmarks.simulated import CountingSandbox, SimulatedAsk
 
 from sstar_code.problems import load_set
 from sstar_code.selection import Candidate, Pool
-from sstar_code.selection.methods import choose
+from sstar_code.selection.methods.registry import choose
 
 _FOLDER = files("sstar_code.problems") / "bundled" / "examples"
 _PROBLEMS = {problem.id: problem for problem in load_set("examples").problems}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.selection.posterior import Beliefs
+from sstar_code.selection.evidence.posterior import Beliefs
 
 SCORES = st.lists(st.floats(-50, 50), min_size=1, max_size=8)
 ACCURACY = st.floats(0.55, 0.99)

@@ -6,9 +6,9 @@ from sstar_code.problems import Kind, Problem
 from sstar_code.sandbox import Execution, Status
 from sstar_code.sandbox.fake import FakeSandbox
 from sstar_code.selection import Candidate, Pool
-from sstar_code.selection.evidence import Ledger
-from sstar_code.selection.inputs.explore import find_free_inputs
-from sstar_code.selection.inputs.probe import find_form
+from sstar_code.selection.evidence.board import Ledger
+from sstar_code.selection.inputs.search.explore import find_free_inputs
+from sstar_code.selection.inputs.search.guess_stdin_form import find_form
 
 pytestmark = pytest.mark.anyio
 

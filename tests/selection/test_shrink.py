@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.problems.values import decode_lines, encode_lines
-from sstar_code.selection.inputs.contract import Contract
-from sstar_code.selection.inputs.shrink import shrink_input
+from sstar_code.selection.inputs.contract.contract import Contract
+from sstar_code.selection.inputs.search.shrink import shrink_input
 
 LIST = Problem("p", "1 <= a.length", Kind.FUNCTION, "f", "def f(a):\n", (Test("[1, 2, 3]", "1"),))
 PAIR = Problem("p", "", Kind.FUNCTION, "f", public_tests=(Test('[1, 2, 3]\n3\n"ab cd"\n1.5', "1"),))

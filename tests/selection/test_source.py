@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sstar_code.selection.source import fingerprint, strip_comments
+from sstar_code.selection.evidence.fingerprint import fingerprint, strip_comments
 
 PLAIN = "def f(x):\n    return x + 1\n"
 

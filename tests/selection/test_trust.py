@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.selection import Candidate
-from sstar_code.selection.trust import measure_trust
+from sstar_code.selection.evidence.source_trust import measure_trust
 
 CANDIDATES = st.builds(
     Candidate,

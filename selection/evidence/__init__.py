@@ -1,0 +1,1 @@
+"""What speaks for each candidate without asking for a verdict."""

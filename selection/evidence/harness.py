@@ -1,0 +1,205 @@
+"""The test kit: programs that a model writes once for a problem, and that help to judge all candidates.
+
+One call gives a seeded generator with a size knob and a validator, another a brute force and a check of
+outputs. Nothing of it is believed before it has been tried on the public tests: the validator has to
+accept all their inputs, the generator's inputs have to pass the validator, the brute force has to pass the
+tests, and the check has to accept their outputs. A part that does not is dropped, and a note says so.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sstar_code.problems import Kind
+from sstar_code.problems.checkers.registry import accepts
+from sstar_code.problems.values import Opaque, decode, decode_lines, encode_lines
+from sstar_code.sandbox.outcome import Limits, Mode, Program, Status
+from sstar_code.selection.concurrency import run_together
+from sstar_code.selection.inputs.contract.examples import public_inputs
+from sstar_code.selection.protocols import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sstar_code.problems import Problem
+    from sstar_code.selection.evidence.board import Ledger
+    from sstar_code.selection.pool import Pool
+
+__all__ = ["SIZES", "Kit", "ask_kit", "ask_reference", "call", "find_functions", "reject_invalid", "unpack"]
+
+SIZES = {"tiny": 16, "boundary": 12, "random": 8, "worst": 3}
+"""How many inputs of each size are made."""
+_LIMITS = Limits(cpu_s=2.0)
+_MAX_INPUT_CHARS = 200_000
+_LEAST_VALID = 0.5
+"""A generator of which the validator takes less contradicts it: one of the two is wrong."""
+_BLOCK = re.compile(r"```[ \t]*(?:python|py)?[^\n`]*\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Kit:
+    """What has stood the test; None or empty where nothing has."""
+
+    valid: str | None = None
+    """Source that defines `valid(data)`."""
+    solve: str | None = None
+    holds: str | None = None
+    inputs: list[str] = field(default_factory=list)
+    """Generated, encoded as `Test.input` is; small ones first."""
+
+
+def find_functions(reply: str, names: Sequence[str]) -> dict[str, str]:
+    """Function name -> source of the last Python block of `reply` that parses and defines it at top level."""
+    found = {}
+    for block in _BLOCK.findall(reply.rpartition("</think>")[2]):
+        try:
+            tree = ast.parse(block)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        found.update({name: block for name in names if name in defined})
+    return found
+
+
+def unpack(problem: Problem, text: str) -> Any:
+    """An encoded input as the kit's functions see it: a text, or the list of arguments."""
+    return text if problem.kind is Kind.STDIN else decode_lines(text)
+
+
+def _pack(problem: Problem, value: Any) -> str | None:
+    """What `generate` returned as an encoded input; None where it is none."""
+    try:
+        if problem.kind is Kind.STDIN:
+            return value if isinstance(value, str) and value.strip() else None
+        return encode_lines(list(value)) if isinstance(value, list | tuple) and value else None
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+async def call(
+    pool: Pool, source: str, name: str, calls: Sequence[Sequence[Any]], ledger: Ledger
+) -> list[Any]:
+    """What `name` of `source` returns for each of `calls`; `Ellipsis` where it returned nothing usable."""
+    program = Program(source, Mode.CALL, name)
+    texts = [encode_lines(list(arguments)) for arguments in calls]
+    runs = await pool.board.run_tool(program, texts, _LIMITS, ledger)
+    return [_value(run.result) if run.status is Status.OK else ... for run in runs]
+
+
+def _value(result: str | None) -> Any:
+    try:
+        value = decode(result or "")
+    except (ValueError, RecursionError):
+        return ...  # no value of ours: None, False and the like are ones
+    return ... if isinstance(value, Opaque) else value
+
+
+async def ask_kit(pool: Pool, ledger: Ledger) -> Kit:
+    """One call: a generator and a validator, tried on the public inputs; the inputs that they agree on."""
+    kit = Kit()
+    reply = await pool.board.ask(Question.KIT, "kit", ledger)
+    parts = find_functions(reply.text, ("generate", "valid")) if reply else {}
+    if not parts:
+        ledger.notes.append("kit: the call failed" if reply is None else "kit: no function could be read")
+        return kit
+    if "valid" in parts:
+        shown = [[unpack(pool.problem, text)] for text in public_inputs(pool.problem)]
+        said = await call(pool, parts["valid"], "valid", shown, ledger)
+        if said and all(item is True for item in said):
+            kit.valid = parts["valid"]
+        else:
+            ledger.notes.append("kit: validator dropped: " + _why(said, "public inputs rejected"))
+    if "generate" in parts:
+        await _generate(pool, kit, parts["generate"], ledger)
+    return kit
+
+
+async def _generate(pool: Pool, kit: Kit, source: str, ledger: Ledger) -> None:
+    orders = [[seed, size] for size, count in SIZES.items() for seed in range(count)]
+    made = await call(pool, source, "generate", orders, ledger)
+    texts = [_pack(pool.problem, value) for value in made]
+    known = set(public_inputs(pool.problem))
+    usable = [text for text in texts if text and len(text) <= _MAX_INPUT_CHARS and text not in known]
+    inputs = list(dict.fromkeys(usable))
+    if not inputs:
+        ledger.notes.append("kit: generator dropped: it gave no input")
+        return
+    valid = await reject_invalid(pool, kit, inputs, ledger)
+    if len(valid) < _LEAST_VALID * len(inputs):
+        ledger.notes.append(
+            f"kit: generator and validator dropped: they agree on {len(valid)} of {len(inputs)} inputs only"
+        )
+        kit.valid = None
+        return
+    kit.inputs = valid
+
+
+async def reject_invalid(pool: Pool, kit: Kit, inputs: Sequence[str], ledger: Ledger) -> list[str]:
+    """Those of `inputs` that the validator does not reject; all where there is none or it crashes."""
+    if kit.valid is None or not inputs:
+        return list(inputs)
+    said = await call(pool, kit.valid, "valid", [[unpack(pool.problem, text)] for text in inputs], ledger)
+    return [text for text, item in zip(inputs, said, strict=True) if item is not False]
+
+
+async def ask_reference(pool: Pool, kit: Kit, ledger: Ledger) -> None:
+    """One call: a brute force and a check of outputs; `kit` gets what the public tests do not refute."""
+    reply = await pool.board.ask(Question.REFERENCE, "reference", ledger)
+    parts = find_functions(reply.text, ("solve", "holds")) if reply else {}
+    if not parts:
+        ledger.notes.append("reference: the call failed" if reply is None else "reference: no function found")
+        return
+    public = _answered(pool.problem)
+    calls = {"solve": [[data] for data, _ in public], "holds": [[data, right] for data, right in public]}
+    tried = [name for name in calls if name in parts]
+    results = await run_together(
+        partial(call, pool, parts[name], name, calls[name], ledger) for name in tried
+    )
+    for name, said in zip(tried, results, strict=True):
+        if name == "holds":
+            passes = [item is True for item in said]
+        else:
+            passes = [_is_right(pool.problem, *pair) for pair in zip(public, said, strict=True)]
+        if passes and all(passes):
+            setattr(kit, name, parts[name])
+        else:
+            label = {"solve": "brute force", "holds": "check of outputs"}[name]
+            count = f"{sum(passes)} of {len(passes)} public tests passed"
+            ledger.notes.append(f"reference: {label} dropped: {_why(said, count)}")
+
+
+def _answered(problem: Problem) -> list[tuple[Any, Any]]:
+    """Inputs and outputs of the public tests as the kit's functions see them."""
+    found = []
+    for test in problem.public_tests:
+        if test.program is None and test.output is not None:
+            try:
+                data = unpack(problem, test.input)
+                right = test.output if problem.kind is Kind.STDIN else decode(test.output)
+                encode_lines([data, right])
+            except (ValueError, TypeError, RecursionError):
+                continue
+            found.append((data, right))
+    return found
+
+
+def _is_right(problem: Problem, public: tuple[Any, Any], said: Any) -> bool:
+    checker = problem.checker if isinstance(problem.checker, str) else "exact"
+    try:
+        if problem.kind is Kind.STDIN:
+            return isinstance(said, str) and accepts(checker, problem.kind, public[1], said)
+        return said is not ... and accepts(
+            checker, problem.kind, encode_lines([public[1]]), encode_lines([said])
+        )
+    except (ValueError, TypeError, RecursionError):
+        return False
+
+
+def _why(said: Sequence[Any], otherwise: str) -> str:
+    if not said:
+        return "there is no public test to try it on"
+    return "it crashes on a public test" if any(item is ... for item in said) else otherwise

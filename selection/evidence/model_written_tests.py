@@ -1,0 +1,156 @@
+"""Tests that a model writes: reading them, and which programs pass them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sstar_code.problems import Kind
+from sstar_code.problems.statements.asserts import read_assert
+from sstar_code.problems.values import encode, encode_lines
+from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.evidence.clustering import compare_with
+from sstar_code.selection.inputs.replies.arguments import CallShape
+from sstar_code.selection.inputs.replies.literals import find_literals
+from sstar_code.selection.protocols import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sstar_code.problems import Problem
+    from sstar_code.selection.evidence.board import Ledger
+    from sstar_code.selection.pool import Pool
+
+__all__ = ["Outcomes", "WrittenTest", "parse_tests", "run_written_tests"]
+
+WRITTEN_TESTS = 20
+"""Asked of the model in one call."""
+MAX_TESTS = 100
+"""Taken from one reply."""
+_MAX_CHARS = 20_000
+_MAX_LINES = 12
+"""Of one assert."""
+_ASSERT = re.compile(r"^[ \t]*assert\b", re.MULTILINE)
+_FENCE = re.compile(r"^```.*$", re.MULTILINE)
+_UNREADABLE = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, OverflowError)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenTest:
+    """An input and the output that a model believes in."""
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Who passes what."""
+
+    members: tuple[int, ...]
+    tests: tuple[WrittenTest, ...]
+    passed: tuple[frozenset[int], ...]
+    """For each of `members` the places in `tests` of those it passes."""
+
+
+def parse_tests(text: str, problem: Problem, *, limit: int = MAX_TESTS) -> list[WrittenTest]:
+    """The tests in the reply `text`, each once; those written most often first, then in order.
+
+    For functions asserts of the form `assert f(literals) == literal`; for both kinds JSON objects with
+    `input` and `output`. At most `limit`. What cannot be read is left out; never raises.
+    """
+    text = text.rpartition("</think>")[2]
+    found: Counter[WrittenTest] = Counter()
+    if problem.kind is Kind.FUNCTION and problem.entry_point:
+        found.update(_asserted(text, problem.entry_point.rpartition(".")[2]))
+    if not found:
+        found.update(_objects(text, problem))
+    tests = [test for test in found if len(test.input) + len(test.output) <= _MAX_CHARS]
+    return sorted(tests, key=lambda test: -found[test])[:limit]
+
+
+def _asserted(text: str, name: str) -> Iterator[WrittenTest]:
+    """Each assert by itself: what follows one, up to the next, is taken as far as it is Python."""
+    text = _FENCE.sub("", text)
+    starts = [match.start() for match in _ASSERT.finditer(text)]
+    for start, end in zip(starts, [*starts[1:], len(text)], strict=False):  # no start: no end
+        lines = text[start:end].strip().split("\n")[:_MAX_LINES]
+        for count in range(1, len(lines) + 1):
+            try:
+                test = read_assert("\n".join(lines[:count]), name)
+            except _UNREADABLE:
+                continue
+            if test.program is None and test.output is not None:
+                yield WrittenTest(test.input, test.output)
+                break
+
+
+def _objects(text: str, problem: Problem) -> Iterator[WrittenTest]:
+    shape = CallShape.of(problem) if problem.kind is Kind.FUNCTION else None
+    for value in find_literals(text):
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dict) and "input" in item and "output" in item:
+                try:
+                    test = _read_object(item["input"], item["output"], shape)
+                except _UNREADABLE:
+                    continue
+                if test is not None:
+                    yield test
+
+
+def _read_object(given: Any, wanted: Any, shape: CallShape | None) -> WrittenTest | None:
+    if shape is not None:
+        call = shape.read(given)
+        return None if call is None else WrittenTest(encode_lines(call), encode(wanted))
+    if not isinstance(given, str) or not given.strip() or isinstance(wanted, list | dict | None):
+        return None
+    given.encode()  # a lone surrogate cannot be written to a pipe
+    return WrittenTest(given if given.endswith("\n") else given + "\n", str(wanted))
+
+
+async def run_written_tests(pool: Pool, members: Sequence[int], ledger: Ledger) -> Outcomes:
+    """Ask for tests (one call) and run `members` on them; without a model, or with no readable test, none.
+
+    An output passes as the checker says; where the checker is a program, when it is equal. A test on
+    which the sandbox failed does not count.
+    """
+    tests = await _ask_tests(pool, ledger)
+    runs = await pool.board.run(members, list(dict.fromkeys(test.input for test in tests)), ledger)
+    places = {text: place for place, text in enumerate(dict.fromkeys(test.input for test in tests))}
+    alike = compare_with(pool.problem)
+    known: dict[tuple[str, str], bool] = {}
+    passed: list[frozenset[int]] = []
+    lost: set[int] = set()
+    for member in members:
+        mine = set()
+        for number, test in enumerate(tests):
+            run = runs[member][places[test.input]]
+            if run.status is Status.IE:
+                lost.add(number)
+            if run.status is not Status.OK:
+                continue
+            pair = (test.output, run.output or "")
+            if pair not in known:
+                known[pair] = pair[0] == pair[1] or alike(*pair)
+            if known[pair]:
+                mine.add(number)
+        passed.append(frozenset(mine))
+    if lost:
+        ledger.notes.append(f"{len(lost)} of {len(tests)} tests dropped: the sandbox failed on them")
+    return Outcomes(tuple(members), tuple(tests), tuple(mine - lost for mine in passed))
+
+
+async def _ask_tests(pool: Pool, ledger: Ledger) -> list[WrittenTest]:
+    if pool.ask is None:
+        ledger.notes.append("no model: no test is written")
+        return []
+    reply = await pool.board.ask(Question.TESTS, "written", ledger, count=WRITTEN_TESTS)
+    if reply is None:
+        ledger.notes.append("tests: the call failed")
+        return []
+    tests = parse_tests(reply.text, pool.problem)
+    if not tests:
+        ledger.notes.append("tests: no test could be read from the reply")
+    return tests

@@ -1,0 +1,188 @@
+"""Narrows the domains of an input by what the statement says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sstar_code.selection.inputs.contract.domain import Domain, all_distinct, is_sorted, letters_of
+from sstar_code.selection.inputs.contract.statement_ranges import read_stated
+from sstar_code.selection.inputs.strategies.dictionary import quoted_signs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sstar_code.selection.inputs.contract.statement_ranges import Stated
+
+__all__ = ["narrow_call", "narrow_layout", "narrow_words"]
+
+_DISTINCT = re.compile(r"distinct|different|unique|permutation|no duplicate", re.IGNORECASE)
+_ORDERED = re.compile(r"sorted|ascending|non-?decreasing|increasing", re.IGNORECASE)
+_DENSE = re.compile(r"permutation", re.IGNORECASE)
+_POSITIVE = re.compile(r"positive (?:integer|int\b|number)|natural number", re.IGNORECASE)
+_FILLED = re.compile(r"non-?empty|at least one", re.IGNORECASE)
+_LEAST_ITEMS = 3
+
+
+def narrow_call(domain: Domain, names: Sequence[str], statement: str) -> Domain:
+    """The arguments' domain with the ranges that the statement gives for the parameters' names."""
+    parts = list(domain.parts)
+    for stated in read_stated(statement):
+        for place, name in enumerate(names[: len(parts)]):
+            if name.lower() == stated.name.lower():
+                parts[place] = _narrow(parts[place], stated, stated.depth)
+    return replace(domain, parts=tuple(parts))
+
+
+def _narrow(domain: Domain, stated: Stated, depth: int) -> Domain:
+    if domain.kind == "list" and depth and domain.parts[0].kind != "record":
+        return replace(domain, parts=(_narrow(domain.parts[0], stated, depth - 1),))
+    if domain.kind in ("list", "record") and depth:
+        inner = [_narrow(part, stated, depth - 1) for part in domain.parts[0].parts]
+        return replace(domain, parts=(replace(domain.parts[0], parts=tuple(inner)),))
+    if stated.of_length and domain.kind in ("list", "text"):
+        return _with_length(domain, stated)
+    return domain if depth or stated.of_length else _with_range(domain, stated)
+
+
+def _with_length(domain: Domain, stated: Stated) -> Domain:
+    sizes = [len(value) for value in domain.seen]
+    if (stated.low or 0) > min(sizes, default=10**9) or _exceeds(max(sizes, default=0), stated.high):
+        return domain  # it speaks of something else
+    return replace(domain, fewest=max(0, stated.low or 0), most=stated.high)
+
+
+def _with_range(domain: Domain, stated: Stated) -> Domain:
+    if domain.kind not in ("int", "float"):
+        return domain
+    low = domain.low if stated.low is None else stated.low
+    if any((low is not None and value < low) or _exceeds(value, stated.high) for value in domain.seen):
+        return domain
+    return replace(domain, low=low, high=domain.high if stated.high is None else stated.high)
+
+
+def _exceeds(value: float, high: int | None) -> bool:
+    return high is not None and value > high
+
+
+def narrow_words(domain: Domain, statement: str) -> Domain:
+    """The domain with what single words of the statement say and all examples keep to."""
+    rules: list[Callable[[Domain], Domain]] = []
+    if _DISTINCT.search(statement):
+        rules.append(_distinct)
+    if _ORDERED.search(statement):
+        rules.append(_ordered)
+    if _DENSE.search(statement):
+        rules.append(_dense)
+    if _POSITIVE.search(statement):
+        rules.append(_positive)
+    if _FILLED.search(statement):
+        rules.append(_filled)
+    if signs := quoted_signs(statement):
+        rules.append(partial(_signed, signs=signs))
+    for rule in rules:
+        domain = _apply(domain, rule)
+    return domain
+
+
+def _apply(domain: Domain, rule: Callable[[Domain], Domain]) -> Domain:
+    return rule(replace(domain, parts=tuple(_apply(part, rule) for part in domain.parts)))
+
+
+def _tells(domain: Domain) -> bool:
+    return domain.kind == "list" and sum(map(len, domain.seen)) >= _LEAST_ITEMS
+
+
+def _signed(domain: Domain, *, signs: str) -> Domain:
+    """Signs that the statement quotes belong to texts that hold another of them, or signs only."""
+    if domain.kind != "text" or domain.shape or not set(signs) & set(letters_of(domain.seen)):
+        return domain
+    letters = letters_of([domain.letters, signs]) if domain.letters else ""
+    return replace(domain, signs=signs, letters=letters)
+
+
+def _distinct(domain: Domain) -> Domain:
+    return (
+        replace(domain, distinct=True) if _tells(domain) and all(map(all_distinct, domain.seen)) else domain
+    )
+
+
+def _ordered(domain: Domain) -> Domain:
+    return replace(domain, ordered=True) if _tells(domain) and all(map(is_sorted, domain.seen)) else domain
+
+
+def _dense(domain: Domain) -> Domain:
+    if not _tells(domain) or domain.parts[0].kind != "int":
+        return domain
+    for low in (1, 0):
+        if all(sorted(value) == list(range(low, low + len(value))) for value in domain.seen):
+            item = replace(domain.parts[0], low=low)
+            return replace(domain, dense=True, distinct=True, parts=(item,), low=low)
+    return domain
+
+
+def _positive(domain: Domain) -> Domain:
+    is_whole = domain.kind in ("int", "float") and domain.low == 0
+    return replace(domain, low=1) if is_whole and min(domain.seen, default=1) >= 1 else domain
+
+
+def _filled(domain: Domain) -> Domain:
+    is_filled = domain.kind in ("list", "text") and all(map(len, domain.seen))
+    return replace(domain, fewest=max(1, domain.fewest)) if is_filled else domain
+
+
+def narrow_layout(domain: Domain, statement: str) -> Domain:
+    """The domain of a layout with the ranges of the statement, matched in their order.
+
+    A standard input has no names; but statements give the ranges in the order in which the input has the
+    values, and say of which they hold for single values and of which for items. Ranges that an
+    example breaks are passed over.
+    """
+    stated = [item for item in read_stated(statement) if not item.of_length or item.depth == 0]
+    fields = list(_fields(domain, in_list=False))
+    pairs = _align(fields, stated)
+    chosen = {id(fields[place][0]): stated[number] for place, number in pairs}
+    return _rebuild(domain, chosen)
+
+
+def _fields(domain: Domain, *, in_list: bool) -> Iterator[tuple[Domain, bool]]:
+    """The numbers and texts in order, and whether there are many of them."""
+    if domain.kind in ("int", "float", "text"):
+        yield domain, in_list
+    for part in domain.parts:
+        yield from _fields(part, in_list=in_list or domain.kind == "list")
+
+
+def _align(fields: Sequence[tuple[Domain, bool]], stated: Sequence[Stated]) -> list[tuple[int, int]]:
+    """Pairs (field, range), both ascending, that together fit best."""
+    best: dict[tuple[int, int], tuple[float, tuple[tuple[int, int], ...]]] = {}
+
+    def solve(place: int, number: int) -> tuple[float, tuple[tuple[int, int], ...]]:
+        if place == len(fields) or number == len(stated):
+            return 0.0, ()
+        if (place, number) not in best:
+            options = [solve(place + 1, number), solve(place, number + 1)]
+            if (gain := _fit(*fields[place], stated[number])) > 0:
+                rest = solve(place + 1, number + 1)
+                options.append((rest[0] + gain, ((place, number), *rest[1])))
+            best[place, number] = max(options, key=lambda option: option[0])
+        return best[place, number]
+
+    return list(solve(0, 0)[1]) if len(fields) * len(stated) < 2_000 else []
+
+
+def _fit(domain: Domain, in_list: bool, stated: Stated) -> float:
+    if (domain.kind == "text") != stated.of_length:
+        return 0.0
+    narrowed = _with_length(domain, stated) if stated.of_length else _with_range(domain, stated)
+    if narrowed == domain:
+        return 0.0
+    return 2.0 if in_list == bool(stated.depth) else 0.6
+
+
+def _rebuild(domain: Domain, chosen: dict[int, Stated]) -> Domain:
+    if (stated := chosen.get(id(domain))) is not None:
+        return _with_length(domain, stated) if stated.of_length else _with_range(domain, stated)
+    return replace(domain, parts=tuple(_rebuild(part, chosen) for part in domain.parts))

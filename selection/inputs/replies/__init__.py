@@ -1,0 +1,1 @@
+"""Reads the inputs and the arguments that a model wrote."""

@@ -1,0 +1,119 @@
+"""Runs programs within an amount of CPU time that is never passed.
+
+A batch starts only if all of its runs could take all they are allowed and the amount would still hold. What
+a run really took is charged afterwards, in steps, so that the same search on a busier machine, or after it
+was killed and started again, makes the same choices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sstar_code.sandbox.grade import limits_for
+from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.concurrency import run_together
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sstar_code.sandbox.outcome import Execution
+    from sstar_code.selection.evidence.board import Ledger
+    from sstar_code.selection.pool import Pool
+
+__all__ = ["Purse", "charge_s"]
+
+_AT_ONCE = 3
+"""Programs in a batch,"""
+_MOST_INPUTS = 6
+"""and inputs, once each of the programs is known."""
+_KNOWN_AFTER = 2
+"""Runs of a program after which it is known, if it is not before, since one ended well."""
+_CHARGES_S = ((0.008, 0.0025), (0.03, 0.02), (0.12, 0.08))
+"""CPU time below which a run is charged how much; above, all that it was allowed."""
+_QUICK_CHARGE_S = 0.02
+
+
+@dataclass(slots=True)
+class Purse:
+    """CPU seconds that may be spent on runs of one pool's programs."""
+
+    pool: Pool
+    ledger: Ledger
+    left_s: float
+    cpu_s: float
+    """Limit of one run of a program that is not known yet, or is known to need more than 0.03 s,"""
+    quick_cpu_s: float
+    """and of any other."""
+    runs: int = 0
+    """New runs (program and input) so far."""
+    _count: dict[int, int] = field(default_factory=dict)
+    """Program -> its new runs."""
+    _slowest: dict[int, float] = field(default_factory=dict)
+    """Program -> most that a run of it that ended well was charged."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether not even one run can be started for sure."""
+        return self.left_s < self.cpu_s
+
+    def room(self) -> int:
+        """How many runs of known programs may be started at once."""
+        return max(0, int(self.left_s / self.quick_cpu_s + 1e-9))
+
+    async def run(self, programs: Sequence[int], texts: Sequence[str]) -> dict[int, list[Execution]] | None:
+        """What each of `programs` does on each of `texts`.
+
+        None where the purse does not last for all of them: what has run by then is charged and remembered.
+        What the ledger holds already is free.
+        """
+        for start in range(0, len(programs), _AT_ONCE):
+            if not await self._run_some(programs[start : start + _AT_ONCE], texts):
+                return None
+        return await self.pool.board.run(programs, texts, self.ledger)
+
+    async def _run_some(self, programs: Sequence[int], texts: Sequence[str]) -> bool:
+        known = self.ledger.runs
+        waiting = [text for text in dict.fromkeys(texts) if any((one, text) not in known for one in programs)]
+        while waiting:
+            limits_s = [self._limit_s(program) for program in programs]
+            if self.left_s + 1e-9 < sum(limits_s):
+                return len(programs) > 1 and await self._run_singly(programs, texts)
+            size = min(int((self.left_s + 1e-9) / sum(limits_s)), _MOST_INPUTS)
+            if not all(map(self._is_known, programs)):
+                size = 1
+            batch, waiting = waiting[:size], waiting[size:]
+            await run_together(
+                partial(self._run_one, *pair, batch) for pair in zip(programs, limits_s, strict=True)
+            )
+        return True
+
+    async def _run_singly(self, programs: Sequence[int], texts: Sequence[str]) -> bool:
+        for program in programs:
+            if not await self._run_some([program], texts):
+                return False
+        return True
+
+    async def _run_one(self, program: int, limit_s: float, texts: Sequence[str]) -> None:
+        new = [text for text in texts if (program, text) not in self.ledger.runs]
+        limits = replace(limits_for(self.pool.problem), cpu_s=limit_s)
+        runs = (await self.pool.board.run([program], new, self.ledger, limits))[program]
+        self.runs += len(new)
+        self._count[program] = self._count.get(program, 0) + len(new)
+        for run in runs:
+            self.left_s -= (charge := charge_s(run, limit_s))
+            if run.status is Status.OK:
+                self._slowest[program] = max(charge, self._slowest.get(program, 0.0))
+
+    def _is_known(self, program: int) -> bool:
+        return program in self._slowest or self._count.get(program, 0) >= _KNOWN_AFTER
+
+    def _limit_s(self, program: int) -> float:
+        is_quick = self._is_known(program) and self._slowest.get(program, 0.0) <= _QUICK_CHARGE_S
+        return min(limits_for(self.pool.problem).cpu_s, self.quick_cpu_s if is_quick else self.cpu_s)
+
+
+def charge_s(run: Execution, most_s: float) -> float:
+    """CPU seconds charged for `run`, which was allowed `most_s`."""
+    return next((charge for below, charge in _CHARGES_S if run.cpu_s < below), most_s)

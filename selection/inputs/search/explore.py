@@ -1,0 +1,260 @@
+"""Finds inputs that tell the candidates apart, with no model and within a budget of runs."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from sstar_code.problems import Kind, Test
+from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.evidence.clustering import behaviour_of, compare_with, label
+from sstar_code.selection.inputs.contract.contract import Contract
+from sstar_code.selection.inputs.contract.examples import public_inputs
+from sstar_code.selection.inputs.search.cpu_budget import Purse
+from sstar_code.selection.inputs.search.guess_stdin_form import find_form
+from sstar_code.selection.inputs.strategies.streams import Mutations, large_inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sstar_code.sandbox.outcome import Execution
+    from sstar_code.selection.evidence.board import Ledger
+    from sstar_code.selection.pool import Pool
+
+__all__ = ["find_free_inputs"]
+
+_CPU_S, _QUICK_CPU_S = 0.5, 0.2
+"""Of one run, and of one of a program that is known to be quick. Small inputs need little; a mutated one may
+be beyond what the statement allows."""
+_MOST_CPU_S = 3.2
+"""For all runs for one problem on small inputs,"""
+_MOST_LARGE_CPU_S = 1.4
+"""and on large ones, for which it is kept."""
+_PROBE_CPU_S, _MOST_PROBE_CPU_S = 0.1, 1.2
+"""Of one run and, out of the first, of all to find out what standard input looks like,"""
+_PROBED_PROGRAMS = 9
+"""with so many programs."""
+_BROAD_INPUTS = 100
+_BROAD_SHARE = 0.6
+"""Of the runs, for inputs that all programs see; the rest goes where programs still look alike."""
+_LARGE_INPUTS = 6
+_CHUNK = 6
+_COSTLY = (Status.TLE, Status.MLE)
+
+
+@dataclass(slots=True)
+class _Record:
+    """How one strategy has done."""
+
+    tried: int = 0
+    split: int = 0
+    refined: int = 0
+    invalid: int = 0
+    costly: int = 0
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Most programs crash on what it makes, or run out of time."""
+        return self.tried >= 6 and max(self.invalid, self.costly) >= 0.8 * self.tried
+
+    @property
+    def score(self) -> float:
+        return (self.split + 4 * self.refined + 1) / (self.tried + 2)
+
+
+@dataclass(slots=True)
+class _Tried:
+    """One input that all programs have run on."""
+
+    text: str
+    splits: bool
+    is_valid: bool
+    is_admitted: bool
+
+    @property
+    def rank(self) -> int:
+        """Inputs inside the contract come first, among them those that split."""
+        if not self.is_valid:
+            return 4
+        return (0 if self.splits else 1) if self.is_admitted else (2 if self.splits else 3)
+
+
+@dataclass(slots=True)
+class _Search:
+    pool: Pool
+    mutations: Mutations
+    copies: Counter[int]
+    """Program -> how many candidates are it."""
+    max_runs: int
+    purse: Purse
+    group: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """Program -> what it did so far, as labels."""
+    tried: list[_Tried] = field(default_factory=list)
+    records: dict[str, _Record] = field(default_factory=dict)
+    lost: int = 0
+
+    @property
+    def runs_left(self) -> int:
+        """Without those kept for the large inputs."""
+        return self.max_runs - self.purse.runs - _LARGE_INPUTS * len(self.copies)
+
+    @property
+    def is_over(self) -> bool:
+        return self.runs_left <= 0 or self.purse.is_empty
+
+    def unresolved(self) -> list[int]:
+        """The programs that look like another one."""
+        sizes = Counter(self.group.values())
+        return [program for program in self.copies if sizes[self.group[program]] > 1]
+
+    async def broad(self) -> None:
+        """Strategies in turn, every program on every input."""
+        turn: list[str] = []
+        room = int(_BROAD_SHARE * self.max_runs / len(self.copies))
+        wanted = max(1, min(_BROAD_INPUTS, room))
+        while len(self.tried) < wanted and not self.is_over:
+            chunk: list[tuple[str, str]] = []
+            while len(chunk) < min(_CHUNK, wanted - len(self.tried)):
+                turn = turn or self._open()
+                if not turn:
+                    break
+                strategy = turn.pop(0)
+                if (text := self.mutations.take(strategy)) is not None:
+                    chunk.append((strategy, text))
+            if not chunk:
+                return
+            await self._try(chunk, list(self.copies))
+
+    async def focus(self, rng: random.Random) -> None:
+        """More inputs for the programs that look alike, from the strategies that have told most apart."""
+        while not self.is_over and (alike := self.unresolved()):
+            chunk: list[tuple[str, str]] = []
+            while len(chunk) < min(_CHUNK, self.runs_left // len(alike)):
+                if not (names := self._open()):
+                    break
+                weights = [self.records.setdefault(name, _Record()).score for name in names]
+                (strategy,) = rng.choices(names, weights)
+                if (text := self.mutations.take(strategy)) is not None:
+                    chunk.append((strategy, text))
+            if not chunk:
+                return
+            await self._try(chunk, alike)
+
+    async def large(self, purse: Purse) -> None:
+        """The largest inputs last, each on its own: they cost most."""
+        self.purse = purse
+        known = {item.text for item in self.tried}
+        for text in large_inputs(self.pool.problem, _LARGE_INPUTS, self.mutations.contract):
+            if text not in known:
+                await self._try([("large", text)], list(self.copies))
+
+    def _open(self) -> list[str]:
+        names = list(self.mutations.strategies)
+        return [name for name in names if not self.records.setdefault(name, _Record()).is_hopeless]
+
+    async def _try(self, chunk: Sequence[tuple[str, str]], programs: Sequence[int]) -> None:
+        """Run `programs` on new inputs, and all others on those that split them.
+
+        The first goes first, and the last tries what the first was too slow for: an input on which both
+        run out of time or memory is left out. So is one on which some have not run when the purse is empty.
+        """
+        slow = await self._find_costly(programs[0], [text for _, text in chunk])
+        costly = await self._find_costly(programs[-1], slow or [])
+        if slow is None or costly is None:
+            return
+        if len(programs) * len(slow) > self.purse.room():
+            costly = slow  # if others are as slow as the first, it costs too much to find out
+        for strategy, text in chunk:
+            record = self.records.setdefault(strategy, _Record())
+            record.tried += 1
+            record.costly += text in costly
+        fit = [(strategy, text) for strategy, text in chunk if text not in costly]
+        runs = await self.purse.run(programs, [text for _, text in fit])
+        if runs is None:
+            return
+        everyone = len(programs) == len(self.copies)
+        for place, (strategy, text) in enumerate(fit):
+            column = {program: runs[program][place] for program in programs}
+            if not everyone:
+                if not self._splits_a_group(column):
+                    continue
+                others = [item for item in self.copies if item not in column]
+                if (rest := await self.purse.run(others, [text])) is None:
+                    return
+                column |= {program: executions[0] for program, executions in rest.items()}
+            self._note(strategy, text, column)
+
+    async def _find_costly(self, program: int, texts: Sequence[str]) -> list[str] | None:
+        if (runs := await self.purse.run([program], texts)) is None:
+            return None
+        return [text for text, run in zip(texts, runs[program], strict=True) if run.status in _COSTLY]
+
+    def _labels(self, column: dict[int, Execution]) -> dict[int, int]:
+        alike = compare_with(self.pool.problem)
+        return dict(zip(column, label(list(map(behaviour_of, column.values())), alike), strict=True))
+
+    def _splits_a_group(self, column: dict[int, Execution]) -> bool:
+        if all(run.status is not Status.OK for run in column.values()):
+            return False
+        labels = self._labels(column)
+        return len({(self.group[program], labels[program]) for program in column}) > len(
+            {self.group[program] for program in column}
+        )
+
+    def _note(self, strategy: str, text: str, column: dict[int, Execution]) -> None:
+        """Keep what all programs did on `text`."""
+        statuses = {run.status for run in column.values()}
+        failed = sum(self.copies[program] for program, run in column.items() if run.status is not Status.OK)
+        is_valid = 2 * failed <= self.copies.total()
+        record = self.records[strategy]
+        record.invalid += not is_valid
+        self.lost += Status.IE in statuses
+        if Status.IE in statuses or Status.OK not in statuses:
+            return
+        labels = self._labels(column)
+        before = len(set(self.group.values()))
+        self.group = {program: (*self.group[program], labels[program]) for program in column}
+        splits = len(set(labels.values())) > 1
+        record.split += splits
+        if len(set(self.group.values())) > before:
+            record.refined += 1
+            if strategy != "retyped":
+                self.mutations.learn(text)
+        self.tried.append(_Tried(text, splits, is_valid, self.mutations.contract.admits(text)))
+
+
+async def find_free_inputs(
+    pool: Pool, members: Sequence[int], ledger: Ledger, *, max_runs: int = 1200
+) -> list[str]:
+    """Mutations of the public inputs that are not too costly, the most telling ones first.
+
+    First come those inside the contract that split the programs of `members`, then others inside it, then
+    those beyond it, last those on which most candidates fail. All programs have run on all that is
+    returned. At most about `max_runs` runs (distinct program and input) and 4.6 CPU seconds are spent.
+    """
+    copies = Counter(sorted(pool.board.program_of[index] for index in members))
+    codes = [pool.candidates[program].code for program in copies]
+    problem, purse = pool.problem, Purse(pool, ledger, _MOST_CPU_S, _CPU_S, _QUICK_CPU_S)
+    contract = Contract.of(problem)
+    shown = any(text.strip() for text in public_inputs(problem))
+    if contract.form is None and problem.kind is Kind.STDIN and not shown:
+        probing = Purse(pool, ledger, _MOST_PROBE_CPU_S, _PROBE_CPU_S, _PROBE_CPU_S)
+        some = dict(copies.most_common(_PROBED_PROGRAMS))
+        samples = await find_form(lambda texts: probing.run(list(some), texts), some)
+        purse.left_s -= _MOST_PROBE_CPU_S - probing.left_s
+        if samples:
+            ledger.notes.append(f"no public test: inputs like {samples[0].strip()!r} are guessed")
+            problem = replace(problem, public_tests=tuple(map(Test, samples)))
+            contract = Contract.of(problem)
+    mutations = Mutations(problem, pool.seed_for("mutate"), contract, codes)
+    search = _Search(pool, mutations, copies, max_runs, purse, group=dict.fromkeys(copies, ()))
+    await search.broad()
+    await search.focus(random.Random(pool.seed_for("focus")))
+    if purse.is_empty:
+        ledger.notes.append("free inputs: stopped where the CPU seconds for them were spent")
+    await search.large(Purse(pool, ledger, _MOST_LARGE_CPU_S, _CPU_S, _CPU_S))
+    if search.lost:
+        ledger.notes.append(f"{search.lost} free inputs dropped: the sandbox failed on them")
+    return [item.text for item in sorted(search.tried, key=lambda item: item.rank)]

@@ -1,0 +1,1 @@
+"""How the text on standard input is laid out."""

@@ -1,0 +1,266 @@
+"""Test inputs without a model: variations of the public ones that keep to the problem's contract.
+
+Several strategies, each an endless or finite stream, are taken in turn, so that the first inputs are already
+varied:
+
+    edges    one value of an example at a border of its domain: 0, 1, the stated ends, empty, one
+             item, all equal, sorted, reversed, a tie, a doubled item, other cases of letters
+    near     one or two values of an example changed a little
+    tiny     drawn from the domain, with few items and small numbers
+    alike    drawn from the domain, as large as the examples
+    crossed  values of one example in another, or of one place in another
+    deep     inputs that told programs apart, changed further
+    words    one value that the statement or a program names, or one near to it
+    retyped  a value of another type or form, or a wrong count, where no annotation forbids it
+    reflow   the words of an example on other lines, where the statement allows it
+    big      drawn from the domain, with more items than the examples have
+    stretch  borders that the contract does not admit: 10**16 + 1, -1, an empty list, an odd letter
+
+An input that is not admitted is rare in all but the last. Nothing guarantees validity.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from itertools import chain, zip_longest
+from typing import TYPE_CHECKING, Any
+
+from sstar_code.problems import Kind
+from sstar_code.problems.values import encode_lines
+from sstar_code.selection.inputs.contract.contract import Contract
+from sstar_code.selection.inputs.contract.examples import annotations_of, public_inputs
+from sstar_code.selection.inputs.strategies.dictionary import read_dictionary
+from sstar_code.selection.inputs.strategies.draw import LARGE, draw, list_boundaries
+from sstar_code.selection.inputs.strategies.enlarge import enlarge
+from sstar_code.selection.inputs.strategies.plain_text import enlarge_text, mutate_text
+from sstar_code.selection.inputs.strategies.records import change, cross, list_nodes, put_word, replace_node
+from sstar_code.selection.inputs.strategies.retype import retype
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sstar_code.problems import Problem
+    from sstar_code.selection.inputs.contract.domain import Domain
+
+__all__ = ["LARGE", "Mutations", "large_inputs", "mutate_inputs"]
+
+_TRIES = 12
+"""Records made for each input wanted: small examples have few different neighbours."""
+_SIZES = {"tiny": (1, 3), "alike": (3, 9), "big": (10, 60)}
+_STRETCH = 0.1
+"""Chance that a record that the contract does not admit is kept nevertheless."""
+_MAX_SCALAR = 10**5
+"""Of a number that is no item of a list, and so may say how long a program runs; more is left to
+`large_inputs`."""
+_REFLOWS = 20
+_RETYPES = 400
+_FREE_FLOW = re.compile(
+    r"line breaks|any number of lines|spread over|several lines|whitespace", re.IGNORECASE
+)
+_MAX_CHARS = 60_000
+
+
+class Mutations:
+    """Streams of different inputs of one problem, none of them public. Equal seeds give equal streams."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        seed: str,
+        contract: Contract | None = None,
+        codes: Iterable[str] = (),
+    ) -> None:
+        """Infer the contract of `problem` (or take `contract`) and make nothing yet.
+
+        `codes`: the programs that are to be told apart; their literals are used.
+        """
+        self._words = read_dictionary(problem.statement, codes)
+        self._flows = problem.kind is Kind.STDIN and _FREE_FLOW.search(problem.statement) is not None
+        self.contract = contract or Contract.of(problem)
+        self._kind = problem.kind
+        self._is_untyped = problem.kind is Kind.FUNCTION and not any(annotations_of(problem))
+        self._texts = public_inputs(problem)
+        self._given = set(self._texts)
+        self._seed = seed
+        self._seeds: list[list[Any]] = [list(record) for record in self.contract.records]
+        self._streams = self._make_streams()
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """Names of the streams that have not ended, in the order to take turns."""
+        return tuple(self._streams)
+
+    def take(self, strategy: str) -> str | None:
+        """The next input of `strategy`; None where it has ended, or only repeats itself."""
+        stream = self._streams.get(strategy)
+        for text in stream or ():
+            if text is not None and text not in self._given and len(text) <= _MAX_CHARS:
+                self._given.add(text)
+                return text
+        self._streams.pop(strategy, None)
+        return None
+
+    def learn(self, text: str) -> None:
+        """Let `deep` go on from `text`, which told programs apart."""
+        if (record := self.contract.read(text)) is not None:
+            self._seeds.append(record)
+
+    def _make_streams(self) -> dict[str, Iterator[str | None]]:
+        if self.contract.form is None:
+            is_text = self._kind is Kind.STDIN and any(text.strip() for text in self._texts)
+            return {"text": self._of_text()} if is_text else {}
+        if not self.contract.records or not self.contract.domain.parts:
+            return {}
+        return {
+            "edges": self._edges(admitted=True),
+            "near": self._random("near"),
+            "tiny": self._random("tiny"),
+            "alike": self._random("alike"),
+            "words": self._random("words"),
+            "stretch": self._edges(admitted=False),
+            "crossed": self._random("crossed"),
+            "deep": self._random("deep"),
+            "big": self._random("big"),
+            **({"retyped": self._retyped()} if self._is_untyped else {}),
+            **({"reflow": self._reflow()} if self._flows else {}),
+        }
+
+    def _retyped(self) -> Iterator[str | None]:
+        """Written as they are, without counts made right."""
+        rng = random.Random(f"{self._seed}:retyped")
+        records = [list(record) for record in self.contract.records if record]
+        for _ in range(_RETYPES if records else 0):
+            try:
+                yield encode_lines(retype(self.contract.domain, rng.choice(records), rng))
+            except (TypeError, ValueError, RecursionError):
+                yield None
+
+    def _reflow(self) -> Iterator[str | None]:
+        rng = random.Random(f"{self._seed}:reflow")
+        for _ in range(_REFLOWS):
+            words = [text.split() for text in rng.choice(self._texts).splitlines()]
+            flat = [word for line in words for word in line]
+            breaks = [rng.choice(("\n", " ", " ", "\n\n")) for _ in flat]
+            yield "".join(word + gap for word, gap in zip(flat, breaks, strict=True)).rstrip() + "\n"
+            yield "\n".join(flat) + "\n"
+
+    def _of_text(self) -> Iterator[str | None]:
+        rng = random.Random(f"{self._seed}:text")
+        for _ in range(1_000):
+            yield mutate_text(rng.choice(self._texts), rng)
+
+    def _edges(self, *, admitted: bool) -> Iterator[str | None]:
+        """Every node of every example in turn, one border value each."""
+        rng = random.Random(f"{self._seed}:edges")
+        domain = self.contract.domain
+        waiting = []
+        for record in self.contract.records[:4]:
+            nodes = list_nodes(domain, list(record), rng)
+            for path, part, value in nodes:
+                borders = list_boundaries(part, value)
+                if part.kind == "int" and not _is_item(domain, path):
+                    borders = (number for number in borders if abs(number) <= _MAX_SCALAR)
+                waiting.append((record, path, borders))
+        while waiting:
+            left = []
+            for record, path, borders in waiting:
+                if text := self._next_edge(list(record), path, borders, admitted=admitted):
+                    yield text
+                    left.append((record, path, borders))
+            waiting = left
+
+    def _next_edge(
+        self, record: list[Any], path: tuple[int, ...], borders: Iterator[Any], *, admitted: bool
+    ) -> str | None:
+        for border in borders:
+            text = self.contract.write(replace_node(record, path, border))
+            if text is not None and text not in self._given and self.contract.admits(text) is admitted:
+                return text
+        return None
+
+    def _random(self, strategy: str) -> Iterator[str | None]:
+        rng = random.Random(f"{self._seed}:{strategy}")
+        failed = 0
+        while failed < 20 * _TRIES:
+            text = None
+            for _ in range(_TRIES):
+                try:
+                    text = self.contract.write(self._record(strategy, rng))
+                except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError):
+                    text = None  # an input to go on from was beyond the domain, in types too
+                is_new = text is not None and text not in self._given
+                if is_new and text and (self.contract.admits(text) or rng.random() < _STRETCH):
+                    break
+                failed += 1
+            else:
+                continue
+            failed = 0
+            yield text
+
+    def _record(self, strategy: str, rng: random.Random) -> list[Any]:
+        contract, domain = self.contract, self.contract.domain
+        if strategy == "near":
+            return change(domain, list(rng.choice(contract.records)), rng, rng.choice((1, 1, 2)))
+        if strategy == "deep":
+            return change(domain, list(rng.choice(self._seeds[-12:])), rng, rng.choice((1, 2, 3)))
+        if strategy == "words":
+            return put_word(domain, list(rng.choice(contract.records)), self._words, rng)
+        if strategy == "crossed":
+            return cross(domain, [list(record) for record in contract.records], rng)
+        least, most = _SIZES[strategy]
+        return list(draw(domain, rng, rng.randint(least, most)))
+
+
+def _is_item(domain: Domain, path: tuple[int, ...]) -> bool:
+    """Whether `path` leads into a list."""
+    for place in path:
+        if domain.kind == "list":
+            return True
+        domain = domain.parts[min(place, len(domain.parts) - 1)]
+    return False
+
+
+def mutate_inputs(problem: Problem, count: int, seed: str) -> list[str]:
+    """At most `count` different inputs near the public ones, none of them public, of all strategies in turn.
+
+    The same for the same `seed`. Empty where nothing shows what an input looks like.
+    """
+    mutations = Mutations(problem, seed)
+    found: list[str] = []
+    while mutations.strategies and len(found) < count:
+        made = [mutations.take(strategy) for strategy in mutations.strategies]
+        found += [text for text in made if text is not None]
+    return found[:count]
+
+
+def large_inputs(problem: Problem, count: int, contract: Contract | None = None) -> list[str]:
+    """At most `count` variations of the public inputs with one length or one number as large as may be.
+
+    Lengths come first, in turn with numbers: as stated, at most 10,000 items and 60,000 letters in all, 2,000
+    items where nothing is stated. Costly for slow programs: callers should try them last.
+    """
+    contract = contract or Contract.of(problem)
+    public = set(public_inputs(problem))
+    found: Iterator[str | None]
+    if contract.form is None and problem.kind is Kind.STDIN:
+        found = (large for text in public_inputs(problem) for large in enlarge_text(text, LARGE))
+    else:
+        found = chain.from_iterable(zip_longest(enlarge(contract), _top(contract)))
+    different: dict[str, None] = {}
+    for text in found:
+        if len(different) == count:
+            break
+        if text is not None and text not in public:
+            different[text] = None
+    return list(different)
+
+
+def _top(contract: Contract) -> Iterator[str | None]:
+    """One number at the top of its range."""
+    rng = random.Random(0)
+    for record in contract.records[:2]:
+        for path, part, _ in list_nodes(contract.domain, list(record), rng):
+            if part.kind == "int":
+                tops = [LARGE] if part.high is None else [part.high, min(part.high - 1, LARGE)]
+                yield from (contract.write(replace_node(list(record), path, top)) for top in tops)

@@ -1,0 +1,175 @@
+"""How often the judge is right, measured on questions whose answer is known: the public tests.
+
+A question is a public input with the true output and a wrong one, made by a small change. It is easier
+than the real ones, and a statement may hold the answer, so the measured rate is never believed to be above
+`BEST_ACCURACY`. What it finds out is a judge that is not worth asking.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sstar_code.problems import Kind
+from sstar_code.problems.values import decode, encode
+from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.concurrency import run_together
+from sstar_code.selection.evidence.clustering import Behaviour, compare_with
+from sstar_code.selection.inputs.strategies.values import mutate_value
+from sstar_code.selection.judging.question import present
+from sstar_code.selection.protocols import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sstar_code.problems import Problem
+    from sstar_code.selection.judging.question import Answer, Choice
+    from sstar_code.selection.protocols import Ask
+
+__all__ = ["PROBES", "JudgeRecord", "grade", "make_probe", "measure_judge"]
+
+PROBES = 20
+"""Questions with a known answer that are put once for a set, each in both orders."""
+BEST_ACCURACY = 0.95
+_PRIOR_RIGHT, _PRIOR_WRONG = 5.0, 1.0
+"""Worth of answers that a judge nobody has measured starts with."""
+_LEAST_ACCURACY = 0.65
+"""Below, questions do more harm than good: by simulation a judge right 60% of the time lowers the result."""
+_ENOUGH_ANSWERS, _STEADY = 20, 0.9
+_TRIES = 20
+_NUMBER = re.compile(r"-?\d+")
+_SWAPS = {"yes": "no", "true": "false", "possible": "impossible"}
+_SWAPS |= {no: yes for yes, no in _SWAPS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeRecord:
+    """Answers of a judge to questions whose answer is known."""
+
+    right: float = 0.0
+    """Answers that named the true output; one that named none counts a half."""
+    asked: int = 0
+    right_twice: int = 0
+    """Questions whose answer was right in both orders of the outputs."""
+    agreed: int = 0
+    """Questions that got the same answer in both orders."""
+
+    @property
+    def accuracy(self) -> float:
+        """Probability that an answer is right: the mean of the posterior, at most `BEST_ACCURACY`."""
+        right, wrong = self._counts
+        return min(BEST_ACCURACY, right / (right + wrong))
+
+    @property
+    def accuracy_twice(self) -> float:
+        """The same of an answer that was given in both orders."""
+        right, wrong = _PRIOR_RIGHT + self.right_twice, _PRIOR_WRONG + self.agreed - self.right_twice
+        return max(self.accuracy, min(BEST_ACCURACY, right / (right + wrong)))
+
+    @property
+    def steady(self) -> bool:
+        """Whether the order of the outputs was seen not to matter: a second call would tell nothing new."""
+        return self.asked >= _ENOUGH_ANSWERS and 2 * self.agreed >= _STEADY * self.asked
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it is worth asking: one standard error below the accuracy is still better than a guess.
+
+        The two answers to one question are not independent, so the error is that of half as many answers.
+        """
+        right, wrong = self._counts
+        rate = right / (right + wrong)
+        questions = _PRIOR_RIGHT + _PRIOR_WRONG + self.asked / 2
+        return rate - math.sqrt(rate * (1 - rate) / (questions + 1)) > _LEAST_ACCURACY
+
+    @property
+    def _counts(self) -> tuple[float, float]:
+        return _PRIOR_RIGHT + self.right, _PRIOR_WRONG + self.asked - self.right
+
+    def __add__(self, other: JudgeRecord) -> JudgeRecord:
+        """Both together."""
+        return JudgeRecord(
+            self.right + other.right,
+            self.asked + other.asked,
+            self.right_twice + other.right_twice,
+            self.agreed + other.agreed,
+        )
+
+
+def make_probe(problem: Problem, number: int, wrong: Sequence[str] = ()) -> Choice | None:
+    """A question about the `number`th public test; its first option (group 0) is the true one.
+
+    `wrong` are outputs that programs gave instead; without a usable one the true output is changed a little.
+    None where the test has no output of its own or nothing wrong can be made of it.
+    """
+    test = problem.public_tests[number]
+    if test.program is not None or test.output is None:
+        return None
+    alike = compare_with(problem)
+    rng = random.Random(f"probe:{problem.id}:{number}")
+    tries = (_perturb(problem, test.output, rng) for _ in range(_TRIES))
+    for other in (*wrong, *tries):
+        if other.split() != test.output.split() and not alike(test.output, other):
+            seen = Behaviour(Status.OK, test.output), Behaviour(Status.OK, other)
+            return present(problem, test.input, seen)
+    return None
+
+
+def _perturb(problem: Problem, output: str, rng: random.Random) -> str:
+    if problem.kind is Kind.FUNCTION:
+        try:
+            return encode(mutate_value(decode(output), rng))
+        except (ValueError, TypeError, RecursionError):
+            return output
+    tokens = list(re.finditer(r"\S+", output))
+    if not tokens:
+        return output
+    token = rng.choice(tokens)
+    return output[: token.start()] + _perturb_token(token[0], rng) + output[token.end() :]
+
+
+def _perturb_token(token: str, rng: random.Random) -> str:
+    if _NUMBER.fullmatch(token):
+        return str(mutate_value(int(token), rng, signed=token.startswith("-")))
+    if token.lower() in _SWAPS:
+        other = _SWAPS[token.lower()]
+        return other.upper() if token.isupper() else other.capitalize() if token.istitle() else other
+    return str(mutate_value(token, rng)) or token
+
+
+async def measure_judge(problems: Sequence[Problem], ask: Ask, *, probes: int = PROBES) -> JudgeRecord:
+    """The record of the judge behind `ask` on the public tests of the first problems by id, both orders.
+
+    It depends on the problems alone, not on which candidates are there or what is finished, so a run that
+    was killed and started again finds the same. At most one test of a problem unless there are few problems.
+    """
+    chosen: list[tuple[Problem, str, Choice]] = []
+    ordered = sorted(problems, key=lambda problem: problem.id)
+    longest = max((len(problem.public_tests) for problem in ordered), default=0)
+    for number in range(longest):
+        for problem in ordered:
+            if len(chosen) < probes and number < len(problem.public_tests):
+                probe = make_probe(problem, number)
+                if probe is not None:
+                    chosen.append((problem, f"probe-{number}", probe))
+    records = await run_together(partial(_put, ask, *item) for item in chosen)
+    return sum(records, JudgeRecord())
+
+
+async def _put(ask: Ask, problem: Problem, ordinal: str, probe: Choice) -> JudgeRecord:
+    answers = []
+    for name, asked in ((ordinal, probe), (f"{ordinal}/swapped", probe.swapped)):
+        reply = await ask(Question.CHOOSE, problem, name, input=asked.input, outputs=list(asked.outputs))
+        answers.append(asked.read(reply.text if reply else None))
+    return grade(*answers)
+
+
+def grade(first: Answer, second: Answer) -> JudgeRecord:
+    """The record of one question, put in both orders, whose right option is number 0."""
+    right = math.fsum(float(said == 0) if isinstance(said, int) else 0.5 for said in (first, second))
+    agreed = isinstance(first, int) and first == second
+    return JudgeRecord(right, 2, int(agreed and first == 0), int(agreed))

@@ -1,0 +1,1 @@
+"""The methods: each chooses one candidate of a pool."""

@@ -1,0 +1,92 @@
+"""Methods that ask no model for an opinion."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from sstar_code.selection.evidence.board import Ledger
+from sstar_code.selection.evidence.observe import ask_inputs, find_free_inputs, observe
+from sstar_code.selection.inputs.contract.examples import public_inputs
+from sstar_code.selection.pool import tier
+from sstar_code.selection.protocols import Selection
+from sstar_code.selection.result import explain, share
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sstar_code.selection.evidence.clustering import Clustering
+    from sstar_code.selection.pool import Pool
+
+__all__ = ["observe_all", "select_first", "select_majority", "select_oracle", "select_random"]
+
+
+async def select_random(pool: Pool) -> Selection:
+    """Any of the best tier, all alike; drawn by seed and problem id. `expected_accuracy` is its mean.
+
+    Source: the "Public Only" row of S* (arXiv 2502.14382, table 3).
+    """
+    members = tier(pool.candidates)
+    chosen = random.Random(pool.seed_for()).choice(members) if members else None
+    return Selection("random", chosen, share(pool, chosen, 1, members))
+
+
+async def select_first(pool: Pool) -> Selection:
+    """The earliest sample of the best tier.
+
+    Source: what the official code of S* takes where the paper says random (`--selection first`).
+    """
+    members = tier(pool.candidates)
+    chosen = members[0] if members else None
+    return Selection("first", chosen, share(pool, chosen, 1, members))
+
+
+async def select_oracle(pool: Pool) -> Selection:
+    """The earliest candidate that passes the hidden tests, of any tier: the ceiling of every method.
+
+    Where none does, or nothing has been graded, as `first`.
+    Source: pass@N, "oracle" in S* (arXiv 2502.14382).
+    """
+    right = next((index for index, candidate in enumerate(pool.candidates) if candidate.hidden_pass), None)
+    if right is not None:
+        return Selection("oracle", right, 1.0)
+    members = tier(pool.candidates)
+    return Selection(
+        "oracle", members[0] if members else None, 0.0, notes=("no candidate is known to be right",)
+    )
+
+
+async def observe_all(pool: Pool, members: Sequence[int], ledger: Ledger) -> Clustering:
+    """What `members` do on the model's inputs (where there is one; one call), the public and the free ones.
+
+    Where all are the same program nothing is asked or run.
+    """
+    inputs: list[str] = []
+    if len({pool.board.program_of[index] for index in members}) > 1:
+        inputs += await ask_inputs(pool, ledger)
+        inputs += public_inputs(pool.problem)
+        inputs += await find_free_inputs(pool, members, ledger)
+    return await observe(pool, members, list(dict.fromkeys(inputs)), ledger)
+
+
+async def select_majority(pool: Pool) -> Selection:
+    """The earliest member of the largest cluster of equal behaviour in the best tier; ties to the earlier.
+
+    Inputs: the model's (where there is one; one call), the public ones, and mutations of those.
+    Source: clustering by outputs of AlphaCode (arXiv 2203.07814); "majority vote" in S* (arXiv 2502.14382).
+    """
+    members = tier(pool.candidates)
+    if not members:
+        return Selection("majority", None, 0.0)
+    ledger = Ledger()
+    found = await observe_all(pool, members, ledger)
+    largest = max(found.clusters, key=len)  # the first of several
+    return Selection(
+        "majority",
+        largest[0],
+        share(pool, largest[0], len(largest), members),
+        found.clusters,
+        explain(found),
+        notes=tuple(ledger.notes),
+        **ledger.cost,
+    )

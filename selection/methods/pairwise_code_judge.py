@@ -1,0 +1,115 @@
+"""Selection by a model that reads the programs and runs nothing."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from functools import partial
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from sstar_code.selection.concurrency import run_together
+from sstar_code.selection.evidence.board import Ledger
+from sstar_code.selection.evidence.fingerprint import strip_comments
+from sstar_code.selection.judging.output_judge import read_ruling, score
+from sstar_code.selection.pool import tier
+from sstar_code.selection.protocols import Question, Selection
+from sstar_code.selection.result import share
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sstar_code.selection.judging.output_judge import Ruling
+    from sstar_code.selection.pool import Pool
+
+__all__ = ["rank", "select_judge"]
+
+MAX_MATCHES = 120
+"""All pairs of 16 programs; of more programs that many pairs are drawn."""
+_ROUNDS = 200
+_PRIOR = 0.5
+"""Wins and losses against an average program that each is believed to have, so that none is beyond doubt."""
+
+
+async def select_judge(pool: Pool) -> Selection:
+    """The program that comes out strongest of pairwise comparisons by their code alone.
+
+    Equal programs once, comments stripped. Every pair is a match of two calls, the second with the sides
+    swapped; the same winner twice is a win, neither twice half a win each, anything else no evidence.
+    Strengths by Bradley-Terry; ties to the program with most copies, then by seed.
+
+    Source: "LLM Judge" in S* (arXiv 2502.14382, table 3); strengths as in Bradley and Terry (1952).
+    """
+    members = tier(pool.candidates)
+    if not members:
+        return Selection("judge", None, 0.0)
+    ledger = Ledger()
+    copies = Counter(pool.board.program_of[index] for index in members)
+    programs = sorted(copies)
+    wins: dict[tuple[int, int], float] = {}
+    if pool.ask is None:
+        ledger.notes.append("no model: nothing is compared")
+    elif len(programs) > 1:
+        pairs = list(combinations(programs, 2))
+        if len(pairs) > MAX_MATCHES:
+            ledger.notes.append(f"{MAX_MATCHES} of {len(pairs)} pairs are compared")
+            pairs = random.Random(pool.seed_for("pairs")).sample(pairs, MAX_MATCHES)
+        points = await run_together(partial(_play, pool, pair, ledger) for pair in pairs)
+        for (first, second), (one, other) in zip(pairs, points, strict=True):
+            wins[first, second], wins[second, first] = one, other
+    strength = rank(programs, wins)
+    top = max((strength[program], copies[program]) for program in programs)
+    best = [program for program in programs if (strength[program], copies[program]) == top]
+    winner = random.Random(pool.seed_for("judge")).choice(best)
+    chosen = next(index for index in members if pool.board.program_of[index] == winner)
+    confidence = share(pool, chosen, copies[winner], members)
+    if any(wins.values()) and confidence:
+        confidence = strength[winner] / sum(strength.values())
+    clusters = tuple(
+        tuple(index for index in members if pool.board.program_of[index] == program) for program in programs
+    )
+    return Selection("judge", chosen, confidence, clusters, (), notes=tuple(ledger.notes), **ledger.cost)
+
+
+async def _play(pool: Pool, pair: tuple[int, int], ledger: Ledger) -> tuple[float, float]:
+    """Points of the two sides."""
+    codes = [strip_comments(pool.candidates[index].code) for index in pair]
+    name = f"{pair[0]}-{pair[1]}"
+    straight, swapped = await run_together(
+        [
+            partial(_ask, pool, name, codes, ledger),
+            partial(_ask, pool, f"{name}/swapped", codes[::-1], ledger),
+        ]
+    )
+    swapped = swapped.swapped if swapped else None
+    ledger.notes.append(f"match {name}: {straight or 'no answer'}, swapped {swapped or 'no answer'}")
+    return score(straight, swapped)
+
+
+async def _ask(pool: Pool, name: str, codes: Sequence[str], ledger: Ledger) -> Ruling | None:
+    first, second = codes
+    reply = await pool.board.ask(Question.COMPARE, name, ledger, first=first, second=second)
+    return read_ruling(reply.text) if reply else None
+
+
+def rank(programs: Sequence[int], wins: Mapping[tuple[int, int], float]) -> dict[int, float]:
+    """Bradley-Terry strengths, above 0, with mean 1 for programs nobody was compared with.
+
+    `wins` maps (winner, loser) to points. Programs of equal results have equal strength.
+    """
+    strength = dict.fromkeys(programs, 1.0)
+    for _ in range(_ROUNDS):
+        strength = {
+            program: (_PRIOR + sum(wins.get((program, other), 0.0) for other in programs if other != program))
+            / (
+                2 * _PRIOR / (strength[program] + 1.0)
+                + sum(
+                    (wins.get((program, other), 0.0) + wins.get((other, program), 0.0))
+                    / (strength[program] + strength[other])
+                    for other in programs
+                    if other != program
+                )
+            )
+            for program in programs
+        }
+    return {program: round(value, 9) for program, value in strength.items()}

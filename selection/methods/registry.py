@@ -1,0 +1,77 @@
+"""All methods by name."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Protocol
+
+from sstar_code.problems import UserError
+from sstar_code.selection.methods.adaptive import select_adaptive
+from sstar_code.selection.methods.baselines import (
+    select_first,
+    select_majority,
+    select_oracle,
+    select_random,
+)
+from sstar_code.selection.methods.consensus_tests import select_b4, select_codet, select_tests
+from sstar_code.selection.methods.mbr import select_mbr
+from sstar_code.selection.methods.pairwise_code_judge import select_judge
+from sstar_code.selection.methods.sstar import select_sstar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sstar_code.selection.pool import Pool
+    from sstar_code.selection.protocols import Selection
+
+__all__ = ["METHODS", "Method", "choose", "select_all"]
+
+
+class Method(Protocol):
+    """Chooses one candidate of a pool."""
+
+    async def __call__(self, pool: Pool) -> Selection:
+        """The choice. The same pool gives the same choice.
+
+        Raises:
+            InfrastructureError: the sandbox broke. A failed model call is no error but missing evidence.
+        """
+        ...
+
+
+METHODS: Mapping[str, Method] = {
+    "adaptive": select_adaptive,
+    "sstar": select_sstar,
+    "random": select_random,
+    "first": select_first,
+    "majority": select_majority,
+    "mbr": select_mbr,
+    "codet": select_codet,
+    "b4": select_b4,
+    "tests": select_tests,
+    "judge": select_judge,
+    "oracle": select_oracle,
+}
+
+
+def choose(name: str) -> Method:
+    """The method called `name`.
+
+    Raises:
+        UserError: there is none; all names are listed and the nearest is suggested.
+    """
+    if name in METHODS:
+        return METHODS[name]
+    near = get_close_matches(name.lower(), METHODS, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise UserError(f"unknown selection method {name!r}{hint}; choose one of {', '.join(METHODS)}")
+
+
+async def select_all(pool: Pool, names: Iterable[str] = tuple(METHODS)) -> dict[str, Selection]:
+    """What each method chooses, on the same executions and answers.
+
+    Raises:
+        UserError: an unknown name; raised before anything is run.
+    """
+    methods = {name: choose(name) for name in names}
+    return {name: await method(pool) for name, method in methods.items()}

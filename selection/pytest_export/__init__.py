@@ -1,0 +1,1 @@
+"""Writes confirmed inputs as pytest tests."""
