@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not `sandbox.
 
 from benchmarks.recorded import load, number, prepare, read_given_tests, read_lines
 
-from sstar_code.agent.store import Store
+from sstar_code.agent.run.store import Store
 from sstar_code.problems import Problem, Test, load_set
 from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.choose import NAMES, make_sandbox

@@ -19,8 +19,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.extract import extract_code
-from sstar_code.agent.fences import parse
+from sstar_code.agent.generation.extract import extract_code
+from sstar_code.agent.generation.fences import parse
 from sstar_code.problems import Kind, Problem
 
 if TYPE_CHECKING:

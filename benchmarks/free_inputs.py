@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not `sandbox.
 
 from benchmarks.pools import FIVE, NAMES, load_pool
 
-from sstar_code.agent.store import Store
+from sstar_code.agent.run.store import Store
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.grade import limits_for
 from sstar_code.sandbox.memo import MemoSandbox

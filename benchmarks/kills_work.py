@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.recorded import read_lines
 
-from sstar_code.agent.models.recording import read_calls
-from sstar_code.agent.models.testserver import Reply, chat
+from sstar_code.agent.models.recorded.recording import read_calls
+from sstar_code.agent.testing.server import Reply, chat
 from sstar_code.problems import load_set
 from sstar_code.problems.formats.jsonl import to_json
 

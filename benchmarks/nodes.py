@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.kills import FILES, clean
 from benchmarks.kills_work import call_key, make_examples
 
-from sstar_code.agent.models.testserver import ServerDouble
+from sstar_code.agent.testing.server import ServerDouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,17 +23,17 @@ import anyio
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not `sandbox.py` beside us
 
-from sstar_code.agent.models.scripted import ScriptedModel
-from sstar_code.agent.prompting import Prompts
+from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.repository.author import Author
+from sstar_code.agent.repository.find.source import read_source
+from sstar_code.agent.repository.find.stubs import find_function
 from sstar_code.agent.repository.fix import Fixing
-from sstar_code.agent.repository.source import read_source
-from sstar_code.agent.repository.splice import put_body
-from sstar_code.agent.repository.stand import Stand
-from sstar_code.agent.repository.stubs import find_function
-from sstar_code.agent.repository.workshop import Workshop
-from sstar_code.agent.settings import Settings
-from sstar_code.agent.solver import Bench
+from sstar_code.agent.repository.prove.candidate_sandbox import Stand
+from sstar_code.agent.repository.prove.runner import Workshop
+from sstar_code.agent.repository.write.splice import put_body
+from sstar_code.agent.solving.settings import Settings
+from sstar_code.agent.solving.solve import Bench
+from sstar_code.agent.testing.scripted import ScriptedModel
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.memo import MemoSandbox
 

@@ -36,7 +36,7 @@ from benchmarks.parity_programs import DATASETS, read_evalplus, read_livecodeben
 from benchmarks.parity_readings import Judge, Reading, read_all, write_expected
 from benchmarks.parity_table import compare, list_differences, print_loads, print_table
 
-from sstar_code.agent.store import Store
+from sstar_code.agent.run.store import Store
 from sstar_code.sandbox.choose import NAMES, make_sandbox
 from sstar_code.sandbox.grade import run_tests
 from sstar_code.sandbox.memo import MemoSandbox

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.browser import Browser, browse, find_browser
 from benchmarks.report_run import make_run
 
-from sstar_code.agent.report.page import write_page
+from sstar_code.agent.report.render.page import write_page
 
 OPENED = 'performance.getEntriesByType("navigation")[0].loadEventEnd'
 SECTION = """(async () => {

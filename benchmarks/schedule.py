@@ -27,17 +27,17 @@ from benchmarks.schedule_chart import draw_running
 from benchmarks.schedule_table import Made, show
 from benchmarks.schedule_workload import Dice, TimedSandbox, make_problems
 
-from sstar_code.agent.asking import Asking
-from sstar_code.agent.budget import Budget
-from sstar_code.agent.calls import StoredModel
-from sstar_code.agent.evalrun import most_open
-from sstar_code.agent.evaluate import evaluate
-from sstar_code.agent.generate import develop
-from sstar_code.agent.models.simulator import PRESETS, Engine, SimulatedModel, run_virtual
-from sstar_code.agent.prompting import Prompts
-from sstar_code.agent.settings import Settings
-from sstar_code.agent.solver import Bench, candidates_of
-from sstar_code.agent.store import Store
+from sstar_code.agent.calls.budget import Budget
+from sstar_code.agent.calls.stored_model import StoredModel
+from sstar_code.agent.generation.develop import develop
+from sstar_code.agent.jobs.evaluate_set import evaluate
+from sstar_code.agent.jobs.evaluation import most_open
+from sstar_code.agent.prompts.templates import Prompts
+from sstar_code.agent.run.store import Store
+from sstar_code.agent.solving.ask_model import Asking
+from sstar_code.agent.solving.settings import Settings
+from sstar_code.agent.solving.solve import Bench, candidates_of
+from sstar_code.agent.testing.simulator import PRESETS, Engine, SimulatedModel, run_virtual
 from sstar_code.sandbox.memo import MemoSandbox
 from sstar_code.selection.methods.registry import select_all
 from sstar_code.selection.pool import Pool
@@ -45,10 +45,10 @@ from sstar_code.selection.pool import Pool
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from sstar_code.agent.calls.priority_queue import Turns
     from sstar_code.agent.models import Answer, Request
-    from sstar_code.agent.models.simulator import EngineSpec
-    from sstar_code.agent.queue import Turns
-    from sstar_code.agent.records import ProblemOutcome
+    from sstar_code.agent.run.outcomes import ProblemOutcome
+    from sstar_code.agent.testing.simulator import EngineSpec
     from sstar_code.problems import Problem
 
 _OFFICIAL_PROCESSES = 32

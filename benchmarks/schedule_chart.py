@@ -9,7 +9,7 @@ from benchmarks.chart import escape
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sstar_code.agent.models.simulator import EngineSpec
+    from sstar_code.agent.testing.simulator import EngineSpec
 
 __all__ = ["draw_running"]
 

@@ -24,14 +24,14 @@ import anyio
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `selection` is a package
 
-from sstar_code.agent.budget import Budget
-from sstar_code.agent.calls import StoredModel
+from sstar_code.agent.calls.budget import Budget
+from sstar_code.agent.calls.stored_model import StoredModel
 from sstar_code.agent.models import OpenAIModel
-from sstar_code.agent.models.simulator import EngineSpec, Planned, Simulator
-from sstar_code.agent.prompting import Prompts
-from sstar_code.agent.settings import Settings
-from sstar_code.agent.solver import Bench, sample
-from sstar_code.agent.store import Store
+from sstar_code.agent.prompts.templates import Prompts
+from sstar_code.agent.run.store import Store
+from sstar_code.agent.solving.settings import Settings
+from sstar_code.agent.solving.solve import Bench, sample
+from sstar_code.agent.testing.simulator import EngineSpec, Planned, Simulator
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.memo import MemoSandbox

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sstar_code.agent.models.simulator import EngineSpec
+    from sstar_code.agent.testing.simulator import EngineSpec
 
 __all__ = ["Made", "show"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from sstar_code.agent.models import Stage
-from sstar_code.agent.models.simulator import Planned
+from sstar_code.agent.testing.simulator import Planned
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox.fake import FakeSandbox
 

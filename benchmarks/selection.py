@@ -36,7 +36,7 @@ from benchmarks.selection_report import as_json, draw_gaps, mean_gaps, summarise
 from benchmarks.selection_run import Trial, run_pool
 from benchmarks.sweeps import INPUT_COUNTS, SAMPLE_COUNTS, sweep_inputs
 
-from sstar_code.agent.store import Store
+from sstar_code.agent.run.store import Store
 from sstar_code.sandbox.choose import NAMES as SANDBOXES
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.memo import MemoSandbox

@@ -24,7 +24,7 @@ import anyio
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `sandbox` is the package, not the script
 
-from sstar_code.agent.stats import mean_rate, paired_bootstrap
+from sstar_code.agent.run.statistics import mean_rate, paired_bootstrap
 from sstar_code.problems.sets.load import load_set
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.memo import MemoSandbox

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 from benchmarks.pools import load_pool
 from benchmarks.waves_behaviours import read_behaviours
 
-from sstar_code.agent.waves import Rates, Seen, choose_step
-from sstar_code.agent.waves_look import LOOK_INPUTS
-from sstar_code.agent.waves_rates import estimate_rates
+from sstar_code.agent.allocation.agreement_check import LOOK_INPUTS
+from sstar_code.agent.allocation.policy import Rates, Seen, choose_step
+from sstar_code.agent.allocation.priors import estimate_rates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from sstar_code.agent.waves import Plan
+    from sstar_code.agent.allocation.policy import Plan
 
 __all__ = ["Recorded", "Trial", "in_half", "load_models"]
 

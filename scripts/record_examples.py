@@ -23,9 +23,9 @@ from scripts.recording import record
 
 from sstar_code.agent.models import Answer, Message, Request, Usage
 from sstar_code.agent.models.errors import CallError
-from sstar_code.agent.models.scripted import ScriptedModel
-from sstar_code.agent.prompting import Prompts
-from sstar_code.agent.settings import Settings
+from sstar_code.agent.prompts.templates import Prompts
+from sstar_code.agent.solving.settings import Settings
+from sstar_code.agent.testing.scripted import ScriptedModel
 from sstar_code.problems import Kind, Problem
 from sstar_code.problems.checkers.registry import accepts
 from sstar_code.problems.sets.load import load_set

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 import anyio
 from scripts.recording import record
 
-from sstar_code.agent.bundled import find_recording
+from sstar_code.agent.jobs.session import Endpoint, make_asked
 from sstar_code.agent.models.errors import ReplayMissError
-from sstar_code.agent.models.replay import ReplayModel
+from sstar_code.agent.models.recorded.bundled import find_recording
+from sstar_code.agent.models.recorded.replay import ReplayModel
 from sstar_code.agent.models.vllm.managed import ManagedModel
-from sstar_code.agent.prompting import Prompts
-from sstar_code.agent.session import Endpoint, make_asked
-from sstar_code.agent.settings import Settings
+from sstar_code.agent.prompts.templates import Prompts
+from sstar_code.agent.solving.settings import Settings
 
 if TYPE_CHECKING:
     from sstar_code.agent.models.request import Answer, Model, Request

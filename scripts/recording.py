@@ -11,20 +11,20 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.agent.budget import Budget
-from sstar_code.agent.calls import StoredModel
-from sstar_code.agent.evaluate import evaluate
-from sstar_code.agent.models.recording import Recorder
-from sstar_code.agent.solver import Bench
-from sstar_code.agent.store import Store
+from sstar_code.agent.calls.budget import Budget
+from sstar_code.agent.calls.stored_model import StoredModel
+from sstar_code.agent.jobs.evaluate_set import evaluate
+from sstar_code.agent.models.recorded.recording import Recorder
+from sstar_code.agent.run.store import Store
+from sstar_code.agent.solving.solve import Bench
 from sstar_code.problems.sets.load import load_set
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.memo import MemoSandbox
 
 if TYPE_CHECKING:
     from sstar_code.agent.models.request import Model
-    from sstar_code.agent.prompting import Prompts
-    from sstar_code.agent.settings import Settings
+    from sstar_code.agent.prompts.templates import Prompts
+    from sstar_code.agent.solving.settings import Settings
 
 __all__ = ["METHODS", "record"]
 

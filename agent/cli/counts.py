@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sstar_code.agent.settings import read_samples
+from sstar_code.agent.solving.settings import read_samples
 from sstar_code.problems import UserError
 
 __all__ = ["check_n"]

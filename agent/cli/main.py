@@ -15,10 +15,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sstar_code.agent.budget import BudgetSpentError
-from sstar_code.agent.cli import check, doctor, fix, grade, ls, merge, report, select, solve, validate
-from sstar_code.agent.cli import eval as eval_command
-from sstar_code.agent.cli.config import load_config
+from sstar_code.agent.calls.budget import BudgetSpentError
+from sstar_code.agent.cli.commands import (
+    check,
+    doctor,
+    fix,
+    grade,
+    ls,
+    merge,
+    report,
+    select,
+    solve,
+    validate,
+)
+from sstar_code.agent.cli.commands import eval as eval_command
+from sstar_code.agent.cli.settings_file import load_config
 from sstar_code.problems import InfrastructureError, UserError
 
 if TYPE_CHECKING:

@@ -1,11 +1,10 @@
-"""Models: the OpenAI-compatible client, record and replay, a scripted double.
+"""Models: the OpenAI-compatible client, record and replay.
 
 `make_model` makes one from what the user names; each has `ask`. Importing this package does not load the SDK,
 which comes with the first call.
 """
 
 from sstar_code.agent.models.choose import make_model
-from sstar_code.agent.models.endpoint import DEFAULT_BASE_URL, ServerInfo
 from sstar_code.agent.models.errors import (
     CallError,
     ContextError,
@@ -13,9 +12,10 @@ from sstar_code.agent.models.errors import (
     ModelUserError,
     ReplayMissError,
 )
-from sstar_code.agent.models.openai_client import OpenAIModel
-from sstar_code.agent.models.recording import Recorder
-from sstar_code.agent.models.replay import ReplayModel
+from sstar_code.agent.models.openai.client import OpenAIModel
+from sstar_code.agent.models.openai.endpoint import DEFAULT_BASE_URL, ServerInfo
+from sstar_code.agent.models.recorded.recording import Recorder
+from sstar_code.agent.models.recorded.replay import ReplayModel
 from sstar_code.agent.models.request import (
     Answer,
     Message,
@@ -27,7 +27,6 @@ from sstar_code.agent.models.request import (
     request_key,
 )
 from sstar_code.agent.models.retry import RetryPolicy
-from sstar_code.agent.models.scripted import ScriptedModel
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -45,7 +44,6 @@ __all__ = [
     "ReplayModel",
     "Request",
     "RetryPolicy",
-    "ScriptedModel",
     "ServerInfo",
     "Stage",
     "Usage",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sstar_code.agent.models.endpoint import DEFAULT_BASE_URL, is_private, parse_base_url, show_url
-from sstar_code.agent.models.openai_client import OpenAIModel
-from sstar_code.agent.models.pool import EndpointPool
-from sstar_code.agent.models.replay import ReplayModel
+from sstar_code.agent.models.endpoint_pool import EndpointPool
+from sstar_code.agent.models.openai.client import OpenAIModel
+from sstar_code.agent.models.openai.endpoint import DEFAULT_BASE_URL, is_private, parse_base_url, show_url
+from sstar_code.agent.models.recorded.replay import ReplayModel
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:

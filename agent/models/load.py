@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sstar_code.agent.pace import Load
+from sstar_code.agent.calls.concurrency import Load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,14 +6,14 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.accounting import working_on
-from sstar_code.agent.repository.assess import why_impossible
-from sstar_code.agent.repository.checks import Checks, Survey, find_checks, mark_open, survey
+from sstar_code.agent.repository.find.assess import why_impossible
+from sstar_code.agent.repository.find.stubs import find_function
 from sstar_code.agent.repository.findings import Finding
-from sstar_code.agent.repository.problem import is_called_plainly, pose
-from sstar_code.agent.repository.splice import MisfitError, put_candidate
-from sstar_code.agent.repository.stubs import find_function
-from sstar_code.agent.solver import candidates_of, sample
+from sstar_code.agent.repository.pose.checks import Checks, Survey, find_checks, mark_open, survey
+from sstar_code.agent.repository.pose.problem import is_called_plainly, pose
+from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
+from sstar_code.agent.run.prices import working_on
+from sstar_code.agent.solving.solve import candidates_of, sample
 from sstar_code.selection.judging.output_judge import show_input
 from sstar_code.selection.methods.registry import select_all
 from sstar_code.selection.pool import Pool
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
-    from sstar_code.agent.candidate import Lineage
+    from sstar_code.agent.generation.lineage import Lineage
+    from sstar_code.agent.repository.find.source import Source
+    from sstar_code.agent.repository.find.stubs import Stub
     from sstar_code.agent.repository.findings import Outcome
-    from sstar_code.agent.repository.problem import Posed
-    from sstar_code.agent.repository.source import Source
-    from sstar_code.agent.repository.stand import Stand
-    from sstar_code.agent.repository.stubs import Stub
-    from sstar_code.agent.repository.workshop import Workshop
-    from sstar_code.agent.solver import Bench
+    from sstar_code.agent.repository.pose.problem import Posed
+    from sstar_code.agent.repository.prove.candidate_sandbox import Stand
+    from sstar_code.agent.repository.prove.runner import Workshop
+    from sstar_code.agent.solving.solve import Bench
     from sstar_code.selection.protocols import Candidate, Derived, Selection
 
     Settle = Callable[

@@ -11,18 +11,18 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.budget import BudgetSpentError
+from sstar_code.agent.calls.budget import BudgetSpentError
 from sstar_code.agent.repository.author import Author, Fixed, refuse
-from sstar_code.agent.repository.checks import TEST_LIMITS
+from sstar_code.agent.repository.find.stubs import find_function
 from sstar_code.agent.repository.findings import Finding
-from sstar_code.agent.repository.stubs import find_function
+from sstar_code.agent.repository.pose.checks import TEST_LIMITS
 from sstar_code.problems import InfrastructureError
 from sstar_code.sandbox.outcome import Mode, Program, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sstar_code.agent.repository.stubs import Stub
+    from sstar_code.agent.repository.find.stubs import Stub
 
 __all__ = ["Fixing"]
 
@@ -118,7 +118,7 @@ class Fixing:
 
     def _rebuild(self) -> None:
         """The files with what is written, and without what was taken back."""
-        from sstar_code.agent.repository.splice import put_candidate
+        from sstar_code.agent.repository.write.splice import put_candidate
 
         author = self.author
         first = {item.stub.source.path: item.stub.source for item in self.done.values()}

@@ -25,7 +25,7 @@ BATCH_TOKENS = 2048
 PEAK = 2e-3
 WARM_UP = 60
 CONTEXT = 2048
-TEMPLATES = Path(__file__).parents[2] / "agent" / "prompts"
+TEMPLATES = Path(__file__).parents[2] / "agent" / "prompts" / "text"
 
 Example = tuple[list[int], int]
 """Tokens, and where the answer begins."""

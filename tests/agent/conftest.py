@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sstar_code.agent.cli.main import main
-from sstar_code.agent.models.testserver import ServerDouble, chat
+from sstar_code.agent.testing.server import ServerDouble, chat
 
 DOUBLE = {
     "id": "double",

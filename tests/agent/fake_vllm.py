@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from sstar_code.agent.models.testserver import ServerDouble, chat, failure
+from sstar_code.agent.testing.server import ServerDouble, chat, failure
 
 FOLDER = Path(os.environ["FAKE_VLLM"])
 TEXT = "```python\nprint(int(input()) * 2)\n```"

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from sstar_code.agent.bundled import describe_recording, find_recording
 from sstar_code.agent.models import Stage
-from sstar_code.agent.models.recording import read_calls
-from sstar_code.agent.settings import Settings
+from sstar_code.agent.models.recorded.bundled import describe_recording, find_recording
+from sstar_code.agent.models.recorded.recording import read_calls
+from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems.sets.load import BUNDLED, load_set
 
 ROOT = Path(__file__).parents[2]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from sstar_code.agent.budget import Budget, BudgetSpentError
-from sstar_code.agent.calls import StoredModel, WithdrawnError
+from sstar_code.agent.calls.budget import Budget, BudgetSpentError
+from sstar_code.agent.calls.stored_model import StoredModel, WithdrawnError
 from sstar_code.agent.models import Answer, Message, Purpose, Request, Stage, Usage
-from sstar_code.agent.store import Store
+from sstar_code.agent.run.store import Store
 
 
 class Slow:

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from sstar_code.agent import session
+from sstar_code.agent.jobs import session
 from sstar_code.agent.models import RetryPolicy
-from sstar_code.agent.models.testserver import Reply, chat, failure
+from sstar_code.agent.testing.server import Reply, chat, failure
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
 PROBLEMS = [

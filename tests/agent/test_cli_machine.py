@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from sstar_code.agent.models.testserver import chat
-from sstar_code.agent.store import Store
+from sstar_code.agent.run.store import Store
+from sstar_code.agent.testing.server import chat
 from sstar_code.sandbox.docker.ownership import OWNER_LABEL
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sstar_code.agent.models.testserver import chat
+from sstar_code.agent.testing.server import chat
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
 USAGE = {"prompt_tokens": 60, "completion_tokens": 40}

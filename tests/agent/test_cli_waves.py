@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from sstar_code.agent.models.testserver import chat
+from sstar_code.agent.testing.server import chat
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
 SQUARE = "```python\nprint(int(input()) ** 2)\n```"

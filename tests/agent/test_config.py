@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sstar_code.agent.cli.config import load_config
+from sstar_code.agent.cli.settings_file import load_config
 from sstar_code.problems import UserError
 
 KNOWN = {"n", "rounds", "max_tokens"}

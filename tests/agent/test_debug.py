@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sstar_code.agent.candidate import Lineage, Round
-from sstar_code.agent.debug import debug_round, seed_for
+from sstar_code.agent.generation.lineage import Lineage, Round
+from sstar_code.agent.generation.repair import debug_round, seed_for
 from sstar_code.agent.models.request import Stage
-from sstar_code.agent.prompting import Prompts
+from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Verdict
 

@@ -7,7 +7,7 @@ import resource
 import sqlite3
 from functools import partial
 
-from sstar_code.agent.models.testserver import chat
+from sstar_code.agent.testing.server import chat
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
 

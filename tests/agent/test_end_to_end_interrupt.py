@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sstar_code.agent.models.testserver import chat
+from sstar_code.agent.testing.server import chat
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
 PUBLIC_ONLY = "```python\nprint(int(input()) ** 2)\n```"
@@ -162,7 +162,7 @@ def test_second_signal_does_not_wait_for_what_closes(spawn, folder):
     """What is still closing after the first Ctrl-C is cut short by the second."""
     script = """
 import anyio
-from sstar_code.agent.cli.common import run_async
+from sstar_code.agent.cli.build import run_async
 
 async def main():
     print("ready", flush=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from sstar_code.agent.models.testserver import ServerDouble, chat
+from sstar_code.agent.testing.server import ServerDouble, chat
 
 
 def read_summary(folder):

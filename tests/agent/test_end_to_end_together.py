@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from sstar_code.agent.models.testserver import chat
+from sstar_code.agent.testing.server import chat
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
 WRONG = "```python\nprint(int(input()) + 100)\n```"

@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from sstar_code.agent.explain import derived_tests, explain_selection
+from sstar_code.agent.report.explain import derived_tests, explain_selection
 from sstar_code.problems import Kind, Problem
 from sstar_code.selection import Candidate, Selection
 from sstar_code.selection.protocols import Asked, Derived, Distinguishing, Weighed

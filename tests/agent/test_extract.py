@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sstar_code.agent.extract import extract_code
-from sstar_code.agent.fences import find_blocks
+from sstar_code.agent.generation.extract import extract_code
+from sstar_code.agent.generation.fences import find_blocks
 from sstar_code.agent.models.request import Answer
 from sstar_code.problems import Kind, Problem
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.agent.feedback import describe_failures
+from sstar_code.agent.generation.feedback import describe_failures
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Execution, Failure, Status, Verdict
 from sstar_code.sandbox.grade import Report, TestResult

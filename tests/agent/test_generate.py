@@ -6,11 +6,11 @@ import ast
 
 import pytest
 
-from sstar_code.agent.generate import develop, first_sample
+from sstar_code.agent.generation.develop import develop, first_sample
 from sstar_code.agent.models.errors import ContextError, ModelError
 from sstar_code.agent.models.request import Answer, Stage, request_key
-from sstar_code.agent.models.scripted import ScriptedModel
-from sstar_code.agent.prompting import Prompts
+from sstar_code.agent.prompts.templates import Prompts
+from sstar_code.agent.testing.scripted import ScriptedModel
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Execution, Failure, Status, Verdict
 from sstar_code.sandbox.fake import FakeSandbox

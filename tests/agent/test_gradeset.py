@@ -7,8 +7,8 @@ import json
 import anyio
 import pytest
 
-from sstar_code.agent.gradeset import Graded, Tally, grade_samples
-from sstar_code.agent.lines import LineWriter
+from sstar_code.agent.jobs.grade_samples import Graded, Tally, grade_samples
+from sstar_code.agent.run.files import LineWriter
 from sstar_code.problems import InfrastructureError, Kind, Problem, Test
 from sstar_code.sandbox import Execution, Status, Verdict
 

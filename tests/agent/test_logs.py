@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.agent.logs import about, find_secrets, log_event, mask_secrets, open_log
-from sstar_code.agent.models.testserver import chat, failure
+from sstar_code.agent.telemetry.events import about, find_secrets, log_event, mask_secrets, open_log
+from sstar_code.agent.testing.server import chat, failure
 from sstar_code.problems import InfrastructureError
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"

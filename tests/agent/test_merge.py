@@ -7,8 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from sstar_code.agent.models.testserver import chat
-from sstar_code.agent.store import Store
+from sstar_code.agent.run.store import Store
+from sstar_code.agent.testing.server import chat
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
 PUBLIC_ONLY = "```python\nprint(int(input()) ** 2)\n```"

@@ -18,7 +18,7 @@ from sstar_code.agent.models import (
     Stage,
     make_model,
 )
-from sstar_code.agent.models.recording import Call, write_call
+from sstar_code.agent.models.recorded.recording import Call, write_call
 from sstar_code.problems import UserError
 
 CALL = Call(Request((Message("user", "x"),), Purpose("p", Stage.GENERATE)), Answer("y"))

@@ -21,7 +21,7 @@ from sstar_code.agent.models import (
     RetryPolicy,
     Stage,
 )
-from sstar_code.agent.models.testserver import Reply, ServerDouble, chat, failure
+from sstar_code.agent.testing.server import Reply, ServerDouble, chat, failure
 
 pytestmark = pytest.mark.anyio
 

@@ -21,8 +21,8 @@ from sstar_code.agent.models import (
     Stage,
     make_model,
 )
-from sstar_code.agent.models.pool import EndpointPool
-from sstar_code.agent.models.testserver import ServerDouble, chat, failure
+from sstar_code.agent.models.endpoint_pool import EndpointPool
+from sstar_code.agent.testing.server import ServerDouble, chat, failure
 
 pytestmark = pytest.mark.anyio
 

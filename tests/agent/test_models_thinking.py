@@ -7,9 +7,9 @@ import json
 import pytest
 
 from sstar_code.agent.models import Message, OpenAIModel, Purpose, Request, Stage
-from sstar_code.agent.models.testserver import ServerDouble, chat, failure
+from sstar_code.agent.models.openai.wire import read_answer
 from sstar_code.agent.models.thinking import Cap, CappedModel, probe_cap
-from sstar_code.agent.models.wire import read_answer
+from sstar_code.agent.testing.server import ServerDouble, chat, failure
 
 pytestmark = pytest.mark.anyio
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.agent.models import ContextError, Message, ModelUserError, Purpose, Request, Stage
-from sstar_code.agent.models.refusals import explain, read_refusal, refuses_field
+from sstar_code.agent.models.openai.refusals import explain, read_refusal, refuses_field
+from sstar_code.agent.models.openai.wire import build_body, read_answer, split_thinking
 from sstar_code.agent.models.retry import read_retry_after
-from sstar_code.agent.models.wire import build_body, read_answer, split_thinking
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sstar_code.agent.pace import FIRST_WIDTH, Load, Pace, read_load
-from sstar_code.agent.queue import Turns
+from sstar_code.agent.calls.concurrency import FIRST_WIDTH, Load, Pace, read_load
+from sstar_code.agent.calls.priority_queue import Turns
 
 
 class Busy(Turns):

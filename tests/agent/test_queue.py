@@ -6,8 +6,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from sstar_code.agent.calls.priority_queue import Turns, urgency
 from sstar_code.agent.models import Purpose, Stage
-from sstar_code.agent.queue import Turns, urgency
 
 SELECTION = Purpose("p", Stage.JUDGE)
 REPAIR = Purpose("p", Stage.DEBUG, round=1)

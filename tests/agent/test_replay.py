@@ -21,12 +21,12 @@ from sstar_code.agent.models import (
     ReplayMissError,
     ReplayModel,
     Request,
-    ScriptedModel,
     Stage,
     Usage,
     request_key,
 )
-from sstar_code.agent.models.recording import Call, read_calls, write_call
+from sstar_code.agent.models.recorded.recording import Call, read_calls, write_call
+from sstar_code.agent.testing import ScriptedModel
 from sstar_code.problems import InfrastructureError, ProblemFileError, UserError
 
 pytestmark = pytest.mark.anyio

@@ -14,15 +14,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.report_run import make_run
 
-from sstar_code.agent.records import ProblemOutcome
-from sstar_code.agent.report.compare import compare_runs
-from sstar_code.agent.report.curves import calibrate, majority_at, trace_flow
-from sstar_code.agent.report.read import open_run, read_manifest
-from sstar_code.agent.report.scores import count_scores
-from sstar_code.agent.report.text import compare_as_markdown, run_as_json, run_as_junit, run_as_markdown
-from sstar_code.agent.runfolder import write_json
-from sstar_code.agent.store import Store
-from sstar_code.agent.summary import summarize
+from sstar_code.agent.report.data.compare import compare_runs
+from sstar_code.agent.report.data.curves import calibrate, majority_at, trace_flow
+from sstar_code.agent.report.data.read import open_run, read_manifest
+from sstar_code.agent.report.data.scores import count_scores
+from sstar_code.agent.report.render.text import (
+    compare_as_markdown,
+    run_as_json,
+    run_as_junit,
+    run_as_markdown,
+)
+from sstar_code.agent.run.folder import write_json
+from sstar_code.agent.run.outcomes import ProblemOutcome
+from sstar_code.agent.run.store import Store
+from sstar_code.agent.run.summary import summarize
 from sstar_code.problems import UserError
 
 

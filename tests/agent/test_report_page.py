@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.browser import browse, find_browser
 from benchmarks.report_run import make_run
 
-from sstar_code.agent.report.page import write_page
+from sstar_code.agent.report.render.page import write_page
 
 OWN = "document.title='owned'"
 HOSTILE = f'</script></details><img src=x onerror="{OWN}"><script>{OWN}</script>&\x00\ud800'

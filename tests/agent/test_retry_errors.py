@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from sstar_code.agent.models.testserver import chat, failure
+from sstar_code.agent.testing.server import chat, failure
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
 PUBLIC_ONLY = "```python\nprint(int(input()) ** 2)\n```"

@@ -7,11 +7,15 @@ import re
 import anyio
 import pytest
 
-from sstar_code.agent.budget import Budget
-from sstar_code.agent.calls import StoredModel
-from sstar_code.agent.evaluate import evaluate
+from sstar_code.agent.calls.budget import Budget
+from sstar_code.agent.calls.stored_model import StoredModel
+from sstar_code.agent.jobs.evaluate_set import evaluate
 from sstar_code.agent.models import Message, OpenAIModel, Purpose, Request, RetryPolicy, Stage
-from sstar_code.agent.models.simulator import (
+from sstar_code.agent.prompts.templates import Prompts
+from sstar_code.agent.run.store import Store
+from sstar_code.agent.solving.settings import Settings
+from sstar_code.agent.solving.solve import Bench, sample
+from sstar_code.agent.testing.simulator import (
     Engine,
     EngineSpec,
     Planned,
@@ -19,10 +23,6 @@ from sstar_code.agent.models.simulator import (
     Simulator,
     run_virtual,
 )
-from sstar_code.agent.prompting import Prompts
-from sstar_code.agent.settings import Settings
-from sstar_code.agent.solver import Bench, sample
-from sstar_code.agent.store import Store
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox.fake import FakeSandbox
 

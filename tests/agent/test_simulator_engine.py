@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.agent.models.simulator import CPU_TINY, Engine, EngineSpec, Job, QueueFullError, run_virtual
-from sstar_code.agent.models.simulator.prefix import cut_blocks
+from sstar_code.agent.testing.simulator import CPU_TINY, Engine, EngineSpec, Job, QueueFullError, run_virtual
+from sstar_code.agent.testing.simulator.prefix import cut_blocks
 
 SMALL = EngineSpec(
     base_s=0.010,

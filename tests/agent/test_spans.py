@@ -6,10 +6,10 @@ import pytest
 
 from sstar_code.agent.models import Answer, Message, Purpose, Request, Stage, Usage
 from sstar_code.agent.models.errors import CallError
-from sstar_code.agent.models.scripted import ScriptedModel
-from sstar_code.agent.spans import open_spans, problem_span
-from sstar_code.agent.store import Store
-from sstar_code.agent.watch import WatchedModel
+from sstar_code.agent.run.store import Store
+from sstar_code.agent.telemetry.observed import WatchedModel
+from sstar_code.agent.telemetry.spans import open_spans, problem_span
+from sstar_code.agent.testing.scripted import ScriptedModel
 
 memory = pytest.importorskip(
     "opentelemetry.sdk.trace.export.in_memory_span_exporter", reason="OpenTelemetry is not installed"

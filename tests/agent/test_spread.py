@@ -5,8 +5,8 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from sstar_code.agent.spread import RaySandbox, _Node
-from sstar_code.agent.spread_node import NodeFacts, NodePool
+from sstar_code.agent.cluster.node import NodeFacts, NodePool
+from sstar_code.agent.cluster.ray_sandbox import RaySandbox, _Node
 from sstar_code.sandbox import Execution, Limits, Program, SandboxError, Status
 
 ray = pytest.importorskip("ray", reason="Ray is not installed")

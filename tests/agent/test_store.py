@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.agent.models import Answer, Message, Purpose, Request, Stage, Usage
-from sstar_code.agent.schema import MIGRATIONS
-from sstar_code.agent.store import Store, StoreError
+from sstar_code.agent.run.schema import MIGRATIONS
+from sstar_code.agent.run.store import Store, StoreError
 from sstar_code.problems import UserError
 from sstar_code.sandbox import Execution, Failure, Status
 
@@ -62,7 +62,7 @@ def test_kill_keeps_every_written_answer(tmp_path):
         import sys
         from pathlib import Path
         from sstar_code.agent.models import Answer, Message, Purpose, Request, Stage
-        from sstar_code.agent.store import Store
+        from sstar_code.agent.run.store import Store
         store = Store(Path(sys.argv[1]))
         for number in range(10**9):
             message = Message("user", str(number))
@@ -99,7 +99,7 @@ def test_dead_process_holds_nothing(tmp_path):
     script = """
 import sys, time
 from pathlib import Path
-from sstar_code.agent.store import Store
+from sstar_code.agent.run.store import Store
 store = Store(Path(sys.argv[1]))
 print("open", flush=True)
 time.sleep(60)

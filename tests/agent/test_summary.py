@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sstar_code.agent.records import ProblemOutcome, SampleOutcome
-from sstar_code.agent.summary import summarize
+from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
+from sstar_code.agent.run.summary import summarize
 
 
 def make_sample(number: int, *, first: str | None, final: str | None, survives: bool = True) -> SampleOutcome:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.agent.settings import read_samples
-from sstar_code.agent.waves import Beta, Plan, Rates, Repairs, Seen, change_of, choose_step
-from sstar_code.agent.waves_rates import estimate_rates
+from sstar_code.agent.allocation.policy import Beta, Plan, Rates, Repairs, Seen, change_of, choose_step
+from sstar_code.agent.allocation.priors import estimate_rates
+from sstar_code.agent.solving.settings import read_samples
 from sstar_code.problems import UserError
 
 PLAN = Plan(2, 32)

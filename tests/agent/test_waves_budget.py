@@ -5,8 +5,8 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from sstar_code.agent.budget import Budget
-from sstar_code.agent.waves_budget import Spread
+from sstar_code.agent.allocation.shared_budget import Spread
+from sstar_code.agent.calls.budget import Budget
 
 pytestmark = pytest.mark.anyio
 

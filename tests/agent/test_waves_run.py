@@ -7,16 +7,16 @@ from contextlib import closing
 import anyio
 import pytest
 
-from sstar_code.agent.budget import Budget, BudgetSpentError
-from sstar_code.agent.calls import StoredModel
-from sstar_code.agent.evaluate import evaluate
+from sstar_code.agent.allocation.decision_log import StepLog
+from sstar_code.agent.allocation.sample import plan_waves
+from sstar_code.agent.calls.budget import Budget, BudgetSpentError
+from sstar_code.agent.calls.stored_model import StoredModel
+from sstar_code.agent.jobs.evaluate_set import evaluate
 from sstar_code.agent.models import Answer, Stage, Usage, request_key
-from sstar_code.agent.prompting import Prompts
-from sstar_code.agent.settings import Settings
-from sstar_code.agent.solver import Bench
-from sstar_code.agent.store import Store
-from sstar_code.agent.waves_log import StepLog
-from sstar_code.agent.waves_run import plan_waves
+from sstar_code.agent.prompts.templates import Prompts
+from sstar_code.agent.run.store import Store
+from sstar_code.agent.solving.settings import Settings
+from sstar_code.agent.solving.solve import Bench
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox.fake import FakeSandbox
 
@@ -28,7 +28,7 @@ COST = 100
 @pytest.fixture(autouse=True)
 def _no_baselines(monkeypatch):
     """Only the method asked for: what `majority` finds out has nothing to do with waves."""
-    monkeypatch.setattr("sstar_code.agent.evaluate.BASELINES", ())
+    monkeypatch.setattr("sstar_code.agent.jobs.evaluate_set.BASELINES", ())
 
 
 class KilledError(Exception):

@@ -9,8 +9,8 @@ from benchmarks.schedule_chart import draw_running
 from benchmarks.schedule_workload import Dice, make_problems
 
 from sstar_code.agent.models import Message, Purpose, Request, Stage
-from sstar_code.agent.models.simulator import GPU_7B
-from sstar_code.agent.settings import Settings
+from sstar_code.agent.solving.settings import Settings
+from sstar_code.agent.testing.simulator import GPU_7B
 
 
 def test_schedules_do_the_same_work_and_ours_is_faster():

@@ -8,7 +8,7 @@ from benchmarks.waves import measure, write_table
 from benchmarks.waves_chart import draw_curves
 from benchmarks.waves_pools import Recorded, Trial, in_half
 
-from sstar_code.agent.waves import Plan
+from sstar_code.agent.allocation.policy import Plan
 
 
 def make(name: str, texts: str) -> Recorded:

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import pytest
 
-from sstar_code.agent.extract import extract_code
+from sstar_code.agent.generation.extract import extract_code
 from sstar_code.problems import Kind
 from sstar_code.problems.sets.load import load_set
 from sstar_code.problems.statements.parse import parse_statement

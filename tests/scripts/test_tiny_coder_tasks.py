@@ -12,8 +12,8 @@ from scripts.tiny_coder.running import run_on, run_public
 from scripts.tiny_coder.steps import NUMBER_RESULTS, NUMBERS, WORD_RESULTS, WORDS, Form
 from scripts.tiny_coder.tasks import VOCABULARY, make_task, write_program, write_wrong
 
-from sstar_code.agent.extract import extract_code
-from sstar_code.agent.prompting import Prompts
+from sstar_code.agent.generation.extract import extract_code
+from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.problems.formats.jsonl import to_json
 from sstar_code.problems.problem import Kind
 from sstar_code.problems.values import decode

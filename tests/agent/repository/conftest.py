@@ -11,7 +11,7 @@ import pytest
 
 from sstar_code.agent.cli.main import main
 from sstar_code.agent.models.errors import CallError
-from sstar_code.agent.models.scripted import ScriptedModel
+from sstar_code.agent.testing.scripted import ScriptedModel
 
 TEXT = Path(__file__).parent / "shop.txt"
 
@@ -79,7 +79,7 @@ def fix(monkeypatch, capsys, tmp_path):
 
         model = ScriptedModel(answer)
         models.append(model)
-        monkeypatch.setattr("sstar_code.agent.session.make_asked", lambda *_: _Connected(model))
+        monkeypatch.setattr("sstar_code.agent.jobs.session.make_asked", lambda *_: _Connected(model))
         capsys.readouterr()
         more = [] if command == "check" else ["-m", "scripted", "--rounds", "0", "--python", sys.executable]
         with pytest.raises(SystemExit) as ended:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.agent.repository.doctests import Wanted, find_examples, judge_example, literal_tests
+from sstar_code.agent.repository.find.doctests import Wanted, find_examples, judge_example, literal_tests
 from sstar_code.agent.repository.findings import (
     FORMATS,
     RULES,
@@ -20,7 +20,7 @@ from sstar_code.agent.repository.findings import (
     write_markdown,
     write_sarif,
 )
-from sstar_code.agent.repository.write import replace_file
+from sstar_code.agent.repository.write.replace_file import replace_file
 from sstar_code.problems import InfrastructureError
 
 FINDINGS = [

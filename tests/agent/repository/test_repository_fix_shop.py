@@ -9,10 +9,10 @@ import sys
 
 import pytest
 
-from sstar_code.agent.repository.layout import list_python
-from sstar_code.agent.repository.source import parse_source, read_source
-from sstar_code.agent.repository.splice import MisfitError, put_candidate
-from sstar_code.agent.repository.stubs import find_function, find_stubs
+from sstar_code.agent.repository.find.project_files import list_python
+from sstar_code.agent.repository.find.source import parse_source, read_source
+from sstar_code.agent.repository.find.stubs import find_function, find_stubs
+from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
 
 IMPOSSIBLE = {"untold", "outer.<locals>.inner", "unproved"}
 

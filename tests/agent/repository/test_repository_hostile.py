@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from sstar_code.agent.repository.checks import Survey, find_checks, mark_open, survey
-from sstar_code.agent.repository.problem import pose
-from sstar_code.agent.repository.source import read_source
-from sstar_code.agent.repository.stand import Stand
-from sstar_code.agent.repository.stubs import find_stubs
-from sstar_code.agent.repository.workshop import Workshop
+from sstar_code.agent.repository.find.source import read_source
+from sstar_code.agent.repository.find.stubs import find_stubs
+from sstar_code.agent.repository.pose.checks import Survey, find_checks, mark_open, survey
+from sstar_code.agent.repository.pose.problem import pose
+from sstar_code.agent.repository.prove.candidate_sandbox import Stand
+from sstar_code.agent.repository.prove.runner import Workshop
 from sstar_code.problems.values import encode_lines
 from sstar_code.sandbox.outcome import Limits, Mode, Program, Status
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sstar_code.agent.repository.assess import check_files
-from sstar_code.agent.repository.source import parse_source
-from sstar_code.agent.repository.stubs import find_stubs
+from sstar_code.agent.repository.find.assess import check_files
+from sstar_code.agent.repository.find.source import parse_source
+from sstar_code.agent.repository.find.stubs import find_stubs
 
 OPEN = {
     "ellipsis": "def f(): ...",

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from sstar_code.agent.repository.ask import Person
-from sstar_code.agent.repository.checks import Checks
-from sstar_code.agent.repository.emit import render_tests, write_tests
-from sstar_code.agent.repository.layout import Place, locate
-from sstar_code.agent.repository.problem import pose
-from sstar_code.agent.repository.source import parse_source
-from sstar_code.agent.repository.stubs import find_function
-from sstar_code.agent.repository.target import find_target
+from sstar_code.agent.repository.find.project_files import Place, locate
+from sstar_code.agent.repository.find.source import parse_source
+from sstar_code.agent.repository.find.stubs import find_function
+from sstar_code.agent.repository.interactive import Person
+from sstar_code.agent.repository.pose.checks import Checks
+from sstar_code.agent.repository.pose.problem import pose
+from sstar_code.agent.repository.pose.target import find_target
+from sstar_code.agent.repository.write.emit_tests import render_tests, write_tests
 from sstar_code.problems import UserError
 from sstar_code.problems.values import encode, encode_lines
 from sstar_code.selection.protocols import Candidate, Derived, Distinguishing, Selection

@@ -1,0 +1,222 @@
+"""Samples a problem in waves: decides, keeps the decision, acts; until no step is worth its price."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import anyio
+
+from sstar_code.agent.allocation.agreement_check import count_alike, list_inputs
+from sstar_code.agent.allocation.decision_log import StepLog
+from sstar_code.agent.allocation.policy import Plan, Repairs, Seen, Step, choose_step
+from sstar_code.agent.allocation.priors import estimate_rates
+from sstar_code.agent.allocation.shared_budget import Spread
+from sstar_code.agent.generation.develop import has_ended, next_round
+from sstar_code.agent.generation.lineage import Lineage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from sstar_code.agent.calls.budget import Budget
+    from sstar_code.agent.run.store import Store
+    from sstar_code.agent.solving.settings import Settings
+    from sstar_code.agent.solving.solve import Bench
+    from sstar_code.problems import Problem
+
+__all__ = ["Waves", "plan_waves", "sample_in_waves"]
+
+
+@runtime_checkable
+class _Withdrawing(Protocol):
+    """A model whose calls can be given up."""
+
+    def cancel(self, problem_id: str, samples: Collection[int] | None = None) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Waves:
+    """What the problems of a set share when they are sampled in waves."""
+
+    plan: Plan
+    spread: Spread
+    log: StepLog
+
+
+def plan_waves(settings: Settings, budget: Budget, store: Store | None, problems: int) -> Waves | None:
+    """The waves that `settings` ask for, over so many unfinished problems; None where they ask for none."""
+    if settings.least is None:
+        return None
+    plan = Plan(settings.least, settings.n)
+    return Waves(plan, Spread(budget, problems, settings.least), StepLog(store))
+
+
+async def sample_in_waves(
+    problem: Problem, bench: Bench, waves: Waves, on_sample: Callable[[Lineage], None]
+) -> tuple[Lineage, ...]:
+    """The samples of a problem, mended or not, in order; as many as were worth it.
+
+    A function of the model's answers and the steps that the log holds. `on_sample` gets each sample
+    once: when it passes the public tests, or at the end.
+
+    Raises:
+        As `agent.generate.develop`; BudgetSpentError.
+    """
+    sampling = _Sampling(problem, bench, waves, on_sample)
+    await sampling.run()
+    return tuple(sampling.lineages[number] for number in sorted(sampling.lineages))
+
+
+@dataclass(slots=True)
+class _Sampling:
+    problem: Problem
+    bench: Bench
+    waves: Waves
+    on_sample: Callable[[Lineage], None]
+    lineages: dict[int, Lineage] = field(default_factory=dict)
+    _inputs: list[str] | None = None
+    _drawn: int = 0
+    """First samples asked for."""
+
+    async def run(self) -> None:
+        """Step after step until one says to stop."""
+        told = self.waves.log.of(self.problem.id)
+        for ordinal in count():
+            if ordinal == len(told):
+                await self._decide()
+            step = told[ordinal]
+            if step.kind == "draw":
+                await self._draw(step.count, told, ordinal + 1)
+            elif step.kind == "repair":
+                await self._repair(step.round)
+            else:
+                break
+        self.waves.spread.end(self.problem.id)
+        for lineage in self.lineages.values():
+            if not lineage.survives:
+                self.on_sample(lineage)
+
+    async def _decide(self) -> None:
+        seen = await self._see()
+        step = self._choose(seen)
+        spent, samples = seen.tokens + seen.repair_tokens, max(1, seen.drawn)
+        sample_tokens = seen.tokens / samples
+        if seen.drawn and step.kind != "stop":
+            step = self._cap(step, spent, sample_tokens)
+        if seen.drawn and step.kind != "stop":
+            calls = step.count if step.kind == "draw" else seen.repairs[step.round - 1].open
+            tokens = calls * (
+                seen.repair_tokens / seen.repaired
+                if step.kind == "repair" and seen.repaired
+                else sample_tokens
+            )
+            value = step.value / max(1.0, sample_tokens)
+            if not await self.waves.spread.ask(self.problem.id, value, tokens, sample_tokens):
+                step = replace(step, kind="stop", why=f"the tokens left are worth more elsewhere; {step.why}")
+        self.waves.log.add(self.problem.id, step, seen)
+
+    def _choose(self, seen: Seen) -> Step:
+        others = {**self.waves.log.shown, self.problem.id: seen}
+        return choose_step(seen, estimate_rates(others.values(), self.bench.settings.rounds), self.waves.plan)
+
+    def _cap(self, step: Step, spent: int, sample_tokens: float) -> Step:
+        """`step` as far as the tokens of one problem reach."""
+        cap = self.waves.spread.budget.max_tokens_problem
+        if cap is None or not sample_tokens:
+            return step
+        calls = int((cap - spent) // sample_tokens)
+        if calls < 1:
+            return replace(step, kind="stop", count=0, why=f"{spent} of its {cap} tokens are spent")
+        return replace(step, count=min(step.count, calls))
+
+    async def _see(self) -> Seen:
+        lineages = [self.lineages[number] for number in sorted(self.lineages)]
+        groups: tuple[int, ...] = ()
+        codes = [lineage.code for lineage in lineages if lineage.survives and lineage.code]
+        if codes:
+            if self._inputs is None:
+                self._inputs = list_inputs(self.problem, self.bench.settings.seed)
+            groups = await count_alike(self.problem, codes, self.bench.sandbox, self._inputs)
+        return _describe(lineages, groups, self.problem, self.bench.settings.rounds)
+
+    async def _draw(self, samples: int, told: Sequence[Step], following: int) -> None:
+        """Draw first samples; where those that are in settle it, the others of the wave are withdrawn."""
+        dropped = set(told[following].dropped) if following < len(told) else set()
+        wanted = set(range(self._drawn, self._drawn + samples)) - dropped
+        self._drawn += samples
+
+        async def sample(number: int) -> None:
+            lineage = await self._round(Lineage(number, ()))
+            if following == len(told):
+                self._keep(lineage)
+                await self._reconsider(wanted, told, following)
+            elif number not in told[following].dropped:
+                self._keep(lineage)
+
+        async with anyio.create_task_group() as group:
+            for number in sorted(wanted):
+                group.start_soon(sample, number)
+
+    async def _reconsider(self, wanted: set[int], told: Sequence[Step], following: int) -> None:
+        """Stop in the middle of a wave if what is in says so."""
+        if wanted <= set(self.lineages) or len(self.lineages) < self.waves.plan.least:
+            return
+        seen = await self._see()
+        step = self._choose(seen)
+        late = tuple(sorted(wanted - set(self.lineages)))
+        if step.kind == "stop" and late and following == len(told):
+            self.waves.log.add(self.problem.id, replace(step, dropped=late), seen)
+            if isinstance(self.bench.model, _Withdrawing):
+                self.bench.model.cancel(self.problem.id, late)
+
+    async def _repair(self, index: int) -> None:
+        async def mend(lineage: Lineage) -> None:
+            self._keep(await self._round(lineage))
+
+        async with anyio.create_task_group() as group:
+            for lineage in list(self.lineages.values()):
+                if len(lineage.rounds) == index and not has_ended(lineage, self.problem):
+                    group.start_soon(mend, lineage)
+
+    async def _round(self, lineage: Lineage) -> Lineage:
+        settings = self.bench.settings
+        longer, _ = await next_round(
+            lineage,
+            problem=self.problem,
+            model=self.bench.model,
+            sandbox=self.bench.sandbox,
+            prompts=self.bench.prompts,
+            temperature=settings.temperature,
+            seed=settings.seed,
+            max_tokens=settings.max_tokens,
+            context=settings.context,
+        )
+        return longer
+
+    def _keep(self, lineage: Lineage) -> None:
+        self.lineages[lineage.sample] = lineage
+        if lineage.survives:
+            self.on_sample(lineage)
+
+
+def _describe(lineages: Sequence[Lineage], groups: tuple[int, ...], problem: Problem, rounds: int) -> Seen:
+    usages = [[item.usage for item in lineage.rounds] for lineage in lineages]
+    tokens = [[(usage.prompt or 0) + (usage.output or 0) for usage in row] for row in usages]
+    repairs = []
+    for index in range(1, rounds + 1):
+        tried = [lineage.rounds[index] for lineage in lineages if len(lineage.rounds) > index]
+        waiting = [
+            lineage
+            for lineage in lineages
+            if len(lineage.rounds) == index and not has_ended(lineage, problem)
+        ]
+        repairs.append(Repairs(len(waiting), len(tried), sum(item.solved for item in tried)))
+    return Seen(
+        drawn=len(lineages),
+        passed=sum(lineage.rounds[0].solved for lineage in lineages),
+        groups=groups,
+        repairs=tuple(repairs),
+        tokens=sum(row[0] for row in tokens),
+        repair_tokens=sum(sum(row[1:]) for row in tokens),
+    )

@@ -1,0 +1,1 @@
+"""What stands before a model: the store, a queue, budgets and concurrency."""

@@ -1,0 +1,258 @@
+"""What stands before a model: answers are stored before they are used, counted, and asked for by urgency."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import anyio
+
+from sstar_code.agent.calls.budget import BudgetSpentError
+from sstar_code.agent.calls.concurrency import Pace
+from sstar_code.agent.calls.priority_queue import Turns, urgency
+from sstar_code.agent.models import Answer, CallError, Model, Purpose, Request, Stage, request_key
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection
+
+    from sstar_code.agent.calls.budget import Budget
+    from sstar_code.agent.calls.concurrency import Load
+    from sstar_code.agent.models.load import LoadWatch
+    from sstar_code.agent.run.store import Store
+
+__all__ = ["CapSpentError", "StageCount", "StoredModel", "Tally", "WithdrawnError"]
+
+
+_OF_SAMPLES = (Stage.GENERATE, Stage.DEBUG)
+_CLOSING = 3
+"""Fillings of the server by first calls from which on the end of the run is prepared: as many as the longest
+chain, a sample and two repairs, has calls."""
+
+
+class CapSpentError(CallError):
+    """The tokens of this problem are spent; the call was not made."""
+
+
+class WithdrawnError(CallError):
+    """The call was given up because its answer could no longer change anything."""
+
+
+@dataclass(slots=True)
+class StageCount:
+    """What one stage of the method has used."""
+
+    calls: int = 0
+    prompt: int = 0
+    cached: int | None = None
+    """Of the prompt; None where the server never said."""
+    output: int = 0
+    reasoning: int | None = None
+    """Of the output; None where the server never said."""
+    seconds: float = 0.0
+    """Of the calls, one after another."""
+    unknown: int = 0
+    """Calls whose server reported no token counts."""
+    cut: int = 0
+    """Answers that ended at their limit."""
+    cut_thinking: int = 0
+    """Of those, the ones that ended before anything but thinking was written."""
+    executions: int = 0
+    """Runs of a program on an input."""
+    cpu_s: float = 0.0
+    """Of the executions."""
+
+    def add(self, answer: Answer) -> None:
+        """Count one answer."""
+        self.calls += 1
+        self.prompt += answer.usage.prompt or 0
+        self.cached = _add_known(self.cached, answer.usage.cached)
+        self.output += answer.usage.output or 0
+        self.reasoning = _add_known(self.reasoning, answer.usage.reasoning)
+        self.cut += answer.finish_reason == "length"
+        self.cut_thinking += answer.is_cut_thinking
+        self.seconds += answer.seconds
+        self.unknown += answer.usage.output is None
+
+
+def _add_known(total: int | None, count: int | None) -> int | None:
+    return total if count is None else (total or 0) + count
+
+
+@dataclass(slots=True)
+class Tally:
+    """Tokens and seconds by stage."""
+
+    stages: dict[str, StageCount] = field(default_factory=dict)
+
+    def add(self, stage: Stage | str, answer: Answer) -> None:
+        """Count `answer` for `stage`."""
+        self.stages.setdefault(str(stage), StageCount()).add(answer)
+
+    def add_executions(self, stage: str, executions: int, cpu_s: float) -> None:
+        """Count runs of programs for `stage`."""
+        count = self.stages.setdefault(stage, StageCount())
+        count.executions += executions
+        count.cpu_s += cpu_s
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and output of all stages."""
+        return sum(count.prompt + count.output for count in self.stages.values())
+
+    @property
+    def calls(self) -> int:
+        """Calls of all stages."""
+        return sum(count.calls for count in self.stages.values())
+
+
+class StoredModel:
+    """Answers from the store where it can; else waits for a turn, asks, stores, then answers.
+
+    The same question asked twice at the same time is one call. Of calls that wait, those of the method's
+    later stages go first, then those of problems that were begun first.
+
+    Args:
+        model: what is asked.
+        store: what is known already, and where answers are kept.
+        budget: what may be spent.
+        max_in_flight: calls at once, as the user said; None: what the server runs at once, or learnt.
+        max_num_seqs: sequences that the server runs at once, where it says so.
+        priorities: whether the server itself puts requests of a lower `priority` first.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        store: Store,
+        budget: Budget,
+        *,
+        max_in_flight: int | None = None,
+        max_num_seqs: int | None = None,
+        priorities: bool = False,
+    ) -> None:
+        self.name = model.name
+        self._model = model
+        self._store = store
+        self._budget = budget
+        self._priorities = priorities
+        self._in_flight: dict[str, anyio.Event] = {}
+        self._under_way: dict[str, anyio.Event] = {}
+        """Those of `_in_flight` that do not wait for their turn: they are being paid for."""
+        self._asking: dict[anyio.CancelScope, Purpose] = {}
+        self._problems: dict[str, int] = {}
+        """How many problems were begun before each."""
+        self._closing = False
+        self.turns = Turns(1)
+        self.pace = Pace(self.turns, given=max_in_flight, limit=max_num_seqs, priorities=priorities)
+        self.load: LoadWatch | None = None
+        """What the servers show of their load, where there are any."""
+        self.tally = Tally()
+        """Everything this run has cost, earlier starts included."""
+        self._spent: dict[str, int] = {}
+        """Tokens by problem."""
+        for problem_id, stage, answer in store.answers():
+            self.tally.add(stage, answer)
+            self._add_spent(problem_id, answer)
+        budget.tokens += self.tally.tokens
+        self.asked = 0
+        """Calls that went to the model since this start; the rest came from the store."""
+
+    async def ask(self, request: Request) -> Answer:
+        """As `Model.ask`.
+
+        Raises:
+            BudgetSpentError: nothing is left to spend and the answer is not in the store.
+            CapSpentError: likewise, for this problem.
+            WithdrawnError: `cancel` was called meanwhile.
+        """
+        purpose = request.purpose
+        problem = self._problems.setdefault(purpose.problem_id, len(self._problems))
+        key = request_key(request)
+        with anyio.CancelScope() as scope:
+            self._asking[scope] = purpose
+            try:
+                while (answer := self._store.get_answer(request)) is None and key in self._in_flight:
+                    await self._in_flight[key].wait()
+                rank = urgency(purpose, problem, closing=self._closing)
+                return answer or await self._ask_in_turn(request, key, rank)
+            finally:
+                del self._asking[scope]
+        raise WithdrawnError(f"{purpose.problem_id}: the call was withdrawn")
+
+    def cancel(self, problem_id: str, samples: Collection[int] | None = None) -> int:
+        """Withdraw the calls of a problem (of these samples only) that wait or are under way; how many.
+
+        The connection of one under way is closed, on which vLLM stops writing. What is stored stays.
+        """
+        found = [
+            scope
+            for scope, purpose in self._asking.items()
+            if purpose.problem_id == problem_id
+            and (samples is None or (purpose.stage in _OF_SAMPLES and purpose.sample in samples))
+        ]
+        for scope in found:
+            scope.cancel()
+        return len(found)
+
+    async def wait_for_room(self, first_calls_left: int) -> None:
+        """Wait until so few calls wait for their turn that the work of another problem is needed.
+
+        When the first calls of the problems not begun would fill the server no more than three times, all are
+        begun, and from then on the calls with the longest way to go are first: the end of a run takes
+        as long as its longest chain of calls, so those must not be begun last.
+        """
+        if self.pace.is_settled and first_calls_left <= _CLOSING * self.pace.width:
+            self._closing = True
+        else:
+            await self.turns.wait_until_short(self.pace.width // 8)
+
+    async def keep_pace(self, read_load: Callable[[], Awaitable[Load | None]]) -> None:
+        """Adapt to the load that the server shows, until cancelled or it shows none."""
+        while (load := await read_load()) is not None:
+            self.pace.see_load(load)
+            await anyio.sleep(self.pace.look_every_s)
+
+    async def _ask_in_turn(self, request: Request, key: str, rank: int) -> Answer:
+        done = self._in_flight[key] = anyio.Event()
+        try:
+            async with self.turns.turn(rank):
+                await self._check_budget()
+                self._check_cap(request.purpose.problem_id)
+                self._under_way[key] = done
+                return await self._ask_and_store(request, rank)
+        finally:
+            del self._in_flight[key]
+            self._under_way.pop(key, None)
+            done.set()
+
+    async def _check_budget(self) -> None:
+        """Raise when nothing is left, but not before what is under way has been answered and kept."""
+        try:
+            self._budget.check()
+        except BudgetSpentError:
+            for answered in list(self._under_way.values()):
+                await answered.wait()
+            raise
+
+    def _check_cap(self, problem_id: str) -> None:
+        cap, spent = self._budget.max_tokens_problem, self._spent.get(problem_id, 0)
+        if cap is not None and spent >= cap:
+            raise CapSpentError(f"{problem_id}: {spent} of its {cap} tokens (--max-tokens-problem) are spent")
+
+    def _add_spent(self, problem_id: str, answer: Answer) -> int:
+        tokens = (answer.usage.prompt or 0) + (answer.usage.output or 0)
+        self._spent[problem_id] = self._spent.get(problem_id, 0) + tokens
+        return tokens
+
+    async def _ask_and_store(self, request: Request, rank: int) -> Answer:
+        started_s = time.monotonic()
+        answer = await self._model.ask(replace(request, priority=rank) if self._priorities else request)
+        self.asked += 1
+        if not answer.seconds:
+            answer = replace(answer, seconds=time.monotonic() - started_s)
+        self._store.put_answer(request, answer)
+        self._budget.tokens += self._add_spent(request.purpose.problem_id, answer)
+        self.tally.add(request.purpose.stage, answer)
+        self.pace.see_answer(answer.seconds, answer.usage.output)
+        return answer

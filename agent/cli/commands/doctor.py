@@ -1,0 +1,91 @@
+"""`sstar doctor`: what works here, and what to do about the rest."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sstar_code.agent.cli import options as opt
+from sstar_code.agent.cli.build import run_async, say
+
+if TYPE_CHECKING:
+    from sstar_code.agent.doctor.machine import Check
+    from sstar_code.agent.jobs.session import Endpoint
+
+NAME = "doctor"
+
+
+def command(
+    *,
+    model: opt.ModelOpt = None,
+    base_url: opt.BaseUrlOpt = None,
+    vllm_command: opt.VllmCommandOpt = None,
+    vllm_args: opt.VllmArgsOpt = "",
+    max_thinking: opt.MaxThinkingOpt = None,
+    ray: opt.RayOpt = None,
+    build_image: Annotated[
+        bool,
+        typer.Option("--build-image", help="Build the sandbox image for Docker first, unless it is there."),
+    ] = False,
+    json_: opt.JsonOpt = False,
+) -> int:
+    """Tell what works here - engine, image, isolation, endpoint, model - and what to do about the rest.
+
+    With -m vllm:MODEL it tells what would be started, and starts nothing. With --ray it tries each node.
+
+    Example: sstar doctor -m Qwen/Qwen2.5-Coder-7B-Instruct --base-url http://localhost:8000/v1
+    """
+    from sstar_code.agent.doctor.machine import State
+    from sstar_code.agent.jobs.session import Endpoint
+
+    if build_image:
+        from sstar_code.sandbox.image.build import build_image as build
+
+        say(f"sstar: image {build(say)} is there")
+    endpoint = Endpoint(
+        model or "MODEL",
+        tuple(base_url or ()),
+        max_thinking=max_thinking,
+        vllm_command=vllm_command,
+        vllm_args=vllm_args,
+    )
+    checks = run_async(lambda: _check(endpoint, wanted=model is not None, ray=ray))
+    if json_:
+        rows = [{"name": check.name, "state": check.state.value, "detail": check.detail} for check in checks]
+        typer.echo(json.dumps({"ok": all(check.state is not State.FAIL for check in checks), "checks": rows}))
+    else:
+        _print(checks)
+    return 1 if any(check.state is State.FAIL for check in checks) else 0
+
+
+async def _check(endpoint: Endpoint, *, wanted: bool, ray: str | None) -> list[Check]:
+    from sstar_code.agent.doctor.machine import check_endpoint, check_machine, check_sandboxes
+    from sstar_code.agent.doctor.vllm import check_vllm
+
+    checks = check_machine() + await check_sandboxes()
+    if ray is not None:
+        from sstar_code.agent.doctor.ray_nodes import check_nodes
+
+        checks += await check_nodes(ray)
+    if endpoint.model.startswith("vllm:"):
+        return checks + check_vllm(endpoint)
+    return checks + await check_endpoint(endpoint, wanted=wanted)
+
+
+def _print(checks: list[Check]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    styles = {"ok": "green", "note": "yellow", "fail": "bold red"}
+    table = Table.grid(padding=(0, 2))
+    for check in checks:
+        table.add_row(f"[{styles[check.state]}]{check.state}[/]", check.name, _plain(check.detail))
+    Console().print(table)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

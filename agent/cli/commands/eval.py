@@ -1,0 +1,190 @@
+"""`sstar eval`: generate, debug, select and grade a set; the same command again resumes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sstar_code.agent.cli import groups
+from sstar_code.agent.cli import options as opt
+from sstar_code.agent.cli.build import (
+    load_problems,
+    read_budget,
+    read_endpoint,
+    read_prompts,
+    read_sandbox,
+    read_settings,
+    run_async,
+    say,
+    say_failed,
+    watching,
+)
+from sstar_code.problems import UserError
+
+if TYPE_CHECKING:
+    from sstar_code.agent.run.summary import Summary
+    from sstar_code.problems import Problem
+
+NAME = "eval"
+
+
+@groups.grouped
+def command(
+    problem_set: opt.SetArg,
+    *,
+    retry: Annotated[
+        str | None,
+        typer.Option(
+            "--retry", metavar="errors", help="Ask calls that failed for good again; the rest is kept."
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="K/N",
+            envvar="SSTAR_SHARD",
+            help="Only the K-th of N parts of the problems; `sstar merge` makes one run of the parts.",
+        ),
+    ] = None,
+    model: groups.ModelOptions,
+    method: groups.MethodOptions,
+    choice: groups.ChoiceOptions,
+    data: groups.DataOptions,
+    programs: groups.SandboxOptions,
+    output: groups.OutputOptions,
+    watch: groups.WatchOptions,
+) -> int:
+    """Solve every problem of a set and grade what was chosen; the same command again resumes.
+
+    Example: sstar eval examples -m replay:examples --n 6
+    """
+    from sstar_code.agent.jobs.evaluation import Evaluation
+    from sstar_code.agent.jobs.shards import Shard
+    from sstar_code.agent.report.render.page import write_page
+    from sstar_code.agent.run.folder import default_folder, open_folder, versions
+    from sstar_code.agent.run.prices import Prices
+
+    if retry not in (None, "errors"):
+        raise UserError(f"--retry {retry!r}: it is `errors`")
+    endpoint, settings = read_endpoint(model), read_settings(model, choice, method)
+    prompts, sandbox = read_prompts(choice.prompts), read_sandbox(programs)
+    part = None if shard is None else Shard.parse(shard)
+    whole, asked_for = load_problems(problem_set, data)
+    problems = asked_for if part is None else part.take(asked_for)
+    if not problems:
+        raise UserError(f"--shard {shard}: there are only {len(asked_for)} problems")
+    _say_untested(problems)
+    config = {
+        "label": f"{whole.name}-{endpoint.model}",
+        "set": whole.revision,
+        "problems": [problem.id for problem in asked_for],
+        "model": endpoint.model,
+        "prompts": prompts.digest,
+        **settings.as_json(),
+        **({} if endpoint.max_thinking is None else {"max_thinking": endpoint.max_thinking}),
+        **({} if endpoint.system_role == "system" else {"system_role": endpoint.system_role}),
+        **({} if part is None else {"shard": str(part)}),
+    }
+    folder = output.out or default_folder("eval", config)
+    manifest = {
+        "config": config,
+        "versions": versions(),
+        "data": str(whole.path),
+        "base_url": list(endpoint.base_urls),
+    }
+    resumed = open_folder(folder, manifest, fresh=output.fresh)
+    say(f"sstar: {'going on in' if resumed else 'writing to'} {folder}")
+    evaluation = Evaluation(
+        folder=folder,
+        problems=problems,
+        settings=settings,
+        endpoint=endpoint,
+        choice=sandbox,
+        prompts=prompts,
+        budget=read_budget(model),
+        say=say,
+        quiet=output.json_,
+        prices=Prices(model.price_prompt, model.price_output),
+        judged_on=asked_for,
+        retry_errors=retry == "errors",
+    )
+    with watching(watch, folder):
+        summary = run_async(evaluation.run)
+    if summary.failed_calls:
+        drawn = settings.n * summary.problems
+        if settings.least is not None:
+            first = summary.stages.get("generate")
+            drawn = max(len(summary.failed_calls), first.calls if first else 0)
+        say_failed(summary.failed_calls, drawn)
+    if output.json_:
+        typer.echo(json.dumps(summary.headline()))
+    else:
+        print_table(summary)
+    say(f"sstar: page {write_page(folder, {problem.id: problem for problem in problems})}")
+    return 3 if summary.errors else 0
+
+
+def _say_untested(problems: list[Problem]) -> None:
+    for kind, tested, so in (
+        ("public", [bool(problem.public_tests) for problem in problems], "nothing is debugged there"),
+        ("hidden", [bool(problem.hidden_tests) for problem in problems], "they are in no rate"),
+    ):
+        if not all(tested):
+            say(f"sstar: {tested.count(False)} of {len(problems)} problems have no {kind} tests; {so}")
+
+
+def print_table(summary: Summary) -> None:
+    """Every method on the same candidates, with 95% intervals and denominators."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sstar_code.agent.run.summary import LABELS
+
+    table = Table(title="pass rate on the hidden tests, same candidates", title_justify="left")
+    table.add_column("choice")
+    table.add_column("rate", justify="right")
+    table.add_column("95% interval", justify="right")
+    table.add_column("problems", justify="right")
+    for name, rate in summary.rates.items():
+        label = LABELS.get(name, name)
+        if not rate.problems:
+            table.add_row(label, "-", "-", "0")
+            continue
+        is_choice = name == summary.select
+        table.add_row(
+            f"{label} (selected@1)" if is_choice else label,
+            f"{100 * rate.value:.1f}%",
+            f"{100 * rate.low:.1f} - {100 * rate.high:.1f}",
+            str(rate.problems),
+            style="bold" if is_choice else None,
+        )
+    console = Console()
+    console.print(table)
+    headline = summary.headline()
+    tokens = headline["tokens"]
+    unknown = f" ({tokens['unknown_calls']} calls without token counts)" if tokens["unknown_calls"] else ""
+    console.print(
+        f"{summary.problems} problems: {summary.public_solved} with a sample that passes the public tests, "
+        f"{len(summary.errors)} errors, {summary.ungraded} without hidden tests, "
+        f"{summary.unfinished} unfinished",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(
+        f"{tokens['calls']} model calls, {tokens['prompt']:,} prompt and {tokens['output']:,} output tokens"
+        f"{unknown}, {summary.cost}, {summary.seconds:.1f} s",
+        highlight=False,
+        soft_wrap=True,
+    )
+    cut = sum(count.cut_thinking for count in summary.stages.values())
+    if cut:
+        console.print(
+            f"{cut} answers were cut while thinking: raise --max-tokens, or give --max-thinking",
+            highlight=False,
+            soft_wrap=True,
+        )
+    for problem_id, line in summary.errors.items():
+        console.print(f"error: {problem_id}: {line}", markup=False, highlight=False, soft_wrap=True)

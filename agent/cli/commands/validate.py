@@ -1,0 +1,104 @@
+"""`sstar validate`: is a set fit to be solved and graded?"""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sstar_code.agent.cli import groups
+from sstar_code.agent.cli import options as opt
+from sstar_code.agent.cli.build import load_problems, read_sandbox, run_async, say
+from sstar_code.agent.cli.samples import iterate_matches
+
+if TYPE_CHECKING:
+    from sstar_code.agent.jobs.check_references import Checked
+    from sstar_code.agent.jobs.session import SandboxChoice
+    from sstar_code.problems import Problem
+    from sstar_code.problems.sets.faults import Fault
+
+NAME = "validate"
+
+
+@groups.grouped
+def command(
+    problem_set: opt.SetArg,
+    *,
+    references: Annotated[
+        Path | None,
+        typer.Option("--references", help="Samples that are right, beside those that the set itself has."),
+    ] = None,
+    no_run: Annotated[
+        bool, typer.Option("--no-run", help="Run no reference solution; only look at the problems.")
+    ] = False,
+    data: groups.DataOptions,
+    programs: groups.SandboxOptions,
+    json_: opt.JsonOpt = False,
+) -> int:
+    """Look for what is wrong with a set: tests that do not parse, duplicates, references that fail.
+
+    Example: sstar validate jsonl:my-problems
+    """
+    from sstar_code.problems.sets.faults import find_faults, list_references
+
+    choice = read_sandbox(programs)
+    unread: list[Fault] = []
+    whole, chosen = load_problems(problem_set, data, on_fault=unread.append)
+    work = [
+        (problem, number, code) for problem in chosen for number, code in enumerate(list_references(problem))
+    ]
+    if references is not None:
+        matched = iterate_matches([references], whole, chosen)
+        work += [(item.problem, item.number, item.code) for item in matched]
+    faults = [*unread, *find_faults(chosen)]
+    checked = None
+    if work and not no_run:
+        checked = run_async(lambda: _run(work, choice, quiet=json_))
+        faults += checked.faults
+    found = [fault for fault in faults if not fault.is_note]
+    _print(faults, chosen, checked, as_json=json_)
+    if checked is not None and checked.lost:
+        say(f"sstar: {checked.lost} references were lost by the sandbox (IE); run the same command again")
+        return 3
+    return 1 if found else 0
+
+
+async def _run(work: list[tuple[Problem, int, str]], choice: SandboxChoice, *, quiet: bool) -> Checked:
+    from sstar_code.agent.jobs.check_references import check_references
+    from sstar_code.agent.jobs.session import open_sandbox
+    from sstar_code.agent.run.store import Store
+    from sstar_code.agent.telemetry.progress import Progress
+
+    with closing(Store(None)) as store, Progress("references", len(work), quiet=quiet) as progress:
+        async with open_sandbox(choice, store, say) as sandbox:
+            return await check_references(
+                work, sandbox, lambda graded: progress.advance(graded.verdict.value)
+            )
+
+
+def _print(faults: list[Fault], chosen: list[Problem], checked: Checked | None, *, as_json: bool) -> None:
+    notes = [fault for fault in faults if fault.is_note]
+    found = [fault for fault in faults if not fault.is_note]
+    if as_json:
+        counts = {"references": checked.references, "passed": checked.passed} if checked else {}
+        typer.echo(
+            json.dumps(
+                {
+                    "problems": len(chosen),
+                    "faults": [{"problem_id": fault.problem_id, "what": fault.what} for fault in found],
+                    "notes": [{"problem_id": fault.problem_id, "what": fault.what} for fault in notes],
+                    "references": 0,
+                    "passed": 0,
+                    **counts,
+                }
+            )
+        )
+        return
+    for fault in faults:
+        name = f"{fault.problem_id}: " if fault.problem_id else ""
+        typer.echo(f"{'note: ' if fault.is_note else ''}{name}{fault.what}")
+    ran = f"{checked.passed} of {checked.references} references passed" if checked else "no reference was run"
+    typer.echo(f"{len(chosen)} problems, {len(found)} faults, {len(notes)} notes; {ran}")

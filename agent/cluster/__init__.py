@@ -1,0 +1,1 @@
+"""Programs on the nodes of a Ray cluster."""

@@ -1,0 +1,1 @@
+"""One sample: ask, extract, run on the public tests, repair."""

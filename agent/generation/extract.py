@@ -1,0 +1,224 @@
+"""Takes the program out of a model's answer.
+
+The order of preference, highest first; among equals the last block wins, because models improve as they go:
+
+1. a block that is complete: it defines the entry point or, for `stdin`, reads input, prints, and does so
+   when run;
+2. all Python blocks joined, where only together they are complete;
+3. a block that is part of a program; a block that means to be one but does not parse (the sandbox then says
+   where, and a debugging round can mend it); any other block with statements in it;
+4. code without fences, prose before and after it cut off.
+
+Names that the chosen block uses but does not define are taken from the earlier blocks that define them.
+Parsing decides everything; nothing is run. Time is linear in the answer's length.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sstar_code.agent.generation.completeness import Grade, borrow_definitions, grade_text, grade_tree
+from sstar_code.agent.generation.fences import PYTHON_TAGS, Block, find_blocks, parse
+from sstar_code.agent.models.request import Answer
+from sstar_code.problems import Kind, Problem
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Iterator
+
+__all__ = ["Extraction", "extract_code"]
+
+_MAX_CHARS = 1_000_000
+_MAX_CUTS = 8
+_MAX_STARTS = 4
+_INVISIBLE = str.maketrans(
+    {
+        "\u00a0": " ",
+        "\u200b": None,
+        "\ufeff": None,
+        "\u2018": "'",
+        "\u2019": "'",
+        "\u201c": '"',
+        "\u201d": '"',
+    }
+)
+_CONTINUES = re.compile(r"[\s)\]}#]|(?:else|elif|except|finally)\b")
+_STARTS_CODE = re.compile(
+    r"(?:for|while|if|with|try|def|class|async def)\b.*[:(,\[{\\]\s*(?:#.*)?"
+    r"|import [\w., ]+|from [\w.]+ import\b.*|@\w.*|#.*|print\(.*"
+    r"|[A-Za-z_][\w.\[\]]*(?:, ?[A-Za-z_]\w*){0,8} ?[-+*/%|&^]?=(?!=).*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What was found in an answer."""
+
+    code: str | None
+    """None where the answer holds no program."""
+    how: str
+    """`fenced`, `joined`, `cut`, `unparsed` (it does not compile), `bare` (no fence) or `none`."""
+    truncated: bool
+    """The server cut the answer, or its last block ends in the middle of a statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    code: str
+    grade: Grade
+    how: str
+    tree: ast.Module | None = None
+
+
+def extract_code(answer: Answer | str, problem: Problem) -> Extraction:
+    """The program in `answer`. Never raises for any text.
+
+    For `function` problems a body without its `def` line is a program too where `starter_code` supplies
+    that line.
+    """
+    cut_by_server = isinstance(answer, Answer) and answer.finish_reason == "length"
+    raw = answer.text if isinstance(answer, Answer) else answer
+    text, thinking_only = _drop_thinking(raw[:_MAX_CHARS].replace("\r\n", "\n").replace("\r", "\n"))
+    if thinking_only:
+        return Extraction(None, "none", truncated=True)
+    blocks, before = find_blocks(text)
+    found = [item for block in blocks if (item := _read_block(block, problem)) is not None]
+    best = _choose(found, problem)
+    if best is None or best.grade < Grade.PARTIAL:
+        for prose in (before, text) if blocks else (text,):
+            bare = _read_bare(prose, problem)
+            if bare is not None and (best is None or bare.grade > best.grade):
+                best = bare
+                break
+    truncated = cut_by_server or (best is not None and best.how == "cut")
+    if best is None:
+        return Extraction(None, "none", truncated)
+    return Extraction(best.code.strip("\n") + "\n", best.how, truncated)
+
+
+def _drop_thinking(text: str) -> tuple[str, bool]:
+    """The text after the thinking, and whether the answer is nothing but thinking that never ended."""
+    start = text.lstrip()
+    head, mark, tail = text.partition("</think>")
+    if start.startswith("<think>"):
+        return tail, not mark
+    ends_a_line = mark and (not tail or tail[0] == "\n")
+    if ends_a_line and (not head or head[-1] == "\n"):
+        return tail, False
+    return text, False
+
+
+def _read_block(block: Block, problem: Problem) -> _Found | None:
+    if not block.may_be_python or not block.text.strip():
+        return None
+    mended = _mend(block.text, problem)
+    if mended is not None:
+        code, tree = mended
+        grade = grade_tree(tree, problem)
+        return _Found(code, grade, "fenced", tree) if grade > Grade.NOTHING else None
+    if not block.closed and (kept := _cut_tail(block.text, problem)) is not None:
+        return kept
+    grade = grade_text(block.text, problem)
+    return _Found(block.text, grade, "unparsed") if grade > Grade.NOTHING or block.tag else None
+
+
+def _mend(text: str, problem: Problem) -> tuple[str, ast.Module] | None:
+    """The first reading of `text` that parses."""
+    for reading in _readings(text):
+        tree = parse(reading)
+        if tree is not None:
+            return reading, tree
+        if problem.kind is Kind.FUNCTION and problem.starter_code and reading[:1].isspace():
+            tree = parse(f"{problem.starter_code.rstrip()}\n{reading}")
+            if tree is not None:
+                return reading, tree
+    return None
+
+
+def _readings(text: str) -> Iterator[str]:
+    text = text.strip("\n")
+    first, _, rest = text.partition("\n")
+    if first.strip().lower() in PYTHON_TAGS:
+        text = rest
+    yield text
+    yield textwrap.dedent(text)
+    if ">>>" in text:
+        session = [
+            line.lstrip()[4:] for line in text.split("\n") if line.lstrip()[:4].rstrip() in (">>>", "...")
+        ]
+        yield "\n".join(session)
+    if "&" in text:
+        yield html.unescape(text)
+    yield text.translate(_INVISIBLE)
+
+
+def _cut_tail(text: str, problem: Problem) -> _Found | None:
+    """`text` without its unfinished last statements, if what is left is complete."""
+    lines = text.split("\n")
+    starts = [place for place, line in enumerate(lines) if line and not _CONTINUES.match(line)]
+    for place in reversed(starts[-_MAX_CUTS:]):
+        code = "\n".join(lines[:place])
+        tree = parse(code)
+        if tree is not None:
+            grade = grade_tree(tree, problem)
+            return _Found(code, grade, "cut", tree) if grade is Grade.COMPLETE else None
+    return None
+
+
+def _choose(found: list[_Found], problem: Problem) -> _Found | None:
+    if not found:
+        return None
+    place = max(range(len(found)), key=lambda place: (found[place].grade, found[place].how != "cut", place))
+    best = found[place]
+    parsed = [item for item in found if item.tree is not None]
+    if best.grade is not Grade.COMPLETE and len(parsed) > 1:
+        joined = "\n\n".join(item.code for item in parsed)
+        tree = parse(joined)
+        if tree is not None and grade_tree(tree, problem) is Grade.COMPLETE:
+            return _Found(joined, Grade.COMPLETE, "joined", tree)
+    if best.tree is None:
+        return best
+    earlier = [(item.code, item.tree) for item in found[:place] if item.tree is not None]
+    borrowed = borrow_definitions(best.tree, earlier, problem)
+    return _Found(f"{borrowed}\n\n{best.code}", best.grade, "joined") if borrowed else best
+
+
+def _read_bare(text: str, problem: Problem) -> _Found | None:
+    """A program in text without fences: the whole text, or what is left without the prose around it."""
+    mended = _mend(text, problem)
+    if mended is not None:
+        code, tree = mended
+        grade = grade_tree(tree, problem)
+        return _Found(code, grade, "bare", tree) if grade > Grade.NOTHING else None
+    lines = text.split("\n")
+    best: _Found | None = None
+    tries = 0
+    end = 0
+    for place, line in enumerate(lines):
+        if place < end or not _STARTS_CODE.fullmatch(line):
+            continue
+        code = _longest_prefix(lines[place:])
+        end = place + code.count("\n") + 1
+        parsed = parse(code)
+        if parsed is not None:
+            grade = grade_tree(parsed, problem)
+            if grade >= Grade.PARTIAL and (best is None or grade >= best.grade):
+                best = _Found(code, grade, "bare", parsed)
+        tries += 1
+        if tries == _MAX_STARTS:
+            break
+    return best
+
+
+def _longest_prefix(lines: list[str]) -> str:
+    """Leading `lines` up to the first one at the margin that does not look like code."""
+    kept: list[str] = []
+    for line in lines:
+        if line and not _CONTINUES.match(line) and not _STARTS_CODE.fullmatch(line) and parse(line) is None:
+            break
+        kept.append(line)
+    return "\n".join(kept)

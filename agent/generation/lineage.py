@@ -1,0 +1,77 @@
+"""Records of how a candidate came to be: the rounds of one sample, of which the best counts, not the last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sstar_code.agent.models.request import Usage
+from sstar_code.sandbox import Verdict
+
+if TYPE_CHECKING:
+    from sstar_code.agent.generation.feedback import FailureNote
+
+__all__ = ["Lineage", "Round"]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One answer of the model and what its program did on the public tests."""
+
+    index: int
+    """0 for the first sample, 1.. for debugging rounds."""
+    code: str | None = None
+    """None where the call failed or the answer held no program."""
+    passed: int = 0
+    total: int = 0
+    """Public tests."""
+    verdict: Verdict | None = None
+    """On the public tests together; None without a program. `IE`: the sandbox lost a run."""
+    failures: tuple[FailureNote, ...] = ()
+    how: str = "none"
+    """How the program was found in the answer: `extract.Extraction.how`."""
+    truncated: bool = False
+    """The answer was cut."""
+    base: int | None = None
+    """Index of the round that this one tried to mend."""
+    repeats: int | None = None
+    """Index of the earlier round with the same program, whose verdicts were taken over."""
+    error: str = ""
+    """Why the call failed; empty where there was an answer."""
+    finish_reason: str = ""
+    usage: Usage = field(default_factory=Usage)
+    seconds: float = 0.0
+    """Of the call."""
+
+    @property
+    def solved(self) -> bool:
+        """There is a program and every public test passed (with no public tests every program counts)."""
+        return self.verdict is Verdict.AC
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """One sample and its debugging rounds."""
+
+    sample: int
+    rounds: tuple[Round, ...]
+
+    @property
+    def best(self) -> Round:
+        """The round with a program and the most public tests passed; the earlier one wins a tie."""
+        return max(self.rounds, key=lambda item: (item.code is not None, item.passed, -item.index))
+
+    @property
+    def code(self) -> str | None:
+        """The best round's program; None where no round has one."""
+        return self.best.code
+
+    @property
+    def survives(self) -> bool:
+        """The best round passed every public test."""
+        return self.best.solved
+
+    @property
+    def lost(self) -> bool:
+        """The sandbox lost a run of the best round: its verdict is not the program's fault."""
+        return self.best.verdict is Verdict.IE

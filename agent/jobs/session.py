@@ -1,0 +1,218 @@
+"""Opens what a run works with, a model and a sandbox over its store, and closes it however the run ends."""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from sstar_code.agent.calls.concurrency import FIRST_WIDTH, MOST_IN_FLIGHT, Paced
+from sstar_code.agent.calls.stored_model import StoredModel
+from sstar_code.agent.models.errors import ModelUserError
+from sstar_code.agent.models.recorded.bundled import describe_recording, find_recording
+from sstar_code.agent.telemetry.events import log_event
+from sstar_code.agent.telemetry.observed import WatchedModel, WatchedSandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from sstar_code.agent.calls.budget import Budget
+    from sstar_code.agent.models import Model
+    from sstar_code.agent.models.choose import AskedModel
+    from sstar_code.agent.models.endpoint_pool import EndpointPool
+    from sstar_code.agent.models.openai.client import OpenAIModel
+    from sstar_code.agent.models.thinking import CappedModel
+    from sstar_code.agent.models.vllm.managed import ManagedModel
+    from sstar_code.agent.run.store import Store
+    from sstar_code.sandbox import Sandbox
+    from sstar_code.sandbox.memo import MemoSandbox
+
+__all__ = ["Endpoint", "SandboxChoice", "make_asked", "open_model", "open_sandbox"]
+
+
+_RETRY_LINE_EVERY_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Which model to ask and how."""
+
+    model: str
+    base_urls: tuple[str, ...] = ()
+    """Empty: `OPENAI_BASE_URL`, else a server on this machine."""
+    system_role: str = "system"
+    max_in_flight: int | None = None
+    """None: what the server runs at once, where it says so, else learnt."""
+    call_timeout_s: float = 600.0
+    record: Path | None = None
+    max_thinking: int | None = None
+    """Tokens that a thinking model may think before it has to answer; None: as many as it likes."""
+    vllm_command: str | None = None
+    """For `vllm:`: the words before `serve`; None looks for them."""
+    vllm_args: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxChoice:
+    """Which sandbox to use and how."""
+
+    name: str = "auto"
+    runtime: str | None = None
+    workers: int | None = None
+    ray: str | None = None
+    """Address of a Ray cluster whose nodes run the programs, `workers` each; None: this machine does."""
+
+
+@asynccontextmanager
+async def open_sandbox(
+    choice: SandboxChoice, store: Store, say: Callable[[str], None]
+) -> AsyncIterator[MemoSandbox]:
+    """The sandbox, with every execution kept in `store`.
+
+    Raises:
+        UserError: no sandbox of that name, or no such cluster.
+        SandboxError: it cannot isolate here, or on no node.
+    """
+    from sstar_code.sandbox.memo import MemoSandbox
+
+    async with MemoSandbox(WatchedSandbox(_make_sandbox(choice, say)), store) as sandbox:
+        yield sandbox
+
+
+def _make_sandbox(choice: SandboxChoice, say: Callable[[str], None]) -> Sandbox:
+    if choice.ray is not None:
+        from sstar_code.agent.cluster.ray_sandbox import RaySandbox
+
+        return RaySandbox(choice.ray, choice.name, workers=choice.workers, runtime=choice.runtime, say=say)
+    from sstar_code.sandbox.choose import make_sandbox
+
+    return make_sandbox(
+        choice.name,
+        workers=choice.workers,
+        runtime=choice.runtime,
+        say=lambda line: say(f"sstar: {line}"),
+    )
+
+
+@asynccontextmanager
+async def open_model(
+    endpoint: Endpoint, store: Store, budget: Budget, say: Callable[[str], None]
+) -> AsyncIterator[StoredModel]:
+    """The model, with every answer kept in `store`; an endpoint is looked at before anything is paid for.
+
+    Raises:
+        UserError: wrong key or model name, no such recording.
+        ModelError: the endpoint is down.
+    """
+    from sstar_code.agent.models.load import LoadWatch
+    from sstar_code.agent.models.recorded.recording import Recorder
+    from sstar_code.agent.models.recorded.replay import ReplayModel
+
+    model = make_asked(endpoint, say)
+    recording = find_recording(endpoint.model)
+    if recording is not None:
+        say(f"sstar: {describe_recording(recording)}")
+    async with AsyncExitStack() as stack:
+        asked: Model = model
+        if not isinstance(model, ReplayModel):
+            await _connect(model, stack, store)
+            if endpoint.max_thinking is not None:
+                asked = await _cap_thinking(model, endpoint.max_thinking, say)
+        if endpoint.record is not None:
+            asked = stack.enter_context(Recorder(asked, endpoint.record))
+        paced = model if isinstance(model, Paced) else None
+        stored = StoredModel(
+            WatchedModel(asked, store),
+            store,
+            budget,
+            max_in_flight=endpoint.max_in_flight if paced else endpoint.max_in_flight or FIRST_WIDTH,
+            max_num_seqs=paced.max_num_seqs if paced else None,
+            priorities=paced is not None and paced.priorities,
+        )
+        if paced is not None:
+            paced.on_busy = lambda: stored.pace.refuse(anyio.current_time())
+            group = await stack.enter_async_context(anyio.create_task_group())
+            stack.callback(group.cancel_scope.cancel)
+            stored.load = LoadWatch(paced)
+            group.start_soon(stored.keep_pace, stored.load.read_load)
+        yield stored
+        if isinstance(model, ReplayModel) and model.by_purpose:
+            say(
+                f"sstar: {model.by_purpose} answers were replayed by position: "
+                "their prompts differ from the recording"
+            )
+
+
+async def _connect(
+    model: OpenAIModel | EndpointPool | ManagedModel, stack: AsyncExitStack, store: Store
+) -> None:
+    """Start what has to be started, look at what is served, and note it in the run's manifest."""
+    from sstar_code.agent.models.vllm.managed import ManagedModel
+    from sstar_code.agent.run.folder import note_servers
+
+    folder = None if store.path is None else store.path.parent
+    if isinstance(model, ManagedModel) and folder is not None:
+        model.log = folder / "vllm.log"
+    await stack.enter_async_context(model)
+    await model.check()
+    if folder is not None:
+        note_servers(folder, model.describe())
+
+
+async def _cap_thinking(model: Model, max_thinking: int, say: Callable[[str], None]) -> CappedModel:
+    """The model with a cap that was seen to hold."""
+    from sstar_code.agent.models.thinking import Cap, CappedModel, probe_cap
+
+    cap = await probe_cap(model.ask)
+    if cap is Cap.NONE:
+        raise ModelUserError(
+            f"--max-thinking {max_thinking}: {cap}: the server has no thinking budget, or ignores it, and "
+            "shows a model nothing of what it thought; serve it with --reasoning-config, or leave this out"
+        )
+    say(f"sstar: --max-thinking {max_thinking}: {cap}")
+    return CappedModel(model, cap, max_thinking)
+
+
+def make_asked(endpoint: Endpoint, say: Callable[[str], None] = lambda _: None) -> AskedModel:
+    """The model that `endpoint` names, not looked at yet.
+
+    Raises:
+        UserError: the name, the address or the recording cannot be used.
+    """
+    from sstar_code.agent.models.choose import VllmOptions, make_model
+
+    recording = find_recording(endpoint.model)
+    return make_model(
+        endpoint.model if recording is None else f"replay:{recording}",
+        base_url=endpoint.base_urls,
+        vllm=VllmOptions(endpoint.vllm_command, endpoint.vllm_args, lambda line: say(f"sstar: {line}")),
+        system_role=endpoint.system_role,
+        max_in_flight=endpoint.max_in_flight or MOST_IN_FLIGHT,
+        timeout_s=endpoint.call_timeout_s,
+        max_thinking=endpoint.max_thinking,
+        on_retry=_Seldom(say),
+    )
+
+
+class _Seldom:
+    """Passes on a line every ten seconds at most, with how many it kept back: an outage hits all calls."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._said_s = -math.inf
+        self._kept_back = 0
+
+    def __call__(self, line: str) -> None:
+        log_event("call.retried", why=line)
+        now_s = time.monotonic()
+        if now_s - self._said_s < _RETRY_LINE_EVERY_S:
+            self._kept_back += 1
+            return
+        more = f" ({self._kept_back} more like it)" if self._kept_back else ""
+        self._say(f"sstar: {line}{more}")
+        self._said_s, self._kept_back = now_s, 0

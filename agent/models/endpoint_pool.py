@@ -1,0 +1,272 @@
+"""One model at several endpoints: a problem's calls mostly go to one of them, and away from one that dies.
+
+A server keeps the work on a prompt (its prefix cache), so the samples and repairs of a problem belong
+together. Rendezvous hashing (Thaler and Ravishankar, 1998) gives each problem a favourite that stays the same
+when others come and go; a favourite that is notably busier than the idlest is passed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import anyio
+
+from sstar_code.agent.calls.concurrency import Load, read_load
+from sstar_code.agent.models.errors import ModelError, ModelUserError
+from sstar_code.agent.models.retry import RetryPolicy, Stubborn, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sstar_code.agent.models.openai.client import OpenAIModel
+    from sstar_code.agent.models.openai.endpoint import ServerInfo
+    from sstar_code.agent.models.request import Answer, Request
+
+__all__ = ["EndpointPool"]
+
+_log = logging.getLogger(__name__)
+_FIRST_REST_S = 1.0
+_MAX_REST_S = 60.0
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """One endpoint and how it fares."""
+
+    model: OpenAIModel
+    in_flight: int = 0
+    asked: int = 0
+    """Calls sent so far."""
+    failures: int = 0
+    """Outages in a row."""
+    back_at_s: float = 0.0
+    """Not asked before this (monotonic) unless there is no other."""
+    checking: bool = False
+    """Someone is finding out whether it is back."""
+
+    def weight(self, problem_id: str) -> bytes:
+        """The problem's favourite has the greatest."""
+        return hashlib.blake2b(f"{self.model.base_url}\0{problem_id}".encode(), digest_size=8).digest()
+
+
+class EndpointPool:
+    """The model that every one of `models` serves, asked wherever there is least to do.
+
+    Args:
+        models: one for each endpoint, of one name.
+        max_in_flight: calls under way at once, at all of them.
+        retry_policy: how often a call that no endpoint answered is sent again.
+        on_retry: gets one line before each wait, and when an endpoint goes or comes back.
+        first_rest_s: for which an endpoint that failed is left alone; doubles with each failure in a row.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[OpenAIModel],
+        *,
+        max_in_flight: int = 128,
+        retry_policy: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        on_retry: Callable[[str], None] = _log.warning,
+        first_rest_s: float = _FIRST_REST_S,
+    ) -> None:
+        self.name = models[0].name
+        self.places = [Place(model) for model in models]
+        self.infos: list[ServerInfo] = []
+        """Of the endpoints that answered `check`."""
+        self._first_rest_s = first_rest_s
+        self._tell = on_retry
+        self._stubborn = Stubborn(max_in_flight=max_in_flight, policy=retry_policy, on_retry=on_retry)
+        self._on_busy: Callable[[], None] = _ignore
+        self._open = AsyncExitStack()
+        self._shows_metrics = False
+
+    def __repr__(self) -> str:
+        return f"EndpointPool({self.name!r}, {', '.join(place.model.url for place in self.places)})"
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        """How often a call that no endpoint answered is sent again."""
+        return self._stubborn.policy
+
+    @retry_policy.setter
+    def retry_policy(self, policy: RetryPolicy) -> None:
+        self._stubborn.policy = policy
+
+    @property
+    def max_num_seqs(self) -> int | None:
+        """Sequences that all endpoints together run at once, where each says so."""
+        counts = [place.model.max_num_seqs for place in self.places]
+        return sum(count or 0 for count in counts) if all(counts) else None
+
+    @property
+    def priorities(self) -> bool:
+        """Whether every endpoint puts requests of a lower `priority` first."""
+        return all(place.model.priorities for place in self.places)
+
+    @property
+    def on_busy(self) -> Callable[[], None]:
+        """Called when an endpoint refuses a call because of its load."""
+        return self._on_busy
+
+    @on_busy.setter
+    def on_busy(self, heard: Callable[[], None]) -> None:
+        self._on_busy = heard
+        for place in self.places:
+            place.model.on_busy = heard
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as undo:
+            for place in self.places:
+                await undo.enter_async_context(place.model)
+            self._open = undo.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
+
+    async def check(self, *, any_model: bool = False) -> ServerInfo:
+        """As `OpenAIModel.check`, of every endpoint; the shortest context counts.
+
+        One that is down is left out, and tried again later.
+
+        Raises:
+            ModelUserError: an endpoint does not serve the model, or refuses the key.
+            ModelError: none answers.
+        """
+        self.infos = []
+        down: list[ModelError] = []
+        for place in self.places:
+            try:
+                self.infos.append(await place.model.check(any_model=any_model))
+            except ModelError as error:
+                self._take_out(place, str(error))
+                down.append(error)
+        if not self.infos:
+            raise down[0] if len(down) == 1 else self._nobody(down[0])
+        versions = sorted({info.version or "unknown" for info in self.infos})
+        if len(versions) > 1:
+            self._tell(f"the endpoints differ in version ({', '.join(versions)}): a seed may mean two texts")
+        lengths = [info.max_model_len for info in self.infos]
+        known = [length for length in lengths if length is not None]
+        first = self.infos[0]
+        return type(first)(
+            url=", ".join(info.url for info in self.infos),
+            models=first.models,
+            max_model_len=min(known, default=None),
+            version=" and ".join(versions) if versions != ["unknown"] else None,
+            seconds=max(info.seconds for info in self.infos),
+        )
+
+    def _nobody(self, error: ModelError) -> ModelError:
+        urls = ", ".join(place.model.url for place in self.places)
+        return ModelError(f"none of the {len(self.places)} endpoints answers ({urls}), the first: {error}")
+
+    def describe(self) -> list[dict[str, Any]]:
+        """What answered `check`, for the manifest."""
+        return [info.as_json() for info in self.infos]
+
+    async def ask(self, request: Request) -> Answer:
+        """Answer `request` from any endpoint that can.
+
+        Raises:
+            ModelError: as `OpenAIModel.ask`; no endpoint answered after every attempt.
+        """
+        return await self._stubborn.call(lambda: self._attempt(request), self._give_up)
+
+    def _give_up(self, fault: TransientError, seconds: float) -> ModelError:
+        return self._nobody(self.places[0].model.give_up(fault, seconds))
+
+    async def _attempt(self, request: Request) -> Answer:
+        """Try the endpoints one after another until one answers or all have failed."""
+        tried: list[Place] = []
+        last: TransientError | None = None
+        while (place := await self._choose(request.purpose.problem_id, tried)) is not None:
+            place.in_flight += 1
+            place.asked += 1
+            try:
+                answer = await place.model.attempt(request)
+            except TransientError as fault:
+                last = fault
+                tried.append(place)
+                if fault.is_outage:
+                    self._take_out(place, str(fault))
+            else:
+                place.failures = 0
+                return answer
+            finally:
+                place.in_flight -= 1
+        if last is None:
+            raise AssertionError("a pool has endpoints")
+        raise last
+
+    async def _choose(self, problem_id: str, tried: Sequence[Place]) -> Place | None:
+        """The endpoint for a call of this problem; None where all have been tried.
+
+        One whose rest is over is looked at by the first call that could use it, others do not wait for that.
+        """
+        left = [place for place in self.places if place not in tried]
+        for place in left:
+            if place.failures and not place.checking and time.monotonic() >= place.back_at_s:
+                await self._look(place)
+        well = [place for place in left if not place.failures]
+        if not well:
+            return min(left, key=lambda place: place.back_at_s, default=None)
+        idlest = min(well, key=lambda place: place.in_flight)
+        favourite = max(well, key=lambda place: place.weight(problem_id))
+        return favourite if favourite.in_flight <= self._bearable(idlest.in_flight) else idlest
+
+    @staticmethod
+    def _bearable(least: int) -> int:
+        """Calls at a favourite at most, `least` being those at the idlest."""
+        return least + 4 + least // 4
+
+    async def _look(self, place: Place) -> None:
+        place.checking = True
+        try:
+            await place.model.check()
+        except (ModelError, ModelUserError) as error:  # it may serve another model by now
+            self._take_out(place, str(error), quiet=True)
+        else:
+            place.failures = 0
+            self._tell(f"{place.model.url} answers again")
+        finally:
+            place.checking = False
+
+    def _take_out(self, place: Place, why: str, *, quiet: bool = False) -> None:
+        now_s = time.monotonic()
+        if place.failures and now_s < place.back_at_s:
+            return  # calls that were under way fail together: one outage
+        place.failures += 1
+        rest_s = min(_MAX_REST_S, self._first_rest_s * 2.0 ** min(place.failures - 1, 30))
+        place.back_at_s = now_s + rest_s
+        if not quiet and place.failures == 1:
+            self._tell(f"{place.model.url} is out for now: {why}")
+
+    async def read_metrics(self) -> list[str] | None:
+        """The pages of those endpoints that show one; None where none ever has."""
+        while True:
+            pages = [await place.model.read_metrics() for place in self.places if not place.failures]
+            known = [page for shown in pages for page in shown or ()]
+            if known:
+                self._shows_metrics = True
+                return known
+            if pages and not self._shows_metrics:
+                return None
+            await anyio.sleep(_FIRST_REST_S)
+
+    async def read_load(self) -> Load | None:
+        """How busy the endpoints say they are, together; None where none has ever said."""
+        loads = [read_load(page) for page in await self.read_metrics() or ()]
+        known = [load for load in loads if load is not None]
+        if not known:
+            return None
+        return Load(sum(load.running for load in known), sum(load.waiting for load in known))
+
+
+def _ignore() -> None:
+    pass

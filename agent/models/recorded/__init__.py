@@ -1,0 +1,1 @@
+"""Calls recorded to a file and played back."""

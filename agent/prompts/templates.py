@@ -1,0 +1,207 @@
+"""Prompt templates: Jinja2 files of the package, replaceable by name from a directory of the user's.
+
+A template makes one user message, or several: a line that is exactly `[system]`, `[user]` or `[assistant]`
+starts a message of that role. Only such lines of the template itself count, never those of a value, so a
+problem statement cannot start a message. Messages lose surrounding blank lines; empty ones are left out.
+
+Values (`VALUES` says which template gets which), all text unless said otherwise:
+
+    problem      id, statement, kind ("stdin", "function"), entry_point, starter_code,
+                 public_tests (each: input, output, program; the last two may be None)
+    code         the program to mend, None where no answer held one
+    failures     its failures on public tests, `feedback.FailureNote` each; may be empty
+    passed total its public tests
+    earlier      the other rounds, oldest first: code, failures, passed, total each; empty for context "last"
+    reason       why there is no code: "no code found", or that the answer was cut
+    count        how many inputs or tests to write
+    first second for distinguish.j2 and compare.j2 two programs
+    cases        for judge.j2: input, first, second each
+    input        for choose.j2, as a person would write it; outputs: two to four texts, A first
+
+Filters: `fence(tag)`, `cap(characters)`, `pyrepr` (an encoded value as a Python literal). Function:
+`call(test)`, like `f(1, 'a')`. Templates run in Jinja2's sandbox: a directory may come from a repository.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from functools import cached_property, partial
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from sstar_code.agent.models.request import Message
+from sstar_code.agent.prompts.formatting import cap, fence, show_call, show_value
+from sstar_code.problems import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jinja2 import Environment, TemplateError
+
+    from sstar_code.problems import Problem, Test
+
+__all__ = ["NAMES", "VALUES", "PromptProblem", "Prompts"]
+
+VALUES: dict[str, frozenset[str]] = {
+    "generate": frozenset({"problem"}),
+    "debug": frozenset({"problem", "code", "failures", "passed", "total", "earlier", "reason"}),
+    "inputs": frozenset({"problem", "count"}),
+    "distinguish": frozenset({"problem", "first", "second", "count"}),
+    "judge": frozenset({"problem", "cases"}),
+    "kit": frozenset({"problem"}),
+    "reference": frozenset({"problem"}),
+    "choose": frozenset({"problem", "input", "outputs"}),
+    "tests": frozenset({"problem", "count"}),
+    "compare": frozenset({"problem", "first", "second"}),
+}
+"""Template name -> the values it is rendered with."""
+
+NAMES = tuple(f"{name}.j2" for name in VALUES)
+
+_ROLES = ("system", "user", "assistant")
+_FAULTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What an expression of a template can raise besides Jinja2's own errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptProblem:
+    """What a template may see of a problem: nothing that grades it."""
+
+    id: str
+    statement: str
+    kind: str
+    entry_point: str | None
+    starter_code: str
+    public_tests: tuple[Test, ...]
+
+    @classmethod
+    def of(cls, problem: Problem) -> PromptProblem:
+        """The public face of `problem`."""
+        return cls(
+            problem.id,
+            problem.statement,
+            problem.kind.value,
+            problem.entry_point,
+            problem.starter_code,
+            problem.public_tests,
+        )
+
+
+class Prompts:
+    """The templates, each the package's or the user's."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        """Read and check the templates; files of `directory` named like ours replace them.
+
+        Raises:
+            UserError: no such directory, a template of an unknown name, a syntax error or an unknown value.
+        """
+        package = resources.files("sstar_code.agent.prompts") / "text"
+        self._sources = {name: (package / name).read_text(encoding="utf-8") for name in NAMES}
+        self._paths = {name: f"agent/prompts/text/{name}" for name in NAMES}
+        self._marker = secrets.token_hex(16)  # no value can hold it, so no value can start a message
+        if directory is not None:
+            self._replace(directory)
+
+    def render(self, name: str, problem: Problem, **values: Any) -> tuple[Message, ...]:
+        """The messages of template `name` ("generate", "debug", ...) for `problem`.
+
+        Raises:
+            UserError: the template fails; path and line are named.
+        """
+        from jinja2 import TemplateError
+
+        file = f"{name}.j2"
+        context = {"problem": PromptProblem.of(problem), "call": partial(show_call, problem.entry_point)}
+        try:
+            text = self._environment.get_template(file).render({**context, **values})
+        except (TemplateError, *_FAULTS) as error:
+            raise self._explain(file, error) from error
+        messages = self._split(text)
+        if not messages:
+            raise UserError(
+                f"{self._paths[file]}: the prompt is empty; write the text of at least one message"
+            )
+        return messages
+
+    @property
+    def digest(self) -> str:
+        """Content hash of all templates, 16 hex characters: other prompts are another experiment."""
+        body = "".join(f"{name}\0{self._sources[name]}\0" for name in NAMES)
+        return hashlib.sha256(body.encode()).hexdigest()[:16]
+
+    @cached_property
+    def _environment(self) -> Environment:
+        from jinja2 import FunctionLoader, StrictUndefined
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+        def load(name: str) -> tuple[str, str, None] | None:
+            source = self._sources.get(name)
+            return None if source is None else (self._mark(source), self._paths[name], None)
+
+        environment = ImmutableSandboxedEnvironment(
+            loader=FunctionLoader(load),
+            undefined=StrictUndefined,
+            autoescape=False,  # the result is a prompt, not HTML
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters |= {"cap": cap, "fence": fence, "pyrepr": show_value}
+        return environment
+
+    def _replace(self, directory: Path) -> None:
+        if not directory.is_dir():
+            raise UserError(f"{directory}: no such directory of prompt templates")
+        for path in sorted(directory.glob("*.j2")):
+            if path.name not in NAMES:
+                raise UserError(f"{path}: unknown prompt template; the names are {', '.join(NAMES)}")
+            try:
+                self._sources[path.name] = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise UserError(f"{path}: cannot be read: {error}") from error
+            self._paths[path.name] = str(path)
+            self._check(path.name)
+
+    def _check(self, file: str) -> None:
+        """Find syntax errors and misspelt values before a model is asked anything."""
+        from jinja2 import TemplateError, meta, nodes
+
+        try:
+            tree = self._environment.parse(self._mark(self._sources[file]), file, self._paths[file])
+            self._environment.get_template(file)
+        except TemplateError as error:
+            raise self._explain(file, error) from error
+        known = VALUES[file.removesuffix(".j2")]
+        unknown = meta.find_undeclared_variables(tree) - known - {"call", *self._environment.globals}
+        for node in tree.find_all(nodes.Name):
+            if node.name in unknown:
+                raise UserError(
+                    f"{self._paths[file]}:{node.lineno}: unknown value {node.name!r}; "
+                    f"this template gets {', '.join(sorted(known))}"
+                )
+
+    def _explain(self, file: str, error: TemplateError | Exception) -> UserError:
+        path = self._paths[file]
+        line = getattr(error, "lineno", None)
+        trace = error.__traceback__
+        while trace is not None:  # Jinja2 rewrites its tracebacks to the template's lines
+            if trace.tb_frame.f_code.co_filename == path:
+                line = trace.tb_lineno
+            trace = trace.tb_next
+        where = f"{path}:{line}" if line else path
+        return UserError(f"{where}: {type(error).__name__}: {error}".replace("\n", " "))
+
+    def _mark(self, source: str) -> str:
+        lines = source.split("\n")
+        separators = {f"[{role}]": f"{self._marker}:{role}:" for role in _ROLES}
+        return "\n".join(separators.get(line.rstrip(), line) for line in lines)
+
+    def _split(self, text: str) -> tuple[Message, ...]:
+        first, *rest = text.split(f"{self._marker}:")
+        pairs = [("user", first)]
+        for part in rest:
+            role, _, content = part.partition(":")
+            pairs.append((role, content))
+        return tuple(Message(role, content.strip()) for role, content in pairs if content.strip())

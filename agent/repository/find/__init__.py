@@ -1,0 +1,1 @@
+"""Finds functions that are left open, and their examples."""

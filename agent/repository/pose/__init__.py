@@ -1,0 +1,1 @@
+"""Makes a problem of an open function."""

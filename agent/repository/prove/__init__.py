@@ -1,0 +1,1 @@
+"""Runs candidates in the repository's own tests."""

@@ -1,0 +1,1 @@
+"""Puts a program into its file."""

@@ -1,0 +1,108 @@
+"""Keeps what was found out about right outputs as tests of the repository."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from sstar_code.agent.repository.find.stubs import Shape
+from sstar_code.problems import UserError
+from sstar_code.problems.values import Opaque, decode, decode_lines
+from sstar_code.selection.pytest_export.source import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from sstar_code.agent.repository.pose.target import Target
+    from sstar_code.selection.protocols import Derived
+
+__all__ = ["render_tests", "write_tests"]
+
+
+def write_tests(path: Path, found: Sequence[tuple[Target, Sequence[Derived]]]) -> int:
+    """Write the tests to the new file `path`; how many. No file is made where there are none.
+
+    Raises:
+        UserError: the file is there already, or cannot be written.
+    """
+    text, count = render_tests(found)
+    if count:
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError as error:
+            raise UserError(f"{path} is there already; name another file for --emit-tests") from error
+        except OSError as error:
+            raise UserError(f"{path}: {error.strerror}; the tests are not written") from error
+    return count
+
+
+def render_tests(found: Sequence[tuple[Target, Sequence[Derived]]]) -> tuple[str, int]:
+    """Source of a pytest file with one function for each input, and how many these are.
+
+    A comment over each says how its output was confirmed. Left out is what no literal gives.
+    """
+    imports: set[str] = set()
+    parts: list[str] = []
+    numbers: Counter[str] = Counter()
+    homes = {(target.path[0], target.place.module) for target, _ in found}
+    shared = {name for name, times in Counter(name for name, _ in homes).items() if times > 1}
+    for target, tests in found:
+        qualified = target.path[0] in shared
+        for test in {item.input: item for item in tests}.values():
+            body = _body(target, test, f"{target.place.module}." if qualified else "")
+            if body is None:
+                continue
+            name = target.entry_point.lower()
+            numbers[name] += 1
+            module = target.place.module
+            imports.add(f"import {module}" if qualified else f"from {module} import {target.path[0]}")
+            if "pytest." in body:
+                imports.add("import pytest")
+            why = " ".join(test.why.split())
+            said = (
+                f"# Confirmed by {why} (probability {test.confidence:.2f}), while the function was written."
+            )
+            parts.append(f"{said}\ndef test_{name}_{numbers[name]}():\n{body}")
+    if not parts:
+        return "", 0
+    head = "\n".join(sorted(imports, key=lambda line: (line.startswith("from"), line)))
+    return "\n\n\n".join([head, *parts]) + "\n", len(parts)
+
+
+def _body(target: Target, test: Derived, prefix: str) -> str | None:
+    try:
+        arguments = decode_lines(test.input)
+        wanted: Any = decode(test.output)
+        call = _call(target, [literal(item) for item in arguments], prefix)
+        if call is None or isinstance(wanted, Opaque):
+            return None
+        if isinstance(wanted, dict) and set(wanted) == {"raised"}:
+            return f"    with pytest.raises({wanted['raised']}):\n        {call}"
+        if isinstance(wanted, dict) and set(wanted) == {"yields"}:
+            return f"    assert list({call}) == {literal(wanted['yields'])}"
+        if isinstance(wanted, dict) and "returned" in wanted:
+            return None  # what changed besides is no one expression
+        return f"    assert {call} == {literal(wanted)}"
+    except (ValueError, RecursionError):
+        return None
+
+
+def _call(target: Target, arguments: list[str], prefix: str) -> str | None:
+    """The call as Python; None where it has to be awaited."""
+    if target.is_async:
+        return None
+    count = target.constructor
+    subject = prefix + ".".join(target.path[:-1]) if target.path[:-1] else prefix.rstrip(".")
+    if count is not None:
+        subject = f"{subject}({', '.join(arguments[:count])})"
+        arguments = arguments[count:]
+    name = f"{subject}.{target.path[-1]}" if subject else target.path[-1]
+    if target.how is Shape.PROPERTY:
+        return name
+    if target.how is Shape.SETTER:
+        return None
+    split = len(arguments) - len(target.keywords)
+    named = [f"{key}={value}" for key, value in zip(target.keywords, arguments[split:], strict=False)]
+    return f"{name}({', '.join([*arguments[:split], *named])})"

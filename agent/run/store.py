@@ -1,0 +1,275 @@
+"""The run store: one SQLite file that holds every model call, candidate, execution and selection of a run.
+
+Every write is committed at once (WAL), so kill -9 at any moment loses at most what was in flight.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import zlib
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sstar_code.agent.models.request import Answer, Request, Usage, request_key
+from sstar_code.agent.run.lock import StoreError, lock
+from sstar_code.agent.run.prices import current_work
+from sstar_code.agent.run.schema import migrate
+from sstar_code.problems import UserError
+from sstar_code.sandbox import Execution, Failure, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+__all__ = ["Store", "StoreError"]
+
+
+class Store:
+    """Open with a path; `close` when done. Not thread-safe: one event loop writes."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Open or make the database at `path`; None: in memory, for as long as the process lives.
+
+        Raises:
+            UserError: `path` is not a database of ours, or another process is writing to it.
+            StoreError: it cannot be written.
+        """
+        self.path = path
+        with contextlib.ExitStack() as undo:
+            if path is not None:
+                undo.enter_context(lock(path.with_suffix(".lock")))
+            try:
+                self._db = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=2.0)
+                undo.callback(self._db.close)
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = NORMAL")
+                migrate(self._db)
+            except sqlite3.OperationalError as error:
+                raise StoreError(f"{path}: cannot write the run store ({error})") from error
+            except sqlite3.DatabaseError as error:
+                raise UserError(
+                    f"{path}: not a run store of this version ({error}); use another --out"
+                ) from error
+            self._open = undo.pop_all()
+
+    def close(self) -> None:
+        """Write what is left of the log into the file and close it."""
+        self._open.close()
+
+    @contextlib.contextmanager
+    def _reaching(self, what: str = "write") -> Iterator[sqlite3.Connection]:
+        try:
+            yield self._db
+        except sqlite3.OperationalError as error:
+            raise StoreError(
+                f"{self.path}: cannot {what} ({error}); what was written before is kept: "
+                "free some space and run the same command again"
+            ) from error
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of what is written inside, or nothing."""
+        with self._reaching() as db:
+            db.execute("BEGIN")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    def _read(self, query: str, *values: str) -> list[Any]:
+        with self._reaching("read") as db:
+            return db.execute(query, values).fetchall()
+
+    # model calls
+
+    def get_answer(self, request: Request) -> Answer | None:
+        """The answer that was paid for once, or None."""
+        rows = self._read("SELECT answer FROM calls WHERE key = ?", request_key(request))
+        return _read_answer(rows[0][0]) if rows else None
+
+    def put_answer(self, request: Request, answer: Answer) -> None:
+        """Keep `answer`; one that is there already stays. An earlier failure of the call is forgotten."""
+        place = _place(request)
+        texts = json.dumps(asdict(request)), json.dumps(asdict(answer))
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*place, *texts, _now())
+            )
+            db.execute("DELETE FROM failed_calls WHERE key = ?", place[:1])
+
+    def put_failure(self, request: Request, error: str) -> None:
+        """Note that the model refused `request` for good; `error` is one line."""
+        with self._reaching() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO failed_calls VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (*_place(request), _storable(error), _now()),
+            )
+
+    def failures(self) -> list[tuple[str, str, str]]:
+        """(problem_id, stage, error) of every call that failed for good and was not answered since."""
+        rows = self._read("SELECT problem_id, stage, error FROM failed_calls ORDER BY rowid")
+        return [(problem_id, stage, error) for problem_id, stage, error in rows]
+
+    def answers(self) -> Iterator[tuple[str, str, Answer]]:
+        """(problem_id, stage, answer) of every call, in the order of writing."""
+        with self._reaching("read") as db:
+            for problem_id, stage, text in db.execute(
+                "SELECT problem_id, stage, answer FROM calls ORDER BY rowid"
+            ):
+                yield problem_id, stage, _read_answer(text)
+
+    # steps of problems sampled in waves
+
+    def put_step(self, problem_id: str, ordinal: int, step: str, seen: str) -> None:
+        """Keep the JSON of a step, and of what it rests on; one that is there already stays."""
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO steps VALUES (?, ?, ?, ?)", (problem_id, ordinal, step, seen))
+
+    def steps(self) -> list[tuple[str, str, str]]:
+        """(problem_id, step, seen), those of a problem in order."""
+        return self._read("SELECT problem_id, step, seen FROM steps ORDER BY problem_id, ordinal")
+
+    # executions: `sandbox.memo.ExecutionMemory`
+
+    def get_execution(self, key: str) -> Execution | None:
+        """The result kept under `key`, or None."""
+        rows = self._read("SELECT execution FROM executions WHERE key = ?", key)
+        if not rows:
+            return None
+        data = json.loads(zlib.decompress(rows[0][0]))
+        failure = Failure(**data["failure"]) if data["failure"] else None
+        return Execution(**{**data, "status": Status(data["status"]), "failure": failure})
+
+    def put_executions(self, executions: Mapping[str, Execution]) -> None:
+        """Keep each of `executions` under its key, all in one transaction."""
+        work = current_work()
+        rows = [
+            (
+                key,
+                run.status.value,
+                run.cpu_s,
+                zlib.compress(json.dumps(_plain(run)).encode(), level=1),
+                *work,
+            )
+            for key, run in executions.items()
+        ]
+        with self._transaction() as db:
+            db.executemany("INSERT OR REPLACE INTO executions VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def count_executions(self) -> list[tuple[str, str, int, float]]:
+        """(problem_id, stage, executions, CPU seconds), by what they were first run for."""
+        query = "SELECT problem_id, stage, COUNT(*), SUM(cpu_s) FROM executions GROUP BY problem_id, stage"
+        return [(problem_id, stage, count, cpu_s) for problem_id, stage, count, cpu_s in self._read(query)]
+
+    # what became of a problem
+
+    def put_problem(
+        self,
+        problem_id: str,
+        outcome: str,
+        candidates: Sequence[tuple[int, int, str | None, int, int, bool, str | None]],
+        selections: Sequence[tuple[str, str]],
+    ) -> None:
+        """Keep a finished problem in one transaction, in place of what was kept of it before.
+
+        `candidates` are (sample, round, code, public_passed, public_total, is_best, hidden_verdict);
+        `selections` are (method, JSON); `outcome` is JSON.
+        """
+        with self._transaction() as db:
+            for table in ("candidates", "selections"):
+                db.execute(f"DELETE FROM {table} WHERE problem_id = ?", (problem_id,))  # noqa: S608 - ours
+            db.executemany(
+                "INSERT OR REPLACE INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(problem_id, *row[:2], _storable(row[2]), *row[3:]) for row in candidates],
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO selections VALUES (?, ?, ?)",
+                [(problem_id, *row) for row in selections],
+            )
+            db.execute("INSERT OR REPLACE INTO problems VALUES (?, ?)", (problem_id, outcome))
+
+    def put_selections(self, problem_id: str, outcome: str, selections: Sequence[tuple[str, str]]) -> None:
+        """Keep further `selections`, (method, JSON), of a finished problem, and its `outcome` with them."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO selections VALUES (?, ?, ?)",
+                [(problem_id, *row) for row in selections],
+            )
+            db.execute("UPDATE problems SET outcome = ? WHERE problem_id = ?", (outcome, problem_id))
+
+    def reopen(self, problem_ids: Iterable[str]) -> None:
+        """Let these problems count as unfinished, without failures; their answers and executions stay."""
+        rows = [(problem_id,) for problem_id in problem_ids]
+        with self._transaction() as db:
+            db.executemany("DELETE FROM problems WHERE problem_id = ?", rows)
+            db.executemany("DELETE FROM failed_calls WHERE problem_id = ?", rows)
+
+    def absorb(self, path: Path) -> None:
+        """Take over everything of the store at `path`, which has this version's schema.
+
+        A problem that is finished there replaces what is here of it; of calls and executions the first stay.
+        """
+        with self._reaching() as db:
+            db.execute("ATTACH DATABASE ? AS other", (str(path),))
+            try:
+                with self._transaction():
+                    self._absorb_tables(db)
+            finally:
+                db.execute("DETACH DATABASE other")
+
+    def _absorb_tables(self, db: sqlite3.Connection) -> None:
+        for table in ("candidates", "selections", "problems"):
+            db.execute(
+                f"DELETE FROM main.{table} WHERE problem_id IN (SELECT problem_id FROM other.problems)"  # noqa: S608 - ours
+            )
+        for (table,) in self._read("SELECT name FROM main.sqlite_master WHERE type = 'table' ORDER BY rowid"):
+            db.execute(
+                f"INSERT OR IGNORE INTO main.{table} SELECT * FROM other.{table} ORDER BY rowid"  # noqa: S608 - ours
+            )
+
+    def outcomes(self) -> dict[str, str]:
+        """Outcome (JSON) of every finished problem by id."""
+        return dict(self._read("SELECT problem_id, outcome FROM problems"))
+
+    def candidates(self, problem_id: str) -> list[str | None]:
+        """The program that stands for each sample, in order of samples."""
+        query = "SELECT code FROM candidates WHERE problem_id = ? AND is_best = 1 ORDER BY sample"
+        return [code for (code,) in self._read(query, problem_id)]
+
+    def selections(self, problem_id: str) -> dict[str, str]:
+        """Selection (JSON) by method."""
+        query = "SELECT method, selection FROM selections WHERE problem_id = ?"
+        return dict(self._read(query, problem_id))
+
+
+def _place(request: Request) -> tuple[str, str, str, int, int, str]:
+    """The first columns of a call: its key, and which call of the method it is."""
+    purpose = request.purpose
+    key = request_key(request)
+    return key, purpose.problem_id, purpose.stage.value, purpose.sample, purpose.round, purpose.ordinal
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _read_answer(text: str) -> Answer:
+    data = json.loads(text)
+    return Answer(**{**data, "usage": Usage(**data["usage"])})
+
+
+def _plain(run: Execution) -> dict[str, object]:
+    plain: dict[str, object] = {field.name: getattr(run, field.name) for field in fields(run)}
+    return plain | {"failure": asdict(run.failure) if run.failure is not None else None}
+
+
+def _storable(text: str | None) -> str | None:
+    """SQLite keeps UTF-8 only; a model's answer may hold lone surrogates."""
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode()

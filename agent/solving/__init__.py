@@ -1,0 +1,1 @@
+"""One problem from end to end: sample, then select."""

@@ -1,0 +1,1 @@
+"""Events, spans and progress."""

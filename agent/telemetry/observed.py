@@ -1,0 +1,112 @@
+"""Watches what is asked and run: events and spans of it, and failed calls noted for `--retry errors`."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from sstar_code.agent.models.errors import CallError, ContextError
+from sstar_code.agent.run.prices import current_work
+from sstar_code.agent.telemetry.events import log_event
+from sstar_code.agent.telemetry.spans import call_span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from sstar_code.agent.models import Answer, Model, Request
+    from sstar_code.agent.run.store import Store
+    from sstar_code.sandbox import Execution, Limits, Program, Sandbox
+
+__all__ = ["WatchedModel", "WatchedSandbox"]
+
+
+class WatchedModel:
+    """`model`, whose failed calls `store` is told of.
+
+    A prompt that is too long is not noted: a shorter one is asked for in its place, and asking again changes
+    nothing.
+    """
+
+    def __init__(self, model: Model, store: Store) -> None:
+        self.name = model.name
+        self._model = model
+        self._store = store
+
+    async def ask(self, request: Request) -> Answer:
+        """As `Model.ask`."""
+        purpose = request.purpose
+        ids = {
+            "problem": purpose.problem_id,
+            "candidate": purpose.sample,
+            "stage": purpose.stage.value,
+            "round": purpose.round,
+            "ordinal": purpose.ordinal,
+        }
+        log_event("call.asked", **ids)
+        started_s = time.monotonic()
+        try:
+            with call_span(self.name, request) as note:
+                answer = await self._model.ask(request)
+                note(answer)
+        except CallError as error:
+            if not isinstance(error, ContextError):
+                self._store.put_failure(request, str(error))
+            log_event("call.failed", **ids, error=str(error))
+            raise
+        log_event(
+            "call.answered",
+            **ids,
+            seconds=round(time.monotonic() - started_s, 3),
+            prompt_tokens=answer.usage.prompt,
+            output_tokens=answer.usage.output,
+            finish_reason=answer.finish_reason,
+        )
+        return answer
+
+
+class WatchedSandbox:
+    """`sandbox`, with an event for every batch that it runs."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.name = sandbox.name
+        self._sandbox = sandbox
+
+    @property
+    def workers(self) -> int:
+        """Programs that run at once."""
+        return self._sandbox.workers
+
+    async def __aenter__(self) -> Self:
+        await self._sandbox.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._sandbox.__aexit__(kind, error, trace)
+
+    async def run(
+        self,
+        program: Program,
+        inputs: Sequence[str],
+        limits: Limits,
+        *,
+        stop_on_failure: bool = False,
+    ) -> list[Execution]:
+        """As `Sandbox.run`."""
+        started_s = time.monotonic()
+        runs = await self._sandbox.run(program, inputs, limits, stop_on_failure=stop_on_failure)
+        problem, stage = current_work()
+        log_event(
+            "batch.run",
+            **({"problem": problem} if problem else {}),
+            stage=stage,
+            inputs=len(inputs),
+            statuses=dict(Counter(run.status.value for run in runs)),
+            cpu_s=round(sum(run.cpu_s for run in runs), 4),
+            seconds=round(time.monotonic() - started_s, 3),
+        )
+        return runs

@@ -1,0 +1,31 @@
+"""A simulated engine, and an OpenAI-compatible server in front of it: load and faults without a GPU.
+
+`Engine` is the schedule alone, on a clock that the caller moves; `LiveEngine` moves it with the event loop's;
+`SimulatedModel` asks it in process; `Simulator` serves it over HTTP; `run_virtual` runs a program on a clock
+that leaps over every wait.
+"""
+
+from sstar_code.agent.testing.simulator.clock import run_virtual
+from sstar_code.agent.testing.simulator.engine import Engine, Job, QueueFullError
+from sstar_code.agent.testing.simulator.faults import Fault, Faults
+from sstar_code.agent.testing.simulator.live import LiveEngine
+from sstar_code.agent.testing.simulator.model import Planned, SimulatedModel
+from sstar_code.agent.testing.simulator.server import Simulator
+from sstar_code.agent.testing.simulator.spec import CPU_TINY, GPU_7B, PRESETS, EngineSpec
+
+__all__ = [
+    "CPU_TINY",
+    "GPU_7B",
+    "PRESETS",
+    "Engine",
+    "EngineSpec",
+    "Fault",
+    "Faults",
+    "Job",
+    "LiveEngine",
+    "Planned",
+    "QueueFullError",
+    "SimulatedModel",
+    "Simulator",
+    "run_virtual",
+]

@@ -1,0 +1,98 @@
+"""Moves an engine along with the event loop's clock."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Self
+
+import anyio
+
+if TYPE_CHECKING:
+    from sstar_code.agent.testing.simulator.engine import Engine, Job
+
+__all__ = ["LiveEngine"]
+
+
+class LiveEngine:
+    """Jobs of one event loop on `engine`; `speed` simulated seconds pass in one of the clock's.
+
+    An asynchronous context manager; jobs run while it is entered.
+    """
+
+    def __init__(self, engine: Engine, *, speed: float = 1.0) -> None:
+        self.engine = engine
+        self.speed = speed
+        self._started_s = 0.0
+        self._ended: dict[Job, anyio.Event] = {}
+        self._news = anyio.Event()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._started_s = anyio.current_time()
+        group = await self._stack.enter_async_context(anyio.create_task_group())
+        self._stack.callback(group.cancel_scope.cancel)
+        group.start_soon(self._drive)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    @property
+    def now_s(self) -> float:
+        """Simulated seconds since the start."""
+        return (anyio.current_time() - self._started_s) * self.speed
+
+    def moment(self, simulated_s: float) -> float:
+        """The event loop's time at `simulated_s`: that of `time.monotonic` on asyncio's own loops."""
+        return self._started_s + simulated_s / self.speed
+
+    def start(self, job: Job) -> anyio.Event:
+        """Put `job` into the line; the event is set when it has ended.
+
+        Raises:
+            QueueFullError: too many wait.
+        """
+        self.engine.submit(job, self.now_s)
+        ended = self._ended[job] = anyio.Event()
+        self._news.set()
+        return ended
+
+    def stop(self, job: Job) -> None:
+        """Forget `job`, ended or not."""
+        if self._ended.pop(job, None) is not None and job.ended_s is None:
+            self.engine.abort(job, self.now_s)
+            self._news.set()
+
+    async def run(self, job: Job) -> None:
+        """Run `job` to its end; cancelled, the engine forgets it.
+
+        Raises:
+            QueueFullError: too many wait.
+        """
+        ended = self.start(job)
+        try:
+            await ended.wait()
+        finally:
+            self.stop(job)
+
+    def written(self, job: Job) -> int:
+        """Tokens of `job` that are out by now."""
+        self.catch_up()
+        return self.engine.written_by_now(job)
+
+    def catch_up(self) -> None:
+        """Let the engine work up to now."""
+        for job in self.engine.advance(self.now_s):
+            if job in self._ended:
+                self._ended[job].set()
+
+    async def _drive(self) -> None:
+        while True:
+            self._news = anyio.Event()
+            self.catch_up()
+            next_s = self.engine.next_event_s()
+            if next_s is None:
+                await self._news.wait()
+            else:
+                with anyio.move_on_at(self.moment(next_s)):
+                    await self._news.wait()
