@@ -31,8 +31,8 @@ from sstar_code.agent.repository.fix import Fixing
 from sstar_code.agent.repository.prove.candidate_sandbox import Stand
 from sstar_code.agent.repository.prove.runner import Workshop
 from sstar_code.agent.repository.write.splice import put_body
+from sstar_code.agent.solving.context import SolveContext
 from sstar_code.agent.solving.settings import Settings
-from sstar_code.agent.solving.solve import Bench
 from sstar_code.agent.testing.scripted import ScriptedModel
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.memo import MemoSandbox
@@ -123,9 +123,9 @@ async def measure(case: Case, root: Path, sandbox_name: str) -> str:
         behind = await stack.enter_async_context(make_sandbox(sandbox_name, workers=2))
         workshop = await stack.enter_async_context(Workshop(root, sys.executable, behind, workers=2))
         stand = Stand(behind, workshop)
-        bench = Bench(model, MemoSandbox(stand), Prompts(), Settings(n=2, rounds=0))
+        context = SolveContext(model, MemoSandbox(stand), Prompts(), Settings(n=2, rounds=0))
         author = Author(
-            root, workshop, stand, bench, [case.tests], say=lambda line: print(line, file=sys.stderr)
+            root, workshop, stand, context, [case.tests], say=lambda line: print(line, file=sys.stderr)
         )
         (result,) = await Fixing(author).fix([stub])
     kept = (

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from sstar_code.agent.models.request import Answer, Message, Purpose, Request, Stage, Usage
 from sstar_code.agent.run.folder import write_json
 from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
-from sstar_code.agent.run.prices import working_on
 from sstar_code.agent.run.store import Store
+from sstar_code.agent.telemetry.work import working_on
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Execution, Status
 from sstar_code.selection.protocols import Asked, Derived, Distinguishing, Selection, Weighed

@@ -35,8 +35,9 @@ from sstar_code.agent.jobs.evaluation import most_open
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.solving.ask_model import Asking
+from sstar_code.agent.solving.context import SolveContext
 from sstar_code.agent.solving.settings import Settings
-from sstar_code.agent.solving.solve import Bench, candidates_of
+from sstar_code.agent.solving.solve import candidates_of
 from sstar_code.agent.testing.simulator import PRESETS, Engine, SimulatedModel, run_virtual
 from sstar_code.sandbox.memo import MemoSandbox
 from sstar_code.selection.methods.registry import select_all
@@ -112,7 +113,7 @@ async def run_ours(
         group.start_soon(stored.keep_pace, model.read_load)
         await evaluate(
             problems,
-            Bench(stored, sandbox, Prompts(None), settings),
+            SolveContext(stored, sandbox, Prompts(None), settings),
             store,
             most_open=partial(most_open, stored, settings),
             wait_for_room=stored.wait_for_room,

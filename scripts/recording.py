@@ -16,7 +16,7 @@ from sstar_code.agent.calls.stored_model import StoredModel
 from sstar_code.agent.jobs.evaluate_set import evaluate
 from sstar_code.agent.models.recorded.recording import Recorder
 from sstar_code.agent.run.store import Store
-from sstar_code.agent.solving.solve import Bench
+from sstar_code.agent.solving.context import SolveContext
 from sstar_code.problems.sets.load import load_set
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.memo import MemoSandbox
@@ -54,11 +54,11 @@ async def record(
             asked = StoredModel(recorder, answers, Budget(), max_in_flight=MAX_IN_FLIGHT)
             async with MemoSandbox(make_sandbox(sandbox, say=print)) as opened:
                 for method in METHODS:
-                    bench = Bench(asked, opened, prompts, replace(settings, select=method))
+                    context = SolveContext(asked, opened, prompts, replace(settings, select=method))
                     with closing(Store()) as outcomes:
                         await evaluate(
                             whole.problems,
-                            bench,
+                            context,
                             outcomes,
                             most_open=lambda: 8,
                             wait_for_room=asked.wait_for_room,

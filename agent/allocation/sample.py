@@ -9,23 +9,19 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import anyio
 
 from sstar_code.agent.allocation.agreement_check import count_alike, list_inputs
-from sstar_code.agent.allocation.decision_log import StepLog
-from sstar_code.agent.allocation.policy import Plan, Repairs, Seen, Step, choose_step
+from sstar_code.agent.allocation.policy import Repairs, Seen, Step, choose_step
 from sstar_code.agent.allocation.priors import estimate_rates
-from sstar_code.agent.allocation.shared_budget import Spread
 from sstar_code.agent.generation.develop import has_ended, next_round
 from sstar_code.agent.generation.lineage import Lineage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from sstar_code.agent.calls.budget import Budget
-    from sstar_code.agent.run.store import Store
-    from sstar_code.agent.solving.settings import Settings
-    from sstar_code.agent.solving.solve import Bench
+    from sstar_code.agent.allocation.plan import Waves
+    from sstar_code.agent.solving.context import SolveContext
     from sstar_code.problems import Problem
 
-__all__ = ["Waves", "plan_waves", "sample_in_waves"]
+__all__ = ["sample_in_waves"]
 
 
 @runtime_checkable
@@ -35,25 +31,8 @@ class _Withdrawing(Protocol):
     def cancel(self, problem_id: str, samples: Collection[int] | None = None) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Waves:
-    """What the problems of a set share when they are sampled in waves."""
-
-    plan: Plan
-    spread: Spread
-    log: StepLog
-
-
-def plan_waves(settings: Settings, budget: Budget, store: Store | None, problems: int) -> Waves | None:
-    """The waves that `settings` ask for, over so many unfinished problems; None where they ask for none."""
-    if settings.least is None:
-        return None
-    plan = Plan(settings.least, settings.n)
-    return Waves(plan, Spread(budget, problems, settings.least), StepLog(store))
-
-
 async def sample_in_waves(
-    problem: Problem, bench: Bench, waves: Waves, on_sample: Callable[[Lineage], None]
+    problem: Problem, context: SolveContext, waves: Waves, on_sample: Callable[[Lineage], None]
 ) -> tuple[Lineage, ...]:
     """The samples of a problem, mended or not, in order; as many as were worth it.
 
@@ -63,7 +42,7 @@ async def sample_in_waves(
     Raises:
         As `agent.generate.develop`; BudgetSpentError.
     """
-    sampling = _Sampling(problem, bench, waves, on_sample)
+    sampling = _Sampling(problem, context, waves, on_sample)
     await sampling.run()
     return tuple(sampling.lineages[number] for number in sorted(sampling.lineages))
 
@@ -71,7 +50,7 @@ async def sample_in_waves(
 @dataclass(slots=True)
 class _Sampling:
     problem: Problem
-    bench: Bench
+    context: SolveContext
     waves: Waves
     on_sample: Callable[[Lineage], None]
     lineages: dict[int, Lineage] = field(default_factory=dict)
@@ -118,7 +97,9 @@ class _Sampling:
 
     def _choose(self, seen: Seen) -> Step:
         others = {**self.waves.log.shown, self.problem.id: seen}
-        return choose_step(seen, estimate_rates(others.values(), self.bench.settings.rounds), self.waves.plan)
+        return choose_step(
+            seen, estimate_rates(others.values(), self.context.settings.rounds), self.waves.plan
+        )
 
     def _cap(self, step: Step, spent: int, sample_tokens: float) -> Step:
         """`step` as far as the tokens of one problem reach."""
@@ -136,9 +117,9 @@ class _Sampling:
         codes = [lineage.code for lineage in lineages if lineage.survives and lineage.code]
         if codes:
             if self._inputs is None:
-                self._inputs = list_inputs(self.problem, self.bench.settings.seed)
-            groups = await count_alike(self.problem, codes, self.bench.sandbox, self._inputs)
-        return _describe(lineages, groups, self.problem, self.bench.settings.rounds)
+                self._inputs = list_inputs(self.problem, self.context.settings.seed)
+            groups = await count_alike(self.problem, codes, self.context.sandbox, self._inputs)
+        return _describe(lineages, groups, self.problem, self.context.settings.rounds)
 
     async def _draw(self, samples: int, told: Sequence[Step], following: int) -> None:
         """Draw first samples; where those that are in settle it, the others of the wave are withdrawn."""
@@ -167,8 +148,8 @@ class _Sampling:
         late = tuple(sorted(wanted - set(self.lineages)))
         if step.kind == "stop" and late and following == len(told):
             self.waves.log.add(self.problem.id, replace(step, dropped=late), seen)
-            if isinstance(self.bench.model, _Withdrawing):
-                self.bench.model.cancel(self.problem.id, late)
+            if isinstance(self.context.model, _Withdrawing):
+                self.context.model.cancel(self.problem.id, late)
 
     async def _repair(self, index: int) -> None:
         async def mend(lineage: Lineage) -> None:
@@ -180,13 +161,13 @@ class _Sampling:
                     group.start_soon(mend, lineage)
 
     async def _round(self, lineage: Lineage) -> Lineage:
-        settings = self.bench.settings
+        settings = self.context.settings
         longer, _ = await next_round(
             lineage,
             problem=self.problem,
-            model=self.bench.model,
-            sandbox=self.bench.sandbox,
-            prompts=self.bench.prompts,
+            model=self.context.model,
+            sandbox=self.context.sandbox,
+            prompts=self.context.prompts,
             temperature=settings.temperature,
             seed=settings.seed,
             max_tokens=settings.max_tokens,

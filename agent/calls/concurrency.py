@@ -8,17 +8,14 @@ multiplicative decrease; Chiu and Jain, 1989).
 from __future__ import annotations
 
 import math
-import re
-from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sstar_code.agent.calls.priority_queue import Turns
+    from sstar_code.agent.models.load import Load
 
-__all__ = ["FIRST_WIDTH", "LOOK_EVERY_S", "MOST_IN_FLIGHT", "Load", "Pace", "Paced", "read_load"]
+__all__ = ["FIRST_WIDTH", "LOOK_EVERY_S", "MOST_IN_FLIGHT", "Pace"]
 
 FIRST_WIDTH = 64
 """Before anything is learnt."""
@@ -26,47 +23,12 @@ MOST_IN_FLIGHT = 1_024
 """vLLM's largest default for sequences that run at once."""
 LOOK_EVERY_S = 1.0
 
-_GAUGE = re.compile(r"^vllm:num_requests_(running|waiting)(?:\{.*\})? ([0-9.e+]+)$", re.MULTILINE)
 _GROWTH = 8
 """Once the server has been full, the width grows by this part of itself at a time."""
 _SPARE = 16
 """A sixteenth more than run may wait at the server: the next is there when one ends."""
 _MIN_GAP_S = 1.0
 """Refusals of one burst count once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What a server says of itself."""
-
-    running: int
-    waiting: int
-
-
-@runtime_checkable
-class Paced(Protocol):
-    """A model behind a server: what it says of itself sets the pace."""
-
-    max_num_seqs: int | None
-    """Sequences that the server runs at once, where that is known."""
-    priorities: bool
-    """Whether the server puts requests of a lower `priority` first."""
-    on_busy: Callable[[], None]
-    """Called when the server refuses a call because of its load."""
-
-    async def read_load(self) -> Load | None:
-        """How busy the server says it is; None where it does not say."""
-        ...
-
-
-def read_load(metrics: str) -> Load | None:
-    """The load in a page of vLLM's metrics, all engines together; None where it shows none."""
-    counts: dict[str, list[float]] = {}
-    for name, value in _GAUGE.findall(metrics):
-        counts.setdefault(name, []).append(float(value))
-    if "running" not in counts:
-        return None
-    return Load(int(sum(counts["running"])), int(sum(counts.get("waiting", ()))))
 
 
 class Pace:

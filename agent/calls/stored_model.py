@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -12,16 +12,16 @@ from sstar_code.agent.calls.budget import BudgetSpentError
 from sstar_code.agent.calls.concurrency import Pace
 from sstar_code.agent.calls.priority_queue import Turns, urgency
 from sstar_code.agent.models import Answer, CallError, Model, Purpose, Request, Stage, request_key
+from sstar_code.agent.run.usage import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
     from sstar_code.agent.calls.budget import Budget
-    from sstar_code.agent.calls.concurrency import Load
-    from sstar_code.agent.models.load import LoadWatch
+    from sstar_code.agent.models.load import Load, LoadWatch
     from sstar_code.agent.run.store import Store
 
-__all__ = ["CapSpentError", "StageCount", "StoredModel", "Tally", "WithdrawnError"]
+__all__ = ["CapSpentError", "StoredModel", "WithdrawnError"]
 
 
 _OF_SAMPLES = (Stage.GENERATE, Stage.DEBUG)
@@ -36,74 +36,6 @@ class CapSpentError(CallError):
 
 class WithdrawnError(CallError):
     """The call was given up because its answer could no longer change anything."""
-
-
-@dataclass(slots=True)
-class StageCount:
-    """What one stage of the method has used."""
-
-    calls: int = 0
-    prompt: int = 0
-    cached: int | None = None
-    """Of the prompt; None where the server never said."""
-    output: int = 0
-    reasoning: int | None = None
-    """Of the output; None where the server never said."""
-    seconds: float = 0.0
-    """Of the calls, one after another."""
-    unknown: int = 0
-    """Calls whose server reported no token counts."""
-    cut: int = 0
-    """Answers that ended at their limit."""
-    cut_thinking: int = 0
-    """Of those, the ones that ended before anything but thinking was written."""
-    executions: int = 0
-    """Runs of a program on an input."""
-    cpu_s: float = 0.0
-    """Of the executions."""
-
-    def add(self, answer: Answer) -> None:
-        """Count one answer."""
-        self.calls += 1
-        self.prompt += answer.usage.prompt or 0
-        self.cached = _add_known(self.cached, answer.usage.cached)
-        self.output += answer.usage.output or 0
-        self.reasoning = _add_known(self.reasoning, answer.usage.reasoning)
-        self.cut += answer.finish_reason == "length"
-        self.cut_thinking += answer.is_cut_thinking
-        self.seconds += answer.seconds
-        self.unknown += answer.usage.output is None
-
-
-def _add_known(total: int | None, count: int | None) -> int | None:
-    return total if count is None else (total or 0) + count
-
-
-@dataclass(slots=True)
-class Tally:
-    """Tokens and seconds by stage."""
-
-    stages: dict[str, StageCount] = field(default_factory=dict)
-
-    def add(self, stage: Stage | str, answer: Answer) -> None:
-        """Count `answer` for `stage`."""
-        self.stages.setdefault(str(stage), StageCount()).add(answer)
-
-    def add_executions(self, stage: str, executions: int, cpu_s: float) -> None:
-        """Count runs of programs for `stage`."""
-        count = self.stages.setdefault(stage, StageCount())
-        count.executions += executions
-        count.cpu_s += cpu_s
-
-    @property
-    def tokens(self) -> int:
-        """Prompt and output of all stages."""
-        return sum(count.prompt + count.output for count in self.stages.values())
-
-    @property
-    def calls(self) -> int:
-        """Calls of all stages."""
-        return sum(count.calls for count in self.stages.values())
 
 
 class StoredModel:

@@ -14,7 +14,7 @@ from sstar_code.agent.generation.lineage import Lineage, Round
 from sstar_code.agent.generation.repair import Context, debug_round, seed_for
 from sstar_code.agent.models.errors import CallError, ContextError
 from sstar_code.agent.models.request import Purpose, Request, Stage
-from sstar_code.agent.run.prices import working_on
+from sstar_code.agent.telemetry.work import working_on
 from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import run_tests
 

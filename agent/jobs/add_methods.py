@@ -14,10 +14,11 @@ from sstar_code.agent.jobs.session import open_model, open_sandbox
 from sstar_code.agent.report.data.read import asked_for
 from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.outcomes import ProblemOutcome
-from sstar_code.agent.run.prices import Prices, working_on
+from sstar_code.agent.run.prices import Prices
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.solving.ask_model import Asking
 from sstar_code.agent.solving.shared_judge import SharedJudge
+from sstar_code.agent.telemetry.work import working_on
 from sstar_code.problems import UserError
 from sstar_code.selection import Candidate
 from sstar_code.selection.methods.registry import METHODS, choose, select_all

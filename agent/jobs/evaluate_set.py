@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 
 from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
-from sstar_code.agent.run.prices import working_on
 from sstar_code.agent.solving.shared_judge import SharedJudge
 from sstar_code.agent.solving.solve import Solution, solve
 from sstar_code.agent.telemetry.events import about, log_event
 from sstar_code.agent.telemetry.spans import problem_span
+from sstar_code.agent.telemetry.work import working_on
 from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import run_tests
 from sstar_code.selection.pool import tier
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from sstar_code.agent.run.store import Store
-    from sstar_code.agent.solving.solve import Bench
+    from sstar_code.agent.solving.context import SolveContext
     from sstar_code.problems import Problem
 
 __all__ = ["BASELINES", "evaluate", "read_outcomes"]
@@ -51,7 +51,7 @@ def read_outcomes(store: Store) -> dict[str, ProblemOutcome]:
 
 async def evaluate(
     problems: Sequence[Problem],
-    bench: Bench,
+    context: SolveContext,
     store: Store,
     *,
     most_open: Callable[[], int],
@@ -74,7 +74,7 @@ async def evaluate(
     for problem in problems:
         if problem.id in outcomes:
             on_problem(outcomes[problem.id], kept=True)
-    bench = replace(bench, judge=SharedJudge(judged_on or problems, bench.ask))
+    context = replace(context, judge=SharedJudge(judged_on or problems, context.ask))
     open_ids: set[str] = set()
     closed = anyio.Event()
 
@@ -82,12 +82,12 @@ async def evaluate(
         nonlocal closed
         with about(problem=problem.id), problem_span(problem.id):
             log_event("problem.begun")
-            outcomes[problem.id] = outcome = await _finish(problem, bench, store)
+            outcomes[problem.id] = outcome = await _finish(problem, context, store)
             log_event(
                 "problem.finished", solved=outcome.solved, chosen=dict(outcome.chosen), error=outcome.error
             )
-        if bench.waves is not None:
-            bench.waves.spread.close(problem.id)
+        if context.waves is not None:
+            context.waves.spread.close(problem.id)
         on_problem(outcomes[problem.id], kept=False)
         open_ids.discard(problem.id)
         closed.set()
@@ -96,9 +96,9 @@ async def evaluate(
     async with anyio.create_task_group() as group:
         left = [problem for problem in problems if problem.id not in outcomes]
         # a budget that is spread is shared out when every problem has begun
-        is_spread = bench.waves is not None and bench.waves.spread.is_limited
+        is_spread = context.waves is not None and context.waves.spread.is_limited
         for place, problem in enumerate(left):
-            await wait_for_room((len(left) - place) * bench.settings.first_wave)
+            await wait_for_room((len(left) - place) * context.settings.first_wave)
             while len(open_ids) >= (len(left) if is_spread else most_open()):
                 await closed.wait()
             open_ids.add(problem.id)
@@ -107,9 +107,9 @@ async def evaluate(
     return [outcomes[problem.id] for problem in problems]
 
 
-async def _finish(problem: Problem, bench: Bench, store: Store) -> ProblemOutcome:
-    methods = list(dict.fromkeys((*BASELINES, bench.settings.select)))
-    solution = await solve(problem, bench, [name for name in methods if name != "oracle"])
+async def _finish(problem: Problem, context: SolveContext, store: Store) -> ProblemOutcome:
+    methods = list(dict.fromkeys((*BASELINES, context.settings.select)))
+    solution = await solve(problem, context, [name for name in methods if name != "oracle"])
     for name, made in solution.selections.items():
         log_event(
             "selection.made",
@@ -121,7 +121,7 @@ async def _finish(problem: Problem, bench: Bench, store: Store) -> ProblemOutcom
             executions=made.executions,
         )
     with working_on(problem.id, "grade"):
-        verdicts = await _grade(solution, bench)
+        verdicts = await _grade(solution, context)
     if Verdict.IE in verdicts.values() or any(lineage.lost for lineage in solution.lineages):
         return _outcome(solution, verdicts, error="the sandbox lost a run (IE); run the same command again")
     outcome = _outcome(solution, verdicts)
@@ -146,7 +146,7 @@ async def _finish(problem: Problem, bench: Bench, store: Store) -> ProblemOutcom
     return outcome
 
 
-async def _grade(solution: Solution, bench: Bench) -> dict[str, Verdict]:
+async def _grade(solution: Solution, context: SolveContext) -> dict[str, Verdict]:
     """Verdict on the hidden tests by program: every sample's first answer and the round that stands for it.
 
     Public tests come first, as a judge would: a program that fails one is not right.
@@ -164,7 +164,9 @@ async def _grade(solution: Solution, bench: Bench) -> dict[str, Verdict]:
     tests = [*problem.public_tests, *problem.hidden_tests]
 
     async def grade(code: str) -> None:
-        verdicts[code] = (await run_tests(bench.sandbox, problem, code, tests, stop_on_failure=True)).verdict
+        verdicts[code] = (
+            await run_tests(context.sandbox, problem, code, tests, stop_on_failure=True)
+        ).verdict
 
     async with anyio.create_task_group() as group:
         for code in sorted(programs):

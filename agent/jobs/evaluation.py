@@ -7,13 +7,13 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.allocation.sample import plan_waves
+from sstar_code.agent.allocation.plan import plan_waves
 from sstar_code.agent.jobs.evaluate_set import evaluate, read_outcomes
 from sstar_code.agent.jobs.session import open_model, open_sandbox
 from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.prices import Prices
 from sstar_code.agent.run.store import Store
-from sstar_code.agent.solving.solve import Bench
+from sstar_code.agent.solving.context import SolveContext
 from sstar_code.agent.telemetry.progress import Progress
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Evaluation:
 
                 await evaluate(
                     self.problems,
-                    Bench(model, sandbox, self.prompts, self.settings, waves=waves),
+                    SolveContext(model, sandbox, self.prompts, self.settings, waves=waves),
                     store,
                     most_open=lambda: most_open(model, self.settings),
                     wait_for_room=model.wait_for_room,

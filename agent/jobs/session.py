@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from sstar_code.agent.calls.concurrency import FIRST_WIDTH, MOST_IN_FLIGHT, Paced
+from sstar_code.agent.calls.concurrency import FIRST_WIDTH, MOST_IN_FLIGHT
 from sstar_code.agent.calls.stored_model import StoredModel
 from sstar_code.agent.models.errors import ModelUserError
+from sstar_code.agent.models.load import Paced
 from sstar_code.agent.models.recorded.bundled import describe_recording, find_recording
 from sstar_code.agent.telemetry.events import log_event
 from sstar_code.agent.telemetry.observed import WatchedModel, WatchedSandbox

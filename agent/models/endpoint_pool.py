@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
-from sstar_code.agent.calls.concurrency import Load, read_load
 from sstar_code.agent.models.errors import ModelError, ModelUserError
+from sstar_code.agent.models.load import Load, read_load
 from sstar_code.agent.models.retry import RetryPolicy, Stubborn, TransientError
 
 if TYPE_CHECKING:

@@ -4,17 +4,50 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
-
-from sstar_code.agent.calls.concurrency import Load
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["LoadWatch", "Measured", "ServerLoad", "read_server_load"]
+__all__ = ["Load", "LoadWatch", "Measured", "Paced", "ServerLoad", "read_load", "read_server_load"]
 
 _LINE = re.compile(r"^vllm:(\w+)(?:\{[^}]*\})?\s+([0-9.eE+-]+|NaN)(?:\s+\d+)?$", re.MULTILINE)
 _KV_NAMES = ("kv_cache_usage_perc", "gpu_cache_usage_perc")  # the second before 0.10
+_GAUGE = re.compile(r"^vllm:num_requests_(running|waiting)(?:\{.*\})? ([0-9.e+]+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a server says of itself."""
+
+    running: int
+    waiting: int
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A model behind a server: what it says of itself sets the pace."""
+
+    max_num_seqs: int | None
+    """Sequences that the server runs at once, where that is known."""
+    priorities: bool
+    """Whether the server puts requests of a lower `priority` first."""
+    on_busy: Callable[[], None]
+    """Called when the server refuses a call because of its load."""
+
+    async def read_load(self) -> Load | None:
+        """How busy the server says it is; None where it does not say."""
+        ...
+
+
+def read_load(metrics: str) -> Load | None:
+    """The load in a page of vLLM's metrics, all engines together; None where it shows none."""
+    counts: dict[str, list[float]] = {}
+    for name, value in _GAUGE.findall(metrics):
+        counts.setdefault(name, []).append(float(value))
+    if "running" not in counts:
+        return None
+    return Load(int(sum(counts["running"])), int(sum(counts.get("waiting", ()))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from sstar_code.agent.repository.findings import Finding
 from sstar_code.agent.repository.pose.checks import Checks, Survey, find_checks, mark_open, survey
 from sstar_code.agent.repository.pose.problem import is_called_plainly, pose
 from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
-from sstar_code.agent.run.prices import working_on
 from sstar_code.agent.solving.solve import candidates_of, sample
+from sstar_code.agent.telemetry.work import working_on
 from sstar_code.selection.judging.output_judge import show_input
 from sstar_code.selection.methods.registry import select_all
 from sstar_code.selection.pool import Pool
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.pose.problem import Posed
     from sstar_code.agent.repository.prove.candidate_sandbox import Stand
     from sstar_code.agent.repository.prove.runner import Workshop
-    from sstar_code.agent.solving.solve import Bench
+    from sstar_code.agent.solving.context import SolveContext
     from sstar_code.selection.protocols import Candidate, Derived, Selection
 
     Settle = Callable[
@@ -67,8 +67,8 @@ class Author:
     root: Path
     workshop: Workshop
     stand: Stand
-    """Behind the bench's sandbox, which may remember what it ran."""
-    bench: Bench
+    """Behind the context's sandbox, which may remember what it ran."""
+    context: SolveContext
     tests: Sequence[str] = ()
     """Arguments of pytest that name the tests; empty: those that mention the function."""
     settle: Settle | None = None
@@ -109,7 +109,7 @@ class Author:
         posed = replace(posed, task=replace(posed.task, stub=marked))
         self.stand.add(posed.task)
         self.say(f"sstar: {stub.qualname}: {_describe(posed.task.checks)}")
-        lineages = await sample(posed.writing, self.bench, lambda _: None)
+        lineages = await sample(posed.writing, self.context, lambda _: None)
         self.blocked[stub.label] = self.blocked.get(stub.label, frozenset()) | posed.task.blocked
         candidates = candidates_of(posed.writing, lineages)
         if not any(lineage.survives for lineage in lineages):
@@ -135,10 +135,10 @@ class Author:
         self, posed: Posed, candidates: Sequence[Candidate]
     ) -> tuple[Selection, tuple[Derived, ...]]:
         problem = posed.choosing or replace(posed.writing, starter_code="", public_tests=())
-        settings = self.bench.settings
+        settings = self.context.settings
         with working_on(problem.id, "select"):
             pool = Pool(
-                problem, tuple(candidates), self.bench.sandbox, ask=self.bench.ask, seed=settings.seed
+                problem, tuple(candidates), self.context.sandbox, ask=self.context.ask, seed=settings.seed
             )
             selection = (await select_all(pool, [settings.select]))[settings.select]
         derived = selection.derived

@@ -40,7 +40,7 @@ def write_results(
     Raises:
         InfrastructureError: the folder cannot be written; each file is the old one or the new one.
     """
-    from sstar_code.agent.calls.stored_model import Tally
+    from sstar_code.agent.run.usage import Tally
 
     tally, by_problem = Tally(), {problem_id: Tally() for problem_id in problem_ids}
     for problem_id, stage, answer in store.answers():

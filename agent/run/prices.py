@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from sstar_code.agent.calls.stored_model import StageCount
+    from sstar_code.agent.run.usage import StageCount
 
-__all__ = ["Prices", "current_work", "working_on"]
-
-_WORK: ContextVar[tuple[str, str]] = ContextVar("work", default=("", "other"))
-
-
-@contextmanager
-def working_on(problem_id: str, stage: str) -> Iterator[None]:
-    """Programs run inside, by tasks begun inside too, are counted for this problem and stage."""
-    token = _WORK.set((problem_id, stage))
-    try:
-        yield
-    finally:
-        _WORK.reset(token)
-
-
-def current_work() -> tuple[str, str]:
-    """Problem and stage that the work under way is for; ("", "other") where nobody said."""
-    return _WORK.get()
+__all__ = ["Prices"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from sstar_code.agent.models.request import Answer, Request, Usage, request_key
 from sstar_code.agent.run.lock import StoreError, lock
-from sstar_code.agent.run.prices import current_work
 from sstar_code.agent.run.schema import migrate
+from sstar_code.agent.telemetry.work import current_work
 from sstar_code.problems import UserError
 from sstar_code.sandbox import Execution, Failure, Status
 

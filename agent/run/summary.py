@@ -11,8 +11,8 @@ from sstar_code.agent.run.statistics import Rate, pass_at_k, wilson
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sstar_code.agent.calls.stored_model import StageCount
     from sstar_code.agent.run.outcomes import ProblemOutcome
+    from sstar_code.agent.run.usage import StageCount
 
 __all__ = ["LABELS", "Summary", "method_names", "score", "summarize"]
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from sstar_code.agent.allocation.sample import plan_waves, sample_in_waves
+from sstar_code.agent.allocation.plan import plan_waves
+from sstar_code.agent.allocation.sample import sample_in_waves
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.generation.develop import develop
-from sstar_code.agent.run.prices import working_on
-from sstar_code.agent.solving.ask_model import Asking
 from sstar_code.agent.telemetry.events import about
+from sstar_code.agent.telemetry.work import working_on
 from sstar_code.selection import Candidate
 from sstar_code.selection.evidence.fingerprint import fingerprint
 from sstar_code.selection.methods.registry import select_all
@@ -21,36 +21,12 @@ from sstar_code.selection.pool import Pool, tier
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sstar_code.agent.allocation.sample import Waves
     from sstar_code.agent.generation.lineage import Lineage
-    from sstar_code.agent.models import Model
-    from sstar_code.agent.prompts.templates import Prompts
-    from sstar_code.agent.solving.settings import Settings
-    from sstar_code.agent.solving.shared_judge import SharedJudge
+    from sstar_code.agent.solving.context import SolveContext
     from sstar_code.problems import Problem
-    from sstar_code.sandbox import Sandbox
     from sstar_code.selection import Selection
 
-__all__ = ["Bench", "Solution", "solve"]
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """What the method works with."""
-
-    model: Model
-    sandbox: Sandbox
-    prompts: Prompts
-    settings: Settings
-    judge: SharedJudge | None = None
-    """Of a set that is solved together."""
-    waves: Waves | None = None
-    """Likewise; None, with settings that ask for waves: those of this problem alone."""
-
-    @property
-    def ask(self) -> Asking:
-        """Selection's questions, put to the model."""
-        return Asking(self.model, self.prompts, self.settings.seed, self.settings.max_tokens)
+__all__ = ["Solution", "solve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,41 +45,43 @@ class Solution:
 
 async def solve(
     problem: Problem,
-    bench: Bench,
+    context: SolveContext,
     methods: Sequence[str],
     *,
     on_sample: Callable[[Lineage], None] = lambda _: None,
 ) -> Solution:
     """Generate, debug, select. Hidden tests are not looked at."""
-    waves = bench.waves or plan_waves(bench.settings, Budget(), None, 1)
+    waves = context.waves or plan_waves(context.settings, Budget(), None, 1)
     if waves is None:
-        lineages = await sample(problem, bench, on_sample)
+        lineages = await sample(problem, context, on_sample)
     else:
-        lineages = await sample_in_waves(problem, bench, waves, on_sample)
+        lineages = await sample_in_waves(problem, context, waves, on_sample)
     candidates = candidates_of(problem, lineages)
     differ = len({fingerprint(candidates[index].code) for index in tier(candidates)}) > 1
     with working_on(problem.id, "select"):
         judge = None
-        if bench.judge is not None and differ and "adaptive" in methods:
-            judge = await bench.judge.measure()
-        seed = bench.settings.seed
-        pool = Pool(problem, candidates, bench.sandbox, ask=bench.ask, seed=seed, judge=judge)
+        if context.judge is not None and differ and "adaptive" in methods:
+            judge = await context.judge.measure()
+        seed = context.settings.seed
+        pool = Pool(problem, candidates, context.sandbox, ask=context.ask, seed=seed, judge=judge)
         return Solution(problem, lineages, await select_all(pool, methods))
 
 
-async def sample(problem: Problem, bench: Bench, on_sample: Callable[[Lineage], None]) -> tuple[Lineage, ...]:
+async def sample(
+    problem: Problem, context: SolveContext, on_sample: Callable[[Lineage], None]
+) -> tuple[Lineage, ...]:
     """All samples at once: one that has arrived is run and debugged while others are still being written."""
     lineages: dict[int, Lineage] = {}
-    settings = bench.settings
+    settings = context.settings
 
     async def grow(number: int) -> None:
         with about(candidate=number):
             lineages[number] = await develop(
                 number,
                 problem=problem,
-                model=bench.model,
-                sandbox=bench.sandbox,
-                prompts=bench.prompts,
+                model=context.model,
+                sandbox=context.sandbox,
+                prompts=context.prompts,
                 rounds=settings.rounds,
                 temperature=settings.temperature,
                 seed=settings.seed,

@@ -7,9 +7,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.models.errors import CallError, ContextError
-from sstar_code.agent.run.prices import current_work
 from sstar_code.agent.telemetry.events import log_event
 from sstar_code.agent.telemetry.spans import call_span
+from sstar_code.agent.telemetry.work import current_work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sstar_code.sandbox.docker.engine import engine_address
 from sstar_code.sandbox.docker.worker import DockerWorker
 from sstar_code.sandbox.errors import SandboxError
-from sstar_code.sandbox.repository.session import project_command
+from sstar_code.sandbox.repository.boot import project_command
 from sstar_code.sandbox.workers.boot import ENVIRONMENT, Settings
 
 if TYPE_CHECKING:

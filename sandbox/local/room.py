@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sstar_code.sandbox.local import enter_namespaces
 from sstar_code.sandbox.local.ways import DEVICES
-from sstar_code.sandbox.repository.session import project_command
+from sstar_code.sandbox.repository.boot import project_command
 
 if TYPE_CHECKING:
     from sstar_code.sandbox.local.ways import Way

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 from anyio import to_thread
@@ -28,37 +28,31 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from sstar_code.sandbox.docker.sandbox import DockerSandbox
-    from sstar_code.sandbox.local.sandbox import LocalSandbox
     from sstar_code.sandbox.repository.room import Room
     from sstar_code.sandbox.workers.protocol import Worker
 
-__all__ = ["ProjectSession", "RoomLostError", "project_command"]
+__all__ = ["MakesRooms", "ProjectSession", "RoomLostError"]
 
 _START_S = 60.0
 _GRACE_S = 30.0
-_BOOT = """\
-import sys
-sys.path.insert(0, "/.sstar")
-from sstar_code.sandbox.inside import project
-del sys.path[:2]
-project.main()
-"""
+
+
+class MakesRooms(Protocol):
+    """A sandbox that can hold a repository."""
+
+    def make_room(self, room: Room) -> Worker:
+        """A worker inside `room`, not started."""
+        ...
 
 
 class RoomLostError(Exception):
     """The room ended or hung in the middle of a request: the repository's code, or the machine, ended it."""
 
 
-def project_command(room: Room) -> list[str]:
-    """The arguments that start the inside in `room`."""
-    return [room.python, "-s", "-B", "-X", "utf8", "-c", _BOOT]
-
-
 class ProjectSession:
     """A room that is open: `async with ProjectSession(sandbox, room) as session`. One request at a time."""
 
-    def __init__(self, sandbox: DockerSandbox | LocalSandbox, room: Room) -> None:
+    def __init__(self, sandbox: MakesRooms, room: Room) -> None:
         """Open `room` in `sandbox`, which must have been entered."""
         self.room = room
         self.python = ""

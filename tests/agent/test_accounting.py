@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from sstar_code.agent.calls.stored_model import StageCount
 from sstar_code.agent.models import Answer, Usage
 from sstar_code.agent.models.load import LoadWatch, read_server_load
-from sstar_code.agent.run.prices import Prices, current_work, working_on
+from sstar_code.agent.run.prices import Prices
+from sstar_code.agent.run.usage import StageCount
+from sstar_code.agent.telemetry.work import current_work, working_on
 from sstar_code.agent.testing.server import chat
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"

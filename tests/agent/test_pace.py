@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sstar_code.agent.calls.concurrency import FIRST_WIDTH, Load, Pace, read_load
+from sstar_code.agent.calls.concurrency import FIRST_WIDTH, Pace
 from sstar_code.agent.calls.priority_queue import Turns
+from sstar_code.agent.models.load import Load, read_load
 
 
 class Busy(Turns):

@@ -13,8 +13,9 @@ from sstar_code.agent.jobs.evaluate_set import evaluate
 from sstar_code.agent.models import Message, OpenAIModel, Purpose, Request, RetryPolicy, Stage
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.run.store import Store
+from sstar_code.agent.solving.context import SolveContext
 from sstar_code.agent.solving.settings import Settings
-from sstar_code.agent.solving.solve import Bench, sample
+from sstar_code.agent.solving.solve import sample
 from sstar_code.agent.testing.simulator import (
     Engine,
     EngineSpec,
@@ -72,7 +73,7 @@ def run_set(problems: int, n: int) -> tuple[list[Purpose], Engine, float]:
             group.start_soon(stored.keep_pace, model.read_load)
             await evaluate(
                 [make_problem(number) for number in range(problems)],
-                Bench(
+                SolveContext(
                     stored,
                     FakeSandbox(lambda program, _: "4" if "right" in program.code else "5"),
                     Prompts(None),
@@ -147,8 +148,8 @@ async def test_a_program_runs_while_other_answers_are_being_written():
     running: list[int] = []
     with Simulator(SPEC, plan) as server:
         async with OpenAIModel("tiny", base_url=server.base_url) as model:
-            bench = Bench(model, FakeSandbox(happen), Prompts(None), Settings(n=4, rounds=0))
-            await sample(make_problem(0), bench, lambda _: None)
+            context = SolveContext(model, FakeSandbox(happen), Prompts(None), Settings(n=4, rounds=0))
+            await sample(make_problem(0), context, lambda _: None)
     assert (ran[0], sorted(ran)) == (2, [0, 1, 2, 3])
     assert running[0] == 3, "the others were still being written"
 

@@ -9,8 +9,8 @@ import urllib.request
 import anyio
 import pytest
 
-from sstar_code.agent.calls.concurrency import Load, read_load
 from sstar_code.agent.models import Message, ModelError, OpenAIModel, Purpose, Request, RetryPolicy, Stage
+from sstar_code.agent.models.load import Load, read_load
 from sstar_code.agent.testing.simulator import EngineSpec, Fault, Planned, Simulator
 
 QUICK = EngineSpec(base_s=0.001, per_sequence_s=0.0, per_prompt_token_s=0.0, max_num_seqs=4)

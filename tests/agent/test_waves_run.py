@@ -8,15 +8,15 @@ import anyio
 import pytest
 
 from sstar_code.agent.allocation.decision_log import StepLog
-from sstar_code.agent.allocation.sample import plan_waves
+from sstar_code.agent.allocation.plan import plan_waves
 from sstar_code.agent.calls.budget import Budget, BudgetSpentError
 from sstar_code.agent.calls.stored_model import StoredModel
 from sstar_code.agent.jobs.evaluate_set import evaluate
 from sstar_code.agent.models import Answer, Stage, Usage, request_key
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.run.store import Store
+from sstar_code.agent.solving.context import SolveContext
 from sstar_code.agent.solving.settings import Settings
-from sstar_code.agent.solving.solve import Bench
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox.fake import FakeSandbox
 
@@ -81,7 +81,7 @@ async def run_set(names, model, store, *, budget=None, settings=SETTINGS):
     waves = plan_waves(settings, budget, store, len(problems))
     outcomes = await evaluate(
         problems,
-        Bench(stored, FakeSandbox(happen), Prompts(None), settings, waves=waves),
+        SolveContext(stored, FakeSandbox(happen), Prompts(None), settings, waves=waves),
         store,
         most_open=lambda: 8,
         wait_for_room=stored.wait_for_room,

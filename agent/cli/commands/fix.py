@@ -188,7 +188,7 @@ class _Run:
         from sstar_code.agent.repository.prove.environment import find_python
         from sstar_code.agent.repository.prove.runner import Workshop
         from sstar_code.agent.run.store import Store
-        from sstar_code.agent.solving.solve import Bench
+        from sstar_code.agent.solving.context import SolveContext
         from sstar_code.sandbox.choose import make_sandbox
         from sstar_code.sandbox.memo import MemoSandbox
 
@@ -208,9 +208,9 @@ class _Run:
                 Workshop(self.root, python, behind, workers=behind.workers)
             )
             stand = Stand(behind, workshop)
-            bench = Bench(model, MemoSandbox(stand, store), self.prompts, self.settings)
+            context = SolveContext(model, MemoSandbox(stand, store), self.prompts, self.settings)
             author = Author(
-                self.root, workshop, stand, bench, named_tests(self.tests, self.root),
+                self.root, workshop, stand, context, named_tests(self.tests, self.root),
                 Person(_ask).settle if self.interactive else None, say,
             )  # fmt: skip
             fixing = Fixing(author)

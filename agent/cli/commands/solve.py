@@ -183,10 +183,11 @@ class _Solving:
         """What `--json` prints, and the whole solution."""
         import time
 
-        from sstar_code.agent.allocation.sample import plan_waves
+        from sstar_code.agent.allocation.plan import plan_waves
         from sstar_code.agent.jobs.session import open_model, open_sandbox
         from sstar_code.agent.run.store import Store
-        from sstar_code.agent.solving.solve import Bench, solve
+        from sstar_code.agent.solving.context import SolveContext
+        from sstar_code.agent.solving.solve import solve
         from sstar_code.agent.telemetry.progress import Progress
 
         started_s = time.monotonic()
@@ -200,8 +201,8 @@ class _Solving:
                 progress.advance("passing" if lineage.survives else "failing")
 
             waves = plan_waves(self.settings, self.budget, store, 1)
-            bench = Bench(model, sandbox, self.prompts, self.settings, waves=waves)
-            solution = await solve(self.problem, bench, [self.settings.select], on_sample=count)
+            context = SolveContext(model, sandbox, self.prompts, self.settings, waves=waves)
+            solution = await solve(self.problem, context, [self.settings.select], on_sample=count)
         selection = solution.selections[self.settings.select]
         best = None if selection.chosen is None else solution.lineages[selection.chosen]
         row = {

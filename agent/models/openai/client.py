@@ -8,8 +8,8 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from sstar_code.agent.calls.concurrency import read_load
 from sstar_code.agent.models.errors import ModelError, ModelUserError
+from sstar_code.agent.models.load import read_load
 from sstar_code.agent.models.openai.endpoint import ServerInfo, parse_base_url, read_models, serves, show_url
 from sstar_code.agent.models.openai.refusals import explain, explain_missing, read_refusal, refuses_field
 from sstar_code.agent.models.openai.wire import build_body, read_answer
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from sstar_code.agent.calls.concurrency import Load
+    from sstar_code.agent.models.load import Load
     from sstar_code.agent.models.openai.refusals import Refusal
     from sstar_code.agent.models.openai.transport import Transport
     from sstar_code.agent.models.openai.wire import MaxTokensField, SystemRole

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
-from sstar_code.agent.calls.concurrency import read_load
 from sstar_code.agent.models.errors import ModelError, ModelUserError
+from sstar_code.agent.models.load import read_load
 from sstar_code.agent.models.openai.client import OpenAIModel
 from sstar_code.agent.models.retry import RetryPolicy, Stubborn, TransientError
 from sstar_code.agent.models.vllm.modelfacts import find_facts
@@ -20,7 +20,7 @@ from sstar_code.agent.models.vllm.server import KeepAlive, VllmServer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sstar_code.agent.calls.concurrency import Load
+    from sstar_code.agent.models.load import Load
     from sstar_code.agent.models.openai.endpoint import ServerInfo
     from sstar_code.agent.models.request import Answer, Request
     from sstar_code.agent.models.vllm.plan import Plan

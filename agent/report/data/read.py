@@ -7,11 +7,11 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.agent.calls.stored_model import StageCount
 from sstar_code.agent.jobs.shards import Shard
 from sstar_code.agent.report.data.run import Choice, RoundRow, Run
 from sstar_code.agent.run.outcomes import ProblemOutcome
 from sstar_code.agent.run.schema import MIGRATIONS
+from sstar_code.agent.run.usage import StageCount
 from sstar_code.problems import UserError
 from sstar_code.selection import Selection
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.agent.calls.stored_model import StageCount
+from sstar_code.agent.run.usage import StageCount
 
 if TYPE_CHECKING:
     import sqlite3

@@ -10,11 +10,11 @@ from sstar_code.agent.report.render import charts, plots
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sstar_code.agent.calls.stored_model import StageCount
     from sstar_code.agent.report.data.curves import Calibration
     from sstar_code.agent.report.data.run import Run
     from sstar_code.agent.report.data.scores import Scores
     from sstar_code.agent.run.statistics import Rate
+    from sstar_code.agent.run.usage import StageCount
 
 __all__ = [
     "draw_confidence",

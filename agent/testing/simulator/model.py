@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import math
+import random
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from sstar_code.agent.calls.concurrency import Load
+from sstar_code.agent.models.load import Load
 from sstar_code.agent.models.request import Answer, Usage
 from sstar_code.agent.testing.simulator.engine import Job
 from sstar_code.agent.testing.simulator.live import LiveEngine
-from sstar_code.agent.testing.simulator.prefix import count_tokens, cut_blocks
+from sstar_code.agent.testing.simulator.prefix import CHARS_PER_TOKEN, count_tokens, cut_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +21,10 @@ if TYPE_CHECKING:
     from sstar_code.agent.models.request import Request
     from sstar_code.agent.testing.simulator.engine import Engine
 
-__all__ = ["Planned", "SimulatedModel"]
+__all__ = ["Planned", "SimulatedModel", "plan_by_dice"]
+
+_MEAN_TOKENS = 300
+_SIGMA = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +87,11 @@ class SimulatedModel:
     async def read_load(self) -> Load:
         """How busy the engine is."""
         return Load(len(self.engine.running), len(self.engine.waiting))
+
+
+def plan_by_dice(body: dict[str, Any]) -> Planned:
+    """The same text for the same messages and seed; lengths are lognormal with a mean of 300 tokens."""
+    dice = random.Random(json.dumps([body["messages"], body.get("seed")], sort_keys=True))
+    tokens = max(1, round(dice.lognormvariate(math.log(_MEAN_TOKENS) - _SIGMA**2 / 2, _SIGMA)))
+    letters = "".join(dice.choices("abcdefgh ", k=CHARS_PER_TOKEN * tokens))
+    return Planned(letters, tokens)

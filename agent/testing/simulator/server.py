@@ -22,8 +22,8 @@ from sstar_code.agent.testing.simulator.engine import Engine, QueueFullError
 from sstar_code.agent.testing.simulator.faults import Fault, Faults
 from sstar_code.agent.testing.simulator.http import Connection, Page, make_json
 from sstar_code.agent.testing.simulator.live import LiveEngine
+from sstar_code.agent.testing.simulator.model import plan_by_dice
 from sstar_code.agent.testing.simulator.pages import make_error, make_metrics, make_models
-from sstar_code.agent.testing.simulator.plans import plan_by_dice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
