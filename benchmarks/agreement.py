@@ -26,7 +26,6 @@ import anyio
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not `sandbox.py` beside us
 
 from benchmarks.recorded import load, number, prepare, read_given_tests, read_lines
-
 from sstar_code.agent.run.store import Store
 from sstar_code.problems import Problem, Test, load_set
 from sstar_code.sandbox import Verdict

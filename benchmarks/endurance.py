@@ -20,7 +20,6 @@ import anyio
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `sandbox` is the package, not the script
 
 from benchmarks.workload import TRIVIAL, make_inputs
-
 from sstar_code.sandbox import Limits, Program, Status
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.docker.ownership import describe_owner

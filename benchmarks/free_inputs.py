@@ -29,7 +29,6 @@ import anyio
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not `sandbox.py` beside us
 
 from benchmarks.pools import FIVE, NAMES, load_pool
-
 from sstar_code.agent.run.store import Store
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.grade import limits_for
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.pools import PoolProblem
-
     from sstar_code.sandbox.outcome import Sandbox
     from sstar_code.selection.evidence.clustering import Clustering
 

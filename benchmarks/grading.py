@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.workload import CONTEST, make_inputs
-
 from sstar_code.sandbox.docker.probe import probe_engine
 
 if TYPE_CHECKING:

@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.kills_work import Work, call_key, make_examples, make_recorded
-
 from sstar_code.agent.testing.server import ServerDouble
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.recorded import read_lines
-
 from sstar_code.agent.models.recorded.recording import read_calls
 from sstar_code.agent.testing.server import Reply, chat
 from sstar_code.problems import load_set

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio import to_thread
-from benchmarks.workload import TRIVIAL, Work, make_inputs
 
+from benchmarks.workload import TRIVIAL, Work, make_inputs
 from sstar_code.sandbox.outcome import Limits, Program, Status
 
 if TYPE_CHECKING:

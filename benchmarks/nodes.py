@@ -25,7 +25,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.kills import FILES, clean
 from benchmarks.kills_work import call_key, make_examples
-
 from sstar_code.agent.testing.server import ServerDouble
 
 if TYPE_CHECKING:

@@ -35,7 +35,6 @@ from benchmarks.agreement import describe
 from benchmarks.parity_programs import DATASETS, read_evalplus, read_livecodebench
 from benchmarks.parity_readings import Judge, Reading, read_all, write_expected
 from benchmarks.parity_table import compare, list_differences, print_loads, print_table
-
 from sstar_code.agent.run.store import Store
 from sstar_code.sandbox.choose import NAMES, make_sandbox
 from sstar_code.sandbox.grade import run_tests
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.parity_programs import Program
-
     from sstar_code.sandbox import Verdict
 
 

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not `sandbox.py` beside us
 
 from benchmarks.recorded import read_lines
-
 from sstar_code.problems.formats.restore_types import read_arguments, restore
 
 if TYPE_CHECKING:

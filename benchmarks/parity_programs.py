@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.agreement import Case
 from benchmarks.recorded import COMMON_IMPORTS, load, number, read_lines
-
 from sstar_code.problems import Problem, Test, load_set
 from sstar_code.problems.formats.mbpp import read_rule
 from sstar_code.problems.formats.reference_tests import Rule, compare_with_reference

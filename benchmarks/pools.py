@@ -15,7 +15,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.recorded import COMMON_IMPORTS, load, number, prepare, read_given_tests, read_lines
-
 from sstar_code.problems import Kind, Problem, Test, load_set
 from sstar_code.problems.values import encode, encode_lines
 from sstar_code.selection import Candidate

@@ -17,10 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.browser import Browser, browse, find_browser
-from benchmarks.report_run import make_run
-
 from sstar_code.agent.report.render.page import write_page
+from tests.support.browser import Browser, browse, find_browser
+from tests.support.made_up_run import make_run
 
 OPENED = 'performance.getEntriesByType("navigation")[0].loadEventEnd'
 SECTION = """(async () => {

@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `sandbox` is the package, not this file
 
 import anyio
+
 from benchmarks import methods
 from benchmarks.chart import draw_bars
 from benchmarks.cputime import Meter
 from benchmarks.grading import compare_grading
 from benchmarks.workload import CONTEST, TRIVIAL, Work
-
 from sstar_code.sandbox.docker.engine import connect_engine
 from sstar_code.sandbox.docker.ownership import describe_owner
 from sstar_code.sandbox.docker.probe import probe_engine

@@ -26,7 +26,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `selection` i
 from benchmarks.schedule_chart import draw_running
 from benchmarks.schedule_table import Made, show
 from benchmarks.schedule_workload import Dice, TimedSandbox, make_problems
-
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.calls.stored_model import StoredModel
 from sstar_code.agent.generation.develop import develop

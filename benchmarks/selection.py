@@ -35,7 +35,6 @@ from benchmarks.pools import FIVE, NAMES
 from benchmarks.selection_report import as_json, draw_gaps, mean_gaps, summarise, write_tables
 from benchmarks.selection_run import Trial, run_pool
 from benchmarks.sweeps import INPUT_COUNTS, SAMPLE_COUNTS, sweep_inputs
-
 from sstar_code.agent.run.store import Store
 from sstar_code.sandbox.choose import NAMES as SANDBOXES
 from sstar_code.sandbox.choose import make_sandbox

@@ -11,20 +11,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
+
 from benchmarks.pools import load_pool
 from benchmarks.recorded import number, read_lines
-from benchmarks.simulated import CountingSandbox, SimulatedAsk
-
 from sstar_code.selection import Pool, choose
 from sstar_code.selection.evidence.source_trust import measure_trust
 from sstar_code.selection.judging.calibration import measure_judge
+from tests.support.simulated import CountingSandbox, SimulatedAsk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from benchmarks.pools import PoolProblem
-
     from sstar_code.problems import Problem
     from sstar_code.sandbox import Sandbox
     from sstar_code.selection import Question, Reply

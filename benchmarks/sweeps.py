@@ -6,9 +6,9 @@ import random
 from typing import TYPE_CHECKING
 
 import anyio
+
 from benchmarks.pools import load_pool
 from benchmarks.selection_run import Row, ceiling_of, shares
-
 from sstar_code.selection import Pool, tier
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.observe import find_free_inputs, observe
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.pools import PoolProblem
-
     from sstar_code.sandbox import Sandbox
 
 __all__ = ["INPUT_COUNTS", "SAMPLE_COUNTS", "sweep_inputs"]

@@ -27,7 +27,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the packages,
 
 from benchmarks.waves_chart import draw_curves
 from benchmarks.waves_pools import Recorded, Trial, in_half, load_models
-
 from sstar_code.agent.allocation.policy import Plan
 from sstar_code.sandbox.choose import NAMES as SANDBOXES
 

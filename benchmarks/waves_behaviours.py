@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from benchmarks.pools import load_pool
 
+from benchmarks.pools import load_pool
 from sstar_code.agent.allocation.agreement_check import list_inputs, watch
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.outcome import Status
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.pools import PoolProblem
-
     from sstar_code.sandbox import Execution, Sandbox
 
 __all__ = ["INPUTS", "read_behaviours"]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from benchmarks.pools import load_pool
 from benchmarks.waves_behaviours import read_behaviours
-
 from sstar_code.agent.allocation.agreement_check import LOOK_INPUTS
 from sstar_code.agent.allocation.policy import Rates, Seen, choose_step
 from sstar_code.agent.allocation.priors import estimate_rates

@@ -19,8 +19,8 @@ from importlib import resources
 from typing import Any
 
 import anyio
-from scripts.recording import record
 
+from scripts.recording import record
 from sstar_code.agent.models import Answer, Message, Request, Usage
 from sstar_code.agent.models.errors import CallError
 from sstar_code.agent.prompts.templates import Prompts

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
-from scripts.recording import record
 
+from scripts.recording import record
 from sstar_code.agent.jobs.session import Endpoint, make_asked
 from sstar_code.agent.models.errors import ReplayMissError
 from sstar_code.agent.models.recorded.bundled import find_recording

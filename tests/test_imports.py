@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ast
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 ORDER = ("problems", "sandbox", "selection", "agent")
 PRODUCT = [path for package in ORDER for path in sorted((ROOT / package).rglob("*.py"))]
 MOST_FILES, MOST_LINES = 12, 400

@@ -10,11 +10,15 @@ import sys
 import tarfile
 import venv
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 PACKAGES = ("problems", "sandbox", "selection", "agent")
 
 

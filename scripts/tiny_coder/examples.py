@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from scripts.tiny_coder.questions import QUESTIONS
 from scripts.tiny_coder.running import run_public
 from scripts.tiny_coder.tasks import Task, draw_held_out, make_task, write_program, write_wrong
-
 from sstar_code.agent.generation.feedback import describe_failures
 from sstar_code.agent.generation.lineage import Round
 from sstar_code.agent.prompts.templates import Prompts

@@ -16,7 +16,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from scripts.tiny_coder.tasks import Task, draw_held_out, write_program
-
 from sstar_code.problems.formats.jsonl import to_json
 
 SEED = 1

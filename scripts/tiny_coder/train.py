@@ -18,8 +18,9 @@ import time
 from pathlib import Path
 
 import torch
-from scripts.tiny_coder.tokens import END, make_tokenizer, render
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+from scripts.tiny_coder.tokens import END, make_tokenizer, render
 
 BATCH_TOKENS = 2048
 PEAK = 2e-3

@@ -8,12 +8,12 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from sstar_code.agent.cli.main import main
 from sstar_code.agent.testing.server import ServerDouble, chat
+from tests.support import ROOT
 
 DOUBLE = {
     "id": "double",
@@ -89,7 +89,7 @@ def spawn(folder):
                     "cwd": folder,
                     **options,
                 },
-                env={"PYTHONPATH": str(Path(__file__).parents[2] / "src"), **environment},
+                env={"PYTHONPATH": str(ROOT / "src"), **environment},
             )
             cleaning.enter_context(process)
             cleaning.callback(process.kill)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
 
-_TESTS = Path(__file__).resolve().parents[1]
+from tests.support import ROOT
+
+_TESTS = ROOT / "tests"
 _ROW = re.compile(r"^\| (\d+) \| [^|]+ \| (.+) \|$", re.MULTILINE)
 
 

@@ -9,16 +9,15 @@ import time
 from pathlib import Path
 
 import pytest
+
 from benchmarks.agreement import Case
 from benchmarks.official_inputs import pack
 from benchmarks.parity_programs import Program, read_expected
 from benchmarks.parity_readings import Judge, Reading, busy_core, read_all
 from benchmarks.parity_table import compare, list_differences, print_table
-
 from sstar_code.problems import Kind, Problem
 from sstar_code.sandbox import Verdict
-
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.support import ROOT
 
 
 def make(case, *names):

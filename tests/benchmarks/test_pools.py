@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from benchmarks.pools import NAMES, load_pool
 from benchmarks.selection_run import is_mixed, shares
 

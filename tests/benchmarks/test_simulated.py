@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from benchmarks.simulated import CountingSandbox, SimulatedAsk
 
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.problems.values import decode_lines, encode
@@ -10,6 +9,7 @@ from sstar_code.sandbox.grade import program_for
 from sstar_code.selection import Candidate, Question
 from sstar_code.selection.evidence.clustering import Behaviour
 from sstar_code.selection.judging.question import present
+from tests.support.simulated import CountingSandbox, SimulatedAsk
 
 pytestmark = pytest.mark.anyio
 

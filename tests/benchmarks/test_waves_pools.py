@@ -7,7 +7,6 @@ import xml.etree.ElementTree as ET
 from benchmarks.waves import measure, write_table
 from benchmarks.waves_chart import draw_curves
 from benchmarks.waves_pools import Recorded, Trial, in_half
-
 from sstar_code.agent.allocation.policy import Plan
 
 

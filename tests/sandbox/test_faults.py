@@ -17,8 +17,8 @@ from sstar_code.sandbox import Limits, Mode, Program, Status
 from sstar_code.sandbox.docker.ownership import OWNER_LABEL
 from sstar_code.sandbox.docker.sandbox import DockerSandbox
 from sstar_code.sandbox.local.sandbox import LocalSandbox
+from tests.support import ROOT
 
-_ROOT = Path(__file__).resolve().parents[2]
 _MIXED = [
     (Program("import time; time.sleep(0.2); print(int(input()) * 2)"), ["1", "2", "x", "4"]),
     (Program("def f(a):\n import time; time.sleep(0.2); return [a] * 2", Mode.CALL, "f"), ["1", '"b"', "[]"]),
@@ -178,7 +178,7 @@ anyio.run(main)
 def test_interrupt_leaves_nothing(backend, request):
     """Ctrl-C, which every process of the terminal gets, ends runs, workers and containers, and soon."""
     request.getfixturevalue(f"sandbox_{backend}")
-    arguments = [sys.executable, "-c", _INTERRUPTED, str(_ROOT / "src"), backend]
+    arguments = [sys.executable, "-c", _INTERRUPTED, str(ROOT / "src"), backend]
     with subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     ) as owner:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -16,8 +15,8 @@ from sstar_code.agent.repository.find.project_files import list_files
 from sstar_code.agent.repository.find.source import read_source
 from sstar_code.agent.repository.write.replace_file import write_changes
 from sstar_code.problems import UserError
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[3]
 MODULE = '''def f(x: int) -> int:
     """Add one.
 

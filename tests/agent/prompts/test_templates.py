@@ -15,7 +15,7 @@ from sstar_code.agent.prompts.templates import NAMES, Prompts
 from sstar_code.problems import Kind, Problem, Test, UserError, values
 from sstar_code.sandbox import Verdict
 
-TINY = Path(__file__).parent / "data" / "tiny_prompts"
+TINY = Path(__file__).parent / "tiny_prompts"
 SUM = Problem(
     "p",
     "Write process(v): the sum.",

@@ -17,8 +17,6 @@ import threading
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 from sstar_code.agent.testing.server import ServerDouble, chat, failure
 
 FOLDER = Path(os.environ["FAKE_VLLM"])

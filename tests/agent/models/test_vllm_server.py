@@ -19,10 +19,11 @@ from sstar_code.agent.models.vllm.managed import ManagedModel
 from sstar_code.agent.models.vllm.plan import make_plan
 from sstar_code.agent.models.vllm.process import reap_orphans
 from sstar_code.agent.models.vllm.server import KeepAlive
+from tests.support import ROOT
 
 pytestmark = pytest.mark.anyio
 
-COMMAND = shlex.join([sys.executable, str(Path(__file__).with_name("fake_vllm.py"))])
+COMMAND = shlex.join([sys.executable, str(ROOT / "tests" / "support" / "fake_vllm.py")])
 KEEP = KeepAlive(first_wait_s=0.01, poll_s=0.02, grace_s=1.0, tell_every_s=0.1)
 CUDA_TRACE = """INFO 11-21 05:00:00 [api_server.py:1200] vLLM API server version 0.99.0
 (EngineCore pid=77) ERROR 11-21 05:00:09 [core.py:866] EngineCore failed to start.

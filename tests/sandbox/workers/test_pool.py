@@ -18,6 +18,7 @@ from sstar_code.sandbox.local.ways import find_interpreter
 from sstar_code.sandbox.workers.boot import Settings, command
 from sstar_code.sandbox.workers.pool import PooledSandbox
 from sstar_code.sandbox.workers.protocol import Conversation
+from tests.support import ROOT
 
 _ECHO = Program("print(input())")
 
@@ -198,7 +199,7 @@ anyio.run(main)
 @pytest.mark.parametrize("backend", ["local", "unsafe"])
 def test_everything_ends_with_its_owner(backend, inputs, sandbox_local):
     """When the process that owns a sandbox is killed by -9, nothing of it is left a moment later."""
-    arguments = [sys.executable, "-c", _OWNER, str(Path(__file__).parents[2] / "src"), backend, str(inputs)]
+    arguments = [sys.executable, "-c", _OWNER, str(ROOT / "src"), backend, str(inputs)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as owner:
         assert owner.stdout.readline() == b"ready\n"
         deadline = time.monotonic() + 10

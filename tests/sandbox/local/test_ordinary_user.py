@@ -13,9 +13,10 @@ import anyio as anyio_package
 import idna
 import pytest
 
+from tests.support import ROOT
+
 pytestmark = pytest.mark.root
 
-_ROOT = Path(__file__).resolve().parents[2]
 
 _SCRIPT = r"""
 import json, sys
@@ -111,7 +112,7 @@ def _copy_for_everyone(folder: Path) -> list[str]:
     """Our packages and anyio where another user may read them."""
     ours = folder / "sstar_code"
     for name in ("problems", "sandbox"):
-        shutil.copytree(_ROOT / name, ours / name)
+        shutil.copytree(ROOT / name, ours / name)
     (ours / "__init__.py").write_text("")
     for package in (anyio_package, idna):
         source = Path(package.__file__).parent

@@ -6,18 +6,13 @@ import base64
 import gzip
 import json
 import re
-import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from benchmarks.browser import browse, find_browser
-from benchmarks.report_run import make_run
-
 from sstar_code.agent.report.render.page import write_page
+from tests.support.browser import browse, find_browser
+from tests.support.made_up_run import make_run
 
 OWN = "document.title='owned'"
 HOSTILE = f'</script></details><img src=x onerror="{OWN}"><script>{OWN}</script>&\x00\ud800'

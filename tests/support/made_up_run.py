@@ -61,7 +61,7 @@ def make_run(
     ids = list(made)
     failed = ids[problems - unfinished - errors : problems - unfinished]
     with closing(Store(folder / "run.db")) as store:
-        store._db.execute("PRAGMA synchronous = OFF")  # noqa: SLF001 - a made-up run may be lost
+        store._db.execute("PRAGMA synchronous = OFF")
         for place, problem in enumerate(list(made.values())[: problems - unfinished - errors]):
             draw = random.Random(f"{seed}:{place}")
             level = _LEVELS[place % 3][1]

@@ -18,8 +18,8 @@ from sstar_code.agent.models.recorded.bundled import describe_recording, find_re
 from sstar_code.agent.models.recorded.recording import read_calls
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems.sets.load import BUNDLED, load_set
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[2]
 FOLDER = Path(str(files("sstar_code.problems") / "bundled" / "lists"))
 ABOUT = json.loads((FOLDER / "recording.json").read_text(encoding="utf-8"))
 DEMO = ("eval", "lists", "-m", "replay:lists", "--n", "8", "--rounds", "2", "--out", "run", "--json")

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import sys
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from benchmarks.report_run import make_run
 
 from sstar_code.agent.report.data.compare import compare_runs
 from sstar_code.agent.report.data.curves import calibrate, majority_at, trace_flow
@@ -29,6 +23,7 @@ from sstar_code.agent.run.outcomes import ProblemOutcome
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.run.summary import summarize
 from sstar_code.problems import UserError
+from tests.support.made_up_run import make_run
 
 
 @pytest.fixture(scope="module")

@@ -74,7 +74,7 @@ class CountingSandbox:
         inputs: Sequence[str],
         limits: Limits,
         *,
-        stop_on_failure: bool = False,  # noqa: ARG002 - selection wants all runs
+        stop_on_failure: bool = False,
     ) -> list[Execution]:
         missing = [text for text in dict.fromkeys(inputs) if (program, limits, text) not in self.known]
         if missing:
@@ -112,7 +112,7 @@ class SimulatedAsk:
         self,
         question: Question,
         problem: Problem,
-        ordinal: str,  # noqa: ARG002 - Ask's
+        ordinal: str,
         **values: Any,
     ) -> Reply | None:
         """The reply; None for what is not simulated."""

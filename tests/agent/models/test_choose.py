@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -20,6 +19,7 @@ from sstar_code.agent.models import (
 )
 from sstar_code.agent.models.recorded.recording import Call, write_call
 from sstar_code.problems import UserError
+from tests.support import ROOT
 
 CALL = Call(Request((Message("user", "x"),), Purpose("p", Stage.GENERATE)), Answer("y"))
 ENVIRONMENT = {"OPENAI_API_KEY": "sk-1"}
@@ -102,7 +102,7 @@ def test_importing_models_loads_no_sdk():
 
 def test_the_example_of_the_page_runs():
     """The Python example of docs/models.md does what it says."""
-    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    page = (ROOT / "docs" / "models.md").read_text()
     code = page.partition("```python\n")[2].partition("```")[0]
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout == "HELLO\n"

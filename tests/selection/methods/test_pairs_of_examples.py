@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 
 import pytest
-from benchmarks.simulated import CountingSandbox, SimulatedAsk
 
 from sstar_code.problems import load_set
 from sstar_code.selection import Candidate, Pool
 from sstar_code.selection.methods.registry import choose
+from tests.support.simulated import CountingSandbox, SimulatedAsk
 
 _FOLDER = files("sstar_code.problems") / "bundled" / "examples"
 _PROBLEMS = {problem.id: problem for problem in load_set("examples").problems}

@@ -10,13 +10,13 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.testing.server import chat
 from sstar_code.sandbox.docker.ownership import OWNER_LABEL
+from tests.support import ROOT
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
 HEAVY = ("openai", "docker", "jinja2", "httpx2", "tenacity", "anyio", "sqlite3", "pydantic_core.core_schema")
@@ -42,7 +42,7 @@ def test_help_imports_nothing_heavy(word):
         capture_output=True,
         text=True,
         check=True,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
     )
     assert "sstar" in done.stdout
     assert done.stderr == "\n"

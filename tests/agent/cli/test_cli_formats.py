@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from sstar_code.problems.sets.load import load_set
+from tests.support import ROOT
 
 RIGHT = "print(int(input()) * 2)"
 SQUARE = "print(int(input()) ** 2)"
 BROKEN = "print("
-EXAMPLES = Path(__file__).parents[2] / "problems" / "bundled" / "examples"
+EXAMPLES = ROOT / "problems" / "bundled" / "examples"
 
 
 def read_lines(path):

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import builtins
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from benchmarks.report_run import make_run
+from tests.support.made_up_run import make_run
 
 DEMO = ["examples", "-m", "replay:examples", "--n", "3", "--rounds", "1", "--filter", "is-even"]
 
