@@ -63,7 +63,7 @@ image: setup ## build the sandbox image for Docker (from a registry, or from Deb
 	$(BIN)/sstar doctor --build-image
 
 bench: setup ## the benchmarks that need no recorded data
-	$(BIN)/python benchmarks/sandbox.py
+	$(BIN)/python -m benchmarks.sandbox.speed
 
 clean: ## remove what make made (run folders stay)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,7 +1,7 @@
 """What each stage of the method is worth on a model that really samples: one table from one run folder.
 
     sstar eval SET -m NAME --n 16 --rounds 2 --select majority --out RUN
-    python benchmarks/tiny_coder.py SET RUN --out results
+    python -m benchmarks.tiny_coder SET RUN --out results
 
 Every method chooses among the same stored programs, before debugging (the first answers) and after it, by
 free evidence alone: no model is asked. The table goes to stdout and, with each choice, to `results`.
@@ -21,8 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `sandbox` is the package, not the script
 
 from sstar_code.agent.run.statistics import mean_rate, paired_bootstrap
 from sstar_code.problems.sets.load import load_set

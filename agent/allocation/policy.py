@@ -13,7 +13,8 @@ public tests, and with it, or with others to come, another group of equal behavi
   survivors agree elsewhere is believed sooner.
 * `cost`: tokens of a repair over those of a first sample, over the set.
 
-`FIRST` and `WORTH` were chosen on half of the problems of two recorded pools (docs/waves.md), nothing else.
+`FIRST` and `WORTH` were chosen on half of the problems of two recorded pools
+(docs/method/sample-allocation.md), nothing else.
 
 The step of most value is taken; when even that is below the price of a sample, the problem is left: its
 leader is sure enough, or it is hopeless.

@@ -8,8 +8,8 @@ them, however it ends.
 
 Does not cover: holes in the kernel (a runtime such as gVisor's `runsc` narrows that), in the engine, timing
 side channels between cores; a run can see how busy the machine is and how many runs its worker made before
-(docs/attacks.md lists what is tried and what is left). Whoever may use the engine's socket is root on its
-machine: that is a property of Docker, and the programs never see that socket.
+(docs/running-programs/attacks.md lists what is tried and what is left). Whoever may use the engine's
+socket is root on its machine: that is a property of Docker, and the programs never see that socket.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What speaks for each cluster without asking a judge, as log-scores that add up.
 
 The weights are round numbers from a coarse grid on recorded pools, and are the same for every set;
-docs/selection.md says on which problems they were chosen, and how they do on others.
+docs/method/selection.md says on which problems they were chosen, and how they do on others.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.ablations import ablate
+from benchmarks.recorded.selection.ablations import ablate
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Execution, Status
 from sstar_code.selection import METHODS, Candidate, Pool

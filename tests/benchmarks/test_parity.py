@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.agreement import Case
-from benchmarks.official_inputs import pack
-from benchmarks.parity_programs import Program, read_expected
-from benchmarks.parity_readings import Judge, Reading, busy_core, read_all
-from benchmarks.parity_table import compare, list_differences, print_table
+from benchmarks.recorded.agreement import Case
+from benchmarks.recorded.parity.official_inputs import pack
+from benchmarks.recorded.parity.programs import Program, read_expected
+from benchmarks.recorded.parity.readings import Judge, Reading, busy_core, read_all
+from benchmarks.recorded.parity.table import compare, list_differences, print_table
 from sstar_code.problems import Kind, Problem
 from sstar_code.sandbox import Verdict
 from tests.support import ROOT
@@ -91,7 +91,7 @@ def test_only_failures_are_read_with_another_limit_and_answers_are_kept(tmp_path
         answers = [{"case": q["case"], "passed": [q["case"] == "a"], "load": 0.5} for q in questions]
         Path(out).write_text("".join(json.dumps(row) + "\n" for row in answers) + '{"case": "cu')
 
-    monkeypatch.setattr("benchmarks.parity_readings.run_isolated", answer)
+    monkeypatch.setattr("benchmarks.recorded.parity.readings.run_isolated", answer)
     judge = Judge("mbpp", "python", "", tmp_path, tmp_path)
     questions = {case: {"case": case} for case in "ab"}
     readings = [Reading("1"), Reading("20 s", limit_s=20), Reading("busy", busy=1)]
@@ -127,7 +127,7 @@ def test_busy_processes_end_when_the_benchmark_is_killed(tmp_path):
     program = (
         "import sys, time; sys.path.insert(0, '.')\n"
         "from pathlib import Path\n"
-        "from benchmarks.parity_readings import Judge, busy_core\n"
+        "from benchmarks.recorded.parity.readings import Judge, busy_core\n"
         f"place = Path({str(tmp_path)!r})\n"
         "with busy_core(Judge('mbpp', 'python', '', place, place), 1):\n"
         "    children = Path('/proc/self/task').glob('*/children')\n"

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.pools import NAMES, load_pool
-from benchmarks.selection_run import is_mixed, shares
+from benchmarks.recorded.pools import NAMES, load_pool
+from benchmarks.recorded.selection.run import is_mixed, shares
 
 pytestmark = pytest.mark.data
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from benchmarks.schedule import WAYS, bound_s, run_way, show
-from benchmarks.schedule_chart import draw_running
-from benchmarks.schedule_workload import Dice, make_problems
+from benchmarks.scheduling.chart import draw_running
+from benchmarks.scheduling.schedule import WAYS, bound_s, run_way, show
+from benchmarks.scheduling.workload import Dice, make_problems
 from sstar_code.agent.models import Message, Purpose, Request, Stage
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.agent.testing.simulator import GPU_7B

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import sweeps
-from benchmarks.pools import PoolProblem
+from benchmarks.recorded.pools import PoolProblem
+from benchmarks.recorded.selection import sweeps
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Execution, Status
 from sstar_code.selection import Candidate

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from benchmarks.waves import measure, write_table
-from benchmarks.waves_chart import draw_curves
-from benchmarks.waves_pools import Recorded, Trial, in_half
+from benchmarks.recorded.allocation.chart import draw_curves
+from benchmarks.recorded.allocation.measure import measure, write_table
+from benchmarks.recorded.allocation.pools import Recorded, Trial, in_half
 from sstar_code.agent.allocation.policy import Plan
 
 

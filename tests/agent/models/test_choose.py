@@ -101,8 +101,8 @@ def test_importing_models_loads_no_sdk():
 
 
 def test_the_example_of_the_page_runs():
-    """The Python example of docs/models.md does what it says."""
-    page = (ROOT / "docs" / "models.md").read_text()
+    """The Python example of docs/operating/models.md does what it says."""
+    page = (ROOT / "docs" / "operating" / "models.md").read_text()
     code = page.partition("```python\n")[2].partition("```")[0]
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout == "HELLO\n"
