@@ -18,7 +18,8 @@ CPU time, wall time, address space, output and files, every run killed with all 
 What none covers: holes in the kernel and timing side channels between cores. Memory that the kernel uses on a
 program's behalf is bounded by its descriptors, threads and address space, but charged to nobody; where that
 matters use a container or a virtual machine per set. docs/running-programs/attacks.md lists what is tried
-and what is left."""
+and what is left.
+"""
 
 from __future__ import annotations
 

@@ -56,7 +56,8 @@ async def select_sstar(pool: Pool) -> Selection:
     (matches of the cluster + 1); with no match, the share.
 
     Source: Algorithm 1 of S* (arXiv 2502.14382). docs/method/selection.md says where paper and official
-    code differ."""
+    code differ.
+    """
     members = tier(pool.candidates)
     if not members:
         return Selection("sstar", None, 0.0)
