@@ -17,7 +17,7 @@ from tests.support import ROOT
 def test_programs_get_the_recorded_verdicts(shared_data, sandbox_local, name, every, tmp_path):
     """A sample of recorded programs gets the recorded verdicts, and none is lost by the sandbox."""
     out = tmp_path / "differences.json"
-    command = [sys.executable, "benchmarks/recorded/agreement.py", str(shared_data), "--only", name]
+    command = [sys.executable, "-m", "benchmarks.recorded.agreement", str(shared_data), "--only", name]
     command += ["--sandbox", "local", "--every", str(every), "--out", str(out)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
