@@ -12,7 +12,7 @@ from sstar_code.agent.calls.budget import BudgetSpentError
 from sstar_code.agent.calls.concurrency import Pace
 from sstar_code.agent.calls.priority_queue import Turns, urgency
 from sstar_code.agent.models import Answer, CallError, Model, Purpose, Request, Stage, request_key
-from sstar_code.agent.run.usage import Tally
+from sstar_code.agent.run.usage import StageCount
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -79,12 +79,12 @@ class StoredModel:
         self.pace = Pace(self.turns, given=max_in_flight, limit=max_num_seqs, priorities=priorities)
         self.load: LoadWatch | None = None
         """What the servers show of their load, where there are any."""
-        self.tally = Tally()
+        self.tally = StageCount()
         """Everything this run has cost, earlier starts included."""
         self._spent: dict[str, int] = {}
         """Tokens by problem."""
-        for problem_id, stage, answer in store.answers():
-            self.tally.add(stage, answer)
+        for problem_id, _, answer in store.answers():
+            self.tally.add_answer(answer)
             self._add_spent(problem_id, answer)
         budget.tokens += self.tally.tokens
         self.asked = 0
@@ -185,6 +185,6 @@ class StoredModel:
             answer = replace(answer, seconds=time.monotonic() - started_s)
         self._store.put_answer(request, answer)
         self._budget.tokens += self._add_spent(request.purpose.problem_id, answer)
-        self.tally.add(request.purpose.stage, answer)
+        self.tally.add_answer(answer)
         self.pace.see_answer(answer.seconds, answer.usage.output)
         return answer

@@ -11,11 +11,11 @@ import anyio
 
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.jobs.session import open_model, open_sandbox
-from sstar_code.agent.report.data.read import asked_for
+from sstar_code.agent.jobs.shards import asked_for
 from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.outcomes import ProblemOutcome
-from sstar_code.agent.run.prices import Prices
 from sstar_code.agent.run.store import Store
+from sstar_code.agent.run.usage import Prices
 from sstar_code.agent.solving.ask_model import Asking
 from sstar_code.agent.solving.shared_judge import SharedJudge
 from sstar_code.agent.telemetry.work import working_on

@@ -11,8 +11,8 @@ from sstar_code.agent.allocation.plan import plan_waves
 from sstar_code.agent.jobs.evaluate_set import evaluate, read_outcomes
 from sstar_code.agent.jobs.session import open_model, open_sandbox
 from sstar_code.agent.run.exports import write_results
-from sstar_code.agent.run.prices import Prices
 from sstar_code.agent.run.store import Store
+from sstar_code.agent.run.usage import Prices
 from sstar_code.agent.solving.context import SolveContext
 from sstar_code.agent.telemetry.progress import Progress
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.jobs.evaluate_set import read_outcomes
-from sstar_code.agent.jobs.shards import Shard
+from sstar_code.agent.jobs.shards import Shard, asked_for
 from sstar_code.agent.run.exports import write_results
-from sstar_code.agent.run.folder import describe_changes, open_folder, read_manifest
+from sstar_code.agent.run.folder import describe_changes, open_folder, read_evaluation
 from sstar_code.agent.run.store import Store
 from sstar_code.problems import UserError
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from sstar_code.agent.run.prices import Prices
     from sstar_code.agent.run.summary import Summary
+    from sstar_code.agent.run.usage import Prices
 
 __all__ = ["Part", "Plan", "merge_runs", "plan_merge"]
 
@@ -113,12 +113,8 @@ def merge_runs(plan: Plan, out: Path, prices: Prices, *, fresh: bool) -> Summary
 
 
 def _read_part(folder: Path) -> Part:
-    manifest = read_manifest(folder)
-    config = manifest["config"]
-    if not {"problems", "select", "n"} <= set(config):
-        raise UserError(f"{folder}: not a run folder of `sstar eval`")
-    ids = config["problems"]
-    return Part(folder, manifest, tuple(Shard.parse(config["shard"]).take(ids) if "shard" in config else ids))
+    manifest = read_evaluation(folder)
+    return Part(folder, manifest, tuple(asked_for(manifest["config"])))
 
 
 def _common(config: Mapping[str, Any]) -> dict[str, Any]:

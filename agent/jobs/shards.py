@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
-__all__ = ["Shard"]
+__all__ = ["Shard", "asked_for"]
 
 T = TypeVar("T")
 
@@ -47,3 +48,9 @@ class Shard:
 
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
+
+
+def asked_for(config: Mapping[str, Any]) -> list[str]:
+    """The ids of the problems that a run of this configuration is to solve: a shard's are only its part."""
+    ids = list(dict.fromkeys(config["problems"]))
+    return Shard.parse(config["shard"]).take(ids) if "shard" in config else ids

@@ -65,7 +65,7 @@ def command(
     from sstar_code.agent.jobs.shards import Shard
     from sstar_code.agent.report.render.page import write_page
     from sstar_code.agent.run.folder import default_folder, open_folder, versions
-    from sstar_code.agent.run.prices import Prices
+    from sstar_code.agent.run.usage import Prices
 
     if retry not in (None, "errors"):
         raise UserError(f"--retry {retry!r}: it is `errors`")
@@ -114,7 +114,7 @@ def command(
     with watching(watch, folder):
         summary = run_async(evaluation.run)
     if summary.failed_calls:
-        drawn = settings.n * summary.problems
+        drawn = settings.n * len(problems)
         if settings.least is not None:
             first = summary.stages.get("generate")
             drawn = max(len(summary.failed_calls), first.calls if first else 0)
@@ -124,7 +124,7 @@ def command(
     else:
         print_table(summary)
     say(f"sstar: page {write_page(folder, {problem.id: problem for problem in problems})}")
-    return 3 if summary.errors else 0
+    return 3 if summary.count.errors else 0
 
 
 def _say_untested(problems: list[Problem]) -> None:
@@ -163,13 +163,12 @@ def print_table(summary: Summary) -> None:
         )
     console = Console()
     console.print(table)
-    headline = summary.headline()
-    tokens = headline["tokens"]
+    count, tokens = summary.count, summary.headline()["tokens"]
     unknown = f" ({tokens['unknown_calls']} calls without token counts)" if tokens["unknown_calls"] else ""
     console.print(
-        f"{summary.problems} problems: {summary.public_solved} with a sample that passes the public tests, "
-        f"{len(summary.errors)} errors, {summary.ungraded} without hidden tests, "
-        f"{summary.unfinished} unfinished",
+        f"{len(count.problem_ids)} problems: {summary.public_solved} with a sample that passes the public "
+        f"tests, {len(count.errors)} errors, {count.ungraded} without hidden tests, "
+        f"{len(count.unfinished)} unfinished",
         highlight=False,
         soft_wrap=True,
     )
@@ -179,12 +178,12 @@ def print_table(summary: Summary) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    cut = sum(count.cut_thinking for count in summary.stages.values())
+    cut = sum(stage.cut_thinking for stage in summary.stages.values())
     if cut:
         console.print(
             f"{cut} answers were cut while thinking: raise --max-tokens, or give --max-thinking",
             highlight=False,
             soft_wrap=True,
         )
-    for problem_id, line in summary.errors.items():
+    for problem_id, line in count.errors.items():
         console.print(f"error: {problem_id}: {line}", markup=False, highlight=False, soft_wrap=True)

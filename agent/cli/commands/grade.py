@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -77,8 +78,7 @@ class _Grading:
         """The scores; every verdict is written as soon as those before it are, so none is held."""
         from sstar_code.agent.jobs.grade_samples import Graded, Tally, flatten, grade_samples
         from sstar_code.agent.jobs.session import open_sandbox
-        from sstar_code.agent.run.files import LineWriter
-        from sstar_code.agent.run.folder import write_json
+        from sstar_code.agent.run.files import replace_file, write_json
         from sstar_code.agent.run.store import Store
         from sstar_code.agent.telemetry.progress import Progress
 
@@ -86,12 +86,12 @@ class _Grading:
         with (
             closing(Store(self.folder / "run.db")) as store,
             Progress("grade", self.count, quiet=self.quiet) as progress,
-            LineWriter(self.folder / "verdicts.jsonl") as lines,
+            replace_file(self.folder / "verdicts.jsonl") as write,
         ):
 
             def note(graded: Graded) -> None:
                 tally.add(graded)
-                lines.write(graded.row)
+                write(json.dumps(graded.row) + "\n")
                 progress.advance(graded.verdict.value)
 
             async with open_sandbox(self.choice, store, say) as sandbox:
@@ -104,8 +104,6 @@ class _Grading:
 
 
 def _print(scores: dict[str, Any], folder: Path, *, as_json: bool) -> int:
-    import json
-
     from sstar_code.agent.jobs.grade_samples import flatten
 
     if as_json:

@@ -33,7 +33,7 @@ def command(
     from sstar_code.agent.jobs.merge_runs import merge_runs, plan_merge
     from sstar_code.agent.report.data.sources import find_problems
     from sstar_code.agent.report.render.page import write_page
-    from sstar_code.agent.run.prices import Prices
+    from sstar_code.agent.run.usage import Prices
 
     plan = plan_merge(runs)
     if plan.missing:
@@ -45,9 +45,10 @@ def command(
     else:
         print_table(summary)
     say(f"sstar: page {write_page(out, find_problems(plan.manifest, None, say))}")
-    if summary.unfinished:
+    unfinished = summary.count.unfinished
+    if unfinished:
         say(
-            f"sstar: {summary.unfinished} of {summary.problems} problems are unfinished: "
+            f"sstar: {len(unfinished)} of {len(summary.count.problem_ids)} problems are unfinished: "
             "finish their runs and merge again"
         )
-    return 3 if summary.errors or summary.unfinished else 0
+    return 3 if summary.count.errors or unfinished else 0

@@ -85,7 +85,7 @@ def command(
         )
         say(f"sstar: {', '.join(methods)}: new choices for {run_async(adding.run)} problems")
     with ExitStack() as stack:
-        from sstar_code.agent.report.data.read import open_run
+        from sstar_code.agent.report.data.run import open_run
 
         opened = [stack.enter_context(open_run(folder, _find(folder, problem_set))) for folder in runs]
         if several:
@@ -96,17 +96,17 @@ def command(
 
 
 def _find(folder: Path, spec: str | None) -> dict[str, Problem]:
-    from sstar_code.agent.report.data.read import read_manifest
     from sstar_code.agent.report.data.sources import find_problems
+    from sstar_code.agent.run.folder import read_evaluation
 
-    return find_problems(read_manifest(folder), spec, say)
+    return find_problems(read_evaluation(folder), spec, say)
 
 
 def _report(run: Run, format_: str, page: Path | None, plot: Path | None) -> None:
     from sstar_code.agent.report.data.scores import count_scores
     from sstar_code.agent.report.render.page import build_page
     from sstar_code.agent.report.render.text import run_as_json, run_as_junit, run_as_markdown
-    from sstar_code.agent.run.folder import write_text
+    from sstar_code.agent.run.files import write_text
 
     scores = count_scores(run)
     if format_ == "json":
@@ -114,7 +114,7 @@ def _report(run: Run, format_: str, page: Path | None, plot: Path | None) -> Non
     else:
         typer.echo(run_as_markdown(run, scores) if format_ == "md" else run_as_junit(run), nl=False)
     if plot is not None:
-        from sstar_code.agent.report.render.paper_figure import draw_figure
+        from sstar_code.agent.report.render.figures import draw_figure
 
         draw_figure(run, scores, plot)
     place = page or run.folder / "report.html"
@@ -151,9 +151,9 @@ def _prepare(
 ) -> Reselection:
     """What adds `methods` to the run, checked; how it differs from the run is said."""
     from sstar_code.agent.jobs.add_methods import Reselection
-    from sstar_code.agent.report.data.read import read_manifest
+    from sstar_code.agent.run.folder import read_evaluation
 
-    manifest = read_manifest(folder)
+    manifest = read_evaluation(folder)
     config = manifest["config"]
     if endpoint is None:
         say("sstar: no model given (-m), so choosing on free evidence only")

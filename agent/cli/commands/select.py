@@ -152,7 +152,7 @@ class _Selecting:
         from sstar_code.agent.jobs.select_samples import select_samples, selection_row, try_samples
         from sstar_code.agent.jobs.session import open_model, open_sandbox
         from sstar_code.agent.report.explain import derived_tests, explain_selection
-        from sstar_code.agent.run.folder import write_lines
+        from sstar_code.agent.run.files import write_lines
         from sstar_code.agent.run.store import Store
         from sstar_code.agent.solving.ask_model import Asking
         from sstar_code.agent.telemetry.progress import Progress

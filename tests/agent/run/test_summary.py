@@ -28,21 +28,23 @@ def test_rates_and_denominators():
         make_outcome("lost", [right, wrong], {"first": 0, "sstar": 0}, error="IE"),
         make_outcome("untested", [make_sample(0, first=None, final=None)], {"first": 0, "sstar": 0}),
     ]
-    summary = summarize(outcomes, problems=5, select="sstar", stages={}, seconds=1.0)
+    ended = {outcome.problem_id: outcome for outcome in outcomes}
+    summary = summarize([*ended, "not reached"], ended, select="sstar", seconds=1.0)
     headline = summary.headline()
     assert headline["pass@1"] == pytest.approx(0.5 / 4)
     assert headline["random"] == pytest.approx(1.5 / 4)
     assert headline["selected@1"] == pytest.approx(1 / 4)
     assert headline["oracle"] == pytest.approx(2 / 4)
-    assert (headline["errors"], summary.unfinished, summary.ungraded) == (1, 1, 1)
+    assert (headline["errors"], summary.count.unfinished, summary.count.ungraded) == (1, ("not reached",), 1)
     assert summary.rates["first"].problems == 4
-    assert (summary.graded["first"].value, summary.graded["first"].problems) == (0.5, 2)
+    assert summary.as_json()["methods_of_graded"]["first"]["value"] == 0.5
+    assert summary.as_json()["graded"] == 2
 
 
 def test_nothing_graded_is_null_not_zero():
     """Without hidden tests there is no rate to print."""
     outcome = make_outcome("a", [make_sample(0, first=None, final=None)], {"first": 0, "sstar": 0})
-    headline = summarize([outcome], problems=1, select="sstar", stages={}, seconds=1.0).headline()
+    headline = summarize(["a"], {"a": outcome}, select="sstar", seconds=1.0).headline()
     assert headline["pass@1"] is None
     assert headline["oracle"] is None
 

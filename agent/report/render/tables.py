@@ -1,0 +1,298 @@
+"""The words and tables of the report: plain data for the page and for Markdown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sstar_code.agent.report.data.scores import group_keys
+from sstar_code.agent.run.summary import LABELS
+from sstar_code.agent.run.usage import StageCount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sstar_code.agent.report.data.run import Run
+    from sstar_code.agent.report.data.scores import Scores
+    from sstar_code.agent.run.statistics import Difference, Rate
+
+__all__ = [
+    "TEXT_COLUMNS",
+    "Cell",
+    "ProblemRow",
+    "Table",
+    "columns",
+    "count_outcomes",
+    "describe",
+    "describe_graded",
+    "headline_figures",
+    "interval",
+    "judge_outcome",
+    "list_names",
+    "method_table",
+    "ordered_stages",
+    "percent",
+    "points",
+    "points_interval",
+    "problem_rows",
+    "round_table",
+    "setting_rows",
+    "stage_table",
+    "warnings",
+]
+
+_MOST_NAMES = 50
+_STAGES = ("generate", "debug", "inputs", "judge", "select", "grade")
+TEXT_COLUMNS = ("outcome", "difficulty", "platform", "month")
+"""Columns of the table of problems that hold words; the others are numbers."""
+OUTCOMES = {
+    "right": ("right", "✓"),
+    "wrong choice": ("wrong", "✗"),
+    "no right sample": ("wrong", "✗"),
+    "no public pass": ("wrong", "✗"),
+    "error": ("wrong", "!"),
+    "unfinished": ("none", "…"),
+    "no hidden tests": ("none", "?"),
+}
+"""Outcome of a problem -> class and sign."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table whose first column has names and whose others have numbers."""
+
+    heads: tuple[str, ...]
+    rows: list[list[str]]
+    chosen: int | None = None
+    """Index of the row of the method whose choice is the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of the table of problems."""
+
+    text: str
+    value: float | None = None
+    """The number by which it is sorted; None sorts by the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemRow:
+    """One row of the table of problems."""
+
+    id: str
+    outcome: str
+    mark: str
+    sign: str
+    cells: tuple[Cell, ...]
+
+
+def judge_outcome(run: Run, problem_id: str) -> str:
+    """Where the problem was won or lost: a key of `OUTCOMES`."""
+    if problem_id in run.count.errors:
+        return "error"
+    outcome = run.outcomes.get(problem_id)
+    if outcome is None:
+        return "unfinished"
+    if not outcome.graded:
+        return "no hidden tests"
+    if outcome.is_right(outcome.chosen.get(run.select)):
+        return "right"
+    if outcome.count_right():
+        return "wrong choice"
+    return "no right sample" if outcome.solved else "no public pass"
+
+
+def columns(scores: Scores) -> list[str]:
+    """Columns of the table of problems; one in which all problems are alike is left out."""
+    kinds = [kind for kind, groups in scores.groups.items() if len(groups) > 1]
+    return [
+        *("problem", "outcome", "confidence", "right samples", "public pass", "clusters"),
+        *(*kinds, "tokens", "CPU s"),
+    ]
+
+
+def problem_rows(run: Run, scores: Scores) -> list[ProblemRow]:
+    """In the order asked; the cells are those of `columns` after the first two."""
+    result, kinds = [], [name for name in columns(scores) if name in scores.groups]
+    for problem_id in run.problem_ids:
+        outcome, keys = run.outcomes.get(problem_id), group_keys(run, problem_id)
+        choice, name = run.choice(problem_id), judge_outcome(run, problem_id)
+        total = _add_up(run.stages.get(problem_id, {}).values())
+        samples = outcome.samples if outcome else ()
+        cells = (
+            Cell(f"{choice.confidence:.2f}", choice.confidence) if choice else Cell("-", -1.0),
+            _share(outcome.count_right() if outcome else 0, len(samples)),
+            _share(sum(sample.survives for sample in samples), len(samples)),
+            Cell(str(len(choice.clusters)), len(choice.clusters)) if choice else Cell("-", -1.0),
+            *(Cell(keys[kind]) for kind in kinds),
+            Cell(f"{total.tokens:,}", total.tokens),
+            Cell(f"{total.cpu_s:,.1f}", total.cpu_s),
+        )
+        result.append(ProblemRow(problem_id, name, *OUTCOMES[name], cells))
+    return result
+
+
+def _share(count: int, of: int) -> Cell:
+    return Cell(f"{count}/{of}", count / of) if of else Cell("-", -1.0)
+
+
+def count_outcomes(problems: Sequence[ProblemRow]) -> list[dict[str, Any]]:
+    """The outcomes that occur, for the filter."""
+    counts = Counter(row.outcome for row in problems)
+    return [{"name": name, "count": counts[name]} for name in OUTCOMES if counts[name]]
+
+
+def percent(rate: Rate | None) -> str:
+    """A rate in percent, or a dash."""
+    return f"{100 * rate.value:.1f}%" if rate and rate.problems else "-"
+
+
+def interval(rate: Rate | None) -> str:
+    """A rate's interval in percent, or nothing."""
+    return f"{100 * rate.low:.1f} to {100 * rate.high:.1f}" if rate and rate.problems else ""
+
+
+def points(gain: Difference | None) -> str:
+    """A difference in points, with its sign, or nothing."""
+    return f"{100 * gain.value:+.1f}" if gain else ""
+
+
+def points_interval(gain: Difference | None) -> str:
+    """A difference's interval in points, or nothing."""
+    return f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}" if gain else ""
+
+
+def headline_figures(run: Run, scores: Scores) -> list[dict[str, str]]:
+    """The few numbers that are read first."""
+    shown = [
+        (f"{run.select} (selected@1)", scores.rates.get(run.select)),
+        *((LABELS[name], scores.rates.get(name)) for name in ("pass@1", "random", "oracle")),
+        ("some sample passes public tests", scores.public),
+    ]
+    return [
+        {"name": name, "value": percent(rate), "note": f"95%: {interval(rate)}" if interval(rate) else ""}
+        for name, rate in shown
+    ]
+
+
+def warnings(run: Run) -> list[dict[str, Any]]:
+    """The warnings that a reader needs before believing a rate, with the names they are about."""
+    count, found = run.count, []
+    if count.errors:
+        line = f"{len(count.errors)} problems errored and count as wrong in every rate."
+        found.append({"line": line, "names": [f"{one}: {why}" for one, why in count.errors.items()]})
+    if count.unfinished:
+        line = f"{len(count.unfinished)} problems are unfinished and count as wrong in every rate."
+        found.append({"line": line, "names": [list_names(count.unfinished)]})
+    if count.ungraded:
+        line = f"{count.ungraded} problems have no hidden tests and are in no rate."
+        found.append({"line": line, "names": []})
+    return found
+
+
+def list_names(names: Sequence[str]) -> str:
+    """The names in one line; of very many the first."""
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
+
+
+def describe_graded(run: Run, scores: Scores) -> str:
+    """A sentence with the rate that leaves out errors and unfinished problems; empty where there are none."""
+    rate, graded = scores.of_graded.get(run.select), run.count.graded
+    if rate is None or len(graded) == len(run.count.scores):
+        return ""
+    return f" Of the {len(graded)} graded problems alone: {percent(rate)} ({interval(rate)})."
+
+
+def method_table(run: Run, scores: Scores) -> Table:
+    """Every method on the same candidates."""
+    rows = []
+    for name, rate in scores.rates.items():
+        gain = scores.gains.get(name)
+        words = f"{points(gain)} ({points_interval(gain)})" if gain else ""
+        rows.append([LABELS.get(name, name), percent(rate), interval(rate), words])
+    names = list(scores.rates)
+    chosen = names.index(run.select) if run.select in names else None
+    return Table(("choice", "rate", "95% interval", "gain over random, points"), rows, chosen)
+
+
+def round_table(scores: Scores) -> Table:
+    """Rates after each round, with intervals."""
+    rows = [
+        [
+            f"debug round {row.round}" if row.round else "first answers",
+            *(
+                f"{percent(rate)} ({100 * rate.low:.0f} to {100 * rate.high:.0f})"
+                for rate in (row.public, row.oracle, row.sample)
+            ),
+        ]
+        for row in scores.rounds
+    ]
+    return Table(("after", "public pass", "a right sample", "a random sample right"), rows)
+
+
+def stage_table(run: Run) -> Table:
+    """Work by stage."""
+    rows = [
+        [
+            *(name, f"{count.calls:,}", f"{count.prompt:,}", f"{count.output:,}"),
+            *(f"{count.seconds:,.1f}", f"{count.executions:,}", f"{count.cpu_s:,.1f}"),
+        ]
+        for name, count in ordered_stages(run).items()
+    ]
+    return Table(("stage", "calls", "prompt tokens", "output tokens", "model s", "runs", "CPU s"), rows)
+
+
+def ordered_stages(run: Run) -> dict[str, StageCount]:
+    """The work of all problems by stage, in the order of the method."""
+    total = run.total
+    return {name: total[name] for name in dict.fromkeys((*_STAGES, *total)) if name in total}
+
+
+def _add_up(counts: Iterable[StageCount]) -> StageCount:
+    total = StageCount()
+    for count in counts:
+        total.add(count)
+    return total
+
+
+def setting_rows(run: Run) -> list[tuple[str, str]]:
+    """The manifest, without the list of problems."""
+    rows = [(key, str(value)) for key, value in run.config.items() if key not in ("problems", "label")]
+    rows += [(f"version of {key}", str(value)) for key, value in run.manifest.get("versions", {}).items()]
+    rows += [("servers", str(server)) for server in run.manifest.get("servers", [])]
+    return [*rows, ("command", " ".join(map(str, run.manifest.get("command", []))))]
+
+
+def describe(run: Run, scores: Scores) -> dict[str, str]:
+    """Title and sentences of the page."""
+    config, total = run.config, _add_up(run.total.values())
+    chosen, single = scores.rates.get(run.select), scores.rates.get("pass@1")
+    span, between = "no answers", run.store.answered_between()
+    if between:
+        first, last = (moment[:16].replace("T", " ") for moment in between)
+        span = f"{first} to {last} UTC"
+    spent = run.summary.get("cost", {}).get("total")
+    cost = (
+        f"{total.calls:,} model calls, {total.tokens:,} tokens"
+        + (f" ({total.unknown:,} calls without token counts)" if total.unknown else "")
+        + (f", cost {spent:.4g}" if spent is not None else "")
+        + f", {total.executions:,} runs of programs. First to last answer: {span}."
+    )
+    sentence = "Nothing is graded yet."
+    if chosen and single and chosen.problems:
+        sentence = (
+            f"{run.select} chose a right program for {round(chosen.value * chosen.problems)} of "
+            f"{chosen.problems} problems; one sample alone is right for {percent(single)} of them, the best "
+            f"possible choice for {percent(scores.rates.get('oracle'))}."
+        )
+    return {
+        "title": run.label,
+        "subtitle": f"{config.get('n')} samples, {config.get('rounds')} debug rounds, temperature "
+        f"{config.get('temperature')}, seed {config.get('seed')}, selection {run.select}; "
+        f"{len(run.problem_ids)} problems; {span}",
+        "sentence": sentence + describe_graded(run, scores),
+        "cost": cost,
+    }
