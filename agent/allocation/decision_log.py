@@ -9,7 +9,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.allocation.policy import Repairs, Seen, Step
+from sstar_code.agent.allocation.policy import Seen, Step
+from sstar_code.agent.run.decode import read_record
 
 if TYPE_CHECKING:
     from sstar_code.agent.run.store import Store
@@ -27,9 +28,8 @@ class StepLog:
         self.shown: dict[str, Seen] = {}
         """What each problem had shown when its last step was decided."""
         for problem_id, step, seen in store.steps() if store else ():
-            data = json.loads(step)
-            self._steps.setdefault(problem_id, []).append(Step(**{**data, "dropped": tuple(data["dropped"])}))
-            self.shown[problem_id] = _read_seen(seen)
+            self._steps.setdefault(problem_id, []).append(read_record(Step, json.loads(step)))
+            self.shown[problem_id] = read_record(Seen, json.loads(seen))
 
     def of(self, problem_id: str) -> list[Step]:
         """The steps of a problem so far, in order."""
@@ -42,9 +42,3 @@ class StepLog:
             self._store.put_step(problem_id, len(steps), json.dumps(asdict(step)), json.dumps(asdict(seen)))
         steps.append(step)
         self.shown[problem_id] = seen
-
-
-def _read_seen(text: str) -> Seen:
-    data = json.loads(text)
-    repairs = tuple(Repairs(**item) for item in data.pop("repairs"))
-    return Seen(**{**data, "groups": tuple(data["groups"]), "repairs": repairs})

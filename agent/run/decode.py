@@ -10,14 +10,14 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 __all__ = ["read_record"]
 
 T = TypeVar("T")
 
 
-def read_record(kind: type[T], data: Mapping[str, Any]) -> T:
+def read_record(kind: type[T], data: dict[str, Any]) -> T:
     """The `kind` that `data` describes; nested dataclasses, enums and tuples are rebuilt by annotation.
 
     A field without a value takes its default and a key without a field is left out, so that files of older
@@ -27,6 +27,8 @@ def read_record(kind: type[T], data: Mapping[str, Any]) -> T:
         TypeError: a field without a default is missing, or a value has another shape.
         ValueError: an enum has no such value.
     """
+    if not isinstance(data, dict):
+        raise TypeError(f"{data!r} is no {kind.__name__}")
     makers = _find_makers(kind)  # type: ignore[arg-type]  # a class is hashable
     return kind(**{name: _make(makers[name], value) for name, value in data.items() if name in makers})
 

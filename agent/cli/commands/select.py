@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,6 +25,7 @@ from sstar_code.agent.cli.build import (
 from sstar_code.agent.cli.emit_tests import plan_emission
 from sstar_code.agent.cli.samples import Matched, digest, match_samples
 from sstar_code.problems import UserError
+from sstar_code.problems.errors import suggest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,9 +122,10 @@ def _find(name: str, ids: list[str], *, as_json: bool) -> str:
         raise UserError("--explain prints tables; leave out --json (selections.jsonl has the same as JSON)")
     found = [one for one in ids if name in (one, one.rpartition("/")[2])]
     if len(found) != 1:
-        near = get_close_matches(name, ids, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise UserError(f"--explain {name!r}: no such problem among those with samples{hint}")
+        hint = suggest(name, ids)
+        raise UserError(
+            f"--explain {name!r}: no such problem among those with samples" + (f"; {hint}" if hint else "")
+        )
     return found[0]
 
 
