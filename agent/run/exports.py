@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.run.files import write_json, write_lines
-from sstar_code.agent.run.summary import summarize
+from sstar_code.agent.run.summary import Count, Summary
 from sstar_code.problems.samples.write import make_evalplus_rows, make_livecodebench_rows
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.run.outcomes import ProblemOutcome
     from sstar_code.agent.run.store import Store
-    from sstar_code.agent.run.summary import Summary
     from sstar_code.agent.run.usage import Prices
 
 __all__ = ["write_results"]
@@ -53,14 +52,13 @@ def write_results(
     write_lines(folder / "candidates.jsonl", candidates)
     write_lines(folder / "samples.jsonl", make_evalplus_rows(chosen))
     write_json(folder / "lcb.json", make_livecodebench_rows(chosen))
-    summary = summarize(
-        problem_ids,
-        outcomes,
-        select=select,
-        by_problem=store.count_stages(),
+    summary = Summary(
+        Count(problem_ids, outcomes),
+        select,
+        seconds,
+        by_problem=store.count_stages(problem_ids),
         prices=prices,
         load=load or _read_load(folder),
-        seconds=seconds,
     )
     write_json(folder / "summary.json", summary.as_json())
     return summary

@@ -143,9 +143,9 @@ class Store:
         ((first, last),) = self._read("SELECT MIN(created_at), MAX(created_at) FROM calls")
         return (first, last) if first else None
 
-    def count_stages(self) -> dict[str, dict[str, StageCount]]:
-        """What each problem has used, by stage."""
-        counts: dict[str, dict[str, StageCount]] = {}
+    def count_stages(self, problem_ids: Iterable[str] = ()) -> dict[str, dict[str, StageCount]]:
+        """The work for each problem by stage: `problem_ids` first, then others that some was done for."""
+        counts: dict[str, dict[str, StageCount]] = {problem_id: {} for problem_id in problem_ids}
 
         def count_of(problem_id: str, stage: str) -> StageCount:
             return counts.setdefault(problem_id, {}).setdefault(stage, StageCount())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.run.statistics import Rate, pass_at_k, wilson
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.run.outcomes import ProblemOutcome
 
-__all__ = ["LABELS", "Count", "Summary", "count_problems", "method_names", "summarize"]
+__all__ = ["LABELS", "Count", "Summary"]
 
 LABELS = {
     "pass@1": "one sample (pass@1)",
@@ -26,22 +27,51 @@ LABELS = {
 """What a rate is called in tables and charts; a method that is not here goes by its name."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Count:
     """The problems of a run and what each scored: the one count behind the summary and the report."""
 
     problem_ids: Sequence[str]
     """Problems asked for."""
-    errors: Mapping[str, str]
-    """Problem id to one line, for those that the sandbox or the model failed; wrong in every rate."""
-    unfinished: tuple[str, ...]
-    """Problems not reached (interrupted, budget spent); wrong in every rate."""
-    ungraded: int
-    """Finished problems without hidden tests; in no rate."""
-    scores: Mapping[str, Mapping[str, float]]
-    """By problem in the rates, the share of right answers (0..1) by name; empty where it has no verdict."""
-    names: Sequence[str]
-    """Names of the rates: `pass@1`, `debugged@1`, `random`, each method that ran, `oracle`."""
+    outcomes: Mapping[str, ProblemOutcome]
+    """What became of each problem that ended."""
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """Problem id to one line, for problems that failed and have no outcome."""
+
+    @cached_property
+    def ended(self) -> list[ProblemOutcome]:
+        """The outcomes of the problems asked for, in their order."""
+        return [self.outcomes[one] for one in self.problem_ids if one in self.outcomes]
+
+    @cached_property
+    def errors(self) -> dict[str, str]:
+        """Problem id to one line, for those that the sandbox or the model failed; wrong in every rate."""
+        lines = {**self.failed, **{outcome.problem_id: outcome.error for outcome in self.ended}}
+        return {one: line for one in self.problem_ids if (line := lines.get(one))}
+
+    @cached_property
+    def unfinished(self) -> list[str]:
+        """Problems not reached (interrupted, budget spent); wrong in every rate."""
+        return [one for one in self.problem_ids if one not in self.outcomes and one not in self.errors]
+
+    @cached_property
+    def ungraded(self) -> int:
+        """Finished problems without hidden tests; in no rate."""
+        return sum(outcome.error is None and not outcome.graded for outcome in self.ended)
+
+    @cached_property
+    def scores(self) -> dict[str, dict[str, float]]:
+        """By problem in the rates, the share of right answers (0..1) by name; empty where it has no verdict.
+
+        Where none is graded and some have no hidden tests, no problem is in the rates.
+        """
+        scores: dict[str, dict[str, float]] = {}
+        for one in self.problem_ids:
+            if one in self.errors or one not in self.outcomes:
+                scores[one] = {}
+            elif self.outcomes[one].graded:
+                scores[one] = _score(self.outcomes[one])
+        return scores if any(scores.values()) or not self.ungraded else {}
 
     @property
     def graded(self) -> list[str]:
@@ -49,10 +79,13 @@ class Count:
         return [problem_id for problem_id, row in self.scores.items() if row]
 
     def rates(self, problem_ids: Sequence[str] | None = None) -> dict[str, Rate]:
-        """Every rate over `problem_ids`; by default over all that count."""
-        among = list(self.scores if problem_ids is None else problem_ids)
-        totals = {name: sum(self.scores[one].get(name, 0.0) for one in among) for name in self.names}
-        return {name: wilson(total, len(among)) for name, total in totals.items()}
+        """The rates over `problem_ids`, by default over all that count.
+
+        Their names are `pass@1`, `debugged@1`, `random`, each method that ran, and `oracle`.
+        """
+        rows = [self.scores[one] for one in (self.scores if problem_ids is None else problem_ids)]
+        names = ("pass@1", "debugged@1", "random", *_method_names(self.ended), "oracle")
+        return {name: wilson(sum(row.get(name, 0.0) for row in rows), len(rows)) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +93,24 @@ class Summary:
     """The numbers of a run."""
 
     count: Count
-    public_solved: int
-    """Finished problems with a sample that passes all public tests."""
-    failed_calls: Sequence[str]
-    """One line for each sample that ended with a call which the model refused for good."""
     select: str
     """The method whose choice is the answer; `selected@1` is its rate."""
-    by_problem: Mapping[str, Mapping[str, StageCount]]
-    """What each problem cost, by stage."""
     seconds: float
+    by_problem: Mapping[str, Mapping[str, StageCount]] = field(default_factory=dict)
+    """What each problem cost, by stage."""
     prices: Prices = field(default_factory=Prices)
     load: Mapping[str, Any] | None = None
     """How busy the server was during this start: `LoadWatch.as_json`."""
+
+    @property
+    def public_solved(self) -> int:
+        """Finished problems with a sample that passes all public tests."""
+        return sum(outcome.solved is True for outcome in self.count.ended)
+
+    @property
+    def failed_calls(self) -> list[str]:
+        """One line for each sample that ended with a call which the model refused for good."""
+        return [sample.failed for outcome in self.count.ended for sample in outcome.samples if sample.failed]
 
     @property
     def rates(self) -> dict[str, Rate]:
@@ -141,55 +180,6 @@ class Summary:
         }
 
 
-def count_problems(
-    problem_ids: Sequence[str], outcomes: Mapping[str, ProblemOutcome], errors: Mapping[str, str]
-) -> Count:
-    """Count the problems asked for: `outcomes` are those that ended, `errors` those that failed.
-
-    Where none is graded and some have no hidden tests, no problem counts.
-    """
-    finished = {one: outcomes[one] for one in problem_ids if one in outcomes and one not in errors}
-    ungraded = sum(not outcome.graded for outcome in finished.values())
-    scores = {
-        one: _score(finished[one]) if one in finished else {}
-        for one in problem_ids
-        if one not in finished or finished[one].graded
-    }
-    return Count(
-        problem_ids=problem_ids,
-        errors=errors,
-        unfinished=tuple(one for one in problem_ids if one not in outcomes and one not in errors),
-        ungraded=ungraded,
-        scores=scores if any(scores.values()) or not ungraded else {},
-        names=("pass@1", "debugged@1", "random", *method_names(outcomes.values()), "oracle"),
-    )
-
-
-def summarize(
-    problem_ids: Sequence[str],
-    outcomes: Mapping[str, ProblemOutcome],
-    *,
-    select: str,
-    seconds: float,
-    by_problem: Mapping[str, Mapping[str, StageCount]] | None = None,
-    prices: Prices = Prices(),  # noqa: B008 - frozen
-    load: Mapping[str, Any] | None = None,
-) -> Summary:
-    """Count `outcomes`, by problem that ended, of a run over `problem_ids`."""
-    ended = [outcomes[one] for one in problem_ids if one in outcomes]
-    errors = {outcome.problem_id: outcome.error for outcome in ended if outcome.error}
-    return Summary(
-        count=count_problems(problem_ids, outcomes, errors),
-        public_solved=sum(outcome.solved is True for outcome in ended),
-        failed_calls=[s.failed for outcome in ended for s in outcome.samples if s.failed],
-        select=select,
-        by_problem={problem_id: {} for problem_id in problem_ids} | dict(by_problem or {}),
-        seconds=seconds,
-        prices=prices,
-        load=load,
-    )
-
-
 def _score(outcome: ProblemOutcome) -> dict[str, float]:
     """Expected share of right answers of a graded problem, 0..1, by name of the rate."""
     count = len(outcome.samples)
@@ -197,12 +187,12 @@ def _score(outcome: ProblemOutcome) -> dict[str, float]:
         "pass@1": pass_at_k(count, outcome.count_right(first=True), 1),
         "debugged@1": pass_at_k(count, outcome.count_right(), 1),
         "random": _random_of_tier(outcome),
-        **{name: float(outcome.is_right(outcome.chosen.get(name))) for name in method_names([outcome])},
+        **{name: float(outcome.is_right(outcome.chosen.get(name))) for name in _method_names([outcome])},
         "oracle": float(outcome.count_right() > 0),
     }
 
 
-def method_names(outcomes: Iterable[ProblemOutcome]) -> list[str]:
+def _method_names(outcomes: Iterable[ProblemOutcome]) -> list[str]:
     """Methods that chose a sample, in order of appearance; `random` and `oracle` are computed instead."""
     names = dict.fromkeys(name for outcome in outcomes for name in outcome.chosen)
     return [name for name in names if name not in ("random", "oracle")]

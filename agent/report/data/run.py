@@ -13,7 +13,7 @@ from sstar_code.agent.run.decode import read_record
 from sstar_code.agent.run.folder import read_evaluation
 from sstar_code.agent.run.outcomes import ProblemOutcome
 from sstar_code.agent.run.store import Store
-from sstar_code.agent.run.summary import count_problems
+from sstar_code.agent.run.summary import Count
 from sstar_code.agent.run.usage import StageCount, add_stages
 from sstar_code.problems import UserError
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sstar_code.agent.run.outcomes import RoundOutcome
-    from sstar_code.agent.run.summary import Count
     from sstar_code.problems import Problem
 
 __all__ = ["Choice", "Run", "open_run"]
@@ -45,10 +44,8 @@ class Run:
 
     folder: Path
     manifest: Mapping[str, Any]
-    outcomes: Mapping[str, ProblemOutcome]
-    """What became of each finished problem."""
     count: Count
-    """The problems asked for, in their order, and what each scored."""
+    """The problems asked for, in their order, what became of them and what each scored."""
     rounds: Mapping[str, Sequence[RoundOutcome]]
     """By finished problem, in order of samples and rounds."""
     choices: Mapping[str, Mapping[str, Choice]]
@@ -89,6 +86,11 @@ class Run:
         return add_stages(self.stages.values())
 
     @property
+    def outcomes(self) -> Mapping[str, ProblemOutcome]:
+        """What became of each finished problem."""
+        return self.count.outcomes
+
+    @property
     def problem_ids(self) -> Sequence[str]:
         """The problems asked for, in their order."""
         return self.count.problem_ids
@@ -115,13 +117,11 @@ def open_run(folder: Path, problems: Mapping[str, Problem] | None = None) -> Ite
     try:
         with closing(Store(path, read_only=True)) as store:
             outcomes = {one: ProblemOutcome.from_json(text) for one, text in store.outcomes().items()}
-            asked = asked_for(manifest["config"])
             summary = _read_summary(folder)
             yield Run(
                 folder=folder,
                 manifest=manifest,
-                outcomes=outcomes,
-                count=count_problems(asked, outcomes, _find_errors(asked, outcomes, summary)),
+                count=Count(asked_for(manifest["config"]), outcomes, summary.get("failed", {})),
                 rounds=store.rounds(),
                 choices={
                     one: {
@@ -137,15 +137,6 @@ def open_run(folder: Path, problems: Mapping[str, Problem] | None = None) -> Ite
             )
     except sqlite3.DatabaseError as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
-
-
-def _find_errors(
-    asked: Sequence[str], outcomes: Mapping[str, ProblemOutcome], summary: Mapping[str, Any]
-) -> dict[str, str]:
-    """By problem, why it failed; the summary tells of those that the store does not hold."""
-    stored = {one: outcome.error for one, outcome in outcomes.items()}
-    failed = {one: line for one, line in summary.get("failed", {}).items() if one not in stored}
-    return {one: line for one, line in {**failed, **stored}.items() if line and one in asked}
 
 
 def _read_summary(folder: Path) -> dict[str, Any]:

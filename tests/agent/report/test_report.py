@@ -23,7 +23,7 @@ from sstar_code.agent.run.files import write_json
 from sstar_code.agent.run.folder import read_manifest
 from sstar_code.agent.run.outcomes import ProblemOutcome
 from sstar_code.agent.run.store import Store, StoreError
-from sstar_code.agent.run.summary import summarize
+from sstar_code.agent.run.summary import Count, Summary
 from sstar_code.problems import UserError
 from tests.support.made_up_run import make_run
 
@@ -43,7 +43,7 @@ def run(made):
 
 def test_rates_are_those_of_the_summary(run):
     """The report and `summary.json` count the same, errors and unfinished problems included."""
-    summary = summarize(run.problem_ids, run.outcomes, select="adaptive", seconds=0)
+    summary = Summary(Count(run.problem_ids, run.outcomes, run.count.errors), "adaptive", 0)
     scores, count = count_scores(run), run.count
     assert (len(count.scores), len(count.graded), len(count.errors), len(count.unfinished)) == (20, 17, 1, 2)
     assert scores.rates == summary.rates
@@ -198,7 +198,7 @@ def test_a_run_that_goes_on_is_read_without_its_lock(tmp_path):
         with open_run(tmp_path) as opened:
             store.put_selections("made-0", ProblemOutcome("made-0", (), {}, ()).to_json(), [])
             assert len(opened.outcomes["made-0"].samples) == 2, "one snapshot"
-            assert opened.count.unfinished == ("made-2",)
+            assert opened.count.unfinished == ["made-2"]
             with pytest.raises(StoreError, match="readonly"):
                 opened.store.put_failure(Request((), Purpose("made-0", Stage.DEBUG)), "")
         assert before == {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}

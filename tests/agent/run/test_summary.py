@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
-from sstar_code.agent.run.summary import summarize
+from sstar_code.agent.run.summary import Count, Summary
 
 
 def make_sample(number: int, *, first: str | None, final: str | None, survives: bool = True) -> SampleOutcome:
@@ -29,13 +29,13 @@ def test_rates_and_denominators():
         make_outcome("untested", [make_sample(0, first=None, final=None)], {"first": 0, "sstar": 0}),
     ]
     ended = {outcome.problem_id: outcome for outcome in outcomes}
-    summary = summarize([*ended, "not reached"], ended, select="sstar", seconds=1.0)
+    summary = Summary(Count([*ended, "not reached"], ended), "sstar", 1.0)
     headline = summary.headline()
     assert headline["pass@1"] == pytest.approx(0.5 / 4)
     assert headline["random"] == pytest.approx(1.5 / 4)
     assert headline["selected@1"] == pytest.approx(1 / 4)
     assert headline["oracle"] == pytest.approx(2 / 4)
-    assert (headline["errors"], summary.count.unfinished, summary.count.ungraded) == (1, ("not reached",), 1)
+    assert (headline["errors"], summary.count.unfinished, summary.count.ungraded) == (1, ["not reached"], 1)
     assert summary.rates["first"].problems == 4
     assert summary.as_json()["methods_of_graded"]["first"]["value"] == 0.5
     assert summary.as_json()["graded"] == 2
@@ -44,7 +44,7 @@ def test_rates_and_denominators():
 def test_nothing_graded_is_null_not_zero():
     """Without hidden tests there is no rate to print."""
     outcome = make_outcome("a", [make_sample(0, first=None, final=None)], {"first": 0, "sstar": 0})
-    headline = summarize(["a"], {"a": outcome}, select="sstar", seconds=1.0).headline()
+    headline = Summary(Count(["a"], {"a": outcome}), "sstar", 1.0).headline()
     assert headline["pass@1"] is None
     assert headline["oracle"] is None
 
