@@ -311,26 +311,26 @@ def _open_to_write(path: Path | None, undo: contextlib.ExitStack) -> sqlite3.Con
 
 def _open_snapshot(path: Path, undo: contextlib.ExitStack) -> sqlite3.Connection:
     """The database, read in one transaction: what a run writes meanwhile is not seen by halves."""
-    for mode in (
-        "mode=ro",
-        "immutable=1",
-    ):  # a folder that may not be written has no shared memory for the log
-        place = f"{path.resolve().as_uri()}?{mode}"
-        database = sqlite3.connect(place, uri=True, isolation_level=None, timeout=5.0)
-        undo.callback(database.close)
-        try:
-            database.execute("BEGIN")
-            (version,) = database.execute("PRAGMA user_version").fetchone()
-            break
-        except sqlite3.OperationalError:
-            if mode == "immutable=1":
-                raise
+    try:
+        database, version = _begin_to_read(path, "mode=ro", undo)
+    except sqlite3.OperationalError:  # a folder that may not be written has no shared memory for the log
+        database, version = _begin_to_read(path, "immutable=1", undo)
     if not 2 <= version <= len(MIGRATIONS):
         raise sqlite3.DatabaseError(
             f"schema {version}, this one reads 2 to {len(MIGRATIONS)}; use the sstar that wrote it, or run "
             "the same `sstar eval` again to bring it up to date"
         )
     return database
+
+
+def _begin_to_read(path: Path, mode: str, undo: contextlib.ExitStack) -> tuple[sqlite3.Connection, int]:
+    """The database in a transaction, and its schema's version."""
+    place = f"{path.resolve().as_uri()}?{mode}"
+    database = sqlite3.connect(place, uri=True, isolation_level=None, timeout=5.0)
+    undo.callback(database.close)
+    database.execute("BEGIN")
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    return database, version
 
 
 def _storable(text: str | None) -> str | None:
