@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.run.statistics import Rate, pass_at_k, wilson
-from sstar_code.agent.run.usage import Prices, StageCount, add_stages
+from sstar_code.agent.run.usage import Prices, StageCount, add_stages, add_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -133,9 +133,7 @@ class Summary:
     def headline(self) -> dict[str, Any]:
         """The object that `--json` prints; rates are 0..1, null where nothing was graded."""
         value = {name: rate.value if rate.problems else None for name, rate in self.rates.items()}
-        total = StageCount()
-        for count in self.stages.values():
-            total.add(count)
+        total = add_up(self.stages.values())
         return {
             "problems": len(self.count.problem_ids),
             "errors": len(self.count.errors),

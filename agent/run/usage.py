@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.models import Answer
 
-__all__ = ["Prices", "StageCount", "add_stages"]
+__all__ = ["Prices", "StageCount", "add_stages", "add_up"]
 
 
 @dataclass(slots=True)
@@ -65,6 +65,14 @@ class StageCount:
                 cut_thinking=answer.is_cut_thinking,
             )
         )
+
+
+def add_up(counts: Iterable[StageCount]) -> StageCount:
+    """The counts of all stages together."""
+    total = StageCount()
+    for count in counts:
+        total.add(count)
+    return total
 
 
 def add_stages(parts: Iterable[Mapping[str, StageCount]]) -> dict[str, StageCount]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
 from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from sstar_code.agent.report.render import figures, tables
 from sstar_code.agent.report.render.charts import draw_groups
 from sstar_code.agent.report.render.details import pack_all
 from sstar_code.agent.run.files import write_text
+from sstar_code.agent.run.summary import LABELS
+from sstar_code.agent.run.usage import add_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +57,8 @@ def build_page(run: Run, scores: Scores) -> str:
     details, caps = pack_all(run, _DETAIL_BYTES)
     calibration = calibrate(run, run.select)
     problems = tables.problem_rows(run, scores)
+    outcomes = Counter(row.outcome for row in problems)
+    environment.filters |= {"percent": tables.percent, "interval": tables.interval}
     drawings = {name: Markup(drawing) for name, drawing in figures.draw_all(run, scores).items()}  # noqa: S704 - our own SVG, every word in it escaped
     groups = [
         {"kind": kind, "drawing": Markup(draw_groups(members, f"Rates by {kind}"))}  # noqa: S704 - likewise
@@ -64,12 +69,18 @@ def build_page(run: Run, scores: Scores) -> str:
         script=Markup(script),  # noqa: S704 - our own file
         style_hash=_digest(style),
         script_hash=_digest(script),
-        about=tables.describe(run, scores),
+        run=run,
+        rates=scores.rates,
+        public=scores.public,
+        labels=LABELS,
+        graded_alone=tables.describe_graded(run, scores),
+        total=add_up(run.total.values()),
+        cost=run.summary.get("cost", {}).get("total"),
+        answered=run.store.answered_between(),
+        list_names=tables.list_names,
+        has_lost=not all(run.count.scores.values()),
         version=version("sstar-code"),
         caps=caps,
-        figures=tables.headline_figures(run, scores),
-        warnings=tables.warnings(run),
-        has_lost=not all(run.count.scores.values()),
         methods=tables.method_table(run, scores),
         rounds=tables.round_table(scores),
         stages=tables.stage_table(run),
@@ -77,11 +88,10 @@ def build_page(run: Run, scores: Scores) -> str:
         verdict_key=figures.verdict_key(scores),
         token_key=figures.token_key(run),
         groups=groups,
-        outcomes=tables.count_outcomes(problems),
+        outcomes={name: outcomes[name] for name in tables.OUTCOMES if outcomes[name]},
         columns=tables.columns(scores),
         text_columns=tables.TEXT_COLUMNS,
         problems=problems,
-        settings=tables.setting_rows(run),
         details=[details[problem_id] for problem_id in run.problem_ids],
         **drawings,
     )

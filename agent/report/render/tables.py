@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sstar_code.agent.report.data.scores import group_keys
 from sstar_code.agent.run.summary import LABELS
-from sstar_code.agent.run.usage import StageCount
+from sstar_code.agent.run.usage import add_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from sstar_code.agent.report.data.run import Run
     from sstar_code.agent.report.data.scores import Scores
     from sstar_code.agent.run.statistics import Difference, Rate
+    from sstar_code.agent.run.usage import StageCount
 
 __all__ = [
+    "OUTCOMES",
     "TEXT_COLUMNS",
     "Cell",
     "ProblemRow",
     "Table",
     "columns",
-    "count_outcomes",
-    "describe",
     "describe_graded",
-    "headline_figures",
     "interval",
     "judge_outcome",
     "list_names",
@@ -37,9 +35,7 @@ __all__ = [
     "points_interval",
     "problem_rows",
     "round_table",
-    "setting_rows",
     "stage_table",
-    "warnings",
 ]
 
 _MOST_NAMES = 50
@@ -119,7 +115,7 @@ def problem_rows(run: Run, scores: Scores) -> list[ProblemRow]:
     for problem_id in run.problem_ids:
         outcome, keys = run.outcomes.get(problem_id), group_keys(run, problem_id)
         choice, name = run.choice(problem_id), judge_outcome(run, problem_id)
-        total = _add_up(run.stages.get(problem_id, {}).values())
+        total = add_up(run.stages.get(problem_id, {}).values())
         samples = outcome.samples if outcome else ()
         cells = (
             Cell(f"{choice.confidence:.2f}", choice.confidence) if choice else Cell("-", -1.0),
@@ -136,12 +132,6 @@ def problem_rows(run: Run, scores: Scores) -> list[ProblemRow]:
 
 def _share(count: int, of: int) -> Cell:
     return Cell(f"{count}/{of}", count / of) if of else Cell("-", -1.0)
-
-
-def count_outcomes(problems: Sequence[ProblemRow]) -> list[dict[str, Any]]:
-    """The outcomes that occur, for the filter."""
-    counts = Counter(row.outcome for row in problems)
-    return [{"name": name, "count": counts[name]} for name in OUTCOMES if counts[name]]
 
 
 def percent(rate: Rate | None) -> str:
@@ -162,34 +152,6 @@ def points(gain: Difference | None) -> str:
 def points_interval(gain: Difference | None) -> str:
     """A difference's interval in points, or nothing."""
     return f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}" if gain else ""
-
-
-def headline_figures(run: Run, scores: Scores) -> list[dict[str, str]]:
-    """The few numbers that are read first."""
-    shown = [
-        (f"{run.select} (selected@1)", scores.rates.get(run.select)),
-        *((LABELS[name], scores.rates.get(name)) for name in ("pass@1", "random", "oracle")),
-        ("some sample passes public tests", scores.public),
-    ]
-    return [
-        {"name": name, "value": percent(rate), "note": f"95%: {interval(rate)}" if interval(rate) else ""}
-        for name, rate in shown
-    ]
-
-
-def warnings(run: Run) -> list[dict[str, Any]]:
-    """The warnings that a reader needs before believing a rate, with the names they are about."""
-    count, found = run.count, []
-    if count.errors:
-        line = f"{len(count.errors)} problems errored and count as wrong in every rate."
-        found.append({"line": line, "names": [f"{one}: {why}" for one, why in count.errors.items()]})
-    if count.unfinished:
-        line = f"{len(count.unfinished)} problems are unfinished and count as wrong in every rate."
-        found.append({"line": line, "names": [list_names(count.unfinished)]})
-    if count.ungraded:
-        line = f"{count.ungraded} problems have no hidden tests and are in no rate."
-        found.append({"line": line, "names": []})
-    return found
 
 
 def list_names(names: Sequence[str]) -> str:
@@ -249,50 +211,3 @@ def ordered_stages(run: Run) -> dict[str, StageCount]:
     """The work of all problems by stage, in the order of the method."""
     total = run.total
     return {name: total[name] for name in dict.fromkeys((*_STAGES, *total)) if name in total}
-
-
-def _add_up(counts: Iterable[StageCount]) -> StageCount:
-    total = StageCount()
-    for count in counts:
-        total.add(count)
-    return total
-
-
-def setting_rows(run: Run) -> list[tuple[str, str]]:
-    """The manifest, without the list of problems."""
-    rows = [(key, str(value)) for key, value in run.config.items() if key not in ("problems", "label")]
-    rows += [(f"version of {key}", str(value)) for key, value in run.manifest.get("versions", {}).items()]
-    rows += [("servers", str(server)) for server in run.manifest.get("servers", [])]
-    return [*rows, ("command", " ".join(map(str, run.manifest.get("command", []))))]
-
-
-def describe(run: Run, scores: Scores) -> dict[str, str]:
-    """Title and sentences of the page."""
-    config, total = run.config, _add_up(run.total.values())
-    chosen, single = scores.rates.get(run.select), scores.rates.get("pass@1")
-    span, between = "no answers", run.store.answered_between()
-    if between:
-        first, last = (moment[:16].replace("T", " ") for moment in between)
-        span = f"{first} to {last} UTC"
-    spent = run.summary.get("cost", {}).get("total")
-    cost = (
-        f"{total.calls:,} model calls, {total.tokens:,} tokens"
-        + (f" ({total.unknown:,} calls without token counts)" if total.unknown else "")
-        + (f", cost {spent:.4g}" if spent is not None else "")
-        + f", {total.executions:,} runs of programs. First to last answer: {span}."
-    )
-    sentence = "Nothing is graded yet."
-    if chosen and single and chosen.problems:
-        sentence = (
-            f"{run.select} chose a right program for {round(chosen.value * chosen.problems)} of "
-            f"{chosen.problems} problems; one sample alone is right for {percent(single)} of them, the best "
-            f"possible choice for {percent(scores.rates.get('oracle'))}."
-        )
-    return {
-        "title": run.label,
-        "subtitle": f"{config.get('n')} samples, {config.get('rounds')} debug rounds, temperature "
-        f"{config.get('temperature')}, seed {config.get('seed')}, selection {run.select}; "
-        f"{len(run.problem_ids)} problems; {span}",
-        "sentence": sentence + describe_graded(run, scores),
-        "cost": cost,
-    }
