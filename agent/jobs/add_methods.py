@@ -13,6 +13,7 @@ from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.jobs.session import open_model, open_sandbox
 from sstar_code.agent.jobs.shards import asked_for
 from sstar_code.agent.run.exports import write_results
+from sstar_code.agent.run.folder import read_summary
 from sstar_code.agent.run.outcomes import ProblemOutcome
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.run.usage import Prices
@@ -129,10 +130,9 @@ class Reselection:
 
     def _write(self, store: Store, outcomes: Mapping[str, ProblemOutcome]) -> None:
         """The run folder's summary, with what earlier starts had put into it."""
-        path = self.folder / "summary.json"
-        if not path.exists():
+        before, config = read_summary(self.folder), self.manifest["config"]
+        if not before:
             return
-        before, config = json.loads(path.read_text(encoding="utf-8")), self.manifest["config"]
         cost = before.get("cost", {})
         write_results(
             self.folder,

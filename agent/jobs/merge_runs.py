@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sstar_code.agent.jobs.evaluate_set import read_outcomes
 from sstar_code.agent.jobs.shards import Shard, asked_for
 from sstar_code.agent.run.exports import write_results
-from sstar_code.agent.run.folder import describe_changes, open_folder, read_evaluation
+from sstar_code.agent.run.folder import describe_changes, open_folder, read_evaluation, read_summary
 from sstar_code.agent.run.store import Store
 from sstar_code.problems import UserError
 
@@ -108,7 +107,7 @@ def merge_runs(plan: Plan, out: Path, prices: Prices, *, fresh: bool) -> Summary
             problem_ids=config["problems"],
             select=config["select"],
             prices=prices,
-            seconds=sum(_read_seconds(part.folder) for part in plan.parts),
+            seconds=sum(read_summary(part.folder).get("seconds", 0.0) for part in plan.parts),
         )
 
 
@@ -123,8 +122,3 @@ def _common(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _unique(items: Sequence[Any]) -> list[Any]:
     return [item for place, item in enumerate(items) if item not in items[:place]]
-
-
-def _read_seconds(folder: Path) -> float:
-    path = folder / "summary.json"
-    return float(json.loads(path.read_text(encoding="utf-8"))["seconds"]) if path.exists() else 0.0

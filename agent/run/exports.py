@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.run.files import write_json, write_lines
+from sstar_code.agent.run.folder import read_summary
 from sstar_code.agent.run.summary import Count, Summary
 from sstar_code.problems.samples.write import make_evalplus_rows, make_livecodebench_rows
 
@@ -58,15 +58,7 @@ def write_results(
         seconds,
         by_problem=store.count_stages(problem_ids),
         prices=prices,
-        load=load or _read_load(folder),
+        load=load or read_summary(folder).get("server_load"),
     )
     write_json(folder / "summary.json", summary.as_json())
     return summary
-
-
-def _read_load(folder: Path) -> dict[str, Any] | None:
-    """The server's load as an earlier start saw it: a start that asks nothing sees nothing."""
-    path = folder / "summary.json"
-    earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    load = earlier.get("server_load")
-    return load if isinstance(load, dict) else None

@@ -26,6 +26,7 @@ __all__ = [
     "open_folder",
     "read_evaluation",
     "read_manifest",
+    "read_summary",
     "versions",
 ]
 
@@ -65,7 +66,8 @@ def open_folder(folder: Path, manifest: Mapping[str, Any], *, fresh: bool) -> bo
             _move_away(folder)
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists():
-            changed = _compare(path, manifest)
+            now = json.loads(json.dumps(manifest["config"], default=str))
+            changed = describe_changes(read_manifest(folder)["config"], now)
             if not changed:
                 return True
             if not _is_barren(folder):
@@ -125,13 +127,6 @@ def _is_barren(folder: Path) -> bool:
         return next(opened.answers(), None) is None
 
 
-def _compare(path: Path, manifest: Mapping[str, Any]) -> str:
-    """Describe how the manifest at `path` differs from `manifest`; empty where it does not."""
-    return describe_changes(
-        read_manifest(path.parent)["config"], json.loads(json.dumps(manifest["config"], default=str))
-    )
-
-
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of `folder`; it has a `config`.
 
@@ -161,6 +156,15 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
     if not {"problems", "select", "n"} <= set(manifest["config"]):
         raise UserError(f"{folder}: not a run folder of `sstar eval`; name one of those")
     return manifest
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """The object in `summary.json` of `folder`; empty while the first start is going on."""
+    try:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return summary if isinstance(summary, dict) else {}
 
 
 def describe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.jobs.shards import asked_for
 from sstar_code.agent.run.decode import read_record
-from sstar_code.agent.run.folder import read_evaluation
+from sstar_code.agent.run.folder import read_evaluation, read_summary
 from sstar_code.agent.run.outcomes import ProblemOutcome
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.run.summary import Count
@@ -117,7 +117,7 @@ def open_run(folder: Path, problems: Mapping[str, Problem] | None = None) -> Ite
     try:
         with closing(Store(path, read_only=True)) as store:
             outcomes = {one: ProblemOutcome.from_json(text) for one, text in store.outcomes().items()}
-            summary = _read_summary(folder)
+            summary = read_summary(folder)
             yield Run(
                 folder=folder,
                 manifest=manifest,
@@ -137,11 +137,3 @@ def open_run(folder: Path, problems: Mapping[str, Problem] | None = None) -> Ite
             )
     except sqlite3.DatabaseError as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
-
-
-def _read_summary(folder: Path) -> dict[str, Any]:
-    try:
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return summary if isinstance(summary, dict) else {}
