@@ -21,7 +21,7 @@ class Case:
     name: str
     outcome: Literal["passed", "failure", "error", "skipped"]
     message: str = ""
-    """Why it did not pass, in one line."""
+    """The reason why it did not pass, in one line."""
     kind: str = ""
     """Type of the failure or error."""
     text: str = ""

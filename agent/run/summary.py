@@ -24,7 +24,7 @@ LABELS = {
     "majority": "majority (largest group)",
     "oracle": "oracle (best possible)",
 }
-"""What a rate is called in tables and charts; a method that is not here goes by its name."""
+"""Name of a rate -> its label in tables and charts; a method that is not here goes by its name."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Count:
     problem_ids: Sequence[str]
     """Problems asked for."""
     outcomes: Mapping[str, ProblemOutcome]
-    """What became of each problem that ended."""
+    """The outcomes of the problems that ended, by id."""
     failed: Mapping[str, str] = field(default_factory=dict)
     """Problem id to one line, for problems that failed and have no outcome."""
 
@@ -61,7 +61,7 @@ class Count:
 
     @cached_property
     def scores(self) -> dict[str, dict[str, float]]:
-        """By problem in the rates, the share of right answers (0..1) by name; empty where it has no verdict.
+        """The share of right answers (0..1) by name, for each problem in the rates; empty without a verdict.
 
         Where none is graded and some have no hidden tests, no problem is in the rates.
         """
@@ -97,10 +97,10 @@ class Summary:
     """The method whose choice is the answer; `selected@1` is its rate."""
     seconds: float
     by_problem: Mapping[str, Mapping[str, StageCount]] = field(default_factory=dict)
-    """What each problem cost, by stage."""
+    """The work for each problem by stage."""
     prices: Prices = field(default_factory=Prices)
     load: Mapping[str, Any] | None = None
-    """How busy the server was during this start: `LoadWatch.as_json`."""
+    """The load of the server during this start: `LoadWatch.as_json`."""
 
     @property
     def public_solved(self) -> int:
@@ -119,7 +119,7 @@ class Summary:
 
     @property
     def stages(self) -> dict[str, StageCount]:
-        """What the run cost, by stage."""
+        """The work of the run by stage."""
         return add_stages(self.by_problem.values())
 
     @property

@@ -1,4 +1,4 @@
-"""Calls, tokens, seconds and runs of programs by stage of the method, and what the tokens cost in money."""
+"""Calls, tokens, seconds and runs of programs by stage of the method, and their cost in money."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Prices:
     output: float | None = None
 
     def why_unknown(self, counts: Iterable[StageCount]) -> str | None:
-        """Why the cost cannot be told; None where it can."""
+        """The reason why the cost cannot be told; None where it can."""
         flags = {"--price-prompt": self.prompt, "--price-output": self.output}
         missing = [flag for flag, price in flags.items() if price is None]
         if missing:

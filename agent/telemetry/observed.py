@@ -1,4 +1,4 @@
-"""Watches what is asked and run: events and spans of it, and failed calls noted for `--retry errors`."""
+"""Models and sandboxes that tell of each call and batch: events, spans, failed calls for `--retry errors`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["WatchedModel", "WatchedSandbox"]
 
 
 class WatchedModel:
-    """`model`, whose failed calls `store` is told of.
+    """A model whose calls are logged and traced, and whose failed calls are noted in the store.
 
     A prompt that is too long is not noted: a shorter one is asked for in its place, and asking again changes
     nothing.
@@ -36,7 +36,7 @@ class WatchedModel:
         self._store = store
 
     async def ask(self, request: Request) -> Answer:
-        """As `Model.ask`."""
+        """Ask like `Model.ask`."""
         purpose = request.purpose
         ids = {
             "problem": purpose.problem_id,
@@ -68,7 +68,7 @@ class WatchedModel:
 
 
 class WatchedSandbox:
-    """`sandbox`, with an event for every batch that it runs."""
+    """A sandbox with an event for every batch that it runs."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.name = sandbox.name
@@ -96,7 +96,7 @@ class WatchedSandbox:
         *,
         stop_on_failure: bool = False,
     ) -> list[Execution]:
-        """As `Sandbox.run`."""
+        """Run like `Sandbox.run`."""
         started_s = time.monotonic()
         runs = await self._sandbox.run(program, inputs, limits, stop_on_failure=stop_on_failure)
         problem, stage = current_work()

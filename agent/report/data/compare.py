@@ -48,7 +48,7 @@ class Comparison:
     lines: tuple[Line, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """For `--format json`."""
+        """The object of `--format json`."""
         return {
             **{key: getattr(self, key) for key in ("first", "second", "common", "only_first", "only_second")},
             "settings": {key: list(pair) for key, pair in self.settings.items()},

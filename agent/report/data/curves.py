@@ -108,10 +108,10 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How far a method's confidence is to be believed."""
+    """A measure of how far a method's confidence is to be believed."""
 
     bins: tuple[Bin, ...]
-    """Only those with a choice in them."""
+    """The bins with a choice in them."""
     error: float
     """Expected calibration error: mean distance of confidence and rate over the choices."""
     brier: float

@@ -47,11 +47,11 @@ class Run:
     count: Count
     """The problems asked for, in their order, what became of them and what each scored."""
     rounds: Mapping[str, Sequence[RoundOutcome]]
-    """By finished problem, in order of samples and rounds."""
+    """Rounds of each finished problem, in order of samples and rounds."""
     choices: Mapping[str, Mapping[str, Choice]]
-    """By problem and method."""
+    """Choices by problem and method."""
     stages: Mapping[str, Mapping[str, StageCount]]
-    """By problem and stage."""
+    """Work by problem and stage."""
     problems: Mapping[str, Problem]
     """Those whose set could be read; statements, tests and metadata come from there."""
     summary: Mapping[str, Any]
@@ -87,7 +87,7 @@ class Run:
 
     @property
     def outcomes(self) -> Mapping[str, ProblemOutcome]:
-        """What became of each finished problem."""
+        """The outcomes of finished problems by id."""
         return self.count.outcomes
 
     @property

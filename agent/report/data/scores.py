@@ -48,7 +48,7 @@ class Scores:
     """Rates of a run over the problems that count; errors and unfinished ones are wrong."""
 
     rates: Mapping[str, Rate]
-    """As in `summary.json`; empty where nothing is graded."""
+    """The rates of `summary.json`; empty where nothing is graded."""
     of_graded: Mapping[str, Rate]
     """The same over the graded problems alone."""
     gains: Mapping[str, Difference]
@@ -61,7 +61,7 @@ class Scores:
     """Some debugged sample of k is right, by k."""
     rounds: tuple[RoundScore, ...]
     groups: Mapping[str, tuple[Group, ...]]
-    """By `difficulty`, `platform` and `month`; empty where nothing is known."""
+    """Groups by `difficulty`, `platform` and `month`; empty where nothing is known."""
     first_verdicts: Mapping[str, int]
     """Samples by verdict of the first answer."""
     final_verdicts: Mapping[str, int]

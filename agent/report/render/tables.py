@@ -110,7 +110,7 @@ def columns(scores: Scores) -> list[str]:
 
 
 def problem_rows(run: Run, scores: Scores) -> list[ProblemRow]:
-    """In the order asked; the cells are those of `columns` after the first two."""
+    """The rows in the order asked; their cells are those of `columns` after the first two."""
     result, kinds = [], [name for name in columns(scores) if name in scores.groups]
     for problem_id in run.problem_ids:
         outcome, keys = run.outcomes.get(problem_id), group_keys(run, problem_id)
