@@ -314,7 +314,7 @@ def _open_snapshot(path: Path, undo: contextlib.ExitStack) -> sqlite3.Connection
     try:
         database, version = _begin_to_read(path, "mode=ro", undo)
     except sqlite3.OperationalError:  # a folder that may not be written has no shared memory for the log
-        database, version = _begin_to_read(path, "immutable=1", undo)
+        database, version = _begin_to_read(path, "mode=ro&immutable=1", undo)
     if not 2 <= version <= len(MIGRATIONS):
         raise sqlite3.DatabaseError(
             f"schema {version}, this one reads 2 to {len(MIGRATIONS)}; use the sstar that wrote it, or run "

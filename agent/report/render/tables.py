@@ -10,7 +10,7 @@ from sstar_code.agent.run.summary import LABELS
 from sstar_code.agent.run.usage import add_up
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sstar_code.agent.report.data.run import Run
     from sstar_code.agent.report.data.scores import Scores
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OUTCOMES",
-    "TEXT_COLUMNS",
     "Cell",
     "ProblemRow",
     "Table",
-    "columns",
     "describe_graded",
     "interval",
     "judge_outcome",
@@ -40,8 +38,6 @@ __all__ = [
 
 _MOST_NAMES = 50
 _STAGES = ("generate", "debug", "inputs", "judge", "select", "grade")
-TEXT_COLUMNS = ("outcome", "difficulty", "platform", "month")
-"""Columns of the table of problems that hold words; the others are numbers."""
 OUTCOMES = {
     "right": ("right", "✓"),
     "wrong choice": ("wrong", "✗"),
@@ -73,15 +69,18 @@ class Cell:
     """The number by which it is sorted; None sorts by the text."""
 
 
+_NOTHING = Cell("-", -1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class ProblemRow:
     """One row of the table of problems."""
 
     id: str
     outcome: str
-    mark: str
-    sign: str
-    cells: tuple[Cell, ...]
+    """A key of `OUTCOMES`."""
+    cells: Mapping[str, Cell]
+    """By the head of the column; one in which all problems are alike is left out."""
 
 
 def judge_outcome(run: Run, problem_id: str) -> str:
@@ -100,38 +99,28 @@ def judge_outcome(run: Run, problem_id: str) -> str:
     return "no right sample" if outcome.solved else "no public pass"
 
 
-def columns(scores: Scores) -> list[str]:
-    """Columns of the table of problems; one in which all problems are alike is left out."""
-    kinds = [kind for kind, groups in scores.groups.items() if len(groups) > 1]
-    return [
-        *("problem", "outcome", "confidence", "right samples", "public pass", "clusters"),
-        *(*kinds, "tokens", "CPU s"),
-    ]
-
-
 def problem_rows(run: Run, scores: Scores) -> list[ProblemRow]:
-    """The rows in the order asked; their cells are those of `columns` after the first two."""
-    result, kinds = [], [name for name in columns(scores) if name in scores.groups]
+    """The rows of the table of problems, in the order asked."""
+    result, kinds = [], [kind for kind, groups in scores.groups.items() if len(groups) > 1]
     for problem_id in run.problem_ids:
         outcome, keys = run.outcomes.get(problem_id), group_keys(run, problem_id)
-        choice, name = run.choice(problem_id), judge_outcome(run, problem_id)
-        total = add_up(run.stages.get(problem_id, {}).values())
+        choice, total = run.choice(problem_id), add_up(run.stages.get(problem_id, {}).values())
         samples = outcome.samples if outcome else ()
-        cells = (
-            Cell(f"{choice.confidence:.2f}", choice.confidence) if choice else Cell("-", -1.0),
-            _share(outcome.count_right() if outcome else 0, len(samples)),
-            _share(sum(sample.survives for sample in samples), len(samples)),
-            Cell(str(len(choice.clusters)), len(choice.clusters)) if choice else Cell("-", -1.0),
-            *(Cell(keys[kind]) for kind in kinds),
-            Cell(f"{total.tokens:,}", total.tokens),
-            Cell(f"{total.cpu_s:,.1f}", total.cpu_s),
-        )
-        result.append(ProblemRow(problem_id, name, *OUTCOMES[name], cells))
+        cells = {
+            "confidence": Cell(f"{choice.confidence:.2f}", choice.confidence) if choice else _NOTHING,
+            "right samples": _share(outcome.count_right() if outcome else 0, len(samples)),
+            "public pass": _share(sum(sample.survives for sample in samples), len(samples)),
+            "clusters": Cell(str(len(choice.clusters)), len(choice.clusters)) if choice else _NOTHING,
+            **{kind: Cell(keys[kind]) for kind in kinds},
+            "tokens": Cell(f"{total.tokens:,}", total.tokens),
+            "CPU s": Cell(f"{total.cpu_s:,.1f}", total.cpu_s),
+        }
+        result.append(ProblemRow(problem_id, judge_outcome(run, problem_id), cells))
     return result
 
 
 def _share(count: int, of: int) -> Cell:
-    return Cell(f"{count}/{of}", count / of) if of else Cell("-", -1.0)
+    return Cell(f"{count}/{of}", count / of) if of else _NOTHING
 
 
 def percent(rate: Rate | None) -> str:
