@@ -104,6 +104,7 @@ def _write_problem(store: Store, name: str, chosen_sample: int) -> None:
     if name == "sort":
         answer = Answer("B", usage=Usage(300, 0, 5, 0), seconds=1.0)
         _ask(store, Purpose(name, Stage.JUDGE, ordinal="q/1"), "Which?", answer)
+        _ask(store, Purpose(name, Stage.INPUTS, ordinal="kit"), "Inputs?", Answer("", usage=Usage()))
     with working_on(name, "grade"):
         store.put_executions({f"{name}/{n}": Execution(Status.OK, "1", cpu_s=0.25) for n in range(len(rows))})
     most = max(item.public_passed for item in samples)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sstar_code.agent.models.request import Answer, Request
     from sstar_code.agent.report.data.run import Run
 
-__all__ = ["Caps", "pack", "pack_all", "read_details"]
+__all__ = ["LEVELS", "Caps", "pack", "pack_all", "read_details"]
 
 _GZIP = 31
 """`wbits` for a gzip header, which is what browsers unpack."""
@@ -34,14 +34,16 @@ class Caps:
     """The feedback that a debugging round was given."""
 
 
-_LEVELS = (
+LEVELS = (
     Caps(),
     Caps(12_000, 12_000, 800, 1_200, 800),
     Caps(8_000, 8_000, 400, 600, 0),
     Caps(4_000, 4_000, 200, 0, 0),
     Caps(1_500, 1_500, 100, 0, 0),
 )
+"""Caps to choose from, for small runs first."""
 _PROBED = 24
+"""Problems on which the caps are tried, about."""
 
 
 def cut(text: str, most: int) -> str | list[Any]:
@@ -63,7 +65,7 @@ def pack_all(run: Run, most_bytes: int) -> tuple[dict[str, str], Caps]:
     """
     ids = run.problem_ids
     probed = ids[:: max(1, len(ids) // _PROBED)]
-    for caps in _LEVELS:
+    for caps in LEVELS:
         size = sum(len(pack(read_details(run, one, caps))) for one in probed)
         if size * len(ids) <= most_bytes * len(probed):
             break

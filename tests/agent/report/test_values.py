@@ -161,6 +161,7 @@ def test_stages(run):
     )
     assert run.total["debug"] == StageCount(calls=7, prompt=1200, output=360, seconds=24.5, unknown=1)
     assert run.total["judge"] == StageCount(calls=1, prompt=300, cached=0, output=5, reasoning=0, seconds=1.0)
+    assert run.total["inputs"] == StageCount(calls=1, unknown=1)
     assert run.total["grade"] == StageCount(executions=19, cpu_s=4.75)
 
 
