@@ -82,7 +82,7 @@ def read_details(run: Run, problem_id: str, caps: Caps) -> dict[str, Any]:
         "error": run.count.errors.get(problem_id),
         "samples": _samples(run, problem_id, codes),
         "failed": {one.sample: one.failed for one in outcome.samples if one.failed} if outcome else {},
-        "methods": _methods(run, problem_id, caps),
+        "methods": _methods(run, problem_id, caps) if outcome else [],
         "feedback": _feedback(calls, caps.feedback),
         "answers": _answers(calls, caps.answer),
         "stages": [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -13,6 +14,7 @@ from sstar_code.agent.report.data.compare import compare_runs
 from sstar_code.agent.report.data.curves import calibrate, majority_at, trace_flow
 from sstar_code.agent.report.data.run import open_run
 from sstar_code.agent.report.data.scores import count_scores
+from sstar_code.agent.report.render.details import Caps, read_details
 from sstar_code.agent.report.render.text import (
     compare_as_markdown,
     run_as_json,
@@ -171,6 +173,28 @@ def test_markdown_and_json_name_what_is_missing(run):
     assert data["rates"]["adaptive"]["problems"] == 20
     assert data["unfinished"] == ["made-18", "made-19"]
     assert data["outcomes"]["made-17"] == "error"
+
+
+def test_a_whole_run_needs_no_second_rate(tmp_path):
+    """Where every problem is graded nothing is said of the graded ones alone, and nothing is warned of."""
+    make_run(tmp_path, problems=3, samples=2)
+    with open_run(tmp_path) as opened:
+        text = run_as_markdown(opened, count_scores(opened))
+    assert "3 problems in the rates, 3 graded, 0 errors and 0 unfinished" in text
+    assert "alone" not in text
+    assert "- error" not in text
+    assert "- unfinished" not in text
+
+
+def test_a_problem_that_is_worked_on_again_is_unfinished(tmp_path):
+    """After `--retry errors` reopened it, its earlier candidates and choices do no harm."""
+    make_run(tmp_path, problems=2, samples=2)
+    with closing(Store(tmp_path / "run.db")) as store:
+        store.reopen(["made-1"])
+    with open_run(tmp_path) as opened:
+        assert opened.count.unfinished == ["made-1"]
+        assert read_details(opened, "made-1", Caps())["methods"] == []
+        assert "- unfinished: made-1" in run_as_markdown(opened, count_scores(opened))
 
 
 def test_without_hidden_tests_there_is_no_rate(tmp_path):

@@ -13,12 +13,13 @@ import json
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from sstar_code.agent.report.data.compare import compare_runs
 from sstar_code.agent.report.data.curves import calibrate, majority_at, tokens_per_sample, trace_flow
-from sstar_code.agent.report.data.run import open_run
+from sstar_code.agent.report.data.run import Choice, open_run
 from sstar_code.agent.report.data.scores import count_scores
 from sstar_code.agent.report.render.page import build_page
 from sstar_code.agent.report.render.text import (
@@ -27,6 +28,7 @@ from sstar_code.agent.report.render.text import (
     run_as_junit,
     run_as_markdown,
 )
+from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
 from sstar_code.agent.run.usage import StageCount
 from tests.support.small_run import make_small_run
 
@@ -119,6 +121,33 @@ def test_curves(run):
     assert majority_at(run, [1], 5)[1].problems == 5
     tokens = tokens_per_sample(run)
     assert tokens == {"generate": 140.0, "debug": 6 * 260 / 12, "select": 305 / 4}
+
+
+def majority_of(samples, clusters, sizes):
+    """`majority_at` of one problem; `samples` are (public tests passed, hidden verdict)."""
+    outcome = ProblemOutcome(
+        "p",
+        tuple(SampleOutcome(n, 1, passed, True, None, hidden) for n, (passed, hidden) in enumerate(samples)),
+        {"majority": clusters[0][0]},
+        (),
+    )
+    choices = {"p": {"majority": Choice(clusters[0][0], 0.5, clusters)}}
+    made = SimpleNamespace(count=SimpleNamespace(graded=["p"]), choices=choices, outcomes={"p": outcome})
+    return values(majority_at(made, sizes, 1))
+
+
+def test_majority_of_draws():
+    """Ties are shared, and a draw without a grouped sample takes one that is best on the public tests."""
+    ungrouped = [(2, "WA"), (2, "AC"), (1, "WA")]
+    assert majority_of(ungrouped, ((0,),), [1, 2, 3]) == {1: 0.333333, 2: 0.333333, 3: 0.0}
+    tie = [(2, "AC"), (2, "WA"), (2, "AC"), (2, "WA")]
+    assert majority_of(tie, ((0, 2), (1, 3)), [2, 3, 4]) == {2: 0.5, 3: 0.5, 4: 1.0}
+    many = [(2, "AC")] * 14 + [(2, "WA")] * 6
+    drawn = majority_of(many, (tuple(range(14)), tuple(range(14, 20))), [1, 10, 19])
+    assert drawn == majority_of(many, (tuple(range(14)), tuple(range(14, 20))), [1, 10, 19])
+    assert drawn[1] == 0.7
+    assert 0.9 < drawn[10] <= drawn[19] == 1.0
+    assert not majority_at(SimpleNamespace(count=SimpleNamespace(graded=["p"]), choices={}), [1], 1)
 
 
 def test_calibration(run):
