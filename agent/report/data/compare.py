@@ -49,11 +49,8 @@ class Comparison:
 
     def as_json(self) -> dict[str, Any]:
         """The object of `--format json`."""
-        return {
-            **{key: getattr(self, key) for key in ("first", "second", "common", "only_first", "only_second")},
-            "settings": {key: list(pair) for key, pair in self.settings.items()},
-            "rates": {line.name: asdict(line) for line in self.lines},
-        }
+        data = asdict(self)
+        return data | {"rates": {line["name"]: line for line in data.pop("lines")}}
 
 
 def compare_runs(first: Run, second: Run) -> Comparison:

@@ -60,11 +60,6 @@ class Run:
     """One snapshot; nothing can be written to it."""
 
     @property
-    def name(self) -> str:
-        """The name of the folder."""
-        return self.folder.resolve().name
-
-    @property
     def config(self) -> Mapping[str, Any]:
         """The configuration that the manifest says was asked for."""
         config: Mapping[str, Any] = self.manifest["config"]
@@ -73,7 +68,7 @@ class Run:
     @property
     def label(self) -> str:
         """The name of the run where it has one, else that of its folder."""
-        return str(self.config.get("label", self.name))
+        return str(self.config.get("label", self.folder.resolve().name))
 
     @property
     def select(self) -> str:

@@ -44,12 +44,19 @@ _COLOURS = {"chosen": "#0b62c4", "s1": "#b45a00", "s2": "#7b3fb5", "s3": "#1a7f4
 
 def draw_all(run: Run, scores: Scores) -> dict[str, str]:
     """The figures of the page by their names in the template; empty where there is nothing to draw."""
-    calibration = calibrate(run, run.select)
+    calibration, tokens = calibrate(run, run.select), tokens_per_sample(run)
     return {
         "flow": draw_flow(*trace_flow(run), "Problems from sampling to choice"),
         "methods_chart": draw_intervals(_list_intervals(run, scores), "Rates of all methods"),
-        "samples_chart": _draw_samples(run, scores),
-        "tokens_chart": _draw_tokens(run, scores),
+        "samples_chart": _draw_accuracy(run, scores, ("Accuracy against samples", "samples a problem")),
+        "tokens_chart": _draw_accuracy(
+            run,
+            scores,
+            ("Accuracy against tokens", "tokens a problem, prompt and output"),
+            first=tokens["generate"],
+            whole=tokens["generate"] + tokens["debug"],
+            select=tokens["select"],
+        ),
         "calibration_chart": draw_calibration(calibration, "Confidence against rate")
         if calibration.bins
         else "",
@@ -83,27 +90,22 @@ def _list_curves(run: Run, scores: Scores) -> list[tuple[str, str, Mapping[int, 
     return [curve for curve in curves if curve[2]]
 
 
-def _draw_samples(run: Run, scores: Scores) -> str:
-    """Rates by number of samples, and the choice at all of them; empty where nothing was graded."""
-    if not scores.pass_at:
-        return ""
-    curves = [Curve(name, kind, list(rates.items())) for name, kind, rates in _list_curves(run, scores)]
-    curves += _mark_choice(run, scores, max(scores.pass_at))
-    return draw_curves(curves, "Accuracy against samples", "samples a problem")
+def _draw_accuracy(
+    run: Run, scores: Scores, words: tuple[str, str], *, first: float = 1, whole: float = 1, select: float = 0
+) -> str:
+    """Rates against what they cost; empty where nothing was graded or the cost is not known.
 
-
-def _draw_tokens(run: Run, scores: Scores) -> str:
-    """Rates by tokens a problem; empty where nothing was graded or no tokens were counted."""
-    tokens = tokens_per_sample(run)
-    if not tokens["generate"] or not scores.pass_at:
+    `words` are the title and the axis; `first` is the cost of a first answer, `whole` that of a sample with
+    its debugging, and `select` that of the choice.
+    """
+    if not scores.pass_at or not first:
         return ""
-    whole = tokens["generate"] + tokens["debug"]
     curves = []
     for name, kind, rates in _list_curves(run, scores):
-        each = tokens["generate"] if rates is scores.pass_at else whole
+        each = first if rates is scores.pass_at else whole
         curves.append(Curve(name, kind, [(k * each, rate) for k, rate in rates.items()]))
-    curves += _mark_choice(run, scores, max(scores.pass_at) * whole + tokens["select"])
-    return draw_curves(curves, "Accuracy against tokens", "tokens a problem, prompt and output")
+    curves += _mark_choice(run, scores, max(scores.pass_at) * whole + select)
+    return draw_curves(curves, *words)
 
 
 def _mark_choice(run: Run, scores: Scores, place: float) -> list[Curve]:
