@@ -49,6 +49,25 @@ def test_nothing_graded_is_null_not_zero():
     assert headline["oracle"] is None
 
 
+def test_what_is_counted_where_nothing_is_graded():
+    """A problem without hidden tests tells that there is no rate; without one, the unfinished are wrong."""
+    untested = make_outcome("a", [make_sample(0, first=None, final=None)], {"first": 0})
+    lost = make_outcome("b", [], {}, error="IE")
+    assert Count(["a", "c"], {"a": untested}).scores == {}
+    assert Count(["b", "c"], {"b": lost}).scores == {"b": {}, "c": {}}
+    count = Count(["c", "b", "d", "e"], {"b": lost}, {"d": "failed", "f": "not asked for"})
+    assert count.errors == {"b": "IE", "d": "failed"}
+    assert (count.unfinished, count.graded, count.ungraded) == (["c", "e"], [], 0)
+    assert {rate.problems for rate in count.rates().values()} == {4}
+
+
+def test_an_outcome_outweighs_what_an_earlier_start_said():
+    """A problem that failed once and is finished by now is no error."""
+    right = make_outcome("a", [make_sample(0, first="AC", final="AC")], {"first": 0})
+    count = Count(["a"], {"a": right}, {"a": "failed"})
+    assert (count.errors, count.graded) == ({}, ["a"])
+
+
 def test_outcome_survives_the_store():
     """An outcome read back from JSON is the one that was written."""
     outcome = make_outcome(
