@@ -7,11 +7,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from sstar_code.agent.report.data.curves import Link, Step
 from sstar_code.agent.report.data.scores import Group
 from sstar_code.agent.report.render.charts import (
     Curve,
     draw_bars,
     draw_curves,
+    draw_flow,
     draw_groups,
     draw_intervals,
     shorten_number,
@@ -134,3 +136,33 @@ def test_bars_are_as_long_as_their_parts():
     assert [words for _, words in elements(drawing, "text")] == ["a", "40 s", "b", "20 s"]
     assert [words for _, words in elements(drawing, "desc")] == ["a: x 30 s, y 10 s; b: y 20 s"]
     assert elements(draw_bars({"a": {"x": 0.0}}, {"x": "s1"}, "title"), "rect") == []
+
+
+def test_the_flow_is_as_tall_as_its_problems():
+    """190 for all problems, gaps between the states there are, and words that fit beside the smallest bar."""
+    words = {"good": "yes", "bad": "no", "lost": "gone"}
+    steps = (
+        Step("first", {"good": 99, "bad": 1, "lost": 0}, words),
+        Step("second", {"good": 50, "bad": 50, "lost": 0}, words),
+    )
+    links = (Link(0, "good", "good", 50), Link(0, "good", "bad", 49), Link(0, "bad", "bad", 1))
+    drawing = draw_flow(steps, links, "title")
+    bars = [[item[name] for name in ("x", "y", "height")] for item, _ in elements(drawing, "rect")]
+    assert bars == [
+        ["20.0", "46.0", "188.1"],
+        ["20.0", "252.1", "1.9"],
+        ["940.0", "46.0", "95.0"],
+        ["940.0", "159.0", "95.0"],
+    ]
+    counts = [(item["y"], text) for item, text in elements(drawing, "text", "strong")]
+    assert counts == [
+        ("24.0", "first"),
+        ("63.0", "99"),
+        ("263.1", "1"),
+        ("24.0", "second"),
+        ("63.0", "50"),
+        ("176.0", "50"),
+    ]
+    ribbons = [item["d"].split()[0] for item, _ in elements(drawing, "path")]
+    assert ribbons == ["M36.0,46.0", "M36.0,141.0", "M36.0,252.1"]
+    assert ET.fromstring(drawing).get("viewBox") == "0 0 1100 306"
