@@ -128,7 +128,7 @@ class _Sampling:
         self._drawn += samples
 
         async def sample(number: int) -> None:
-            lineage = await self._round(Lineage(number, ()))
+            lineage = await next_round(Lineage(number, ()), self.problem, self.context)
             if following == len(told):
                 self._keep(lineage)
                 await self._reconsider(wanted, told, following)
@@ -153,27 +153,12 @@ class _Sampling:
 
     async def _repair(self, index: int) -> None:
         async def mend(lineage: Lineage) -> None:
-            self._keep(await self._round(lineage))
+            self._keep(await next_round(lineage, self.problem, self.context))
 
         async with anyio.create_task_group() as group:
             for lineage in list(self.lineages.values()):
                 if len(lineage.rounds) == index and not has_ended(lineage, self.problem):
                     group.start_soon(mend, lineage)
-
-    async def _round(self, lineage: Lineage) -> Lineage:
-        settings = self.context.settings
-        longer, _ = await next_round(
-            lineage,
-            problem=self.problem,
-            model=self.context.model,
-            sandbox=self.context.sandbox,
-            prompts=self.context.prompts,
-            temperature=settings.temperature,
-            seed=settings.seed,
-            max_tokens=settings.max_tokens,
-            context=settings.context,
-        )
-        return longer
 
     def _keep(self, lineage: Lineage) -> None:
         self.lineages[lineage.sample] = lineage

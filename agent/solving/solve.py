@@ -11,7 +11,6 @@ from sstar_code.agent.allocation.plan import plan_waves
 from sstar_code.agent.allocation.sample import sample_in_waves
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.generation.develop import develop
-from sstar_code.agent.telemetry.events import about
 from sstar_code.agent.telemetry.work import working_on
 from sstar_code.selection import Candidate
 from sstar_code.selection.evidence.fingerprint import fingerprint
@@ -50,7 +49,7 @@ async def solve(
     *,
     on_sample: Callable[[Lineage], None] = lambda _: None,
 ) -> Solution:
-    """Generate, debug, select. Hidden tests are not looked at."""
+    """Generate, repair, select. Hidden tests are not looked at."""
     waves = context.waves or plan_waves(context.settings, Budget(), None, 1)
     if waves is None:
         lineages = await sample(problem, context, on_sample)
@@ -70,30 +69,17 @@ async def solve(
 async def sample(
     problem: Problem, context: SolveContext, on_sample: Callable[[Lineage], None]
 ) -> tuple[Lineage, ...]:
-    """All samples at once: one that has arrived is run and debugged while others are still being written."""
+    """All samples at once: one that has arrived is run and repaired while others are still being written."""
     lineages: dict[int, Lineage] = {}
-    settings = context.settings
 
-    async def grow(number: int) -> None:
-        with about(candidate=number):
-            lineages[number] = await develop(
-                number,
-                problem=problem,
-                model=context.model,
-                sandbox=context.sandbox,
-                prompts=context.prompts,
-                rounds=settings.rounds,
-                temperature=settings.temperature,
-                seed=settings.seed,
-                max_tokens=settings.max_tokens,
-                context=settings.context,
-            )
-        on_sample(lineages[number])
+    def keep(lineage: Lineage) -> None:
+        lineages[lineage.sample] = lineage
+        on_sample(lineage)
 
     async with anyio.create_task_group() as group:
-        for number in range(settings.n):
-            group.start_soon(grow, number)
-    return tuple(lineages[number] for number in range(settings.n))
+        for number in range(context.settings.n):
+            group.start_soon(develop, number, problem, context, keep)
+    return tuple(lineages[number] for number in range(context.settings.n))
 
 
 def candidates_of(problem: Problem, lineages: Sequence[Lineage]) -> tuple[Candidate, ...]:

@@ -153,18 +153,8 @@ async def run_official(
         nonlocal calls
         async with places:
             slow = _OneAtATime(model)
-            lineages = [
-                await develop(
-                    number,
-                    problem=problem,
-                    model=slow,
-                    sandbox=sandbox,
-                    prompts=prompts,
-                    rounds=settings.rounds,
-                    max_tokens=settings.max_tokens,
-                )
-                for number in range(settings.n)
-            ]
+            context = SolveContext(slow, sandbox, prompts, settings)
+            lineages = [await develop(number, problem, context) for number in range(settings.n)]
             pool = Pool(
                 problem=problem,
                 candidates=candidates_of(problem, lineages),
