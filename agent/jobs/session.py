@@ -16,7 +16,7 @@ from sstar_code.agent.models.errors import ModelUserError
 from sstar_code.agent.models.load import Paced
 from sstar_code.agent.models.recorded.bundled import describe_recording, find_recording
 from sstar_code.agent.telemetry.events import log_event
-from sstar_code.agent.telemetry.observed import WatchedModel, WatchedSandbox
+from sstar_code.agent.telemetry.observed import ObservedSandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -81,7 +81,7 @@ async def open_sandbox(
     """
     from sstar_code.sandbox.memo import MemoSandbox
 
-    async with MemoSandbox(WatchedSandbox(_make_sandbox(choice, say)), store) as sandbox:
+    async with MemoSandbox(ObservedSandbox(_make_sandbox(choice, say)), store) as sandbox:
         yield sandbox
 
 
@@ -128,7 +128,7 @@ async def open_model(
             asked = stack.enter_context(Recorder(asked, endpoint.record))
         paced = model if isinstance(model, Paced) else None
         stored = StoredModel(
-            WatchedModel(asked, store),
+            asked,
             store,
             budget,
             max_in_flight=endpoint.max_in_flight if paced else endpoint.max_in_flight or FIRST_WIDTH,
