@@ -79,20 +79,17 @@ def main(arguments: list[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")  # a terminal that knows no é is no reason to fail
     debugging = "--debug" in words or os.environ.get("SSTAR_DEBUG", "") not in ("", "0")
     words = ["--debug", *(word for word in words if word != "--debug")] if "--debug" in words else words
-    sys.exit(_run(words, debugging=debugging))
-
-
-def _run(words: list[str], *, debugging: bool) -> int:
     try:
         command: Any = typer.main.get_command(app)
         code = command.main(
             args=words, prog_name="sstar", standalone_mode=False, default_map=_read_defaults(command)
         )
     except BaseException as error:  # noqa: BLE001 - the one place where every error becomes a line and a code
-        return _report(error, debugging=debugging)
-    if code == EXIT_INTERRUPTED:  # typer makes this of a KeyboardInterrupt and says nothing
-        return _report(KeyboardInterrupt(), debugging=False)
-    return code if isinstance(code, int) else 0
+        code = _report(error, debugging=debugging)
+    else:
+        if code == EXIT_INTERRUPTED:  # typer makes this of a KeyboardInterrupt and says nothing
+            code = _report(KeyboardInterrupt(), debugging=False)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _read_defaults(command: Any) -> dict[str, dict[str, Any]]:

@@ -10,13 +10,15 @@ from sstar_code.problems.sets.faults import Fault
 from sstar_code.sandbox import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from sstar_code.agent.jobs.grade_samples import Graded
+    from sstar_code.agent.jobs.session import Session
     from sstar_code.problems import Problem
     from sstar_code.sandbox import Sandbox
 
-__all__ = ["Checked", "check_references"]
+__all__ = ["Checked", "check_references", "check_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,21 @@ class Checked:
     passed: int
     lost: int
     """By the sandbox (IE): nothing is known of them."""
+
+
+async def check_run(
+    opening: AbstractAsyncContextManager[Session], references: Sequence[tuple[Problem, int, str]]
+) -> Checked:
+    """Run the references with progress.
+
+    Raises:
+        As `open_session`.
+    """
+    async with opening as session:
+        with session.progress("references", len(references)) as progress:
+            return await check_references(
+                references, session.sandbox, lambda graded: progress.advance(graded.verdict.value)
+            )
 
 
 async def check_references(

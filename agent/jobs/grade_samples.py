@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from sstar_code.agent.run.files import LineWriter
+from sstar_code.agent.run.folder import write_json
 from sstar_code.agent.run.statistics import Rate, mean_rate, pass_at_k
 from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import run_tests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractAsyncContextManager
 
+    from sstar_code.agent.jobs.session import Session
     from sstar_code.problems import Problem
     from sstar_code.sandbox import Sandbox
     from sstar_code.sandbox.grade import Report
 
-__all__ = ["Graded", "Tally", "flatten", "grade_samples"]
+__all__ = ["Graded", "Tally", "flatten", "grade_run", "grade_samples"]
 
 _AHEAD = 512
 """Verdicts that may wait for a slow sample before them; they are what memory is needed for."""
@@ -37,6 +41,39 @@ class Graded:
     """Tests of its problem."""
     row: Mapping[str, Any]
     """The line of `verdicts.jsonl`."""
+
+
+async def grade_run(
+    opening: AbstractAsyncContextManager[Session],
+    samples: Iterable[tuple[Problem, int, str]],
+    count: int,
+    *,
+    all_tests: bool,
+) -> dict[str, Any]:
+    """The scores of `count` samples; every verdict is written as soon as those before it are.
+
+    Raises:
+        As `open_session`.
+    """
+    tally = Tally()
+    async with opening as session:
+        with (
+            session.progress("grade", count) as progress,
+            LineWriter(session.folder / "verdicts.jsonl") as lines,
+        ):
+
+            def note(graded: Graded) -> None:
+                tally.add(graded)
+                lines.write(graded.row)
+                progress.advance(graded.verdict.value)
+
+            sandbox = session.sandbox
+            await grade_samples(
+                samples, sandbox, all_tests=all_tests, on_graded=note, at_once=4 * sandbox.workers
+            )
+        scores = tally.score()
+        write_json(session.folder / "summary.json", flatten(scores))
+    return scores
 
 
 async def grade_samples(

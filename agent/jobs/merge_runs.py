@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.agent.jobs.evaluate_set import read_outcomes
+from sstar_code.agent.jobs.evaluate import read_outcomes
 from sstar_code.agent.jobs.shards import Shard
 from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.folder import describe_changes, open_folder, read_manifest

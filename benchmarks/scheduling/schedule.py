@@ -28,8 +28,7 @@ from benchmarks.scheduling.workload import Dice, TimedSandbox, make_problems
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.calls.stored_model import StoredModel
 from sstar_code.agent.generation.develop import develop
-from sstar_code.agent.jobs.evaluate_set import evaluate
-from sstar_code.agent.jobs.evaluation import most_open
+from sstar_code.agent.jobs.evaluate import evaluate, most_open
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.solving.ask_model import Asking

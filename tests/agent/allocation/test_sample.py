@@ -11,7 +11,7 @@ from sstar_code.agent.allocation.decision_log import StepLog
 from sstar_code.agent.allocation.plan import plan_waves
 from sstar_code.agent.calls.budget import Budget, BudgetSpentError
 from sstar_code.agent.calls.stored_model import StoredModel
-from sstar_code.agent.jobs.evaluate_set import evaluate
+from sstar_code.agent.jobs.evaluate import evaluate
 from sstar_code.agent.models import Answer, Stage, Usage, request_key
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.run.store import Store
@@ -28,7 +28,7 @@ COST = 100
 @pytest.fixture(autouse=True)
 def _no_baselines(monkeypatch):
     """Only the method asked for: what `majority` finds out has nothing to do with waves."""
-    monkeypatch.setattr("sstar_code.agent.jobs.evaluate_set.BASELINES", ())
+    monkeypatch.setattr("sstar_code.agent.jobs.evaluate.BASELINES", ())
 
 
 class KilledError(Exception):

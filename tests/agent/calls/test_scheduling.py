@@ -9,7 +9,7 @@ import pytest
 
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.calls.stored_model import StoredModel
-from sstar_code.agent.jobs.evaluate_set import evaluate
+from sstar_code.agent.jobs.evaluate import evaluate
 from sstar_code.agent.models import Message, OpenAIModel, Purpose, Request, RetryPolicy, Stage
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.run.store import Store

@@ -1,0 +1,58 @@
+"""Solves one problem in a session of its own."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sstar_code.agent.allocation.plan import plan_waves
+from sstar_code.agent.solving.context import SolveContext
+from sstar_code.agent.solving.solve import solve
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from sstar_code.agent.jobs.session import Session
+    from sstar_code.agent.prompts.templates import Prompts
+    from sstar_code.agent.run.usage import Tally
+    from sstar_code.agent.solving.settings import Settings
+    from sstar_code.agent.solving.solve import Solution
+    from sstar_code.problems import Problem
+    from sstar_code.selection import Selection
+
+__all__ = ["Solved", "solve_problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """What came of a problem, and what it cost."""
+
+    solution: Solution
+    selection: Selection
+    """The choice of the method that was asked for."""
+    usage: Tally
+    seconds: float
+
+
+async def solve_problem(
+    opening: AbstractAsyncContextManager[Session], problem: Problem, settings: Settings, prompts: Prompts
+) -> Solved:
+    """Sample, repair, select.
+
+    Raises:
+        As `open_session`; InfrastructureError: the endpoint or the sandbox is gone; BudgetSpentError.
+    """
+    started_s = time.monotonic()
+    async with opening as session:
+        waves = plan_waves(settings, session.budget, session.store, 1)
+        context = SolveContext(session.model, session.sandbox, prompts, settings, waves=waves)
+        with session.progress("samples", settings.n) as progress:
+            solution = await solve(
+                problem,
+                context,
+                [settings.select],
+                on_sample=lambda made: progress.advance("passing" if made.survives else "failing"),
+            )
+        selection = solution.selections[settings.select]
+        return Solved(solution, selection, session.model.tally, time.monotonic() - started_s)
