@@ -11,11 +11,12 @@ import os
 import sys
 import traceback
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from sstar_code.agent.calls.budget import BudgetSpentError
+from sstar_code.agent.calls.failures import main_cause
 from sstar_code.agent.cli.commands import (
     check,
     doctor,
@@ -31,9 +32,6 @@ from sstar_code.agent.cli.commands import (
 from sstar_code.agent.cli.commands import eval as eval_command
 from sstar_code.agent.cli.settings_file import load_config
 from sstar_code.problems import InfrastructureError, UserError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["app", "main"]
 
@@ -132,9 +130,7 @@ def _as_given(parameter: Any, value: Any) -> Any:
 
 def _report(error: BaseException, *, debugging: bool) -> int:
     """Print what the user can act on and return the exit code."""
-    if isinstance(error, BaseExceptionGroup):
-        leaves = list(_leaves(error))
-        return _report(min(leaves, key=_rank), debugging=debugging)
+    error = main_cause(error)
     if debugging and not isinstance(error, SystemExit | typer.Exit | typer.TyperException):
         traceback.print_exception(error)
     if isinstance(error, typer.Exit):
@@ -151,20 +147,6 @@ def _report(error: BaseException, *, debugging: bool) -> int:
         message, code = _describe(error)
         typer.echo(f"sstar: {message}", err=True)
     return code
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
-
-
-def _rank(error: BaseException) -> int:
-    """Of several errors at once the one that the user can do most about is told."""
-    order = (UserError, BudgetSpentError, InfrastructureError)
-    return next((place for place, kind in enumerate(order) if isinstance(error, kind)), len(order))
 
 
 def _describe(error: BaseException) -> tuple[str, int]:

@@ -15,6 +15,7 @@ import anyio
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.calls.concurrency import FIRST_WIDTH, MOST_IN_FLIGHT
 from sstar_code.agent.calls.stored_model import StoredModel
+from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.agent.models.errors import ModelUserError
 from sstar_code.agent.models.load import Paced
 from sstar_code.agent.models.recorded.bundled import describe_recording, find_recording
@@ -25,7 +26,7 @@ from sstar_code.agent.telemetry.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
+    from sstar_code.agent.jobs.choices import Watch
     from sstar_code.agent.models import Model
     from sstar_code.agent.models.choose import AskedModel
     from sstar_code.agent.models.endpoint_pool import EndpointPool
@@ -77,15 +78,17 @@ class Session:
 @asynccontextmanager
 async def open_session(
     folder: Path | None,
-    sandbox: SandboxChoice,
+    sandbox: SandboxChoice | Sandbox,
     say: Callable[[str], None],
     *,
-    endpoint: Endpoint | None = None,
+    endpoint: Endpoint | Model | None = None,
     budget: Budget | None = None,
     watch: Watch | None = None,
     quiet: bool = False,
 ) -> AsyncIterator[Session]:
-    """Open the store of `folder` (None: one that is not kept), the model if one is named, and the sandbox.
+    """Open the store of `folder` (None: one that is not kept), the model if there is one, and the sandbox.
+
+    Model and sandbox are the ones that are chosen, or any that are given; a sandbox that is given is entered.
 
     Whatever happens inside, all of them are closed and the store holds what was answered and run until then.
 
@@ -107,8 +110,14 @@ async def open_session(
         store = stack.enter_context(closing(Store(folder / "run.db")))
         model = None
         if endpoint is not None:
-            model = await stack.enter_async_context(open_model(endpoint, store, budget, say))
-        programs = await stack.enter_async_context(_make_sandbox(sandbox, say))
+            if isinstance(endpoint, Endpoint):
+                opening = open_model(endpoint, store, budget, say)
+                model = await stack.enter_async_context(opening)
+            else:
+                model = StoredModel(endpoint, store, budget, max_in_flight=FIRST_WIDTH)
+        programs = await stack.enter_async_context(
+            _make_sandbox(sandbox, say) if isinstance(sandbox, SandboxChoice) else sandbox
+        )
         remembering = MemoSandbox(ObservedSandbox(programs), store)
         yield Session(folder, store, say, quiet, budget, programs, remembering, model)
 

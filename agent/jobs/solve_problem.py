@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.allocation.plan import plan_waves
 from sstar_code.agent.solving.context import SolveContext
-from sstar_code.agent.solving.solve import solve
+from sstar_code.agent.solving.solve import Solution, solve
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from sstar_code.agent.jobs.session import Session
     from sstar_code.agent.prompts.templates import Prompts
-    from sstar_code.agent.run.usage import Tally
     from sstar_code.agent.solving.settings import Settings
-    from sstar_code.agent.solving.solve import Solution
     from sstar_code.problems import Problem
-    from sstar_code.selection import Selection
 
-__all__ = ["Solved", "solve_problem"]
-
-
-@dataclass(frozen=True, slots=True)
-class Solved:
-    """What came of a problem, and what it cost."""
-
-    solution: Solution
-    selection: Selection
-    """The choice of the method that was asked for."""
-    usage: Tally
-    seconds: float
+__all__ = ["solve_problem"]
 
 
 async def solve_problem(
     opening: AbstractAsyncContextManager[Session], problem: Problem, settings: Settings, prompts: Prompts
-) -> Solved:
-    """Sample, repair, select.
+) -> Solution:
+    """Sample, repair, select; the solution with what it cost, earlier starts in the same folder included.
 
     Raises:
         As `open_session`; InfrastructureError: the endpoint or the sandbox is gone; BudgetSpentError.
@@ -54,5 +40,4 @@ async def solve_problem(
                 [settings.select],
                 on_sample=lambda made: progress.advance("passing" if made.survives else "failing"),
             )
-        selection = solution.selections[settings.select]
-        return Solved(solution, selection, session.model.tally, time.monotonic() - started_s)
+        return replace(solution, usage=session.model.tally, seconds=time.monotonic() - started_s)

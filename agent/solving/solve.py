@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
@@ -11,6 +11,7 @@ from sstar_code.agent.allocation.plan import plan_waves
 from sstar_code.agent.allocation.sample import sample_in_waves
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.generation.develop import develop
+from sstar_code.agent.run.usage import Tally
 from sstar_code.agent.telemetry.work import working_on
 from sstar_code.selection import Candidate
 from sstar_code.selection.evidence.fingerprint import fingerprint
@@ -34,7 +35,34 @@ class Solution:
 
     problem: Problem
     lineages: tuple[Lineage, ...]
+    """The samples with their rounds, in order."""
     selections: Mapping[str, Selection]
+    """Method -> what it chose."""
+    method: str
+    """The method whose choice is the answer."""
+    usage: Tally = field(default_factory=Tally)
+    """What it cost; only where one problem was solved by itself."""
+    seconds: float = 0.0
+
+    @property
+    def selection(self) -> Selection:
+        """What the method that counts chose, and why."""
+        return self.selections[self.method]
+
+    @property
+    def chosen(self) -> int | None:
+        """Index of the sample that was chosen; None where there is no program."""
+        return self.selection.chosen
+
+    @property
+    def program(self) -> str | None:
+        """The program that was chosen."""
+        return None if self.chosen is None else self.lineages[self.chosen].code
+
+    @property
+    def solved(self) -> bool:
+        """Whether that program passes every public test."""
+        return self.chosen is not None and self.lineages[self.chosen].survives
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -63,7 +91,7 @@ async def solve(
             judge = await context.judge.measure()
         seed = context.settings.seed
         pool = Pool(problem, candidates, context.sandbox, ask=context.ask, seed=seed, judge=judge)
-        return Solution(problem, lineages, await select_all(pool, methods))
+        return Solution(problem, lineages, await select_all(pool, methods), context.settings.select)
 
 
 async def sample(

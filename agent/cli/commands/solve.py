@@ -18,7 +18,6 @@ from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from sstar_code.agent.jobs.solve_problem import Solved
     from sstar_code.agent.solving.solve import Solution
     from sstar_code.problems import Problem
 
@@ -67,14 +66,14 @@ def command(
     opening = open_session(
         folder, sandbox, say, endpoint=endpoint, budget=budget, watch=watch, quiet=output.json_
     )
-    solved = run_async(lambda: solve_problem(opening, task, settings, prompts))
-    row = _as_row(solved)
+    solution = run_async(lambda: solve_problem(opening, task, settings, prompts))
+    row = _as_row(solution)
     if emission is not None:
-        emission.write([(task, solved.selection)])
+        emission.write([(task, solution.selection)])
     if output.json_:
         typer.echo(json.dumps(row))
     else:
-        _explain(solved.solution, row)
+        _explain(solution, row)
         sys.stdout.write(row["program"].rstrip("\n") + "\n" if row["program"] else "")
     return 0 if row["solved"] else 1
 
@@ -152,14 +151,14 @@ def _short(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARS else text[: _SHOWN_CHARS - 3] + "..."
 
 
-def _as_row(solved: Solved) -> dict[str, Any]:
+def _as_row(solution: Solution) -> dict[str, Any]:
     """What `--json` prints."""
-    solution, selection = solved.solution, solved.selection
+    selection = solution.selection
     best = None if selection.chosen is None else solution.lineages[selection.chosen]
     return {
         "problem_id": solution.problem.id,
-        "solved": best is not None and best.survives,
-        "program": (best.code or "") if best else "",
+        "solved": solution.solved,
+        "program": solution.program or "",
         "chosen": selection.chosen,
         "method": selection.method,
         "confidence": selection.confidence,
@@ -168,15 +167,15 @@ def _as_row(solved: Solved) -> dict[str, Any]:
         "survivors": sum(lineage.survives for lineage in solution.lineages),
         "samples": len(solution.lineages),
         "clusters": [list(cluster) for cluster in selection.clusters],
-        "calls": solved.usage.calls,
-        "tokens": solved.usage.tokens,
-        "seconds": round(solved.seconds, 3),
+        "calls": solution.usage.calls,
+        "tokens": solution.usage.tokens,
+        "seconds": round(solution.seconds, 3),
     }
 
 
 def _explain(solution: Solution, row: dict[str, Any]) -> None:
     """Why this program, in a few lines on stderr."""
-    selection = solution.selections[row["method"]]
+    selection = solution.selection
     so = f"pass the {row['public_total']} public tests" if row["public_total"] else "hold a program"
     say(f"sstar: {row['survivors']} of {row['samples']} samples {so}")
     failed = [lineage.rounds[-1].error for lineage in solution.lineages if lineage.rounds[-1].error]
