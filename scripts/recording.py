@@ -61,7 +61,7 @@ async def record(
                             context,
                             outcomes,
                             most_open=lambda: 8,
-                            wait_for_room=asked.wait_for_room,
+                            wait_for_capacity=asked.wait_for_capacity,
                             on_problem=lambda outcome, **_: print(outcome.problem_id),
                         )
         rows = [json.loads(line) for line in calls.read_text(encoding="utf-8").splitlines()]

@@ -1,4 +1,4 @@
-"""Steps of the waves, kept in the run store before they are acted on: a resumed run decides alike.
+"""Decisions about samples, kept in the run store before they are acted on: a resumed run decides alike.
 
 What is decided for one problem hangs on what others have shown by then, and so on the order of answers.
 """
@@ -9,22 +9,22 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.allocation.policy import Repairs, Seen, Step
+from sstar_code.agent.allocation.policy import Observed, Repairs, Step
 
 if TYPE_CHECKING:
     from sstar_code.agent.run.store import Store
 
-__all__ = ["StepLog"]
+__all__ = ["DecisionLog"]
 
 
-class StepLog:
+class DecisionLog:
     """The steps of every problem of a run."""
 
     def __init__(self, store: Store | None = None) -> None:
         """Begin with what `store` holds; without one, steps are kept for the life of the process."""
         self._store = store
         self._steps: dict[str, list[Step]] = {}
-        self.shown: dict[str, Seen] = {}
+        self.shown: dict[str, Observed] = {}
         """What each problem had shown when its last step was decided."""
         for problem_id, step, seen in store.steps() if store else ():
             data = json.loads(step)
@@ -35,7 +35,7 @@ class StepLog:
         """The steps of a problem so far, in order."""
         return self._steps.setdefault(problem_id, [])
 
-    def add(self, problem_id: str, step: Step, seen: Seen) -> None:
+    def add(self, problem_id: str, step: Step, seen: Observed) -> None:
         """Keep the next step of a problem and what it rests on."""
         steps = self.of(problem_id)
         if self._store is not None:
@@ -44,7 +44,7 @@ class StepLog:
         self.shown[problem_id] = seen
 
 
-def _read_seen(text: str) -> Seen:
+def _read_seen(text: str) -> Observed:
     data = json.loads(text)
     repairs = tuple(Repairs(**item) for item in data.pop("repairs"))
-    return Seen(**{**data, "groups": tuple(data["groups"]), "repairs": repairs})
+    return Observed(**{**data, "groups": tuple(data["groups"]), "repairs": repairs})

@@ -5,30 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.allocation.decision_log import StepLog
-from sstar_code.agent.allocation.policy import Plan
-from sstar_code.agent.allocation.shared_budget import Spread
+from sstar_code.agent.allocation.decision_log import DecisionLog
+from sstar_code.agent.allocation.policy import SampleRange
+from sstar_code.agent.allocation.shared_budget import SharedBudget
 
 if TYPE_CHECKING:
     from sstar_code.agent.calls.budget import Budget
     from sstar_code.agent.run.store import Store
     from sstar_code.agent.solving.settings import Settings
 
-__all__ = ["Waves", "plan_waves"]
+__all__ = ["Allocation", "plan_allocation"]
 
 
 @dataclass(frozen=True, slots=True)
-class Waves:
-    """What the problems of a set share when they are sampled in waves."""
+class Allocation:
+    """What the problems of a set share when their numbers of samples are decided as samples come in."""
 
-    plan: Plan
-    spread: Spread
-    log: StepLog
+    range: SampleRange
+    budget: SharedBudget
+    log: DecisionLog
 
 
-def plan_waves(settings: Settings, budget: Budget, store: Store | None, problems: int) -> Waves | None:
-    """The waves that `settings` ask for, over so many unfinished problems; None where they ask for none."""
+def plan_allocation(
+    settings: Settings, budget: Budget, store: Store | None, problems: int
+) -> Allocation | None:
+    """The allocation over so many unfinished problems; None where `settings` ask for a fixed number."""
     if settings.least is None:
         return None
-    plan = Plan(settings.least, settings.n)
-    return Waves(plan, Spread(budget, problems, settings.least), StepLog(store))
+    samples = SampleRange(settings.least, settings.n)
+    return Allocation(samples, SharedBudget(budget, problems, settings.least), DecisionLog(store))

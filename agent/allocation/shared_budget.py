@@ -1,7 +1,7 @@
-"""Spreads a budget of tokens over a set: the next wave goes to the problem where it is worth most.
+"""Spreads a budget of tokens over a set: the next samples go to the problem where they are worth most.
 
 While all that is asked for fits into what is left, everybody gets it; before every problem has had its first
-wave, those that have may spend no more than an even spread would give them. Else nothing is granted until
+samples, those that have may spend no more than an even spread would give them. Else nothing is granted until
 then, and after it to the best offers only, to a quarter of the open problems at a time: what they come back
 with competes with the rest. This is the greedy rule for a budget that is spread by marginal value; over the
 problems of a set, see arXiv 2410.04707 and 2601.21522.
@@ -17,7 +17,7 @@ import anyio
 if TYPE_CHECKING:
     from sstar_code.agent.calls.budget import Budget
 
-__all__ = ["Spread"]
+__all__ = ["SharedBudget"]
 
 _AT_ONCE = 4
 """The part of the open problems that may spend at the same time while tokens are scarce: one in so many."""
@@ -38,39 +38,39 @@ class _Offer:
 
 
 @dataclass(slots=True)
-class Spread:
-    """Grants waves to the problems of a set as long as the tokens of `budget` last."""
+class SharedBudget:
+    """Grants steps to the problems of a set as long as the tokens of the run's budget last."""
 
-    budget: Budget
+    run_budget: Budget
     problems: int
-    """That have not ended."""
-    first_wave: int
-    """Samples of it."""
+    """Problems that have not ended."""
+    first_samples: int
+    """Samples that every problem begins with."""
     _offers: dict[str, _Offer] = field(default_factory=dict)
     _granted: dict[str, float] = field(default_factory=dict)
-    """Problem -> tokens that its wave under way may come to."""
+    """Problem -> tokens that its step under way may come to."""
     _begun: dict[str, float] = field(default_factory=dict)
-    """Problem -> tokens of a first sample, for those that have had their first wave and sample on."""
+    """Problem -> tokens of a first sample, for those that have had their first samples and sample on."""
     _ended: set[str] = field(default_factory=set)
     _chosen: int = 0
     _spent_before: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self._spent_before = self.budget.tokens
+        self._spent_before = self.run_budget.tokens
 
     @property
     def is_limited(self) -> bool:
         """Whether there is anything to spread."""
-        return self.budget.max_tokens_total is not None
+        return self.run_budget.max_tokens_total is not None
 
     async def ask(self, problem_id: str, value: float, tokens: float, sample_tokens: float) -> bool:
-        """Whether the next wave of a problem may begin; waits until that can be said.
+        """Whether the next step of a problem may begin; waits until that can be said.
 
         Args:
-            problem_id: which has had its first wave.
-            value: of a token of the wave, in the unit of all other problems.
-            tokens: that the wave may come to.
-            sample_tokens: of a first sample of the problem, on average.
+            problem_id: a problem that has had its first samples.
+            value: value of a token of the step, in the unit of all other problems.
+            tokens: tokens that the step may come to.
+            sample_tokens: mean tokens of a first sample of the problem.
         """
         if not self.is_limited:
             return True
@@ -103,13 +103,13 @@ class Spread:
 
     @property
     def _left(self) -> float:
-        """Tokens without those that are under way or kept: for choosing, and for first waves to come."""
-        total = self.budget.max_tokens_total or 0
+        """Tokens without those that are under way or kept: for choosing, and for first samples to come."""
+        total = self.run_budget.max_tokens_total or 0
         choosing = _KEPT * (self.problems - self._chosen)
-        beginning = self.first_wave * self._unbegun
+        beginning = self.first_samples * self._unbegun
         return (
             total
-            - self.budget.tokens
+            - self.run_budget.tokens
             - sum(self._granted.values())
             - (choosing + beginning) * self._mean_sample
         )
@@ -117,8 +117,8 @@ class Spread:
     @property
     def _share_left(self) -> float:
         """Of the tokens that an even spread would give to the problems that have begun."""
-        total = (self.budget.max_tokens_total or 0) - self._spent_before
-        spent = self.budget.tokens - self._spent_before + sum(self._granted.values())
+        total = (self.run_budget.max_tokens_total or 0) - self._spent_before
+        spent = self.run_budget.tokens - self._spent_before + sum(self._granted.values())
         return total * len(self._begun) / self.problems - spent
 
     @property

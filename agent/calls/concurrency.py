@@ -12,10 +12,10 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sstar_code.agent.calls.priority_queue import Turns
+    from sstar_code.agent.calls.priority_queue import PriorityLimiter
     from sstar_code.agent.models.load import Load
 
-__all__ = ["FIRST_WIDTH", "LOOK_EVERY_S", "MOST_IN_FLIGHT", "Pace"]
+__all__ = ["FIRST_WIDTH", "LOOK_EVERY_S", "MOST_IN_FLIGHT", "ConcurrencyController"]
 
 FIRST_WIDTH = 64
 """Before anything is learnt."""
@@ -31,20 +31,25 @@ _MIN_GAP_S = 1.0
 """Refusals of one burst count once."""
 
 
-class Pace:
-    """Sets the width of `turns` from what the server shows.
+class ConcurrencyController:
+    """AIMD control of the number of calls in flight: sets the width of `limiter` from what the server shows.
 
     Args:
-        turns: whose width is set.
+        limiter: the limiter whose width is set.
         given: as the user said: never more, and fewer only while the server refuses calls.
         limit: sequences that the server runs at once, where it says so.
         priorities: whether the server puts urgent calls first itself, so that more may wait there.
     """
 
     def __init__(
-        self, turns: Turns, *, given: int | None = None, limit: int | None = None, priorities: bool = False
+        self,
+        limiter: PriorityLimiter,
+        *,
+        given: int | None = None,
+        limit: int | None = None,
+        priorities: bool = False,
     ) -> None:
-        self._turns = turns
+        self._limiter = limiter
         self._spare = _SPARE // 4 if priorities else _SPARE
         self._learns = given is None and limit is None
         if given is not None:
@@ -54,7 +59,7 @@ class Pace:
         else:
             self.most = MOST_IN_FLIGHT
         self._doubling = self._learns
-        self._turns.width = min(FIRST_WIDTH, self.most) if self._learns else self.most
+        self._limiter.width = min(FIRST_WIDTH, self.most) if self._learns else self.most
         self._crowded = 0
         self._refused_s = -math.inf
         self._sees_load = False
@@ -75,15 +80,15 @@ class Pace:
     @property
     def width(self) -> int:
         """Calls in flight at most, now."""
-        return self._turns.width
+        return self._limiter.width
 
     def refuse(self, now_s: float) -> None:
         """The server said 429 or 503: halve what is in flight, once until that has come about."""
-        if now_s - self._refused_s < _MIN_GAP_S or self._turns.taken > self.width:
+        if now_s - self._refused_s < _MIN_GAP_S or self._limiter.taken > self.width:
             return
         self._refused_s = now_s
         self._doubling = False
-        self._set(min(self.width, self._turns.taken) // 2)
+        self._set(min(self.width, self._limiter.taken) // 2)
 
     def see_load(self, load: Load) -> None:
         """What the server says, about once a second."""
@@ -95,7 +100,7 @@ class Pace:
         if self._crowded > 1:  # a burst that has just arrived waits for a moment too
             self._crowded = 0
             self._doubling = False
-            self._set(min(self.width, self._turns.taken - extra))
+            self._set(min(self.width, self._limiter.taken - extra))
         elif not load.waiting:
             self._grow()
 
@@ -127,11 +132,11 @@ class Pace:
         self._grow()
 
     def _grow(self) -> None:
-        if self._turns.waiting:  # else it is not the width that holds back
+        if self._limiter.waiting:  # else it is not the width that holds back
             self._set(self.width * 2 if self._doubling else self.width + max(1, self.width // _GROWTH))
 
     def _margin(self, running: int) -> int:
         return max(2, running // self._spare)
 
     def _set(self, width: int) -> None:
-        self._turns.width = max(1, min(self.most, width))
+        self._limiter.width = max(1, min(self.most, width))

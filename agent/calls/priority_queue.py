@@ -1,4 +1,4 @@
-"""Whose turn it is: a bounded number of calls at once, the most urgent first.
+"""A limit on concurrent calls with priorities: the most urgent go first.
 
 Choosing goes before repairing and repairing before first samples, an old problem before a new one: what is
 begun is finished, and its answer is there early. Towards the end of a set it is the other way round, see
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.models.request import Purpose
 
-__all__ = ["Turns", "urgency"]
+__all__ = ["PriorityLimiter", "urgency"]
 
 _URGENCY = {Stage.JUDGE: 0, Stage.INPUTS: 0, Stage.DEBUG: 1, Stage.GENERATE: 2}
 _PROBLEMS = 1_000_000
@@ -29,7 +29,7 @@ _PROBLEMS = 1_000_000
 
 
 def urgency(purpose: Purpose, problem: int, *, closing: bool = False) -> int:
-    """The place of a call in the line, lower first: vLLM's `priority`.
+    """Rank of a call, lower first: vLLM's `priority`.
 
     Args:
         purpose: what the call is for.
@@ -49,12 +49,12 @@ class _Ticket:
     withdrawn: bool = False
 
 
-class Turns:
-    """At most `width` turns are taken at once; the lowest rank goes first, then the first to come."""
+class PriorityLimiter:
+    """Concurrency limit with priorities: at most `width` at once, lowest rank first, then by arrival."""
 
     def __init__(self, width: int) -> None:
         self.taken = 0
-        """Turns under way."""
+        """PriorityLimiter under way."""
         self.waiting = 0
         self._width = width
         self._line: list[tuple[int, int, _Ticket]] = []

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import anyio
 
 from sstar_code.agent.calls.budget import BudgetSpentError
-from sstar_code.agent.calls.concurrency import Pace
-from sstar_code.agent.calls.priority_queue import Turns, urgency
+from sstar_code.agent.calls.concurrency import ConcurrencyController
+from sstar_code.agent.calls.priority_queue import PriorityLimiter, urgency
 from sstar_code.agent.models import Answer, CallError, Model, Purpose, Request, Stage, request_key
 from sstar_code.agent.run.usage import Tally
 from sstar_code.agent.telemetry.observed import observe_call
@@ -76,8 +76,10 @@ class StoredModel:
         self._problems: dict[str, int] = {}
         """How many problems were begun before each."""
         self._closing = False
-        self.turns = Turns(1)
-        self.pace = Pace(self.turns, given=max_in_flight, limit=max_num_seqs, priorities=priorities)
+        self.limiter = PriorityLimiter(1)
+        self.concurrency = ConcurrencyController(
+            self.limiter, given=max_in_flight, limit=max_num_seqs, priorities=priorities
+        )
         self.load: LoadWatch | None = None
         """What the servers show of their load, where there are any."""
         self.tally = Tally()
@@ -134,30 +136,30 @@ class StoredModel:
             scope.cancel()
         return len(found)
 
-    async def wait_for_room(self, first_calls_left: int) -> None:
+    async def wait_for_capacity(self, first_calls_left: int) -> None:
         """Wait until so few calls wait for their turn that the work of another problem is needed.
 
         When the first calls of the problems not begun would fill the server no more than three times, all are
         begun, and from then on the calls with the longest way to go are first: the end of a run takes
         as long as its longest chain of calls, so those must not be begun last.
         """
-        if self.pace.is_settled and first_calls_left <= _CLOSING_LOADS * self.pace.width:
+        if self.concurrency.is_settled and first_calls_left <= _CLOSING_LOADS * self.concurrency.width:
             self._closing = True
         else:
-            await self.turns.wait_until_short(self.pace.width // 8)
+            await self.limiter.wait_until_short(self.concurrency.width // 8)
 
-    async def keep_pace(self, read_load: Callable[[], Awaitable[Load | None]]) -> None:
+    async def watch_load(self, read_load: Callable[[], Awaitable[Load | None]]) -> None:
         """Adapt to the load that the server shows, until cancelled or it shows none."""
         while (load := await read_load()) is not None:
-            self.pace.see_load(load)
-            await anyio.sleep(self.pace.look_every_s)
+            self.concurrency.see_load(load)
+            await anyio.sleep(self.concurrency.look_every_s)
 
     @asynccontextmanager
     async def _turn(self, key: str, rank: int, problem_id: str) -> AsyncIterator[None]:
         """Wait for the turn of the call `key`; others that ask the same wait until the block has ended."""
         done = self._in_flight[key] = anyio.Event()
         try:
-            async with self.turns.turn(rank):
+            async with self.limiter.turn(rank):
                 await self._check_budget()
                 self._check_cap(problem_id)
                 self._under_way[key] = done
@@ -191,4 +193,4 @@ class StoredModel:
         self._store.put_answer(request, answer)
         self._budget.tokens += self._add_spent(request.purpose.problem_id, answer)
         self.tally.add(request.purpose.stage, answer)
-        self.pace.see_answer(answer.seconds, answer.usage.output)
+        self.concurrency.see_answer(answer.seconds, answer.usage.output)

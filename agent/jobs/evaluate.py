@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from sstar_code.agent.allocation.plan import plan_waves
+from sstar_code.agent.allocation.plan import plan_allocation
 from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
 from sstar_code.agent.solving.context import SolveContext
@@ -63,7 +63,7 @@ def read_outcomes(store: Store) -> dict[str, ProblemOutcome]:
 
 def most_open(model: StoredModel, settings: Settings) -> int:
     """Problems that are worked on at once, where that many have work for the model."""
-    return max(4, _OPEN * model.pace.width // settings.first_samples)
+    return max(4, _OPEN * model.concurrency.width // settings.first_samples)
 
 
 async def evaluate_run(
@@ -105,15 +105,15 @@ async def evaluate_run(
 
         if retry_errors:
             _reopen(session, problems, outcomes)
-        waves = plan_waves(settings, session.budget, session.store, len(problems) - len(outcomes))
+        allocation = plan_allocation(settings, session.budget, session.store, len(problems) - len(outcomes))
         try:
             with _showing(session, len(problems), outcomes) as finish:
                 await evaluate(
                     problems,
-                    SolveContext(model, session.sandbox, prompts, settings, waves=waves),
+                    SolveContext(model, session.sandbox, prompts, settings, allocation=allocation),
                     session.store,
                     most_open=lambda: most_open(model, settings),
-                    wait_for_room=model.wait_for_room,
+                    wait_for_capacity=model.wait_for_capacity,
                     on_problem=finish,
                     judged_on=judged_on,
                 )
@@ -168,14 +168,14 @@ async def evaluate(
     store: Store,
     *,
     most_open: Callable[[], int],
-    wait_for_room: Callable[[int], Awaitable[None]],
+    wait_for_capacity: Callable[[int], Awaitable[None]],
     on_problem: OnProblem,
     judged_on: Sequence[Problem] = (),
 ) -> list[ProblemOutcome]:
     """Solve and grade `problems`; those that `store` holds as finished are taken from there.
 
-    Problems are begun in their order, `most_open()` at once at most, each when `wait_for_room` returns: it is
-    called with the number of first samples that are still to be asked for. A problem that the sandbox
+    Problems are begun in their order, `most_open()` at once at most, each when `wait_for_capacity`
+    returns: it is called with the number of first samples still to be asked for. A problem that the sandbox
     lost is kept out of the store, so that the same command tries it again. `judged_on` are the problems on
     which the judge is measured, where they are not just these.
 
@@ -204,8 +204,8 @@ async def evaluate(
             log_event(
                 "problem.finished", solved=outcome.solved, chosen=dict(outcome.chosen), error=outcome.error
             )
-        if context.waves is not None:
-            context.waves.spread.close(problem.id)
+        if context.allocation is not None:
+            context.allocation.budget.close(problem.id)
         on_problem(outcome, kept=False)
         open_ids.discard(problem.id)
         closed.set()
@@ -214,9 +214,9 @@ async def evaluate(
     async with anyio.create_task_group() as group:
         left = [problem for problem in problems if problem.id not in outcomes]
         # a budget that is spread is shared out when every problem has begun
-        is_spread = context.waves is not None and context.waves.spread.is_limited
+        is_spread = context.allocation is not None and context.allocation.budget.is_limited
         for place, problem in enumerate(left):
-            await wait_for_room((len(left) - place) * context.settings.first_samples)
+            await wait_for_capacity((len(left) - place) * context.settings.first_samples)
             while len(open_ids) >= (len(left) if is_spread else most_open()):
                 await closed.wait()
             open_ids.add(problem.id)

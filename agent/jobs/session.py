@@ -173,11 +173,11 @@ async def open_model(
             priorities=paced is not None and paced.priorities,
         )
         if paced is not None:
-            paced.on_busy = lambda: stored.pace.refuse(anyio.current_time())
+            paced.on_busy = lambda: stored.concurrency.refuse(anyio.current_time())
             group = await stack.enter_async_context(anyio.create_task_group())
             stack.callback(group.cancel_scope.cancel)
             stored.load = LoadWatch(paced)
-            group.start_soon(stored.keep_pace, stored.load.read_load)
+            group.start_soon(stored.watch_load, stored.load.read_load)
         yield stored
         if isinstance(model, ReplayModel) and model.by_purpose:
             say(

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.allocation.plan import plan_waves
+from sstar_code.agent.allocation.plan import plan_allocation
 from sstar_code.agent.solving.context import SolveContext
 from sstar_code.agent.solving.solve import Solution, solve
 
@@ -31,8 +31,8 @@ async def solve_problem(
     """
     started_s = time.monotonic()
     async with opening as session:
-        waves = plan_waves(settings, session.budget, session.store, 1)
-        context = SolveContext(session.model, session.sandbox, prompts, settings, waves=waves)
+        allocation = plan_allocation(settings, session.budget, session.store, 1)
+        context = SolveContext(session.model, session.sandbox, prompts, settings, allocation=allocation)
         with session.progress("samples", settings.n) as progress:
             solution = await solve(
                 problem,

@@ -54,10 +54,10 @@ MIGRATIONS: tuple[str, ...] = (
     );
     """,
     """
-    CREATE TABLE steps (             -- what was decided for a problem sampled in waves, before it was done
+    CREATE TABLE steps (             -- what was decided about a problem's samples, before it was done
         problem_id TEXT NOT NULL, ordinal INTEGER NOT NULL,
-        step TEXT NOT NULL,          -- JSON, agent.waves.Step
-        seen TEXT NOT NULL,          -- JSON, agent.waves.Seen: what it rests on
+        step TEXT NOT NULL,          -- JSON, allocation.policy.Step
+        seen TEXT NOT NULL,          -- JSON, allocation.policy.Observed: what it rests on
         PRIMARY KEY (problem_id, ordinal)
     );
     """,

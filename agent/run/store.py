@@ -125,7 +125,7 @@ class Store:
             ):
                 yield problem_id, stage, _read_answer(text)
 
-    # steps of problems sampled in waves
+    # decisions about the samples of a problem
 
     def put_step(self, problem_id: str, ordinal: int, step: str, seen: str) -> None:
         """Keep the JSON of a step, and of what it rests on; one that is there already stays."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sstar_code.agent.solving.ask_model import Asking
 
 if TYPE_CHECKING:
-    from sstar_code.agent.allocation.plan import Waves
+    from sstar_code.agent.allocation.plan import Allocation
     from sstar_code.agent.models import Model
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.solving.settings import Settings
@@ -20,16 +20,16 @@ __all__ = ["SolveContext"]
 
 @dataclass(frozen=True, slots=True)
 class SolveContext:
-    """What the method works with."""
+    """Everything that solving a problem needs."""
 
     model: Model
     sandbox: Sandbox
     prompts: Prompts
     settings: Settings
     judge: SharedJudge | None = None
-    """Of a set that is solved together."""
-    waves: Waves | None = None
-    """Likewise; None, with settings that ask for waves: those of this problem alone."""
+    """How far the judge is to be believed, for a set; None: each problem finds out by itself."""
+    allocation: Allocation | None = None
+    """Sample allocation shared by a set; None: a problem with a range of samples allocates alone."""
 
     @property
     def ask(self) -> Asking:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from sstar_code.agent.allocation.plan import plan_waves
-from sstar_code.agent.allocation.sample import sample_in_waves
+from sstar_code.agent.allocation.plan import plan_allocation
+from sstar_code.agent.allocation.sample import allocate_samples
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.generation.develop import develop
 from sstar_code.agent.run.usage import Tally
@@ -78,11 +78,11 @@ async def solve(
     on_sample: Callable[[Lineage], None] = lambda _: None,
 ) -> Solution:
     """Generate, repair, select. Hidden tests are not looked at."""
-    waves = context.waves or plan_waves(context.settings, Budget(), None, 1)
-    if waves is None:
+    allocation = context.allocation or plan_allocation(context.settings, Budget(), None, 1)
+    if allocation is None:
         lineages = await sample(problem, context, on_sample)
     else:
-        lineages = await sample_in_waves(problem, context, waves, on_sample)
+        lineages = await allocate_samples(problem, context, allocation, on_sample)
     candidates = candidates_of(problem, lineages)
     differ = len({fingerprint(candidates[index].code) for index in tier(candidates)}) > 1
     with working_on(problem.id, "select"):

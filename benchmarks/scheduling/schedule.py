@@ -43,7 +43,7 @@ from sstar_code.selection.pool import Pool
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sstar_code.agent.calls.priority_queue import Turns
+    from sstar_code.agent.calls.priority_queue import PriorityLimiter
     from sstar_code.agent.models import Answer, Request
     from sstar_code.agent.run.outcomes import ProblemOutcome
     from sstar_code.agent.testing.simulator import EngineSpec
@@ -79,7 +79,7 @@ def bound_s(spec: EngineSpec, output_tokens: int, read_tokens: int) -> float:
     return output_tokens / spec.tokens_per_s + read_tokens * spec.per_prompt_token_s
 
 
-async def _watch(engine: Engine, turns: Turns | None, trace: list[tuple[float, int, int]]) -> None:
+async def _watch(engine: Engine, turns: PriorityLimiter | None, trace: list[tuple[float, int, int]]) -> None:
     started_s = anyio.current_time()
     while True:
         in_line = turns.waiting if turns else 0
@@ -106,14 +106,14 @@ async def run_ours(
         )
         sandbox = MemoSandbox(TimedSandbox(run_s=_RUN_S, workers=_WORKERS))
         group = await stack.enter_async_context(anyio.create_task_group())
-        group.start_soon(_watch, engine, stored.turns, trace)
-        group.start_soon(stored.keep_pace, model.read_load)
+        group.start_soon(_watch, engine, stored.limiter, trace)
+        group.start_soon(stored.watch_load, model.read_load)
         await evaluate(
             problems,
             SolveContext(stored, sandbox, Prompts(None), settings),
             store,
             most_open=partial(most_open, stored, settings),
-            wait_for_room=stored.wait_for_room,
+            wait_for_capacity=stored.wait_for_capacity,
             on_problem=finish,
         )
         group.cancel_scope.cancel()
