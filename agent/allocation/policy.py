@@ -113,7 +113,7 @@ class Observed:
     drawn: int
     """First samples that have ended."""
     passed: int
-    """Of those, the ones that passed the public tests without repair."""
+    """How many of them passed the public tests without repair."""
     groups: tuple[int, ...] = ()
     """Sizes of the groups of survivors, repaired ones too, of equal behaviour; largest first."""
     repairs: tuple[Repairs, ...] = ()

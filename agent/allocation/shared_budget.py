@@ -116,7 +116,7 @@ class SharedBudget:
 
     @property
     def _share_left(self) -> float:
-        """Of the tokens that an even spread would give to the problems that have begun."""
+        """What is left of the tokens that an even spread would give to the problems that have begun."""
         total = (self.run_budget.max_tokens_total or 0) - self._spent_before
         spent = self.run_budget.tokens - self._spent_before + sum(self._granted.values())
         return total * len(self._begun) / self.problems - spent

@@ -1,4 +1,4 @@
-"""Of several errors at once, the one to tell."""
+"""Which of several errors at once is told."""
 
 from __future__ import annotations
 
