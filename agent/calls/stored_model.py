@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from sstar_code.agent.calls.budget import BudgetSpentError
-from sstar_code.agent.calls.concurrency import ConcurrencyController
-from sstar_code.agent.calls.priority_queue import PriorityLimiter, urgency
+from sstar_code.agent.calls.concurrency import ConcurrencyController, PriorityLimiter, urgency
 from sstar_code.agent.models import Answer, CallError, Model, Purpose, Request, Stage, request_key
 from sstar_code.agent.run.usage import Tally
 from sstar_code.agent.telemetry.observed import observe_call

@@ -1,22 +1,28 @@
-"""What several commands do with their options: read problems, and run to the end or to Ctrl-C."""
+"""What several commands do with their options: read problems, run to the end or to Ctrl-C."""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
 
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
+    from anyio.abc import TaskStatus
+
     from sstar_code.agent.cli.options import DataOptions
     from sstar_code.problems import Problem
     from sstar_code.problems.sets.faults import Fault
     from sstar_code.problems.sets.load import ProblemSet
 
-__all__ = ["load_problems", "run_async", "say", "say_failed"]
+__all__ = ["load_problems", "run_async", "run_interruptible", "say", "say_failed"]
 
 T = TypeVar("T")
 
@@ -69,6 +75,41 @@ def run_async(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """
     import anyio
 
-    from sstar_code.agent.cli.interrupt import run_interruptible
-
     return anyio.run(run_interruptible, main)
+
+
+_SHOW_CURSOR = "\x1b[?25h"
+
+
+async def run_interruptible(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Await `main()`; the first SIGINT or SIGTERM cancels it so that it closes what it opened.
+
+    Raises:
+        KeyboardInterrupt: it was cancelled this way.
+    """
+    results: list[T] = []
+    interrupted = False
+    async with anyio.create_task_group() as group:
+
+        async def watch(*, task_status: TaskStatus[None]) -> None:
+            nonlocal interrupted
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                task_status.started()
+                async for _ in signals:
+                    if interrupted:
+                        if sys.stderr.isatty():
+                            sys.stderr.write(_SHOW_CURSOR)  # a progress bar had hidden it
+                            sys.stderr.flush()
+                        os._exit(130)
+                    interrupted = True
+                    sys.stderr.write("\nsstar: stopping (press Ctrl-C again to stop at once)\n")
+                    scope.cancel()
+
+        scope = anyio.CancelScope()
+        await group.start(watch)
+        with scope:
+            results.append(await main())
+        group.cancel_scope.cancel()
+    if not results:
+        raise KeyboardInterrupt
+    return results[0]

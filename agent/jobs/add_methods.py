@@ -12,8 +12,7 @@ from sstar_code.agent.jobs.evaluate import read_outcomes
 from sstar_code.agent.report.data.read import asked_for
 from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.prices import Prices
-from sstar_code.agent.solving.ask_model import Asking
-from sstar_code.agent.solving.shared_judge import SharedJudge
+from sstar_code.agent.solving.context import Asking, SharedJudge
 from sstar_code.agent.telemetry.work import working_on
 from sstar_code.problems import UserError
 from sstar_code.selection import Candidate

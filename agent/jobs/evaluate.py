@@ -13,8 +13,7 @@ import anyio
 from sstar_code.agent.allocation.plan import plan_allocation
 from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
-from sstar_code.agent.solving.context import SolveContext
-from sstar_code.agent.solving.shared_judge import SharedJudge
+from sstar_code.agent.solving.context import SharedJudge, SolveContext
 from sstar_code.agent.solving.solve import Solution, solve
 from sstar_code.agent.telemetry.events import about, log_event
 from sstar_code.agent.telemetry.spans import problem_span

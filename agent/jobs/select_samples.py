@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from sstar_code.agent.solving.ask_model import Asking
-from sstar_code.agent.solving.shared_judge import SEVERAL
+from sstar_code.agent.solving.context import SEVERAL, Asking
 from sstar_code.sandbox import SandboxError, Verdict
 from sstar_code.sandbox.grade import run_tests
 from sstar_code.selection import Candidate

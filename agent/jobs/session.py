@@ -1,4 +1,4 @@
-"""A session: the store, the model and the sandbox that a command works with, closed however it ends."""
+"""A session: the run folder, store, model and sandbox that a command works with, closed however it ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -19,6 +19,7 @@ from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.agent.models.errors import ModelUserError
 from sstar_code.agent.models.load import Paced
 from sstar_code.agent.models.recorded.bundled import describe_recording, find_recording
+from sstar_code.agent.run.folder import default_folder, open_folder, versions
 from sstar_code.agent.telemetry.events import log_event
 from sstar_code.agent.telemetry.observed import ObservedSandbox
 from sstar_code.agent.telemetry.progress import Progress
@@ -33,11 +34,48 @@ if TYPE_CHECKING:
     from sstar_code.agent.models.openai.client import OpenAIModel
     from sstar_code.agent.models.thinking import CappedModel
     from sstar_code.agent.models.vllm.managed import ManagedModel
+    from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.run.store import Store
     from sstar_code.sandbox import Sandbox
     from sstar_code.sandbox.memo import MemoSandbox
 
-__all__ = ["Session", "make_asked", "open_model", "open_session"]
+__all__ = ["Session", "make_asked", "make_config", "open_model", "open_run", "open_session"]
+
+
+def make_config(label: str, endpoint: Endpoint | None, prompts: Prompts, **own: Any) -> dict[str, Any]:
+    """Everything that changes answers, by name: two runs of equal configurations give the same ones.
+
+    What is at its default is left out where older runs did not know it. `own` is what the command adds, like
+    the problems and the settings.
+    """
+    config = {"label": label, "model": endpoint and endpoint.model, "prompts": prompts.digest, **own}
+    if endpoint is not None and endpoint.max_thinking is not None:
+        config["max_thinking"] = endpoint.max_thinking
+    if endpoint is not None and endpoint.system_role != "system":
+        config["system_role"] = endpoint.system_role
+    return config
+
+
+def open_run(
+    command: str,
+    config: dict[str, Any],
+    out: Path | None,
+    *,
+    fresh: bool,
+    say: Callable[[str], None],
+    **more: Any,
+) -> Path:
+    """The folder of the run, made or gone on in; `more` stands in its manifest beside the configuration.
+
+    Raises:
+        UserError: the folder belongs to a command with another configuration, or is no run folder.
+        InfrastructureError: it cannot be written.
+    """
+    folder = out or default_folder(command, config)
+    resumed = open_folder(folder, {"config": config, "versions": versions(), **more}, fresh=fresh)
+    say(f"sstar: {'going on in' if resumed else 'writing to'} {folder}")
+    return folder
+
 
 _RETRY_LINE_EVERY_S = 10.0
 

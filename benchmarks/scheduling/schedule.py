@@ -31,8 +31,7 @@ from sstar_code.agent.generation.develop import develop
 from sstar_code.agent.jobs.evaluate import evaluate, most_open
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.run.store import Store
-from sstar_code.agent.solving.ask_model import Asking
-from sstar_code.agent.solving.context import SolveContext
+from sstar_code.agent.solving.context import Asking, SolveContext
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.agent.solving.solve import candidates_of
 from sstar_code.agent.testing.simulator import PRESETS, Engine, SimulatedModel, run_virtual
@@ -43,7 +42,7 @@ from sstar_code.selection.pool import Pool
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sstar_code.agent.calls.priority_queue import PriorityLimiter
+    from sstar_code.agent.calls.concurrency import PriorityLimiter
     from sstar_code.agent.models import Answer, Request
     from sstar_code.agent.run.outcomes import ProblemOutcome
     from sstar_code.agent.testing.simulator import EngineSpec

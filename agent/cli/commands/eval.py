@@ -56,9 +56,8 @@ def command(
     Example: sstar eval examples -m replay:examples --n 6
     """
     from sstar_code.agent.jobs.evaluate import evaluate_run
-    from sstar_code.agent.jobs.manifest import make_config, open_run
-    from sstar_code.agent.jobs.session import open_session
-    from sstar_code.agent.jobs.shards import Shard
+    from sstar_code.agent.jobs.merge_runs import Shard
+    from sstar_code.agent.jobs.session import make_config, open_run, open_session
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.report.render.page import write_page
 

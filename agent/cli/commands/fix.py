@@ -80,8 +80,7 @@ def command(
     Example: sstar fix src/slugs.py::slugify -m Qwen/Qwen2.5-Coder-7B-Instruct --write
     """
     from sstar_code.agent.jobs.fix_functions import fix_run
-    from sstar_code.agent.jobs.manifest import make_config, open_run
-    from sstar_code.agent.jobs.session import open_session
+    from sstar_code.agent.jobs.session import make_config, open_run, open_session
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.repository.find.project_files import find_root, read_targets
     from sstar_code.agent.repository.prove.environment import find_python

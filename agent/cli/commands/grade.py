@@ -35,8 +35,7 @@ def command(
     Example: sstar grade humaneval:HumanEval.jsonl.gz samples.jsonl --out runs/graded
     """
     from sstar_code.agent.jobs.grade_samples import grade_run
-    from sstar_code.agent.jobs.manifest import open_run
-    from sstar_code.agent.jobs.session import open_session
+    from sstar_code.agent.jobs.session import open_run, open_session
 
     whole, chosen = load_problems(problem_set, data)
     count = sum(1 for _ in iterate_matches([samples], whole, chosen))  # a wrong id is told before any run

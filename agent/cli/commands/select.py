@@ -61,9 +61,8 @@ def command(
 
     Example: sstar select humaneval:HumanEval.jsonl.gz samples.jsonl --no-model
     """
-    from sstar_code.agent.jobs.manifest import make_config, open_run
     from sstar_code.agent.jobs.select_samples import Work, choose_run
-    from sstar_code.agent.jobs.session import open_session
+    from sstar_code.agent.jobs.session import make_config, open_run, open_session
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.report.explain import derived_tests, explain_selection
     from sstar_code.agent.run.folder import write_lines

@@ -14,7 +14,7 @@ from sstar_code.agent.cli.samples import iterate_matches
 from sstar_code.agent.jobs.choices import SandboxChoice
 
 if TYPE_CHECKING:
-    from sstar_code.agent.jobs.check_references import Checked
+    from sstar_code.agent.jobs.grade_samples import Checked
     from sstar_code.problems import Problem
     from sstar_code.problems.sets.faults import Fault
 
@@ -40,7 +40,7 @@ def command(
 
     Example: sstar validate jsonl:my-problems
     """
-    from sstar_code.agent.jobs.check_references import check_run
+    from sstar_code.agent.jobs.grade_samples import check_run
     from sstar_code.agent.jobs.session import open_session
     from sstar_code.problems.sets.faults import find_faults, list_references
 

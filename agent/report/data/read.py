@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.agent.jobs.shards import Shard
+from sstar_code.agent.jobs.merge_runs import Shard
 from sstar_code.agent.report.data.run import Choice, RoundRow, Run
 from sstar_code.agent.run.outcomes import ProblemOutcome
 from sstar_code.agent.run.schema import MIGRATIONS

@@ -7,8 +7,7 @@ from contextlib import closing
 import anyio
 import pytest
 
-from sstar_code.agent.allocation.decision_log import DecisionLog
-from sstar_code.agent.allocation.plan import plan_allocation
+from sstar_code.agent.allocation.plan import DecisionLog, plan_allocation
 from sstar_code.agent.calls.budget import Budget, BudgetSpentError
 from sstar_code.agent.calls.stored_model import StoredModel
 from sstar_code.agent.jobs.evaluate import evaluate

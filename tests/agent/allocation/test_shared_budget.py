@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from sstar_code.agent.allocation.shared_budget import SharedBudget
+from sstar_code.agent.allocation.plan import SharedBudget
 from sstar_code.agent.calls.budget import Budget
 
 pytestmark = pytest.mark.anyio

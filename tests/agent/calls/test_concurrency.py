@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sstar_code.agent.calls.concurrency import FIRST_WIDTH, ConcurrencyController
-from sstar_code.agent.calls.priority_queue import PriorityLimiter
+from sstar_code.agent.calls.concurrency import FIRST_WIDTH, ConcurrencyController, PriorityLimiter
 from sstar_code.agent.models.load import Load, read_load
 
 

@@ -6,7 +6,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from sstar_code.agent.calls.priority_queue import PriorityLimiter, urgency
+from sstar_code.agent.calls.concurrency import PriorityLimiter, urgency
 from sstar_code.agent.models import Purpose, Stage
 
 SELECTION = Purpose("p", Stage.JUDGE)
