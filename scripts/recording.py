@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.calls.stored_model import StoredModel
-from sstar_code.agent.jobs.evaluate_set import evaluate
+from sstar_code.agent.jobs.evaluate import evaluate
 from sstar_code.agent.models.recorded.recording import Recorder
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.solving.context import SolveContext
@@ -61,7 +61,7 @@ async def record(
                             context,
                             outcomes,
                             most_open=lambda: 8,
-                            wait_for_room=asked.wait_for_room,
+                            wait_for_capacity=asked.wait_for_capacity,
                             on_problem=lambda outcome, **_: print(outcome.problem_id),
                         )
         rows = [json.loads(line) for line in calls.read_text(encoding="utf-8").splitlines()]

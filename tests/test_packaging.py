@@ -10,14 +10,11 @@ import sys
 import tarfile
 import venv
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.support import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PACKAGES = ("problems", "sandbox", "selection", "agent")
 
@@ -79,19 +76,22 @@ def test_metadata_says_what_it_needs(wheel):
     assert not any(line.startswith(("vllm", "torch", "huggingface")) for line in plain)
 
 
+def make_environment(target: Path) -> Path:
+    """The Python of a new environment; what ours depends on is taken from this one: no network is needed."""
+    venv.EnvBuilder(with_pip=False, symlinks=True).create(target)
+    site = next((target / "lib").glob("python3*/site-packages"))
+    own = "\n".join(path for path in sys.path if path.endswith("site-packages"))
+    (site / "dependencies.pth").write_text(own)
+    return target / "bin" / "python"
+
+
 def test_installed_command_runs_the_demo_elsewhere(wheel, tmp_path, sandbox_local):
     """In an environment of its own, from another folder, without the checkout, the command works."""
     target = tmp_path / "env"
-    venv.EnvBuilder(with_pip=False, symlinks=True).create(target)
-    python = target / "bin" / "python"
-    # The wheel by pip; what it depends on is taken from this environment, so that no network is needed.
+    python = make_environment(target)
     install = (sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel)
     made = call(*install, cwd=tmp_path)
     assert made.returncode == 0, made.stderr
-    site = next((target / "lib").glob("python3*/site-packages"))
-    (site / "dependencies.pth").write_text(
-        "\n".join(path for path in sys.path if path.endswith("site-packages"))
-    )
     where = call(python, "-c", "from sstar_code import agent, problems; print(agent, problems)", cwd=tmp_path)
     assert where.stdout.count(f"from '{target}/") == 2, where
     command = target / "bin" / "sstar"
@@ -101,3 +101,64 @@ def test_installed_command_runs_the_demo_elsewhere(wheel, tmp_path, sandbox_loca
     assert demo.returncode == 0, demo.stderr
     assert json.loads(demo.stdout)["selected@1"] == 1.0
     assert (tmp_path / "runs").is_dir()
+
+
+def write_wheel(folder: Path, name: str, text: str) -> Path:
+    """A wheel of another package that installs one top-level package called `name`."""
+    path, info = folder / f"{name}-9.9-py3-none-any.whl", f"{name}-9.9.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{name}/__init__.py", text)
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 9.9\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            f"{info}/RECORD", f"{name}/__init__.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n"
+        )
+    return path
+
+
+OTHERS = ("agent", "sandbox", "selection", "problems")
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_packages_of_the_same_names_live_beside_it(wheel, tmp_path, ours_first):
+    """Distributions called like our folders are installed and removed before or after ours: all work."""
+    python = make_environment(tmp_path / "env")
+    others = [write_wheel(tmp_path, name, f"OURS = {name!r}\n") for name in OTHERS]
+    pip = (sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check")
+
+    def check(there: bool) -> None:
+        ours = call(
+            python, "-c", "from sstar_code.selection import METHODS; print(len(METHODS))", cwd=tmp_path
+        )
+        assert ours.stdout.strip() == "11", ours.stderr
+        for name in OTHERS if there else ():
+            assert call(python, "-c", f"import {name}; assert {name}.OURS", cwd=tmp_path).returncode == 0
+
+    order = [wheel, *others] if ours_first else [*others, wheel]
+    for item in order:
+        made = call(*pip, "install", "--no-deps", "--no-index", item, cwd=tmp_path)
+        assert made.returncode == 0, made.stderr
+    check(there=True)
+    call(*pip, "uninstall", "--yes", *OTHERS, cwd=tmp_path)
+    check(there=False)
+    call(*pip, "install", "--no-deps", "--no-index", *others, cwd=tmp_path)
+    call(*pip, "uninstall", "--yes", "sstar-code", cwd=tmp_path)
+    for name in OTHERS:
+        assert call(python, "-c", f"import {name}; assert {name}.OURS", cwd=tmp_path).returncode == 0
+
+
+def test_the_users_own_packages_change_nothing(tmp_path, sandbox_local):
+    """A folder with an `agent/`, a `sandbox/`, a `selection/` and a `problems.py`, also on PYTHONPATH."""
+    for name in ("agent", "sandbox", "selection"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('the user's own code was run')\n")
+    (tmp_path / "problems.py").write_text("raise SystemExit('the user's own code was run')\n")
+    words = ["eval", "lists", "-m", "replay:lists", "--n", "1", "--limit", "1", "--select", "first"]
+    command = Path(sys.executable).parent / "sstar"
+    for environment in ({}, {"PYTHONPATH": "."}):
+        ended = call(command, *words, "--sandbox", "local", "--fresh", cwd=tmp_path, **environment)
+        assert ended.returncode == 0, ended.stderr
+        module = call(
+            sys.executable, "-m", "sstar_code.agent.testing.simulator", "--help", cwd=tmp_path, **environment
+        )
+        assert "usage" in module.stdout, module.stderr

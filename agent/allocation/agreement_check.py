@@ -1,7 +1,7 @@
 """What the survivors so far do on a few inputs: the agreement that decides whether more samples are drawn.
 
-Far cheaper than selection's search for inputs, and the same inputs from the first wave to the last: a program
-is run on each once, whatever number of waves look at it.
+Far cheaper than selection's search for inputs, and the same inputs from the first step to the last: a program
+is run on each once, however many steps look at it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["LOOK_INPUTS", "count_alike", "list_inputs", "watch"]
 
 LOOK_INPUTS = 16
 _STRATEGIES = ("edges", "near", "tiny", "alike", "words", "crossed", "text")
-"""Of `selection.inputs.mutate`; the others make inputs that are large, or that nothing may allow."""
+"""Strategies of `selection.inputs`; the others make inputs that are large, or that nothing may allow."""
 _CPU_S = 0.5
 _CHUNK = 4
 _MOST_SLOW = 2

@@ -1,4 +1,4 @@
-"""Samples a problem in waves: decides, keeps the decision, acts; until no step is worth its price."""
+"""Samples a problem step by step: decide, keep the decision, act, until no step is worth its price."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import anyio
 
 from sstar_code.agent.allocation.agreement_check import count_alike, list_inputs
-from sstar_code.agent.allocation.policy import Repairs, Seen, Step, choose_step
-from sstar_code.agent.allocation.priors import estimate_rates
+from sstar_code.agent.allocation.policy import Observed, Repairs, Step, choose_step, estimate_rates
 from sstar_code.agent.generation.develop import has_ended, next_round
 from sstar_code.agent.generation.lineage import Lineage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from sstar_code.agent.allocation.plan import Waves
+    from sstar_code.agent.allocation.plan import Allocation
     from sstar_code.agent.solving.context import SolveContext
     from sstar_code.problems import Problem
 
-__all__ = ["sample_in_waves"]
+__all__ = ["allocate_samples"]
 
 
 @runtime_checkable
@@ -31,27 +30,27 @@ class _Withdrawing(Protocol):
     def cancel(self, problem_id: str, samples: Collection[int] | None = None) -> int: ...
 
 
-async def sample_in_waves(
-    problem: Problem, context: SolveContext, waves: Waves, on_sample: Callable[[Lineage], None]
+async def allocate_samples(
+    problem: Problem, context: SolveContext, allocation: Allocation, on_sample: Callable[[Lineage], None]
 ) -> tuple[Lineage, ...]:
-    """The samples of a problem, mended or not, in order; as many as were worth it.
+    """The samples of a problem, repaired or not, in order; as many as were worth it.
 
     A function of the model's answers and the steps that the log holds. `on_sample` gets each sample
     once: when it passes the public tests, or at the end.
 
     Raises:
-        As `agent.generate.develop`; BudgetSpentError.
+        As `agent.generation.develop`; BudgetSpentError.
     """
-    sampling = _Sampling(problem, context, waves, on_sample)
+    sampling = _Allocating(problem, context, allocation, on_sample)
     await sampling.run()
     return tuple(sampling.lineages[number] for number in sorted(sampling.lineages))
 
 
 @dataclass(slots=True)
-class _Sampling:
+class _Allocating:
     problem: Problem
     context: SolveContext
-    waves: Waves
+    allocation: Allocation
     on_sample: Callable[[Lineage], None]
     lineages: dict[int, Lineage] = field(default_factory=dict)
     _inputs: list[str] | None = None
@@ -60,7 +59,7 @@ class _Sampling:
 
     async def run(self) -> None:
         """Step after step until one says to stop."""
-        told = self.waves.log.of(self.problem.id)
+        told = self.allocation.log.of(self.problem.id)
         for ordinal in count():
             if ordinal == len(told):
                 await self._decide()
@@ -71,7 +70,7 @@ class _Sampling:
                 await self._repair(step.round)
             else:
                 break
-        self.waves.spread.end(self.problem.id)
+        self.allocation.budget.end(self.problem.id)
         for lineage in self.lineages.values():
             if not lineage.survives:
                 self.on_sample(lineage)
@@ -91,19 +90,19 @@ class _Sampling:
                 else sample_tokens
             )
             value = step.value / max(1.0, sample_tokens)
-            if not await self.waves.spread.ask(self.problem.id, value, tokens, sample_tokens):
+            if not await self.allocation.budget.ask(self.problem.id, value, tokens, sample_tokens):
                 step = replace(step, kind="stop", why=f"the tokens left are worth more elsewhere; {step.why}")
-        self.waves.log.add(self.problem.id, step, seen)
+        self.allocation.log.add(self.problem.id, step, seen)
 
-    def _choose(self, seen: Seen) -> Step:
-        others = {**self.waves.log.shown, self.problem.id: seen}
+    def _choose(self, seen: Observed) -> Step:
+        others = {**self.allocation.log.shown, self.problem.id: seen}
         return choose_step(
-            seen, estimate_rates(others.values(), self.context.settings.rounds), self.waves.plan
+            seen, estimate_rates(others.values(), self.context.settings.rounds), self.allocation.range
         )
 
     def _cap(self, step: Step, spent: int, sample_tokens: float) -> Step:
         """`step` as far as the tokens of one problem reach."""
-        cap = self.waves.spread.budget.max_tokens_problem
+        cap = self.allocation.budget.run_budget.max_tokens_problem
         if cap is None or not sample_tokens:
             return step
         calls = int((cap - spent) // sample_tokens)
@@ -111,7 +110,7 @@ class _Sampling:
             return replace(step, kind="stop", count=0, why=f"{spent} of its {cap} tokens are spent")
         return replace(step, count=min(step.count, calls))
 
-    async def _see(self) -> Seen:
+    async def _see(self) -> Observed:
         lineages = [self.lineages[number] for number in sorted(self.lineages)]
         groups: tuple[int, ...] = ()
         codes = [lineage.code for lineage in lineages if lineage.survives and lineage.code]
@@ -122,13 +121,13 @@ class _Sampling:
         return _describe(lineages, groups, self.problem, self.context.settings.rounds)
 
     async def _draw(self, samples: int, told: Sequence[Step], following: int) -> None:
-        """Draw first samples; where those that are in settle it, the others of the wave are withdrawn."""
+        """Draw first samples; where those that are in settle it, the others of this step are withdrawn."""
         dropped = set(told[following].dropped) if following < len(told) else set()
         wanted = set(range(self._drawn, self._drawn + samples)) - dropped
         self._drawn += samples
 
         async def sample(number: int) -> None:
-            lineage = await self._round(Lineage(number, ()))
+            lineage = await next_round(Lineage(number, ()), self.problem, self.context)
             if following == len(told):
                 self._keep(lineage)
                 await self._reconsider(wanted, told, following)
@@ -140,40 +139,25 @@ class _Sampling:
                 group.start_soon(sample, number)
 
     async def _reconsider(self, wanted: set[int], told: Sequence[Step], following: int) -> None:
-        """Stop in the middle of a wave if what is in says so."""
-        if wanted <= set(self.lineages) or len(self.lineages) < self.waves.plan.least:
+        """Stop in the middle of a step if what is in says so."""
+        if wanted <= set(self.lineages) or len(self.lineages) < self.allocation.range.least:
             return
         seen = await self._see()
         step = self._choose(seen)
         late = tuple(sorted(wanted - set(self.lineages)))
         if step.kind == "stop" and late and following == len(told):
-            self.waves.log.add(self.problem.id, replace(step, dropped=late), seen)
+            self.allocation.log.add(self.problem.id, replace(step, dropped=late), seen)
             if isinstance(self.context.model, _Withdrawing):
                 self.context.model.cancel(self.problem.id, late)
 
     async def _repair(self, index: int) -> None:
-        async def mend(lineage: Lineage) -> None:
-            self._keep(await self._round(lineage))
+        async def repair(lineage: Lineage) -> None:
+            self._keep(await next_round(lineage, self.problem, self.context))
 
         async with anyio.create_task_group() as group:
             for lineage in list(self.lineages.values()):
                 if len(lineage.rounds) == index and not has_ended(lineage, self.problem):
-                    group.start_soon(mend, lineage)
-
-    async def _round(self, lineage: Lineage) -> Lineage:
-        settings = self.context.settings
-        longer, _ = await next_round(
-            lineage,
-            problem=self.problem,
-            model=self.context.model,
-            sandbox=self.context.sandbox,
-            prompts=self.context.prompts,
-            temperature=settings.temperature,
-            seed=settings.seed,
-            max_tokens=settings.max_tokens,
-            context=settings.context,
-        )
-        return longer
+                    group.start_soon(repair, lineage)
 
     def _keep(self, lineage: Lineage) -> None:
         self.lineages[lineage.sample] = lineage
@@ -181,7 +165,9 @@ class _Sampling:
             self.on_sample(lineage)
 
 
-def _describe(lineages: Sequence[Lineage], groups: tuple[int, ...], problem: Problem, rounds: int) -> Seen:
+def _describe(
+    lineages: Sequence[Lineage], groups: tuple[int, ...], problem: Problem, rounds: int
+) -> Observed:
     usages = [[item.usage for item in lineage.rounds] for lineage in lineages]
     tokens = [[(usage.prompt or 0) + (usage.output or 0) for usage in row] for row in usages]
     repairs = []
@@ -193,7 +179,7 @@ def _describe(lineages: Sequence[Lineage], groups: tuple[int, ...], problem: Pro
             if len(lineage.rounds) == index and not has_ended(lineage, problem)
         ]
         repairs.append(Repairs(len(waiting), len(tried), sum(item.solved for item in tried)))
-    return Seen(
+    return Observed(
         drawn=len(lineages),
         passed=sum(lineage.rounds[0].solved for lineage in lineages),
         groups=groups,

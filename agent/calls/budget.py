@@ -21,7 +21,7 @@ class Budget:
     max_tokens_total: int | None = None
     max_seconds: float | None = None
     max_tokens_problem: int | None = None
-    """Of one problem; when they are spent its calls fail and it is finished with what it has."""
+    """Tokens of one problem; when they are spent its calls fail and it is finished with what it has."""
     tokens: int = 0
     started_s: float = field(default_factory=time.monotonic)
 

@@ -1,21 +1,138 @@
-"""How many calls to keep in flight at a server that does not say how many it runs at once.
+"""How many calls are in flight at a server, and which of those that wait goes first.
 
-Too few leave it idle; too many wait in its line, where this run cannot put an urgent call first. Like a
-sender on a network, the width grows while nothing waits and shrinks when something does (additive increase,
-multiplicative decrease; Chiu and Jain, 1989).
+Choosing goes before repairing and repairing before first samples, an old problem before a new one: what is
+begun is finished, and its answer is there early. Towards the end of a set it is the other way round, see
+`urgency`. Ties go by the order of asking, so the order is repeatable.
+
+Too few calls leave a server idle; too many wait in its line, where this run cannot put an urgent call
+first. Where the server does not say how many it runs at once, the width grows like a sender's on a network
+while nothing waits and shrinks when something does (additive increase, multiplicative decrease; Chiu and
+Jain, 1989).
 """
 
 from __future__ import annotations
 
+import heapq
 import math
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sstar_code.agent.calls.priority_queue import Turns
-    from sstar_code.agent.models.load import Load
+import anyio
 
-__all__ = ["FIRST_WIDTH", "LOOK_EVERY_S", "MOST_IN_FLIGHT", "Pace"]
+from sstar_code.agent.models.request import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sstar_code.agent.models.load import Load
+    from sstar_code.agent.models.request import Purpose
+
+__all__ = [
+    "FIRST_WIDTH",
+    "LOOK_EVERY_S",
+    "MOST_IN_FLIGHT",
+    "ConcurrencyController",
+    "PriorityLimiter",
+    "urgency",
+]
+
+_URGENCY = {Stage.JUDGE: 0, Stage.INPUTS: 0, Stage.DEBUG: 1, Stage.GENERATE: 2}
+_PROBLEMS = 1_000_000
+"""More than a set has; a stage's numbers do not reach into the next one's."""
+
+
+def urgency(purpose: Purpose, problem: int, *, closing: bool = False) -> int:
+    """Rank of a call, lower first: vLLM's `priority`.
+
+    Args:
+        purpose: what the call is for.
+        problem: how many problems were begun before this one.
+        closing: every problem has been begun; now first samples go before repairs, and early ones before late
+            ones, since the run takes as long as its last chain of calls.
+    """
+    stage = _URGENCY[purpose.stage]
+    if closing and stage:
+        stage = 1 + purpose.round
+    return stage * _PROBLEMS + min(problem, _PROBLEMS - 1)
+
+
+@dataclass(slots=True)
+class _Ticket:
+    called: anyio.Event = field(default_factory=anyio.Event)
+    withdrawn: bool = False
+
+
+class PriorityLimiter:
+    """Concurrency limit with priorities: at most `width` at once, lowest rank first, then by arrival."""
+
+    def __init__(self, width: int) -> None:
+        self.taken = 0
+        """PriorityLimiter under way."""
+        self.waiting = 0
+        self._width = width
+        self._line: list[tuple[int, int, _Ticket]] = []
+        self._arrivals = 0
+        self._shorter = anyio.Event()
+
+    @property
+    def width(self) -> int:
+        """How many at once; a smaller one holds for turns to come, those under way end in peace."""
+        return self._width
+
+    @width.setter
+    def width(self, width: int) -> None:
+        self._width = width
+        self._call_next()
+
+    @asynccontextmanager
+    async def turn(self, rank: int) -> AsyncIterator[None]:
+        """Wait for a turn; it lasts as long as the block."""
+        await self._wait(rank)
+        try:
+            yield
+        finally:
+            self.taken -= 1
+            self._call_next()
+
+    async def wait_until_short(self, length: int) -> None:
+        """Wait until at most `length` wait for a turn and one could be taken or soon will."""
+        while self.waiting > length:
+            await self._shorter.wait()
+
+    async def _wait(self, rank: int) -> None:
+        if self.taken < self._width and not self.waiting:
+            self.taken += 1
+            return
+        ticket = _Ticket()
+        self._arrivals += 1
+        heapq.heappush(self._line, (rank, self._arrivals, ticket))
+        self.waiting += 1
+        try:
+            await ticket.called.wait()
+        except BaseException:
+            if ticket.called.is_set():
+                self.taken -= 1
+                self._call_next()
+            else:
+                ticket.withdrawn = True
+                self._shorten()
+            raise
+
+    def _call_next(self) -> None:
+        while self._line and self.taken < self._width:
+            ticket = heapq.heappop(self._line)[2]
+            if not ticket.withdrawn:
+                self.taken += 1
+                self._shorten()
+                ticket.called.set()
+
+    def _shorten(self) -> None:
+        self.waiting -= 1
+        self._shorter.set()
+        self._shorter = anyio.Event()
+
 
 FIRST_WIDTH = 64
 """Before anything is learnt."""
@@ -31,20 +148,25 @@ _MIN_GAP_S = 1.0
 """Refusals of one burst count once."""
 
 
-class Pace:
-    """Sets the width of `turns` from what the server shows.
+class ConcurrencyController:
+    """AIMD control of the number of calls in flight: sets the width of `limiter` from what the server shows.
 
     Args:
-        turns: whose width is set.
+        limiter: the limiter whose width is set.
         given: as the user said: never more, and fewer only while the server refuses calls.
         limit: sequences that the server runs at once, where it says so.
         priorities: whether the server puts urgent calls first itself, so that more may wait there.
     """
 
     def __init__(
-        self, turns: Turns, *, given: int | None = None, limit: int | None = None, priorities: bool = False
+        self,
+        limiter: PriorityLimiter,
+        *,
+        given: int | None = None,
+        limit: int | None = None,
+        priorities: bool = False,
     ) -> None:
-        self._turns = turns
+        self._limiter = limiter
         self._spare = _SPARE // 4 if priorities else _SPARE
         self._learns = given is None and limit is None
         if given is not None:
@@ -54,7 +176,7 @@ class Pace:
         else:
             self.most = MOST_IN_FLIGHT
         self._doubling = self._learns
-        self._turns.width = min(FIRST_WIDTH, self.most) if self._learns else self.most
+        self._limiter.width = min(FIRST_WIDTH, self.most) if self._learns else self.most
         self._crowded = 0
         self._refused_s = -math.inf
         self._sees_load = False
@@ -75,15 +197,15 @@ class Pace:
     @property
     def width(self) -> int:
         """Calls in flight at most, now."""
-        return self._turns.width
+        return self._limiter.width
 
     def refuse(self, now_s: float) -> None:
         """The server said 429 or 503: halve what is in flight, once until that has come about."""
-        if now_s - self._refused_s < _MIN_GAP_S or self._turns.taken > self.width:
+        if now_s - self._refused_s < _MIN_GAP_S or self._limiter.taken > self.width:
             return
         self._refused_s = now_s
         self._doubling = False
-        self._set(min(self.width, self._turns.taken) // 2)
+        self._set(min(self.width, self._limiter.taken) // 2)
 
     def see_load(self, load: Load) -> None:
         """What the server says, about once a second."""
@@ -95,7 +217,7 @@ class Pace:
         if self._crowded > 1:  # a burst that has just arrived waits for a moment too
             self._crowded = 0
             self._doubling = False
-            self._set(min(self.width, self._turns.taken - extra))
+            self._set(min(self.width, self._limiter.taken - extra))
         elif not load.waiting:
             self._grow()
 
@@ -127,11 +249,11 @@ class Pace:
         self._grow()
 
     def _grow(self) -> None:
-        if self._turns.waiting:  # else it is not the width that holds back
+        if self._limiter.waiting:  # else it is not the width that holds back
             self._set(self.width * 2 if self._doubling else self.width + max(1, self.width // _GROWTH))
 
     def _margin(self, running: int) -> int:
         return max(2, running // self._spare)
 
     def _set(self, width: int) -> None:
-        self._turns.width = max(1, min(self.most, width))
+        self._limiter.width = max(1, min(self.most, width))

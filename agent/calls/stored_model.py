@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import time
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
 
 from sstar_code.agent.calls.budget import BudgetSpentError
-from sstar_code.agent.calls.concurrency import Pace
-from sstar_code.agent.calls.priority_queue import Turns, urgency
+from sstar_code.agent.calls.concurrency import ConcurrencyController, PriorityLimiter, urgency
 from sstar_code.agent.models import Answer, CallError, Model, Purpose, Request, Stage, request_key
 from sstar_code.agent.run.usage import StageCount
+from sstar_code.agent.telemetry.observed import observe_call
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 
     from sstar_code.agent.calls.budget import Budget
     from sstar_code.agent.models.load import Load, LoadWatch
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["CapSpentError", "StoredModel", "WithdrawnError"]
 
 
-_OF_SAMPLES = (Stage.GENERATE, Stage.DEBUG)
-_CLOSING = 3
-"""Fillings of the server by first calls from which on the end of the run is prepared: as many as the longest
-chain, a sample and two repairs, has calls."""
+_SAMPLE_STAGES = (Stage.GENERATE, Stage.DEBUG)
+_CLOSING_LOADS = 3
+"""Longest chains of calls go first when the first samples still to ask would fill the server only this many
+times: as many as the longest chain, a sample and two repairs, has calls."""
 
 
 class CapSpentError(CallError):
@@ -75,8 +75,10 @@ class StoredModel:
         self._problems: dict[str, int] = {}
         """How many problems were begun before each."""
         self._closing = False
-        self.turns = Turns(1)
-        self.pace = Pace(self.turns, given=max_in_flight, limit=max_num_seqs, priorities=priorities)
+        self.limiter = PriorityLimiter(1)
+        self.concurrency = ConcurrencyController(
+            self.limiter, given=max_in_flight, limit=max_num_seqs, priorities=priorities
+        )
         self.load: LoadWatch | None = None
         """What the servers show of their load, where there are any."""
         self.tally = StageCount()
@@ -91,23 +93,29 @@ class StoredModel:
         """Calls that went to the model since this start; the rest came from the store."""
 
     async def ask(self, request: Request) -> Answer:
-        """As `Model.ask`.
+        """As `Model.ask`. A call that ends in an answer has stored it before anybody sees it.
 
         Raises:
             BudgetSpentError: nothing is left to spend and the answer is not in the store.
             CapSpentError: likewise, for this problem.
             WithdrawnError: `cancel` was called meanwhile.
         """
-        purpose = request.purpose
+        purpose, key = request.purpose, request_key(request)
         problem = self._problems.setdefault(purpose.problem_id, len(self._problems))
-        key = request_key(request)
         with anyio.CancelScope() as scope:
             self._asking[scope] = purpose
             try:
-                while (answer := self._store.get_answer(request)) is None and key in self._in_flight:
+                while (known := self._store.get_answer(request)) is None and key in self._in_flight:
                     await self._in_flight[key].wait()
+                if known is not None:
+                    return known
                 rank = urgency(purpose, problem, closing=self._closing)
-                return answer or await self._ask_in_turn(request, key, rank)
+                async with self._turn(key, rank, purpose.problem_id):
+                    sent = replace(request, priority=rank) if self._priorities else request
+                    with observe_call(self.name, sent, self._store) as note:
+                        answer = note(await self._model.ask(sent))
+                    self._keep(request, answer)
+                    return answer
             finally:
                 del self._asking[scope]
         raise WithdrawnError(f"{purpose.problem_id}: the call was withdrawn")
@@ -121,38 +129,40 @@ class StoredModel:
             scope
             for scope, purpose in self._asking.items()
             if purpose.problem_id == problem_id
-            and (samples is None or (purpose.stage in _OF_SAMPLES and purpose.sample in samples))
+            and (samples is None or (purpose.stage in _SAMPLE_STAGES and purpose.sample in samples))
         ]
         for scope in found:
             scope.cancel()
         return len(found)
 
-    async def wait_for_room(self, first_calls_left: int) -> None:
+    async def wait_for_capacity(self, first_calls_left: int) -> None:
         """Wait until so few calls wait for their turn that the work of another problem is needed.
 
         When the first calls of the problems not begun would fill the server no more than three times, all are
         begun, and from then on the calls with the longest way to go are first: the end of a run takes
         as long as its longest chain of calls, so those must not be begun last.
         """
-        if self.pace.is_settled and first_calls_left <= _CLOSING * self.pace.width:
+        if self.concurrency.is_settled and first_calls_left <= _CLOSING_LOADS * self.concurrency.width:
             self._closing = True
         else:
-            await self.turns.wait_until_short(self.pace.width // 8)
+            await self.limiter.wait_until_short(self.concurrency.width // 8)
 
-    async def keep_pace(self, read_load: Callable[[], Awaitable[Load | None]]) -> None:
+    async def watch_load(self, read_load: Callable[[], Awaitable[Load | None]]) -> None:
         """Adapt to the load that the server shows, until cancelled or it shows none."""
         while (load := await read_load()) is not None:
-            self.pace.see_load(load)
-            await anyio.sleep(self.pace.look_every_s)
+            self.concurrency.see_load(load)
+            await anyio.sleep(self.concurrency.look_every_s)
 
-    async def _ask_in_turn(self, request: Request, key: str, rank: int) -> Answer:
+    @asynccontextmanager
+    async def _turn(self, key: str, rank: int, problem_id: str) -> AsyncIterator[None]:
+        """Wait for the turn of the call `key`; others that ask the same wait until the block has ended."""
         done = self._in_flight[key] = anyio.Event()
         try:
-            async with self.turns.turn(rank):
+            async with self.limiter.turn(rank):
                 await self._check_budget()
-                self._check_cap(request.purpose.problem_id)
+                self._check_cap(problem_id)
                 self._under_way[key] = done
-                return await self._ask_and_store(request, rank)
+                yield
         finally:
             del self._in_flight[key]
             self._under_way.pop(key, None)
@@ -177,14 +187,9 @@ class StoredModel:
         self._spent[problem_id] = self._spent.get(problem_id, 0) + tokens
         return tokens
 
-    async def _ask_and_store(self, request: Request, rank: int) -> Answer:
-        started_s = time.monotonic()
-        answer = await self._model.ask(replace(request, priority=rank) if self._priorities else request)
+    def _keep(self, request: Request, answer: Answer) -> None:
         self.asked += 1
-        if not answer.seconds:
-            answer = replace(answer, seconds=time.monotonic() - started_s)
         self._store.put_answer(request, answer)
         self._budget.tokens += self._add_spent(request.purpose.problem_id, answer)
         self.tally.add_answer(answer)
-        self.pace.see_answer(answer.seconds, answer.usage.output)
-        return answer
+        self.concurrency.see_answer(answer.seconds, answer.usage.output)

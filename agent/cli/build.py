@@ -1,47 +1,28 @@
-"""What several commands do: choose problems, a sandbox and a model, and say what was chosen."""
+"""What several commands do with their options: read problems, run to the end or to Ctrl-C."""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-from contextlib import ExitStack, contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
 
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Coroutine, Sequence
 
-    from sstar_code.agent.calls.budget import Budget
-    from sstar_code.agent.cli.groups import (
-        ChoiceOptions,
-        DataOptions,
-        MethodOptions,
-        ModelOptions,
-        SandboxOptions,
-        WatchOptions,
-    )
-    from sstar_code.agent.jobs.session import Endpoint, SandboxChoice
-    from sstar_code.agent.prompts.templates import Prompts
-    from sstar_code.agent.solving.settings import Settings
+    from anyio.abc import TaskStatus
+
+    from sstar_code.agent.cli.options import DataOptions
     from sstar_code.problems import Problem
     from sstar_code.problems.sets.faults import Fault
     from sstar_code.problems.sets.load import ProblemSet
 
-__all__ = [
-    "choose_problems",
-    "load_problems",
-    "read_budget",
-    "read_endpoint",
-    "read_prompts",
-    "read_sandbox",
-    "read_settings",
-    "run_async",
-    "say",
-    "say_failed",
-    "watching",
-]
+__all__ = ["load_problems", "run_async", "run_interruptible", "say", "say_failed"]
 
 T = TypeVar("T")
 
@@ -52,7 +33,7 @@ def say(line: str) -> None:
 
 
 def say_failed(failures: Sequence[str], samples: int) -> None:
-    """That samples, of so many, ended with a call that failed for good, and why the first did."""
+    """Tell that samples, of so many, ended with a call that failed for good, and why the first did."""
     say(f"sstar: {len(failures)} of {samples} samples ended with a failed model call, like: {failures[0]}")
 
 
@@ -64,6 +45,7 @@ def load_problems(
     Raises:
         UserError: the set cannot be read, a filter cannot be used, or nothing is left.
     """
+    from sstar_code.problems.sets.filters import filter_problems
     from sstar_code.problems.sets.load import load_set
 
     whole = load_set(
@@ -72,7 +54,7 @@ def load_problems(
         end_date=_read_date("--end-date", options.end_date),
         on_fault=on_fault,
     )
-    chosen = choose_problems(whole.problems, limit=options.limit, terms=options.filter_)
+    chosen = filter_problems(whole.problems, options.filter_ or ())[: options.limit]
     if not chosen and on_fault is None:
         raise UserError(f"{spec}: no problem is left after --filter, --limit and the dates")
     return whole, chosen
@@ -85,15 +67,6 @@ def _read_date(flag: str, text: str | None) -> date | None:
         raise UserError(f"{flag} {text!r}: not a date; write it like 2024-08-31") from error
 
 
-def choose_problems(
-    problems: Sequence[Problem], *, limit: int | None, terms: Sequence[str] | None
-) -> list[Problem]:
-    """Those that meet every one of `terms` (`problems.filters`), then the first `limit` of them."""
-    from sstar_code.problems.sets.filters import filter_problems
-
-    return filter_problems(problems, terms or ())[:limit]
-
-
 def run_async(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run `main` to its end or to the first Ctrl-C, which lets it finish writing; a second ends at once.
 
@@ -102,112 +75,41 @@ def run_async(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """
     import anyio
 
-    from sstar_code.agent.cli.interrupt import run_interruptible
-
     return anyio.run(run_interruptible, main)
 
 
-@contextmanager
-def watching(options: WatchOptions, folder: Path) -> Iterator[None]:
-    """Write what is done inside to the log and the spans asked for; the run is called as its folder.
+_SHOW_CURSOR = "\x1b[?25h"
+
+
+async def run_interruptible(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Await `main()`; the first SIGINT or SIGTERM cancels it so that it closes what it opened.
 
     Raises:
-        UserError: OpenTelemetry is not installed.
-        InfrastructureError: the log file cannot be written.
+        KeyboardInterrupt: it was cancelled this way.
     """
-    with ExitStack() as stack:
-        if options.log_file is not None:
-            from sstar_code.agent.telemetry.events import open_log
+    results: list[T] = []
+    interrupted = False
+    async with anyio.create_task_group() as group:
 
-            stack.enter_context(open_log(options.log_file, run=folder.name, say=say))
-        if options.otel:
-            from sstar_code.agent.telemetry.spans import open_spans
+        async def watch(*, task_status: TaskStatus[None]) -> None:
+            nonlocal interrupted
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                task_status.started()
+                async for _ in signals:
+                    if interrupted:
+                        if sys.stderr.isatty():
+                            sys.stderr.write(_SHOW_CURSOR)  # a progress bar had hidden it
+                            sys.stderr.flush()
+                        os._exit(130)
+                    interrupted = True
+                    sys.stderr.write("\nsstar: stopping (press Ctrl-C again to stop at once)\n")
+                    scope.cancel()
 
-            stack.enter_context(open_spans(folder.name))
-        yield
-
-
-def read_settings(
-    model: ModelOptions, choice: ChoiceOptions, method: MethodOptions | None = None
-) -> Settings:
-    """The method's settings from the options.
-
-    Raises:
-        UserError: an unknown method or context, or `--n` is no number of samples.
-    """
-    from sstar_code.agent.solving.settings import Settings, read_samples
-    from sstar_code.selection.methods.registry import choose as find_method
-
-    find_method(choice.select)
-    if method is None:
-        return Settings(seed=choice.seed, select=choice.select, max_tokens=model.max_tokens)
-    if method.context not in ("all", "last"):
-        raise UserError(f"--context {method.context!r}: it is `all` or `last`")
-    least, most = read_samples(method.n)
-    return Settings(
-        n=most,
-        least=least,
-        rounds=method.rounds,
-        temperature=method.temperature,
-        seed=choice.seed,
-        select=choice.select,
-        max_tokens=model.max_tokens,
-        context="all" if method.context == "all" else "last",
-    )
-
-
-def read_endpoint(options: ModelOptions) -> Endpoint:
-    """Which model to ask.
-
-    Raises:
-        UserError: no model was named.
-    """
-    from sstar_code.agent.jobs.session import Endpoint
-
-    if options.system_role not in ("system", "developer", "user"):
-        raise UserError(f"--system-role {options.system_role!r}: it is `system`, `developer` or `user`")
-    if options.model is None:
-        raise UserError(
-            "no model: name one with -m (a name at --base-url, vllm:MODEL to have one served, or replay:FILE "
-            "for recorded calls); "
-            "`sstar doctor` lists what the endpoint serves"
-        )
-    return Endpoint(
-        model=options.model,
-        base_urls=tuple(options.base_url or ()),
-        system_role=options.system_role,
-        max_in_flight=options.max_in_flight,
-        call_timeout_s=options.call_timeout,
-        record=options.record,
-        max_thinking=options.max_thinking,
-        vllm_command=options.vllm_command,
-        vllm_args=options.vllm_args,
-    )
-
-
-def read_budget(options: ModelOptions) -> Budget:
-    """What the run may spend."""
-    from sstar_code.agent.calls.budget import Budget
-
-    return Budget(options.max_tokens_total, options.max_seconds, options.max_tokens_problem)
-
-
-def read_prompts(directory: Path | None) -> Prompts:
-    """The templates, checked before a model is asked anything."""
-    from sstar_code.agent.prompts.templates import Prompts
-
-    return Prompts(directory)
-
-
-def read_sandbox(options: SandboxOptions) -> SandboxChoice:
-    """Where to run programs.
-
-    Raises:
-        UserError: no sandbox of that name.
-    """
-    from sstar_code.agent.jobs.session import SandboxChoice
-    from sstar_code.sandbox.choose import NAMES
-
-    if options.sandbox not in NAMES:
-        raise UserError(f"unknown sandbox {options.sandbox!r}: choose one of {', '.join(NAMES)}")
-    return SandboxChoice(options.sandbox, options.runtime, options.workers, options.ray)
+        scope = anyio.CancelScope()
+        await group.start(watch)
+        with scope:
+            results.append(await main())
+        group.cancel_scope.cancel()
+    if not results:
+        raise KeyboardInterrupt
+    return results[0]

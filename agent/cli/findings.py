@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.repository.findings import Finding
 
-__all__ = ["FilesArg", "FindingOptions", "publish"]
+__all__ = ["FilesArg", "FindingOptions", "PythonOpt", "publish"]
 
 _PANEL = "Reports"
 
@@ -32,7 +32,7 @@ FormatOpt = Annotated[
     str,
     typer.Option(
         "--format", envvar="SSTAR_FORMAT", rich_help_panel=_PANEL,
-        help="Of the findings on stdout: text, json, github (annotations), md, sarif or junit.",
+        help="Form of the findings on stdout: text, json, github (annotations), md, sarif or junit.",
     ),
 ]  # fmt: skip
 SarifOpt = Annotated[
@@ -50,6 +50,16 @@ SummaryOpt = Annotated[
     typer.Option(
         "--summary", envvar="SSTAR_SUMMARY", rich_help_panel=_PANEL,
         help="Also append Markdown here. (default with --format github: the job's GITHUB_STEP_SUMMARY)",
+    ),
+]  # fmt: skip
+
+
+PythonOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--python", envvar="SSTAR_PYTHON", rich_help_panel="Repository",
+        help="The interpreter with what the repository needs. (default: that of .venv, venv or env, else the "
+        "active one)",
     ),
 ]  # fmt: skip
 

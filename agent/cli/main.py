@@ -11,11 +11,12 @@ import os
 import sys
 import traceback
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from sstar_code.agent.calls.budget import BudgetSpentError
+from sstar_code.agent.calls.failures import main_cause
 from sstar_code.agent.cli.commands import (
     check,
     doctor,
@@ -31,9 +32,6 @@ from sstar_code.agent.cli.commands import (
 from sstar_code.agent.cli.commands import eval as eval_command
 from sstar_code.agent.cli.settings_file import load_config
 from sstar_code.problems import InfrastructureError, UserError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["app", "main"]
 
@@ -79,20 +77,17 @@ def main(arguments: list[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")  # a terminal that knows no é is no reason to fail
     debugging = "--debug" in words or os.environ.get("SSTAR_DEBUG", "") not in ("", "0")
     words = ["--debug", *(word for word in words if word != "--debug")] if "--debug" in words else words
-    sys.exit(_run(words, debugging=debugging))
-
-
-def _run(words: list[str], *, debugging: bool) -> int:
     try:
         command: Any = typer.main.get_command(app)
         code = command.main(
             args=words, prog_name="sstar", standalone_mode=False, default_map=_read_defaults(command)
         )
     except BaseException as error:  # noqa: BLE001 - the one place where every error becomes a line and a code
-        return _report(error, debugging=debugging)
-    if code == EXIT_INTERRUPTED:  # typer makes this of a KeyboardInterrupt and says nothing
-        return _report(KeyboardInterrupt(), debugging=False)
-    return code if isinstance(code, int) else 0
+        code = _report(error, debugging=debugging)
+    else:
+        if code == EXIT_INTERRUPTED:  # typer makes this of a KeyboardInterrupt and says nothing
+            code = _report(KeyboardInterrupt(), debugging=False)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _read_defaults(command: Any) -> dict[str, dict[str, Any]]:
@@ -135,9 +130,7 @@ def _as_given(parameter: Any, value: Any) -> Any:
 
 def _report(error: BaseException, *, debugging: bool) -> int:
     """Print what the user can act on and return the exit code."""
-    if isinstance(error, BaseExceptionGroup):
-        leaves = list(_leaves(error))
-        return _report(min(leaves, key=_rank), debugging=debugging)
+    error = main_cause(error)
     if debugging and not isinstance(error, SystemExit | typer.Exit | typer.TyperException):
         traceback.print_exception(error)
     if isinstance(error, typer.Exit):
@@ -154,20 +147,6 @@ def _report(error: BaseException, *, debugging: bool) -> int:
         message, code = _describe(error)
         typer.echo(f"sstar: {message}", err=True)
     return code
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
-
-
-def _rank(error: BaseException) -> int:
-    """Of several errors at once the one that the user can do most about is told."""
-    order = (UserError, BudgetSpentError, InfrastructureError)
-    return next((place for place, kind in enumerate(order) if isinstance(error, kind)), len(order))
 
 
 def _describe(error: BaseException) -> tuple[str, int]:

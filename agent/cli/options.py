@@ -1,16 +1,284 @@
-"""Options that several commands share, each with its flag, its environment variable and its help text."""
+"""The flags that commands share: each is spelled here, and has the default of the field that it fills.
+
+A command names the records it needs as parameters (`endpoint: Endpoint`), and `grouped` shows typer their
+fields as flags. `Annotated[Settings, "select", "seed"]` takes only these fields.
+"""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
-from sstar_code.agent.cli.counts import check_n
+from sstar_code.agent.calls.budget import Budget
+from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
+from sstar_code.agent.run.usage import Prices
+from sstar_code.agent.solving.settings import Settings, read_samples
+from sstar_code.problems import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = [
+    "DataOptions",
+    "EmitTestsOpt",
+    "FreshOpt",
+    "JsonOpt",
+    "ManySamplesArg",
+    "OutputOptions",
+    "OverwriteOpt",
+    "PromptsOpt",
+    "SamplesArg",
+    "SetArg",
+    "grouped",
+]
 
 _MODEL, _METHOD, _RUN, _DATA = "Model", "Method", "Running programs", "Problems"
 
+
+@dataclass(frozen=True, slots=True)
+class DataOptions:
+    """Which problems of the set."""
+
+    limit: int | None = None
+    filter_: list[str] | None = None
+    start_date: str | None = None
+    end_date: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """Where results go."""
+
+    out: Path | None = None
+    fresh: bool = False
+    json_: bool = False
+
+
+def _flag(*names: str, panel: str | None = None, env: tuple[str, ...] = (), **more: Any) -> Any:
+    """A flag that `SSTAR_NAME` sets too, and the variables `env`."""
+    long = next(name for name in names if name.startswith("--"))
+    variable = "SSTAR_" + long.removeprefix("--").replace("-", "_").upper()
+    return typer.Option(*names, envvar=[variable, *env], rich_help_panel=panel, **more)
+
+
+def check_n(value: str) -> str:
+    """`value`, as it is: a number, a range or `auto`. Checked here so that a settings file is named.
+
+    Raises:
+        typer.BadParameter: it is none of these.
+    """
+    try:
+        read_samples(value)
+    except UserError as error:
+        raise typer.BadParameter(str(error).removeprefix("--n ") + ".") from None
+    return value
+
+
+_FRESH = typer.Option(
+    "--fresh/--resume",
+    help="Start anew (the old folder is kept beside it), or go on where the same command stopped.",
+)
+_JSON = typer.Option("--json", help="Print one JSON object on stdout.")
+
+_FLAGS: Mapping[type, Mapping[str, Any]] = {
+    Endpoint: {
+        "model": _flag(
+            "-m",
+            "--model",
+            panel=_MODEL,
+            help="A name at the endpoint, vllm:NAME_OR_FOLDER to have it served, or replay:FILE for recorded "
+            "calls.",
+        ),
+        "base_urls": _flag(
+            "--base-url",
+            panel=_MODEL,
+            env=("OPENAI_BASE_URL",),
+            help="An OpenAI-compatible endpoint; its key is in OPENAI_API_KEY. Repeat it for several that "
+            "serve the same model.  (default: http://localhost:8000/v1)",
+        ),
+        "system_role": _flag(
+            "--system-role",
+            panel=_MODEL,
+            help="system, developer, or user for models that refuse a system message.",
+        ),
+        "max_in_flight": _flag(
+            "--max-in-flight",
+            panel=_MODEL,
+            min=1,
+            help="Model calls under way at once. (default: as many as the server runs, learnt from its load)",
+        ),
+        "call_timeout_s": _flag(
+            "--call-timeout", panel=_MODEL, min=1.0, help="Seconds one model call may take."
+        ),
+        "record": _flag(
+            "--record",
+            panel=_MODEL,
+            help="Write every model call to this file; play it back with -m replay:FILE.",
+        ),
+        "max_thinking": _flag(
+            "--max-thinking",
+            panel=_MODEL,
+            min=1,
+            help="Tokens that a thinking model may think before it has to answer.",
+        ),
+        "vllm_command": _flag(
+            "--vllm-command",
+            panel=_MODEL,
+            help="For -m vllm: the vllm to start, like ../serving/bin/vllm.  (default: beside this Python, "
+            "or on PATH)",
+        ),
+        "vllm_args": _flag(
+            "--vllm-args",
+            panel=_MODEL,
+            help="For -m vllm: further words for `vllm serve`; they win over ours.",
+        ),
+    },
+    Budget: {
+        "max_tokens_total": _flag(
+            "--max-tokens-total",
+            panel=_MODEL,
+            min=1,
+            help="Tokens (prompt and output) the run may spend.",
+        ),
+        "max_tokens_problem": _flag(
+            "--max-tokens-problem",
+            panel=_MODEL,
+            min=1,
+            help="Tokens that one problem may spend; it is finished with what it has.",
+        ),
+        "max_seconds": _flag(
+            "--max-seconds", panel=_MODEL, min=0.0, help="Seconds after which no new call is made."
+        ),
+    },
+    Prices: {
+        "prompt": _flag(
+            "--price-prompt",
+            panel=_MODEL,
+            min=0.0,
+            help="Price per million prompt tokens; used only in the report.",
+        ),
+        "output": _flag(
+            "--price-output",
+            panel=_MODEL,
+            min=0.0,
+            help="Price per million output tokens; used only in the report.",
+        ),
+    },
+    Settings: {
+        "n": _flag(
+            "--n",
+            panel=_METHOD,
+            metavar="N",
+            callback=check_n,
+            help="Samples per problem: a number (16), a range (2..32: stop when another sample is not worth "
+            "it), or auto (2..32).",
+        ),
+        "rounds": _flag("--rounds", panel=_METHOD, min=0, help="Rounds of repair a sample at most."),
+        "temperature": _flag(
+            "--temperature",
+            panel=_METHOD,
+            min=0.0,
+            max=2.0,
+            help="Sampling temperature for samples and repairs.",
+        ),
+        "seed": _flag("--seed", panel=_METHOD, help="Sample k is asked for with seed + k."),
+        "select": _flag(
+            "--select",
+            "--method",
+            panel=_METHOD,
+            help="Method whose choice is the answer; an unknown name lists all.",
+        ),
+        "max_tokens": _flag(
+            "--max-tokens", panel=_MODEL, min=1, help="Token limit of one answer, thinking included."
+        ),
+        "context": _flag(
+            "--context",
+            panel=_METHOD,
+            help="What a repair sees: all rounds of its sample, or the last.",
+        ),
+    },
+    SandboxChoice: {
+        "name": _flag(
+            "--sandbox",
+            panel=_RUN,
+            help="auto, docker, local, or unsafe (no isolation; only for programs you trust).",
+        ),
+        "runtime": _flag("--runtime", panel=_RUN, help="Container runtime for docker, like runsc."),
+        "workers": _flag(
+            "--workers", panel=_RUN, min=1, help="Programs run at once. (default: the usable cores)"
+        ),
+        "ray": _flag(
+            "--ray",
+            panel=_RUN,
+            metavar="ADDRESS",
+            help="Run programs on every node of this Ray cluster (`auto`, or HOST:PORT), --workers on each; "
+            "needs the extra `ray`.",
+        ),
+    },
+    DataOptions: {
+        "limit": _flag("--limit", panel=_DATA, min=1, help="Only the first problems."),
+        "filter_": _flag(
+            "--filter",
+            panel=_DATA,
+            help="Only problems whose id matches this regular expression, or that say so of themselves: "
+            "difficulty=hard, platform!=leetcode, difficulty=easy,medium, date=2024-08. Repeat it for both.",
+        ),
+        "start_date": _flag(
+            "--start-date",
+            panel=_DATA,
+            help="Only problems published on this day or later (YYYY-MM-DD).",
+        ),
+        "end_date": _flag("--end-date", panel=_DATA, help="Only problems published on this day or earlier."),
+    },
+    Watch: {
+        "log_file": _flag(
+            "--log-file",
+            metavar="FILE",
+            help="Append events (calls, programs, choices) to this file as JSON lines.",
+        ),
+        "otel": _flag(
+            "--otel",
+            help="Send OpenTelemetry spans of model calls, to where OTEL_EXPORTER_OTLP_ENDPOINT says; needs "
+            "the extra `otel`.",
+        ),
+    },
+    OutputOptions: {
+        "out": _flag("--out", help="Run folder. (default: runs/ and a name made from the command)"),
+        "fresh": _FRESH,
+        "json_": _JSON,
+    },
+}
+"""Record -> field -> its flag. A field without a flag keeps its default."""
+
+_AS_TYPED = {
+    (Endpoint, "base_urls"): list[str] | None,
+    (Settings, "n"): str,
+    (Settings, "context"): str,
+}
+"""What is typed on the command line where the field holds something else."""
+
+FreshOpt = Annotated[bool, _FRESH]
+JsonOpt = Annotated[bool, _JSON]
+PromptsOpt = Annotated[
+    Path | None,
+    _flag("--prompts", panel=_METHOD, help="Folder whose *.j2 files replace prompt templates by name."),
+]
+EmitTestsOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--emit-tests",
+        metavar="FILE",
+        help="Write inputs whose right output was confirmed as pytest tests; for several problems a folder.",
+    ),
+]
+OverwriteOpt = Annotated[
+    bool, typer.Option("--overwrite", help="Let --emit-tests replace files that are there.")
+]
 SetArg = Annotated[
     str,
     typer.Argument(
@@ -19,272 +287,80 @@ SetArg = Annotated[
         "NAME or NAME@RELEASE alone is fetched; `examples` and `lists` are bundled. `sstar ls` lists them.",
     ),
 ]
-SamplesArg = Annotated[
-    Path,
-    typer.Argument(
-        metavar="SAMPLES",
-        help='JSON Lines {"task_id", "solution"} or {"task_id", "completion"}, or a LiveCodeBench JSON list; '
-        "plain or gzip; or a folder of programs.",
-    ),
-]
+_SAMPLES_HELP = (
+    'JSON Lines {"task_id", "solution"} or {"task_id", "completion"}, or a LiveCodeBench JSON list; '
+    "plain or gzip; or a folder of programs."
+)
+SamplesArg = Annotated[Path, typer.Argument(metavar="SAMPLES", help=_SAMPLES_HELP)]
 ManySamplesArg = Annotated[
     list[Path],
-    typer.Argument(
-        metavar="SAMPLES...",
-        help='JSON Lines {"task_id", "solution"} or {"task_id", "completion"}, or a LiveCodeBench JSON list; '
-        "plain or gzip; or a folder of programs. The names of several say who wrote them.",
-    ),
+    typer.Argument(metavar="SAMPLES...", help=f"{_SAMPLES_HELP} The names of several say who wrote them."),
 ]
-ModelOpt = Annotated[
-    str | None,
-    typer.Option(
-        "-m", "--model", envvar="SSTAR_MODEL", rich_help_panel=_MODEL,
-        help="A name at the endpoint, vllm:NAME_OR_FOLDER to have it served, or replay:FILE for recorded "
-        "calls.",
-    ),
-]  # fmt: skip
-BaseUrlOpt = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--base-url", envvar=["SSTAR_BASE_URL", "OPENAI_BASE_URL"], rich_help_panel=_MODEL,
-        help="An OpenAI-compatible endpoint; its key is in OPENAI_API_KEY. Repeat it for several that serve "
-        "the same model.  (default: http://localhost:8000/v1)",
-    ),
-]  # fmt: skip
-VllmCommandOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--vllm-command", envvar="SSTAR_VLLM_COMMAND", rich_help_panel=_MODEL,
-        help="For -m vllm: the vllm to start, like ../serving/bin/vllm.  (default: beside this Python, or on "
-        "PATH)",
-    ),
-]  # fmt: skip
-VllmArgsOpt = Annotated[
-    str,
-    typer.Option(
-        "--vllm-args", envvar="SSTAR_VLLM_ARGS", rich_help_panel=_MODEL,
-        help="For -m vllm: further words for `vllm serve`; they win over ours.",
-    ),
-]  # fmt: skip
-PricePromptOpt = Annotated[
-    float | None,
-    typer.Option(
-        "--price-prompt", envvar="SSTAR_PRICE_PROMPT", min=0.0, rich_help_panel=_MODEL,
-        help="Of a million prompt tokens, for the report.",
-    ),
-]  # fmt: skip
-PriceOutputOpt = Annotated[
-    float | None,
-    typer.Option(
-        "--price-output", envvar="SSTAR_PRICE_OUTPUT", min=0.0, rich_help_panel=_MODEL,
-        help="Of a million output tokens, for the report.",
-    ),
-]  # fmt: skip
-MaxThinkingOpt = Annotated[
-    int | None,
-    typer.Option(
-        "--max-thinking", envvar="SSTAR_MAX_THINKING", min=1, rich_help_panel=_MODEL,
-        help="Tokens that a thinking model may think before it has to answer.",
-    ),
-]  # fmt: skip
-NOpt = Annotated[
-    str,
-    typer.Option(
-        "--n", envvar="SSTAR_N", metavar="N", callback=check_n, rich_help_panel=_METHOD,
-        help="First samples a problem. 2..32: as many as are worth it, from 2 to 32; auto is that.",
-    ),
-]  # fmt: skip
-RoundsOpt = Annotated[
-    int,
-    typer.Option(
-        "--rounds", envvar="SSTAR_ROUNDS", min=0, rich_help_panel=_METHOD,
-        help="Debugging rounds a sample at most.",
-    ),
-]  # fmt: skip
-TemperatureOpt = Annotated[
-    float,
-    typer.Option(
-        "--temperature", envvar="SSTAR_TEMPERATURE", min=0.0, max=2.0, rich_help_panel=_METHOD,
-        help="Of samples and repairs.",
-    ),
-]  # fmt: skip
-SeedOpt = Annotated[
-    int,
-    typer.Option(
-        "--seed", envvar="SSTAR_SEED", rich_help_panel=_METHOD, help="Sample k is asked for with seed + k."
-    ),
-]
-SelectOpt = Annotated[
-    str,
-    typer.Option(
-        "--select", "--method", envvar="SSTAR_SELECT", rich_help_panel=_METHOD,
-        help="Method whose choice is the answer; an unknown name lists all.",
-    ),
-]  # fmt: skip
-MaxTokensOpt = Annotated[
-    int,
-    typer.Option(
-        "--max-tokens", envvar="SSTAR_MAX_TOKENS", min=1, rich_help_panel=_MODEL,
-        help="Of one answer, thinking included.",
-    ),
-]  # fmt: skip
-ContextOpt = Annotated[
-    str,
-    typer.Option(
-        "--context", envvar="SSTAR_CONTEXT", rich_help_panel=_METHOD,
-        help="What a debugging round sees: all rounds of its sample, or the last.",
-    ),
-]  # fmt: skip
-SystemRoleOpt = Annotated[
-    str,
-    typer.Option(
-        "--system-role", envvar="SSTAR_SYSTEM_ROLE", rich_help_panel=_MODEL,
-        help="system, developer, or user for models that refuse a system message.",
-    ),
-]  # fmt: skip
-PromptsOpt = Annotated[
-    Path | None,
-    typer.Option(
-        "--prompts", envvar="SSTAR_PROMPTS", rich_help_panel=_METHOD,
-        help="Folder whose *.j2 files replace prompt templates by name.",
-    ),
-]  # fmt: skip
-InFlightOpt = Annotated[
-    int | None,
-    typer.Option(
-        "--max-in-flight", envvar="SSTAR_MAX_IN_FLIGHT", min=1, rich_help_panel=_MODEL,
-        help="Model calls under way at once. (default: as many as the server runs, learnt from its load)",
-    ),
-]  # fmt: skip
-TimeoutOpt = Annotated[
-    float,
-    typer.Option(
-        "--call-timeout", envvar="SSTAR_CALL_TIMEOUT", min=1.0, rich_help_panel=_MODEL,
-        help="Seconds one model call may take.",
-    ),
-]  # fmt: skip
-RecordOpt = Annotated[
-    Path | None,
-    typer.Option(
-        "--record", envvar="SSTAR_RECORD", rich_help_panel=_MODEL,
-        help="Write every model call to this file; play it back with -m replay:FILE.",
-    ),
-]  # fmt: skip
-MaxTokensTotalOpt = Annotated[
-    int | None,
-    typer.Option(
-        "--max-tokens-total", envvar="SSTAR_MAX_TOKENS_TOTAL", min=1, rich_help_panel=_MODEL,
-        help="Tokens (prompt and output) the run may spend.",
-    ),
-]  # fmt: skip
-MaxTokensProblemOpt = Annotated[
-    int | None,
-    typer.Option(
-        "--max-tokens-problem", envvar="SSTAR_MAX_TOKENS_PROBLEM", min=1, rich_help_panel=_MODEL,
-        help="Tokens that one problem may spend; it is finished with what it has.",
-    ),
-]  # fmt: skip
-MaxSecondsOpt = Annotated[
-    float | None,
-    typer.Option(
-        "--max-seconds", envvar="SSTAR_MAX_SECONDS", min=0.0, rich_help_panel=_MODEL,
-        help="Seconds after which no new call is made.",
-    ),
-]  # fmt: skip
-SandboxOpt = Annotated[
-    str,
-    typer.Option(
-        "--sandbox", envvar="SSTAR_SANDBOX", rich_help_panel=_RUN,
-        help="auto, docker, local, or unsafe (no isolation; only for programs you trust).",
-    ),
-]  # fmt: skip
-RuntimeOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--runtime", envvar="SSTAR_RUNTIME", rich_help_panel=_RUN,
-        help="Container runtime for docker, like runsc.",
-    ),
-]  # fmt: skip
-WorkersOpt = Annotated[
-    int | None,
-    typer.Option(
-        "--workers", envvar="SSTAR_WORKERS", min=1, rich_help_panel=_RUN,
-        help="Programs run at once. (default: the usable cores)",
-    ),
-]  # fmt: skip
-RayOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--ray", metavar="ADDRESS", envvar="SSTAR_RAY", rich_help_panel=_RUN,
-        help="Run programs on every node of this Ray cluster (`auto`, or HOST:PORT), --workers on each; "
-        "needs sstar\\[ray].",
-    ),
-]  # fmt: skip
-LimitOpt = Annotated[
-    int | None,
-    typer.Option(
-        "--limit", envvar="SSTAR_LIMIT", min=1, rich_help_panel=_DATA, help="Only the first problems."
-    ),
-]
-FilterOpt = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--filter", envvar="SSTAR_FILTER", rich_help_panel=_DATA,
-        help="Only problems whose id matches this regular expression, or that say so of themselves: "
-        "difficulty=hard, platform!=leetcode, difficulty=easy,medium, date=2024-08. Repeat it for both.",
-    ),
-]  # fmt: skip
-StartDateOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--start-date", envvar="SSTAR_START_DATE", rich_help_panel=_DATA,
-        help="Only problems published on this day or later (YYYY-MM-DD).",
-    ),
-]  # fmt: skip
-EndDateOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--end-date", envvar="SSTAR_END_DATE", rich_help_panel=_DATA,
-        help="Only problems published on this day or earlier.",
-    ),
-]  # fmt: skip
-OutOpt = Annotated[
-    Path | None,
-    typer.Option(
-        "--out", envvar="SSTAR_OUT",
-        help="Run folder. (default: runs/ and a name made from the command)",
-    ),
-]  # fmt: skip
-FreshOpt = Annotated[
-    bool,
-    typer.Option(
-        "--fresh/--resume",
-        help="Start anew (the old folder is kept beside it), or go on where the same command stopped.",
-    ),
-]
-LogFileOpt = Annotated[
-    Path | None,
-    typer.Option(
-        "--log-file", metavar="FILE", envvar="SSTAR_LOG_FILE",
-        help="Append events (calls, programs, choices) to this file as JSON lines.",
-    ),
-]  # fmt: skip
-OtelOpt = Annotated[
-    bool,
-    typer.Option(
-        "--otel", envvar="SSTAR_OTEL",
-        help="Send OpenTelemetry spans of model calls, to where OTEL_EXPORTER_OTLP_ENDPOINT says; needs "
-        "sstar\\[otel].",
-    ),
-]  # fmt: skip
-JsonOpt = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-EmitTestsOpt = Annotated[
-    Path | None,
-    typer.Option(
-        "--emit-tests", metavar="FILE",
-        help="Write inputs whose right output was confirmed as pytest tests; for several problems a folder.",
-    ),
-]  # fmt: skip
-OverwriteOpt = Annotated[
-    bool, typer.Option("--overwrite", help="Let --emit-tests replace files that are there.")
-]
+
+
+def grouped(command: Callable[..., int]) -> Callable[..., int]:
+    """A command whose parameters may be records of `_FLAGS` or other dataclasses of flags, as typer wants it.
+
+    The fields of other dataclasses, like those of `agent.cli.findings`, carry their flags themselves.
+    """
+    parameters: list[inspect.Parameter] = []
+    records: dict[str, tuple[Any, list[str]]] = {}
+    signature = inspect.signature(command)
+    for name, hint in get_type_hints(command, include_extras=True).items():
+        kind, *wanted = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        if name == "return":
+            continue
+        if not hasattr(kind, "__dataclass_fields__"):
+            parameters.append(signature.parameters[name].replace(annotation=hint))
+            continue
+        made = _read_fields(kind, wanted)
+        records[name] = (kind, [parameter.name for parameter in made])
+        parameters += made
+
+    @functools.wraps(command)
+    def flat(**values: Any) -> int:
+        given = {
+            name: _make(kind, {_field_of(kind, key): values.pop(key) for key in keys})
+            for name, (kind, keys) in records.items()
+        }
+        return command(**values, **given)
+
+    parameters.sort(key=lambda parameter: parameter.kind)
+    flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    flat.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return flat
+
+
+def _read_fields(kind: type, wanted: list[str]) -> list[inspect.Parameter]:
+    """The flags of `kind`, those of the fields `wanted` only where some are named, with their defaults."""
+    flags, hints = _FLAGS.get(kind), get_type_hints(kind, include_extras=True)
+    made = []
+    for field in fields(kind):
+        if (wanted and field.name not in wanted) or (flags is not None and field.name not in flags):
+            continue
+        typed = _AS_TYPED.get((kind, field.name), hints[field.name])
+        default = None if field.default in (MISSING, ()) else field.default
+        made.append(
+            inspect.Parameter(
+                _parameter_of(kind, field.name),
+                inspect.Parameter.KEYWORD_ONLY,
+                default=str(default) if typed is str and default is not None else default,
+                annotation=typed if flags is None else Annotated[typed, flags[field.name]],
+            )
+        )
+    return made
+
+
+def _parameter_of(kind: type, field: str) -> str:
+    """Prices and SandboxChoice have short field names; two records of a command may not share one."""
+    return f"{kind.__name__.lower()}_{field}" if kind in (Prices, SandboxChoice) else field
+
+
+def _field_of(kind: type, parameter: str) -> str:
+    return parameter.removeprefix(f"{kind.__name__.lower()}_")
+
+
+def _make(kind: Any, values: dict[str, Any]) -> Any:
+    if "n" in values and kind is Settings:
+        values["least"], values["n"] = read_samples(values["n"])
+    return kind(**values)

@@ -26,7 +26,7 @@ class NodeFacts:
     """Which one, and why."""
     workers: int
     version: str
-    """Of sstar there."""
+    """Version of sstar on the node."""
     problem: str | None = None
     """Why it can run nothing; None where it can."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sstar_code.problems import SstarError
 
 if TYPE_CHECKING:
-    from sstar_code.agent.jobs.session import Endpoint
+    from sstar_code.agent.jobs.choices import Endpoint
 
 __all__ = ["Check", "State", "check_endpoint", "check_machine", "check_sandboxes"]
 
@@ -96,18 +96,19 @@ async def _try(name: str, sandbox: str) -> Check:
     return Check(name, State.NOTE, f"a test program ended with {run.status}: {run.failure}")
 
 
-async def check_endpoint(endpoint: Endpoint, *, wanted: bool) -> list[Check]:
+async def check_endpoint(endpoint: Endpoint) -> list[Check]:
     """Whether the server answers, what it serves and how long its context is.
 
-    An endpoint that is down is a note unless a model was asked for (`wanted`).
+    An endpoint that is down is a note unless a model is named.
     """
     from sstar_code.agent.jobs.session import make_asked
     from sstar_code.agent.models.recorded.replay import ReplayModel
 
     key = "set" if os.environ.get("OPENAI_API_KEY") else "not set (a local server needs none)"
+    wanted = endpoint.model is not None
     checks = [Check("OPENAI_API_KEY", State.OK, key)]
     try:
-        model = make_asked(endpoint)
+        model = make_asked(endpoint if wanted else replace(endpoint, model="MODEL"))
         if isinstance(model, ReplayModel):
             return [
                 *checks,

@@ -9,7 +9,7 @@ from sstar_code.agent.doctor.machine import Check, State
 from sstar_code.problems import SstarError
 
 if TYPE_CHECKING:
-    from sstar_code.agent.jobs.session import Endpoint
+    from sstar_code.agent.jobs.choices import Endpoint
     from sstar_code.agent.models.vllm.plan import Plan
 
 __all__ = ["check_vllm"]
@@ -21,7 +21,7 @@ def check_vllm(endpoint: Endpoint) -> list[Check]:
 
     try:
         plan = make_plan(
-            endpoint.model.partition(":")[2],
+            endpoint.require_model().partition(":")[2],
             command=endpoint.vllm_command,
             arguments=endpoint.vllm_args,
             max_thinking=endpoint.max_thinking,

@@ -1,20 +1,18 @@
-"""The request of a debugging round: the best program so far, and what it did on the public tests."""
+"""What a sample asks the model: its first program, then repairs of the best so far by what it did."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from sstar_code.agent.models.request import Purpose, Request, Stage
 
 if TYPE_CHECKING:
     from sstar_code.agent.generation.lineage import Lineage, Round
     from sstar_code.agent.prompts.templates import Prompts
+    from sstar_code.agent.solving.settings import Settings
     from sstar_code.problems import Problem
 
-__all__ = ["Context", "debug_round", "seed_for"]
-
-Context = Literal["all", "last"]
-"""What a debugging prompt shows: every round, or only the program to mend."""
+__all__ = ["first_sample", "repair_round", "seed_for"]
 
 _ROUND_STEP = 1_000_003
 """Between the seeds of two rounds: more than any number of samples, so that no two calls share a seed."""
@@ -23,25 +21,29 @@ _MAX_EARLIER = 3
 """Earlier rounds shown; each is capped by the template too."""
 
 
-def seed_for(seed: int | None, sample: int, index: int) -> int | None:
-    """`seed` + sample + 1,000,003 * round; None (the server chooses) stays None."""
-    return None if seed is None else seed + sample + _ROUND_STEP * index
+def seed_for(seed: int, sample: int, index: int) -> int:
+    """`seed` + sample + 1,000,003 * round."""
+    return seed + sample + _ROUND_STEP * index
 
 
-def debug_round(
-    problem: Problem,
-    prompts: Prompts,
-    lineage: Lineage,
-    *,
-    temperature: float | None = 0.7,
-    seed: int | None = 0,
-    max_tokens: int | None = None,
-    context: Context = "all",
+def first_sample(problem: Problem, prompts: Prompts, sample: int, settings: Settings) -> Request:
+    """The request for sample number `sample`; samples differ by their seed alone."""
+    return Request(
+        messages=prompts.render("generate", problem),
+        purpose=Purpose(problem.id, Stage.GENERATE, sample),
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+        seed=seed_for(settings.seed, sample, 0),
+    )
+
+
+def repair_round(
+    problem: Problem, prompts: Prompts, lineage: Lineage, settings: Settings, width: str
 ) -> Request:
     """The request for the round after those of `lineage`.
 
-    It mends the best round, not the last. With context "all" (the method's default, arXiv 2502.14382) it
-    also shows the latest of the other rounds that held a program; with "last" only the program to mend.
+    It repairs the best round, not the last. With `width` "all" (the method's default, arXiv 2502.14382) it
+    also shows the latest of the other rounds that held a program; with "last" only the program to repair.
     """
     best = lineage.best
     others = [item for item in lineage.rounds if item.code is not None and item.code != best.code]
@@ -53,7 +55,7 @@ def debug_round(
             failures=best.failures,
             passed=best.passed,
             total=best.total,
-            earlier=others[-_MAX_EARLIER:] if context == "all" else [],
+            earlier=others[-_MAX_EARLIER:] if width == "all" else [],
             reason=_say_why_no_code(lineage.rounds[-1]),
         ),
         purpose=Purpose(
@@ -61,11 +63,11 @@ def debug_round(
             Stage.DEBUG,
             lineage.sample,
             len(lineage.rounds),
-            ordinal="" if context == "all" else "last",
+            ordinal="" if width == "all" else "last",
         ),
-        temperature=temperature,
-        max_tokens=max_tokens,
-        seed=seed_for(seed, lineage.sample, len(lineage.rounds)),
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+        seed=seed_for(settings.seed, lineage.sample, len(lineage.rounds)),
     )
 
 

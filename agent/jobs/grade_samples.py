@@ -1,25 +1,39 @@
-"""Grades existing samples: every sample on all public and hidden tests of its problem."""
+"""Grades samples on all public and hidden tests of their problems: any tool's, or a set's own solutions."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from sstar_code.agent.run.files import replace_file, write_json
 from sstar_code.agent.run.statistics import Rate, mean_rate, pass_at_k
+from sstar_code.problems.sets.faults import Fault
 from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import run_tests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
+    from sstar_code.agent.jobs.session import Session
     from sstar_code.problems import Problem
     from sstar_code.sandbox import Sandbox
     from sstar_code.sandbox.grade import Report
 
-__all__ = ["Graded", "Tally", "flatten", "grade_samples"]
+__all__ = [
+    "Checked",
+    "Graded",
+    "Tally",
+    "check_references",
+    "check_run",
+    "flatten",
+    "grade_run",
+    "grade_samples",
+]
 
 _AHEAD = 512
 """Verdicts that may wait for a slow sample before them; they are what memory is needed for."""
@@ -37,6 +51,39 @@ class Graded:
     """Tests of its problem."""
     row: Mapping[str, Any]
     """The line of `verdicts.jsonl`."""
+
+
+async def grade_run(
+    opening: AbstractAsyncContextManager[Session],
+    samples: Iterable[tuple[Problem, int, str]],
+    count: int,
+    *,
+    all_tests: bool,
+) -> dict[str, Any]:
+    """The scores of `count` samples; every verdict is written as soon as those before it are.
+
+    Raises:
+        As `open_session`.
+    """
+    tally = Tally()
+    async with opening as session:
+        with (
+            session.progress("grade", count) as progress,
+            replace_file(session.folder / "verdicts.jsonl") as write,
+        ):
+
+            def note(graded: Graded) -> None:
+                tally.add(graded)
+                write(json.dumps(graded.row) + "\n")
+                progress.advance(graded.verdict.value)
+
+            sandbox = session.sandbox
+            await grade_samples(
+                samples, sandbox, all_tests=all_tests, on_graded=note, at_once=4 * sandbox.workers
+            )
+        scores = tally.score()
+        write_json(session.folder / "summary.json", flatten(scores))
+    return scores
 
 
 async def grade_samples(
@@ -168,3 +215,55 @@ def flatten(scores: Mapping[str, Any]) -> dict[str, Any]:
     plain |= {name: rate.value if rate.problems else None for name, rate in rates.items()}
     plain["intervals"] = {name: [rate.low, rate.high] for name, rate in rates.items() if rate.problems}
     return plain
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of the references."""
+
+    faults: tuple[Fault, ...]
+    references: int
+    passed: int
+    lost: int
+    """By the sandbox (IE): nothing is known of them."""
+
+
+async def check_run(
+    opening: AbstractAsyncContextManager[Session], references: Sequence[tuple[Problem, int, str]]
+) -> Checked:
+    """Run the references with progress.
+
+    Raises:
+        As `open_session`.
+    """
+    async with opening as session:
+        with session.progress("references", len(references)) as progress:
+            return await check_references(
+                references, session.sandbox, lambda graded: progress.advance(graded.verdict.value)
+            )
+
+
+async def check_references(
+    references: Iterable[tuple[Problem, int, str]],
+    sandbox: Sandbox,
+    on_graded: Callable[[Graded], None],
+) -> Checked:
+    """Run (problem, number, program) triples on all tests; one that fails is a fault of its problem."""
+    graded: list[Graded] = []
+
+    def note(item: Graded) -> None:
+        graded.append(item)
+        on_graded(item)
+
+    await grade_samples(_with_tests(references), sandbox, on_graded=note, at_once=2 * sandbox.workers)
+    faults = tuple(
+        Fault(item.problem_id, f"reference {item.sample} fails: {item.row['error']}")
+        for item in graded
+        if item.verdict not in (Verdict.AC, Verdict.IE)
+    )
+    lost = sum(item.verdict is Verdict.IE for item in graded)
+    return Checked(faults, len(graded), len(graded) - lost - len(faults), lost)
+
+
+def _with_tests(references: Iterable[tuple[Problem, int, str]]) -> Iterator[tuple[Problem, int, str]]:
+    return (item for item in references if item[0].public_tests or item[0].hidden_tests)

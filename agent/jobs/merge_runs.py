@@ -1,13 +1,13 @@
-"""Makes one run folder of several: shards of a set, or runs of one configuration over other problems."""
+"""Shards of a set, and one run folder made of several."""
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sstar_code.agent.jobs.evaluate_set import read_outcomes
-from sstar_code.agent.jobs.shards import Shard, asked_for
+from sstar_code.agent.jobs.evaluate import read_outcomes
 from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.folder import describe_changes, open_folder, read_evaluation, read_summary
 from sstar_code.agent.run.store import Store
@@ -20,7 +20,49 @@ if TYPE_CHECKING:
     from sstar_code.agent.run.summary import Summary
     from sstar_code.agent.run.usage import Prices
 
-__all__ = ["Part", "Plan", "merge_runs", "plan_merge"]
+__all__ = ["Part", "Plan", "Shard", "asked_for", "merge_runs", "plan_merge"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Every `of`-th item from place `number`, counted from 1: neighbours are alike, so the parts are.
+
+    The parts of one list are disjoint and together the list; their sizes differ by one at most.
+    """
+
+    number: int
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """What `2/8` says.
+
+        Raises:
+            UserError: it is not of that form, or there is no such part.
+        """
+        found = re.fullmatch(r"(\d+)/(\d+)", text)
+        if found is None:
+            raise UserError(f"--shard {text!r}: write it like 2/8, the second of eight parts")
+        shard = cls(int(found[1]), int(found[2]))
+        if not 1 <= shard.number <= shard.of:
+            raise UserError(f"--shard {text}: the parts are 1/{shard.of} to {shard.of}/{shard.of}")
+        return shard
+
+    def take(self, items: Sequence[T]) -> list[T]:
+        """The items of this part, in their order."""
+        return list(items[self.number - 1 :: self.of])
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
+def asked_for(config: Mapping[str, Any]) -> list[str]:
+    """The ids of the problems that a run of this configuration is to solve: a shard's are only its part."""
+    ids = list(dict.fromkeys(config["problems"]))
+    return Shard.parse(config["shard"]).take(ids) if "shard" in config else ids
+
 
 _MAY_DIFFER = ("shard", "problems", "label")
 

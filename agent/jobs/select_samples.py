@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from sstar_code.agent.solving.shared_judge import SEVERAL
+from sstar_code.agent.solving.context import SEVERAL, Asking
 from sstar_code.sandbox import SandboxError, Verdict
 from sstar_code.sandbox.grade import run_tests
 from sstar_code.selection import Candidate
@@ -21,12 +21,16 @@ from sstar_code.selection.pool import Pool, tier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
+    from sstar_code.agent.jobs.session import Session
+    from sstar_code.agent.prompts.templates import Prompts
+    from sstar_code.agent.solving.settings import Settings
     from sstar_code.problems import Problem, Test
     from sstar_code.sandbox import Sandbox
     from sstar_code.selection import Ask, Selection
 
-__all__ = ["Work", "select_samples", "selection_row", "try_samples"]
+__all__ = ["Chosen", "Work", "choose_run", "select_samples", "selection_row", "try_samples"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,57 @@ class Work:
     codes: tuple[str, ...]
     sources: tuple[tuple[str, ...], ...] = ()
     """Who wrote each; empty where nothing is known of any."""
+    files: tuple[str, ...] = ()
+    """Where each has a file of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a method chose for a problem, and among what."""
+
+    problem: Problem
+    candidates: tuple[Candidate, ...]
+    selection: Selection
+    row: dict[str, Any]
+    """The line of `selections.jsonl`."""
+
+
+async def choose_run(
+    opening: AbstractAsyncContextManager[Session], work: Sequence[Work], settings: Settings, prompts: Prompts
+) -> list[Chosen]:
+    """Try the programs of every problem on its public tests, then let the method of `settings` choose.
+
+    Raises:
+        As `open_session`, `try_samples` and `select_samples`.
+    """
+    async with opening as session:
+        ask = None
+        if session.has_model:
+            ask = Asking(session.model, prompts, settings.seed, settings.max_tokens)
+        sandbox, at_once = session.sandbox, 4 * session.sandbox.workers
+        with session.progress("public tests", len(work)) as progress:
+            candidates = await try_samples(
+                work,
+                sandbox=sandbox,
+                grade=settings.select == "oracle",
+                on_tried=lambda _: progress.advance("tried"),
+                at_once=at_once,
+            )
+        with session.progress("select", len(work)) as progress:
+            chosen = await select_samples(
+                work,
+                candidates,
+                settings.select,
+                sandbox=sandbox,
+                ask=ask,
+                seed=settings.seed,
+                on_selected=lambda _, made: progress.advance("none" if made.chosen is None else "chosen"),
+                at_once=at_once,
+            )
+    return [
+        Chosen(problem, tried, selection, selection_row(problem.id, selection, item.files))
+        for item, tried, (problem, selection) in zip(work, candidates, chosen, strict=True)
+    ]
 
 
 async def try_samples(

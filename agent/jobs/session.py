@@ -1,88 +1,163 @@
-"""Opens what a run works with, a model and a sandbox over its store, and closes it however the run ends."""
+"""A session: the run folder, store, model and sandbox that a command works with, closed however it ends."""
 
 from __future__ import annotations
 
 import math
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.calls.concurrency import FIRST_WIDTH, MOST_IN_FLIGHT
 from sstar_code.agent.calls.stored_model import StoredModel
+from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.agent.models.errors import ModelUserError
 from sstar_code.agent.models.load import Paced
 from sstar_code.agent.models.recorded.bundled import describe_recording, find_recording
+from sstar_code.agent.run.folder import default_folder, open_folder, versions
 from sstar_code.agent.telemetry.events import log_event
-from sstar_code.agent.telemetry.observed import WatchedModel, WatchedSandbox
+from sstar_code.agent.telemetry.observed import ObservedSandbox
+from sstar_code.agent.telemetry.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
-    from sstar_code.agent.calls.budget import Budget
+    from sstar_code.agent.jobs.choices import Watch
     from sstar_code.agent.models import Model
     from sstar_code.agent.models.choose import AskedModel
     from sstar_code.agent.models.endpoint_pool import EndpointPool
     from sstar_code.agent.models.openai.client import OpenAIModel
     from sstar_code.agent.models.thinking import CappedModel
     from sstar_code.agent.models.vllm.managed import ManagedModel
+    from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.run.store import Store
     from sstar_code.sandbox import Sandbox
     from sstar_code.sandbox.memo import MemoSandbox
 
-__all__ = ["Endpoint", "SandboxChoice", "make_asked", "open_model", "open_sandbox"]
+__all__ = ["Session", "make_asked", "make_config", "open_model", "open_run", "open_session"]
+
+
+def make_config(label: str, endpoint: Endpoint | None, prompts: Prompts, **own: Any) -> dict[str, Any]:
+    """Everything that changes answers, by name: two runs of equal configurations give the same ones.
+
+    What is at its default is left out where older runs did not know it. `own` is what the command adds, like
+    the problems and the settings.
+    """
+    config = {"label": label, "model": endpoint and endpoint.model, "prompts": prompts.digest, **own}
+    if endpoint is not None and endpoint.max_thinking is not None:
+        config["max_thinking"] = endpoint.max_thinking
+    if endpoint is not None and endpoint.system_role != "system":
+        config["system_role"] = endpoint.system_role
+    return config
+
+
+def open_run(
+    command: str,
+    config: dict[str, Any],
+    out: Path | None,
+    *,
+    fresh: bool,
+    say: Callable[[str], None],
+    **more: Any,
+) -> Path:
+    """The folder of the run, made or gone on in; `more` stands in its manifest beside the configuration.
+
+    Raises:
+        UserError: the folder belongs to a command with another configuration, or is no run folder.
+        InfrastructureError: it cannot be written.
+    """
+    folder = out or default_folder(command, config)
+    resumed = open_folder(folder, {"config": config, "versions": versions(), **more}, fresh=fresh)
+    say(f"sstar: {'going on in' if resumed else 'writing to'} {folder}")
+    return folder
 
 
 _RETRY_LINE_EVERY_S = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Which model to ask and how."""
+@dataclass(slots=True)
+class Session:
+    """What a command works with, open as long as its block lasts."""
 
-    model: str
-    base_urls: tuple[str, ...] = ()
-    """Empty: `OPENAI_BASE_URL`, else a server on this machine."""
-    system_role: str = "system"
-    max_in_flight: int | None = None
-    """None: what the server runs at once, where it says so, else learnt."""
-    call_timeout_s: float = 600.0
-    record: Path | None = None
-    max_thinking: int | None = None
-    """Tokens that a thinking model may think before it has to answer; None: as many as it likes."""
-    vllm_command: str | None = None
-    """For `vllm:`: the words before `serve`; None looks for them."""
-    vllm_args: str = ""
+    folder: Path
+    """The run folder; for a session without one a folder that is removed with it."""
+    store: Store
+    say: Callable[[str], None]
+    quiet: bool
+    """Show no progress: the command prints JSON."""
+    budget: Budget
+    programs: Sandbox
+    """The sandbox itself, which runs a program as often as it is asked to."""
+    sandbox: MemoSandbox
+    """The same with a memory: every execution is kept in the store and never repeated."""
+    _model: StoredModel | None = None
 
+    @property
+    def has_model(self) -> bool:
+        """Whether a model was named."""
+        return self._model is not None
 
-@dataclass(frozen=True, slots=True)
-class SandboxChoice:
-    """Which sandbox to use and how."""
+    @property
+    def model(self) -> StoredModel:
+        """The model that was named; every answer is kept in the store."""
+        assert self._model is not None, "the session was opened without a model"
+        return self._model
 
-    name: str = "auto"
-    runtime: str | None = None
-    workers: int | None = None
-    ray: str | None = None
-    """Address of a Ray cluster whose nodes run the programs, `workers` each; None: this machine does."""
+    def progress(self, title: str, total: int, details: Callable[[], str] = str) -> Progress:
+        """A bar on stderr that counts to `total`; `details` gives what else to show."""
+        return Progress(title, total, details=details, quiet=self.quiet)
 
 
 @asynccontextmanager
-async def open_sandbox(
-    choice: SandboxChoice, store: Store, say: Callable[[str], None]
-) -> AsyncIterator[MemoSandbox]:
-    """The sandbox, with every execution kept in `store`.
+async def open_session(
+    folder: Path | None,
+    sandbox: SandboxChoice | Sandbox,
+    say: Callable[[str], None],
+    *,
+    endpoint: Endpoint | Model | None = None,
+    budget: Budget | None = None,
+    watch: Watch | None = None,
+    quiet: bool = False,
+) -> AsyncIterator[Session]:
+    """Open the store of `folder` (None: one that is not kept), the model if there is one, and the sandbox.
+
+    Model and sandbox are the ones that are chosen, or any that are given; a sandbox that is given is entered.
+
+    Whatever happens inside, all of them are closed and the store holds what was answered and run until then.
 
     Raises:
-        UserError: no sandbox of that name, or no such cluster.
-        SandboxError: it cannot isolate here, or on no node.
+        UserError: no such sandbox, cluster, model or recording; a wrong key; another process has the folder.
+        ModelError: the endpoint is down.
+        SandboxError: programs cannot be isolated here.
+        InfrastructureError: the store cannot be written.
     """
+    from sstar_code.agent.run.store import Store
     from sstar_code.sandbox.memo import MemoSandbox
 
-    async with MemoSandbox(WatchedSandbox(_make_sandbox(choice, say)), store) as sandbox:
-        yield sandbox
+    budget = budget or Budget()
+    async with AsyncExitStack() as stack:
+        if folder is None:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="sstar-")))
+        if watch is not None:
+            stack.enter_context(watch.open(folder.name, say))
+        store = stack.enter_context(closing(Store(folder / "run.db")))
+        model = None
+        if endpoint is not None:
+            if isinstance(endpoint, Endpoint):
+                opening = open_model(endpoint, store, budget, say)
+                model = await stack.enter_async_context(opening)
+            else:
+                model = StoredModel(endpoint, store, budget, max_in_flight=FIRST_WIDTH)
+        programs = await stack.enter_async_context(
+            _make_sandbox(sandbox, say) if isinstance(sandbox, SandboxChoice) else sandbox
+        )
+        remembering = MemoSandbox(ObservedSandbox(programs), store)
+        yield Session(folder, store, say, quiet, budget, programs, remembering, model)
 
 
 def _make_sandbox(choice: SandboxChoice, say: Callable[[str], None]) -> Sandbox:
@@ -115,7 +190,7 @@ async def open_model(
     from sstar_code.agent.models.recorded.replay import ReplayModel
 
     model = make_asked(endpoint, say)
-    recording = find_recording(endpoint.model)
+    recording = find_recording(endpoint.require_model())
     if recording is not None:
         say(f"sstar: {describe_recording(recording)}")
     async with AsyncExitStack() as stack:
@@ -128,7 +203,7 @@ async def open_model(
             asked = stack.enter_context(Recorder(asked, endpoint.record))
         paced = model if isinstance(model, Paced) else None
         stored = StoredModel(
-            WatchedModel(asked, store),
+            asked,
             store,
             budget,
             max_in_flight=endpoint.max_in_flight if paced else endpoint.max_in_flight or FIRST_WIDTH,
@@ -136,11 +211,11 @@ async def open_model(
             priorities=paced is not None and paced.priorities,
         )
         if paced is not None:
-            paced.on_busy = lambda: stored.pace.refuse(anyio.current_time())
+            paced.on_busy = lambda: stored.concurrency.refuse(anyio.current_time())
             group = await stack.enter_async_context(anyio.create_task_group())
             stack.callback(group.cancel_scope.cancel)
             stored.load = LoadWatch(paced)
-            group.start_soon(stored.keep_pace, stored.load.read_load)
+            group.start_soon(stored.watch_load, stored.load.read_load)
         yield stored
         if isinstance(model, ReplayModel) and model.by_purpose:
             say(
@@ -187,9 +262,9 @@ def make_asked(endpoint: Endpoint, say: Callable[[str], None] = lambda _: None) 
     """
     from sstar_code.agent.models.choose import VllmOptions, make_model
 
-    recording = find_recording(endpoint.model)
+    recording = find_recording(endpoint.require_model())
     return make_model(
-        endpoint.model if recording is None else f"replay:{recording}",
+        endpoint.require_model() if recording is None else f"replay:{recording}",
         base_url=endpoint.base_urls,
         vllm=VllmOptions(endpoint.vllm_command, endpoint.vllm_args, lambda line: say(f"sstar: {line}")),
         system_role=endpoint.system_role,

@@ -18,7 +18,7 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX calls_by_problem ON calls (problem_id, stage);
     CREATE TABLE executions (        -- every run of a program on an input
-        key TEXT PRIMARY KEY,        -- sandbox.outcome.execution_key
+        key TEXT PRIMARY KEY,        -- sandbox.execution_key
         status TEXT NOT NULL, cpu_s REAL NOT NULL,
         execution BLOB NOT NULL      -- zlib of JSON
     );
@@ -37,7 +37,7 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE TABLE problems (          -- one row for every problem that is finished
         problem_id TEXT PRIMARY KEY,
-        outcome TEXT NOT NULL        -- JSON, agent.run.outcomes.ProblemOutcome
+        outcome TEXT NOT NULL        -- JSON, agent.records.ProblemOutcome
     );
     """,
     """
@@ -54,10 +54,10 @@ MIGRATIONS: tuple[str, ...] = (
     );
     """,
     """
-    CREATE TABLE steps (             -- what was decided for a problem sampled in waves, before it was done
+    CREATE TABLE steps (             -- what was decided about a problem's samples, before it was done
         problem_id TEXT NOT NULL, ordinal INTEGER NOT NULL,
-        step TEXT NOT NULL,          -- JSON, agent.allocation.policy.Step
-        seen TEXT NOT NULL,          -- JSON, agent.allocation.policy.Seen: what it rests on
+        step TEXT NOT NULL,          -- JSON, allocation.policy.Step
+        seen TEXT NOT NULL,          -- JSON, allocation.policy.Observed: what it rests on
         PRIMARY KEY (problem_id, ordinal)
     );
     """,

@@ -156,7 +156,7 @@ class Store:
             count_of(problem_id, stage).add(StageCount(executions=executions, cpu_s=cpu_s))
         return counts
 
-    # steps of problems sampled in waves
+    # decisions about the samples of a problem
 
     def put_step(self, problem_id: str, ordinal: int, step: str, seen: str) -> None:
         """Keep the JSON of a step, and of what it rests on; one that is there already stays."""

@@ -103,6 +103,16 @@ class Summary:
     """The load of the server during this start: `LoadWatch.as_json`."""
 
     @property
+    def problems(self) -> int:
+        """How many problems were asked for."""
+        return len(self.count.problem_ids)
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """Problem id to one line, for those that the sandbox or the model failed; wrong in every rate."""
+        return self.count.errors
+
+    @property
     def public_solved(self) -> int:
         """Finished problems with a sample that passes all public tests."""
         return sum(outcome.solved is True for outcome in self.count.ended)
@@ -135,8 +145,8 @@ class Summary:
         value = {name: rate.value if rate.problems else None for name, rate in self.rates.items()}
         total = add_up(self.stages.values())
         return {
-            "problems": len(self.count.problem_ids),
-            "errors": len(self.count.errors),
+            "problems": self.problems,
+            "errors": len(self.errors),
             "pass@1": value.get("pass@1"),
             "random": value.get("random"),
             "first": value.get("first"),
@@ -168,7 +178,7 @@ class Summary:
             "methods": {name: asdict(rate) for name, rate in self.rates.items()},
             "methods_of_graded": {name: asdict(rate) for name, rate in self.count.rates(graded).items()},
             "stages": {name: asdict(count) for name, count in self.stages.items()},
-            "failed": dict(self.count.errors),
+            "failed": self.errors,
             "cost": self.prices.as_json(self.stages.values()),
             "server_load": None if self.load is None else dict(self.load),
             "by_problem": {

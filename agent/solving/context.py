@@ -1,35 +1,115 @@
-"""What solving a problem needs."""
+"""What solving a problem needs, and selection's questions put to a model."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from sstar_code.agent.solving.ask_model import Asking
+import anyio
+
+from sstar_code.agent.models import Purpose, Request, Stage
+from sstar_code.agent.models.errors import CallError
+from sstar_code.selection import Question, Reply
+from sstar_code.selection.judging.calibration import measure_judge
 
 if TYPE_CHECKING:
-    from sstar_code.agent.allocation.plan import Waves
+    from collections.abc import Sequence
+
+    from sstar_code.agent.allocation.plan import Allocation
     from sstar_code.agent.models import Model
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.solving.settings import Settings
-    from sstar_code.agent.solving.shared_judge import SharedJudge
+    from sstar_code.problems import Problem
     from sstar_code.sandbox import Sandbox
+    from sstar_code.selection import Ask
+    from sstar_code.selection.judging.calibration import JudgeRecord
 
-__all__ = ["SolveContext"]
+__all__ = ["SEVERAL", "Asking", "SharedJudge", "SolveContext"]
+
+_STAGES = {
+    Question.INPUTS: Stage.INPUTS,
+    Question.DISTINGUISH: Stage.INPUTS,
+    Question.TESTS: Stage.INPUTS,
+    Question.JUDGE: Stage.JUDGE,
+    Question.COMPARE: Stage.JUDGE,
+    Question.KIT: Stage.INPUTS,
+    Question.REFERENCE: Stage.INPUTS,
+    Question.CHOOSE: Stage.JUDGE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Implements `selection.Ask` over a model and the prompt templates."""
+
+    model: Model
+    prompts: Prompts
+    seed: int
+    max_tokens: int
+    temperature: float = 0.0
+    """Questions want the likeliest answer, not a varied one."""
+
+    async def __call__(
+        self, question: Question, problem: Problem, ordinal: str, **values: Any
+    ) -> Reply | None:
+        """The reply, or None where this call failed for good; an endpoint that is down raises."""
+        request = Request(
+            messages=self.prompts.render(question.value, problem=problem, **values),
+            purpose=Purpose(problem.id, _STAGES[question], ordinal=f"{question.value}/{ordinal}"),
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+            seed=self.seed,
+        )
+        try:
+            answer = await self.model.ask(request)
+        except CallError:
+            return None
+        return Reply(answer.text, (answer.usage.prompt or 0) + (answer.usage.output or 0))
+
+
+SEVERAL = 8
+"""Problems for which it pays to measure the judge in 40 calls; of fewer, each does it for itself."""
+
+
+@dataclass(slots=True)
+class SharedJudge:
+    """The record of the judge behind `ask` on the public tests of `problems`, measured when first needed.
+
+    The same whichever problem needs it first, so a run that was killed and started again judges alike.
+    """
+
+    problems: Sequence[Problem]
+    ask: Ask
+    _record: JudgeRecord | None = None
+    _lock: anyio.Lock = field(default_factory=anyio.Lock)
+
+    async def measure(self) -> JudgeRecord | None:
+        """The record; None where there are too few problems to measure it on.
+
+        Raises:
+            ModelError: the endpoint is down.
+            BudgetSpentError: nothing is left to spend.
+        """
+        if len(self.problems) < SEVERAL:
+            return None
+        async with self._lock:
+            if self._record is None:
+                self._record = await measure_judge(self.problems, self.ask)
+        return self._record
 
 
 @dataclass(frozen=True, slots=True)
 class SolveContext:
-    """What the method works with."""
+    """Everything that solving a problem needs."""
 
     model: Model
     sandbox: Sandbox
     prompts: Prompts
     settings: Settings
     judge: SharedJudge | None = None
-    """Of a set that is solved together."""
-    waves: Waves | None = None
-    """Likewise; None, with settings that ask for waves: those of this problem alone."""
+    """How far the judge is to be believed, for a set; None: each problem finds out by itself."""
+    allocation: Allocation | None = None
+    """Sample allocation shared by a set; None: a problem with a range of samples allocates alone."""
 
     @property
     def ask(self) -> Asking:

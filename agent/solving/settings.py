@@ -16,40 +16,51 @@ AUTO = "2..32"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Settings of the method; the defaults are S*'s (arXiv 2502.14382, section 5.1)."""
+    """Settings of the method; the defaults are S*'s (arXiv 2502.14382, section 5.1).
+
+    Raises:
+        UserError: an unknown method or context.
+    """
 
     n: int = 16
-    """First samples a problem; with `least`, at most."""
+    """Samples a problem; with `least`, at most."""
     least: int | None = None
-    """First samples a problem that is sampled in waves, at least; None: `n` samples, no waves."""
+    """Samples a problem at least, where their number is decided as they come in; None: always `n`."""
     rounds: int = 2
-    """Debugging rounds a sample at most."""
+    """Rounds of repair a sample at most."""
     temperature: float = 0.7
-    """Of samples and repairs; inputs and judges are asked at 0."""
+    """Sampling temperature of samples and repairs; inputs and judges are asked at 0."""
     seed: int = 0
     """Sample k is asked for with seed + k; every random choice derives from it."""
     select: str = "adaptive"
     """The method whose choice is the answer."""
     max_tokens: int = 4096
-    """Of one answer, thinking included."""
+    """Token limit of one answer, thinking included."""
     context: Literal["all", "last"] = "all"
-    """What a debugging round sees: `all` rounds of its sample or the `last` one."""
+    """What a repair sees: `all` rounds of its sample or the `last` one."""
+
+    def __post_init__(self) -> None:
+        from sstar_code.selection.methods.registry import choose
+
+        choose(self.select)
+        if self.context not in ("all", "last"):
+            raise UserError(f"--context {self.context!r}: it must be `all` or `last`")
 
     def as_json(self) -> dict[str, Any]:
-        """For the manifest; without waves as before there were any."""
+        """For the manifest; a fixed number of samples looks as it did before there was a range."""
         whole = asdict(self)
         if self.least is None:
             del whole["least"]
         return whole
 
     @property
-    def first_wave(self) -> int:
+    def first_samples(self) -> int:
         """Samples that a problem begins with."""
         return self.n if self.least is None else self.least
 
 
 def read_samples(text: str) -> tuple[int | None, int]:
-    """`16` -> (None, 16): so many samples; `4..32` -> (4, 32): in waves, from 4 to 32; `auto` -> `AUTO`.
+    """`16` -> (None, 16): so many samples; `4..32` -> (4, 32): from 4 to 32; `auto` -> `AUTO`.
 
     Raises:
         UserError: it is none of these.
@@ -57,5 +68,5 @@ def read_samples(text: str) -> tuple[int | None, int]:
     found = re.fullmatch(r"(?:(\d+)\.\.)?(\d+)", AUTO if text == "auto" else text)
     least, most = (found[1], int(found[2])) if found else (None, 0)
     if most < 1 or (least is not None and not 1 <= int(least) <= most):
-        raise UserError(f"--n {text!r}: it is a number like 16, a range like 4..32, or auto")
+        raise UserError(f"--n {text!r}: it must be a number like 16, a range like 4..32, or auto")
     return (None if least is None else int(least)), most

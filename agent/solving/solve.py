@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
 
-from sstar_code.agent.allocation.plan import plan_waves
-from sstar_code.agent.allocation.sample import sample_in_waves
+from sstar_code.agent.allocation.plan import plan_allocation
+from sstar_code.agent.allocation.sample import allocate_samples
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.generation.develop import develop
-from sstar_code.agent.telemetry.events import about
+from sstar_code.agent.run.usage import StageCount
 from sstar_code.agent.telemetry.work import working_on
 from sstar_code.selection import Candidate
 from sstar_code.selection.evidence.fingerprint import fingerprint
@@ -35,7 +35,34 @@ class Solution:
 
     problem: Problem
     lineages: tuple[Lineage, ...]
+    """The samples with their rounds, in order."""
     selections: Mapping[str, Selection]
+    """Method -> what it chose."""
+    method: str
+    """The method whose choice is the answer."""
+    usage: StageCount = field(default_factory=StageCount)
+    """What it cost; only where one problem was solved by itself."""
+    seconds: float = 0.0
+
+    @property
+    def selection(self) -> Selection:
+        """What the method that counts chose, and why."""
+        return self.selections[self.method]
+
+    @property
+    def chosen(self) -> int | None:
+        """Index of the sample that was chosen; None where there is no program."""
+        return self.selection.chosen
+
+    @property
+    def program(self) -> str | None:
+        """The program that was chosen."""
+        return None if self.chosen is None else self.lineages[self.chosen].code
+
+    @property
+    def solved(self) -> bool:
+        """Whether that program passes every public test."""
+        return self.chosen is not None and self.lineages[self.chosen].survives
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -50,12 +77,12 @@ async def solve(
     *,
     on_sample: Callable[[Lineage], None] = lambda _: None,
 ) -> Solution:
-    """Generate, debug, select. Hidden tests are not looked at."""
-    waves = context.waves or plan_waves(context.settings, Budget(), None, 1)
-    if waves is None:
+    """Generate, repair, select. Hidden tests are not looked at."""
+    allocation = context.allocation or plan_allocation(context.settings, Budget(), None, 1)
+    if allocation is None:
         lineages = await sample(problem, context, on_sample)
     else:
-        lineages = await sample_in_waves(problem, context, waves, on_sample)
+        lineages = await allocate_samples(problem, context, allocation, on_sample)
     candidates = candidates_of(problem, lineages)
     differ = len({fingerprint(candidates[index].code) for index in tier(candidates)}) > 1
     with working_on(problem.id, "select"):
@@ -64,36 +91,23 @@ async def solve(
             judge = await context.judge.measure()
         seed = context.settings.seed
         pool = Pool(problem, candidates, context.sandbox, ask=context.ask, seed=seed, judge=judge)
-        return Solution(problem, lineages, await select_all(pool, methods))
+        return Solution(problem, lineages, await select_all(pool, methods), context.settings.select)
 
 
 async def sample(
     problem: Problem, context: SolveContext, on_sample: Callable[[Lineage], None]
 ) -> tuple[Lineage, ...]:
-    """All samples at once: one that has arrived is run and debugged while others are still being written."""
+    """All samples at once: one that has arrived is run and repaired while others are still being written."""
     lineages: dict[int, Lineage] = {}
-    settings = context.settings
 
-    async def grow(number: int) -> None:
-        with about(candidate=number):
-            lineages[number] = await develop(
-                number,
-                problem=problem,
-                model=context.model,
-                sandbox=context.sandbox,
-                prompts=context.prompts,
-                rounds=settings.rounds,
-                temperature=settings.temperature,
-                seed=settings.seed,
-                max_tokens=settings.max_tokens,
-                context=settings.context,
-            )
-        on_sample(lineages[number])
+    def keep(lineage: Lineage) -> None:
+        lineages[lineage.sample] = lineage
+        on_sample(lineage)
 
     async with anyio.create_task_group() as group:
-        for number in range(settings.n):
-            group.start_soon(grow, number)
-    return tuple(lineages[number] for number in range(settings.n))
+        for number in range(context.settings.n):
+            group.start_soon(develop, number, problem, context, keep)
+    return tuple(lineages[number] for number in range(context.settings.n))
 
 
 def candidates_of(problem: Problem, lineages: Sequence[Lineage]) -> tuple[Candidate, ...]:

@@ -1,9 +1,11 @@
-"""Models and sandboxes that tell of each call and batch: events, spans, failed calls for `--retry errors`."""
+"""Watches what is asked and run: events and spans of it, and failed calls noted for `--retry errors`."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.models.errors import CallError, ContextError
@@ -12,63 +14,61 @@ from sstar_code.agent.telemetry.spans import call_span
 from sstar_code.agent.telemetry.work import current_work
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
     from typing import Self
 
-    from sstar_code.agent.models import Answer, Model, Request
+    from sstar_code.agent.models import Answer, Request
     from sstar_code.agent.run.store import Store
     from sstar_code.sandbox import Execution, Limits, Program, Sandbox
 
-__all__ = ["WatchedModel", "WatchedSandbox"]
+__all__ = ["ObservedSandbox", "observe_call"]
 
 
-class WatchedModel:
-    """A model whose calls are logged and traced, and whose failed calls are noted in the store.
+@contextmanager
+def observe_call(model: str, request: Request, store: Store) -> Iterator[Callable[[Answer], Answer]]:
+    """Events and a span of one call, which is made inside; the function is to be given its answer.
 
-    A prompt that is too long is not noted: a shorter one is asked for in its place, and asking again changes
-    nothing.
+    It gives the answer back with the seconds that the call took, where the model did not tell. `store` hears
+    of a call that failed, but not of a prompt that is too long: a shorter one is asked for in its place, and
+    asking again changes nothing.
     """
+    purpose = request.purpose
+    ids = {
+        "problem": purpose.problem_id,
+        "candidate": purpose.sample,
+        "stage": purpose.stage.value,
+        "round": purpose.round,
+        "ordinal": purpose.ordinal,
+    }
+    log_event("call.asked", **ids)
+    started_s = time.monotonic()
+    try:
+        with call_span(model, request) as note_span:
 
-    def __init__(self, model: Model, store: Store) -> None:
-        self.name = model.name
-        self._model = model
-        self._store = store
+            def note(answer: Answer) -> Answer:
+                note_span(answer)
+                seconds = time.monotonic() - started_s
+                log_event(
+                    "call.answered",
+                    **ids,
+                    seconds=round(seconds, 3),
+                    prompt_tokens=answer.usage.prompt,
+                    output_tokens=answer.usage.output,
+                    finish_reason=answer.finish_reason,
+                )
+                return answer if answer.seconds else replace(answer, seconds=seconds)
 
-    async def ask(self, request: Request) -> Answer:
-        """Ask like `Model.ask`."""
-        purpose = request.purpose
-        ids = {
-            "problem": purpose.problem_id,
-            "candidate": purpose.sample,
-            "stage": purpose.stage.value,
-            "round": purpose.round,
-            "ordinal": purpose.ordinal,
-        }
-        log_event("call.asked", **ids)
-        started_s = time.monotonic()
-        try:
-            with call_span(self.name, request) as note:
-                answer = await self._model.ask(request)
-                note(answer)
-        except CallError as error:
-            if not isinstance(error, ContextError):
-                self._store.put_failure(request, str(error))
-            log_event("call.failed", **ids, error=str(error))
-            raise
-        log_event(
-            "call.answered",
-            **ids,
-            seconds=round(time.monotonic() - started_s, 3),
-            prompt_tokens=answer.usage.prompt,
-            output_tokens=answer.usage.output,
-            finish_reason=answer.finish_reason,
-        )
-        return answer
+            yield note
+    except CallError as error:
+        if not isinstance(error, ContextError):
+            store.put_failure(request, str(error))
+        log_event("call.failed", **ids, error=str(error))
+        raise
 
 
-class WatchedSandbox:
-    """A sandbox with an event for every batch that it runs."""
+class ObservedSandbox:
+    """`sandbox`, with an event for every batch that it runs."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.name = sandbox.name
@@ -96,7 +96,7 @@ class WatchedSandbox:
         *,
         stop_on_failure: bool = False,
     ) -> list[Execution]:
-        """Run like `Sandbox.run`."""
+        """As `Sandbox.run`."""
         started_s = time.monotonic()
         runs = await self._sandbox.run(program, inputs, limits, stop_on_failure=stop_on_failure)
         problem, stage = current_work()

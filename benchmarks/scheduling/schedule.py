@@ -28,12 +28,10 @@ from benchmarks.scheduling.workload import Dice, TimedSandbox, make_problems
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.calls.stored_model import StoredModel
 from sstar_code.agent.generation.develop import develop
-from sstar_code.agent.jobs.evaluate_set import evaluate
-from sstar_code.agent.jobs.evaluation import most_open
+from sstar_code.agent.jobs.evaluate import evaluate, most_open
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.run.store import Store
-from sstar_code.agent.solving.ask_model import Asking
-from sstar_code.agent.solving.context import SolveContext
+from sstar_code.agent.solving.context import Asking, SolveContext
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.agent.solving.solve import candidates_of
 from sstar_code.agent.testing.simulator import PRESETS, Engine, SimulatedModel, run_virtual
@@ -44,7 +42,7 @@ from sstar_code.selection.pool import Pool
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sstar_code.agent.calls.priority_queue import Turns
+    from sstar_code.agent.calls.concurrency import PriorityLimiter
     from sstar_code.agent.models import Answer, Request
     from sstar_code.agent.run.outcomes import ProblemOutcome
     from sstar_code.agent.testing.simulator import EngineSpec
@@ -80,7 +78,7 @@ def bound_s(spec: EngineSpec, output_tokens: int, read_tokens: int) -> float:
     return output_tokens / spec.tokens_per_s + read_tokens * spec.per_prompt_token_s
 
 
-async def _watch(engine: Engine, turns: Turns | None, trace: list[tuple[float, int, int]]) -> None:
+async def _watch(engine: Engine, turns: PriorityLimiter | None, trace: list[tuple[float, int, int]]) -> None:
     started_s = anyio.current_time()
     while True:
         in_line = turns.waiting if turns else 0
@@ -107,14 +105,14 @@ async def run_ours(
         )
         sandbox = MemoSandbox(TimedSandbox(run_s=_RUN_S, workers=_WORKERS))
         group = await stack.enter_async_context(anyio.create_task_group())
-        group.start_soon(_watch, engine, stored.turns, trace)
-        group.start_soon(stored.keep_pace, model.read_load)
+        group.start_soon(_watch, engine, stored.limiter, trace)
+        group.start_soon(stored.watch_load, model.read_load)
         await evaluate(
             problems,
             SolveContext(stored, sandbox, Prompts(None), settings),
             store,
             most_open=partial(most_open, stored, settings),
-            wait_for_room=stored.wait_for_room,
+            wait_for_capacity=stored.wait_for_capacity,
             on_problem=finish,
         )
         group.cancel_scope.cancel()
@@ -153,18 +151,8 @@ async def run_official(
         nonlocal calls
         async with places:
             slow = _OneAtATime(model)
-            lineages = [
-                await develop(
-                    number,
-                    problem=problem,
-                    model=slow,
-                    sandbox=sandbox,
-                    prompts=prompts,
-                    rounds=settings.rounds,
-                    max_tokens=settings.max_tokens,
-                )
-                for number in range(settings.n)
-            ]
+            context = SolveContext(slow, sandbox, prompts, settings)
+            lineages = [await develop(number, problem, context) for number in range(settings.n)]
             pool = Pool(
                 problem=problem,
                 candidates=candidates_of(problem, lineages),

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from benchmarks.recorded.allocation.chart import draw_curves
 from benchmarks.recorded.allocation.measure import measure, write_table
 from benchmarks.recorded.allocation.pools import Recorded, Trial, in_half
-from sstar_code.agent.allocation.policy import Plan
+from sstar_code.agent.allocation.policy import SampleRange
 
 
 def make(name: str, texts: str) -> Recorded:
@@ -36,14 +36,14 @@ def test_a_look_counts_groups_and_a_choice_the_share_of_right_ones():
 
 def test_waves_stop_where_samples_agree():
     """The easy problem gets fewer samples than the split one, over several draws; none over the most."""
-    trials = [Trial([EASY, SPLIT, HARD], draw).draw_waves(Plan(2, 20)) for draw in range(5)]
+    trials = [Trial([EASY, SPLIT, HARD], draw).draw_waves(SampleRange(2, 20)) for draw in range(5)]
     assert sum(trial.drawn[0] for trial in trials) < sum(trial.drawn[1] for trial in trials)
     assert max(max(trial.drawn) for trial in trials) <= 20
 
 
 def test_a_spread_spends_the_total_and_not_on_the_easy():
     """Equal totals; what the easy one does not need goes to the others."""
-    trial = Trial([EASY, SPLIT, HARD], 0).spend(30, Plan(2, 20, 0.0))
+    trial = Trial([EASY, SPLIT, HARD], 0).spend(30, SampleRange(2, 20, 0.0))
     assert sum(trial.drawn) == 30
     assert trial.drawn[0] < min(trial.drawn[1:])
 

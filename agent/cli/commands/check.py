@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sys
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sstar_code.agent.cli import groups
-from sstar_code.agent.cli.build import read_sandbox, run_async, say
-from sstar_code.agent.cli.findings import FilesArg, FindingOptions, publish
+from sstar_code.agent.cli.build import run_async, say
+from sstar_code.agent.cli.findings import FilesArg, FindingOptions, PythonOpt, publish
+from sstar_code.agent.cli.options import grouped
+from sstar_code.agent.jobs.choices import SandboxChoice
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-    from sstar_code.agent.jobs.session import SandboxChoice
+    from sstar_code.agent.jobs.session import Session
     from sstar_code.agent.repository.findings import Finding
 
 NAME = "check"
@@ -36,17 +37,9 @@ TestsOpt = Annotated[
         "expression for -k. Repeat it for several.",
     ),
 ]  # fmt: skip
-PythonOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--python", envvar="SSTAR_PYTHON", rich_help_panel=_PANEL,
-        help="The interpreter with what the repository needs. (default: of .venv, venv or env, else the "
-        "active one)",
-    ),
-]  # fmt: skip
 
 
-@groups.grouped
+@grouped
 def command(
     files: FilesArg = None,
     *,
@@ -54,12 +47,13 @@ def command(
     tests: TestsOpt = None,
     python: PythonOpt = None,
     reports: FindingOptions,
-    programs: groups.SandboxOptions,
+    sandbox: Annotated[SandboxChoice, "name", "runtime", "workers"],
 ) -> int:
     """Find functions that are left open. Offline and fast: nothing is imported, run or asked by default.
 
     Example: sstar check src
     """
+    from sstar_code.agent.jobs.session import open_session
     from sstar_code.agent.repository.find.assess import check_files
     from sstar_code.agent.repository.find.project_files import read_targets
 
@@ -67,9 +61,9 @@ def command(
     findings = check_files(targets)
     count = len(findings)
     if (examples or tests) and targets:
-        choice = read_sandbox(programs)
+        opening = open_session(None, sandbox, say)
         findings += run_async(
-            lambda: _run(targets if examples else [], targets[0][0], tests or [], python, choice)
+            lambda: _run(opening, targets if examples else [], targets[0][0], tests or [], python)
         )
     sys.stdout.write(publish(findings, reports))
     if count:
@@ -80,24 +74,22 @@ def command(
 
 
 async def _run(
-    targets: list[tuple[Path, str]], first: Path, tests: list[str], python: str | None, choice: SandboxChoice
+    opening: AbstractAsyncContextManager[Session],
+    targets: list[tuple[Path, str]],
+    first: Path,
+    tests: list[str],
+    python: str | None,
 ) -> list[Finding]:
     """What fails of examples and tests."""
     from sstar_code.agent.repository.find.project_files import find_root
     from sstar_code.agent.repository.prove.environment import find_python
     from sstar_code.agent.repository.prove.failing import find_failing_examples, find_failing_tests
     from sstar_code.agent.repository.prove.runner import Workshop
-    from sstar_code.sandbox.choose import make_sandbox
 
     root = find_root(first)
-    async with AsyncExitStack() as stack:
-        sandbox = make_sandbox(
-            choice.name,
-            workers=choice.workers,
-            runtime=choice.runtime,
-            say=lambda line: say(f"sstar: {line}"),
-        )
-        behind = await stack.enter_async_context(sandbox)
-        workshop = await stack.enter_async_context(Workshop(root, find_python(root, python), behind))
+    async with (
+        opening as session,
+        Workshop(root, find_python(root, python), session.programs) as workshop,
+    ):
         findings = await find_failing_examples(targets, workshop)
         return findings + (await find_failing_tests(tests, workshop) if tests else [])

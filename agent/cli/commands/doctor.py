@@ -7,29 +7,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sstar_code.agent.cli import options as opt
 from sstar_code.agent.cli.build import run_async, say
+from sstar_code.agent.cli.options import JsonOpt, grouped
+from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 
 if TYPE_CHECKING:
     from sstar_code.agent.doctor.machine import Check
-    from sstar_code.agent.jobs.session import Endpoint
 
 NAME = "doctor"
 
 
+@grouped
 def command(
     *,
-    model: opt.ModelOpt = None,
-    base_url: opt.BaseUrlOpt = None,
-    vllm_command: opt.VllmCommandOpt = None,
-    vllm_args: opt.VllmArgsOpt = "",
-    max_thinking: opt.MaxThinkingOpt = None,
-    ray: opt.RayOpt = None,
+    endpoint: Annotated[Endpoint, "model", "base_urls", "vllm_command", "vllm_args", "max_thinking"],
+    cluster: Annotated[SandboxChoice, "ray"],
     build_image: Annotated[
         bool,
         typer.Option("--build-image", help="Build the sandbox image for Docker first, unless it is there."),
     ] = False,
-    json_: opt.JsonOpt = False,
+    json_: JsonOpt = False,
 ) -> int:
     """Tell what works here - engine, image, isolation, endpoint, model - and what to do about the rest.
 
@@ -38,20 +35,12 @@ def command(
     Example: sstar doctor -m Qwen/Qwen2.5-Coder-7B-Instruct --base-url http://localhost:8000/v1
     """
     from sstar_code.agent.doctor.machine import State
-    from sstar_code.agent.jobs.session import Endpoint
 
     if build_image:
         from sstar_code.sandbox.image.build import build_image as build
 
         say(f"sstar: image {build(say)} is there")
-    endpoint = Endpoint(
-        model or "MODEL",
-        tuple(base_url or ()),
-        max_thinking=max_thinking,
-        vllm_command=vllm_command,
-        vllm_args=vllm_args,
-    )
-    checks = run_async(lambda: _check(endpoint, wanted=model is not None, ray=ray))
+    checks = run_async(lambda: _check(endpoint, cluster.ray))
     if json_:
         rows = [{"name": check.name, "state": check.state.value, "detail": check.detail} for check in checks]
         typer.echo(json.dumps({"ok": all(check.state is not State.FAIL for check in checks), "checks": rows}))
@@ -60,7 +49,7 @@ def command(
     return 1 if any(check.state is State.FAIL for check in checks) else 0
 
 
-async def _check(endpoint: Endpoint, *, wanted: bool, ray: str | None) -> list[Check]:
+async def _check(endpoint: Endpoint, ray: str | None) -> list[Check]:
     from sstar_code.agent.doctor.machine import check_endpoint, check_machine, check_sandboxes
     from sstar_code.agent.doctor.vllm import check_vllm
 
@@ -69,9 +58,9 @@ async def _check(endpoint: Endpoint, *, wanted: bool, ray: str | None) -> list[C
         from sstar_code.agent.doctor.ray_nodes import check_nodes
 
         checks += await check_nodes(ray)
-    if endpoint.model.startswith("vllm:"):
+    if endpoint.model is not None and endpoint.model.startswith("vllm:"):
         return checks + check_vllm(endpoint)
-    return checks + await check_endpoint(endpoint, wanted=wanted)
+    return checks + await check_endpoint(endpoint)
 
 
 def _print(checks: list[Check]) -> None:

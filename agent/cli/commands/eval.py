@@ -7,20 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sstar_code.agent.cli import groups
-from sstar_code.agent.cli import options as opt
-from sstar_code.agent.cli.build import (
-    load_problems,
-    read_budget,
-    read_endpoint,
-    read_prompts,
-    read_sandbox,
-    read_settings,
-    run_async,
-    say,
-    say_failed,
-    watching,
-)
+from sstar_code.agent.calls.budget import Budget
+from sstar_code.agent.cli.build import load_problems, run_async, say, say_failed
+from sstar_code.agent.cli.options import DataOptions, OutputOptions, PromptsOpt, SetArg, grouped
+from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
+from sstar_code.agent.run.usage import Prices
+from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
@@ -30,9 +22,9 @@ if TYPE_CHECKING:
 NAME = "eval"
 
 
-@groups.grouped
+@grouped
 def command(
-    problem_set: opt.SetArg,
+    problem_set: SetArg,
     *,
     retry: Annotated[
         str | None,
@@ -49,70 +41,60 @@ def command(
             help="Only the K-th of N parts of the problems; `sstar merge` makes one run of the parts.",
         ),
     ] = None,
-    model: groups.ModelOptions,
-    method: groups.MethodOptions,
-    choice: groups.ChoiceOptions,
-    data: groups.DataOptions,
-    programs: groups.SandboxOptions,
-    output: groups.OutputOptions,
-    watch: groups.WatchOptions,
+    templates: PromptsOpt = None,
+    endpoint: Endpoint,
+    budget: Budget,
+    prices: Prices,
+    settings: Settings,
+    data: DataOptions,
+    sandbox: SandboxChoice,
+    output: OutputOptions,
+    watch: Watch,
 ) -> int:
     """Solve every problem of a set and grade what was chosen; the same command again resumes.
 
     Example: sstar eval examples -m replay:examples --n 6
     """
-    from sstar_code.agent.jobs.evaluation import Evaluation
-    from sstar_code.agent.jobs.shards import Shard
+    from sstar_code.agent.jobs.evaluate import evaluate_run
+    from sstar_code.agent.jobs.merge_runs import Shard
+    from sstar_code.agent.jobs.session import make_config, open_run, open_session
+    from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.report.render.page import write_page
-    from sstar_code.agent.run.folder import default_folder, open_folder, versions
-    from sstar_code.agent.run.usage import Prices
 
     if retry not in (None, "errors"):
-        raise UserError(f"--retry {retry!r}: it is `errors`")
-    endpoint, settings = read_endpoint(model), read_settings(model, choice, method)
-    prompts, sandbox = read_prompts(choice.prompts), read_sandbox(programs)
+        raise UserError(f"--retry {retry!r}: the only value is `errors`")
+    label, prompts = endpoint.require_model(), Prompts(templates)
     part = None if shard is None else Shard.parse(shard)
     whole, asked_for = load_problems(problem_set, data)
     problems = asked_for if part is None else part.take(asked_for)
     if not problems:
         raise UserError(f"--shard {shard}: there are only {len(asked_for)} problems")
     _say_untested(problems)
-    config = {
-        "label": f"{whole.name}-{endpoint.model}",
-        "set": whole.revision,
-        "problems": [problem.id for problem in asked_for],
-        "model": endpoint.model,
-        "prompts": prompts.digest,
+    config = make_config(
+        f"{whole.name}-{label}",
+        endpoint,
+        prompts,
+        set=whole.revision,
+        problems=[problem.id for problem in asked_for],
         **settings.as_json(),
-        **({} if endpoint.max_thinking is None else {"max_thinking": endpoint.max_thinking}),
-        **({} if endpoint.system_role == "system" else {"system_role": endpoint.system_role}),
         **({} if part is None else {"shard": str(part)}),
-    }
-    folder = output.out or default_folder("eval", config)
-    manifest = {
-        "config": config,
-        "versions": versions(),
-        "data": str(whole.path),
-        "base_url": list(endpoint.base_urls),
-    }
-    resumed = open_folder(folder, manifest, fresh=output.fresh)
-    say(f"sstar: {'going on in' if resumed else 'writing to'} {folder}")
-    evaluation = Evaluation(
-        folder=folder,
-        problems=problems,
-        settings=settings,
-        endpoint=endpoint,
-        choice=sandbox,
-        prompts=prompts,
-        budget=read_budget(model),
-        say=say,
-        quiet=output.json_,
-        prices=Prices(model.price_prompt, model.price_output),
-        judged_on=asked_for,
-        retry_errors=retry == "errors",
     )
-    with watching(watch, folder):
-        summary = run_async(evaluation.run)
+    data_path, urls = str(whole.path), list(endpoint.base_urls)
+    folder = open_run("eval", config, output.out, fresh=output.fresh, say=say, data=data_path, base_url=urls)
+    opening = open_session(
+        folder, sandbox, say, endpoint=endpoint, budget=budget, watch=watch, quiet=output.json_
+    )
+    summary = run_async(
+        lambda: evaluate_run(
+            opening,
+            problems,
+            settings,
+            prompts,
+            prices=prices,
+            judged_on=asked_for,
+            retry_errors=retry == "errors",
+        )
+    )
     if summary.failed_calls:
         drawn = settings.n * len(problems)
         if settings.least is not None:

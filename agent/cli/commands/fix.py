@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from contextlib import AsyncExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sstar_code.agent.cli import groups
-from sstar_code.agent.cli.build import (
-    read_budget,
-    read_endpoint,
-    read_prompts,
-    read_sandbox,
-    read_settings,
-    run_async,
-    say,
-)
-from sstar_code.agent.cli.findings import FilesArg, FindingOptions, publish
+from sstar_code.agent.calls.budget import Budget
+from sstar_code.agent.cli.build import run_async, say
+from sstar_code.agent.cli.findings import FilesArg, FindingOptions, PythonOpt, publish
+from sstar_code.agent.cli.options import OutputOptions, PromptsOpt, grouped
+from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
+from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from sstar_code.agent.calls.budget import Budget
-    from sstar_code.agent.jobs.session import Endpoint, SandboxChoice
-    from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.repository.author import Fixed
     from sstar_code.agent.repository.find.source import Source
     from sstar_code.agent.repository.find.stubs import Stub
-    from sstar_code.agent.repository.fix import Fixing
-    from sstar_code.agent.solving.settings import Settings
 
 NAME = "fix"
 _PANEL = "Repository"
@@ -42,14 +31,6 @@ TestsOpt = Annotated[
         "--tests", envvar="SSTAR_TESTS", rich_help_panel=_PANEL,
         help="Tests that prove it: a path, a pytest name, or an expression for -k. Repeat it for several. "
         "(default: those that reach the function)",
-    ),
-]  # fmt: skip
-PythonOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--python", envvar="SSTAR_PYTHON", rich_help_panel=_PANEL,
-        help="The interpreter with what the repository needs. (default: of .venv, venv or env, else the "
-        "active one)",
     ),
 ]  # fmt: skip
 WriteOpt = Annotated[
@@ -74,7 +55,7 @@ EmitOpt = Annotated[
 ]  # fmt: skip
 
 
-@groups.grouped
+@grouped
 def command(
     files: FilesArg = None,
     *,
@@ -84,21 +65,27 @@ def command(
     interactive: InteractiveOpt = False,
     patch: PatchOpt = None,
     emit_tests: EmitOpt = None,
+    templates: PromptsOpt = None,
     reports: FindingOptions,
-    model: groups.ModelOptions,
-    method: groups.MethodOptions,
-    choice: groups.ChoiceOptions,
-    programs: groups.SandboxOptions,
-    output: groups.OutputOptions,
+    endpoint: Endpoint,
+    budget: Budget,
+    settings: Settings,
+    sandbox: Annotated[SandboxChoice, "name", "runtime", "workers"],
+    output: OutputOptions,
 ) -> int:
-    """Write open functions: sampled, debugged and chosen, proved by examples and tests in the sandbox.
+    """Write open functions: sampled, repaired and chosen, proved by examples and tests in the sandbox.
 
     Prints a diff and why; changes a file only with --write. Exit code 0: nothing was open; 1: something was.
 
     Example: sstar fix src/slugs.py::slugify -m Qwen/Qwen2.5-Coder-7B-Instruct --write
     """
+    from sstar_code.agent.jobs.fix_functions import fix_run
+    from sstar_code.agent.jobs.session import make_config, open_run, open_session
+    from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.repository.find.project_files import find_root, read_targets
+    from sstar_code.agent.repository.prove.environment import find_python
     from sstar_code.agent.repository.write.replace_file import replace_file, write_changes
+    from sstar_code.agent.run.folder import default_folder
 
     if interactive and not sys.stdin.isatty():
         raise UserError("--interactive needs a terminal to ask at; leave it out")
@@ -110,13 +97,39 @@ def command(
     roots = {find_root(stub.source.path) for stub in stubs}
     if len(roots) > 1:
         raise UserError(f"the files belong to {len(roots)} repositories; give those of one at a time")
-    run = _Run(
-        roots.pop(), stubs, tuple(tests or ()), python, interactive, read_settings(model, choice, method),
-        read_prompts(choice.prompts), read_endpoint(model), read_budget(model), read_sandbox(programs),
-    )  # fmt: skip
-    results, fixing = run_async(lambda: run.run(output.out, fresh=output.fresh))
+    endpoint.require_model()
+    root, prompts = roots.pop(), Prompts(templates)
+    config = make_config(
+        root.name,
+        endpoint,
+        prompts,
+        root=str(root),
+        functions=[stub.label for stub in stubs],
+        **settings.as_json(),
+    )
+    # not in the repository, which nobody asked to be written to
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sstar"
+    out = output.out or caches / default_folder("fix", config).name
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = open_run("fix", config, out, fresh=output.fresh, say=lambda _: None)
+    say(f"sstar: answers are kept in {folder}")
+    interpreter = find_python(root, python)
+    say(f"sstar: the repository's code runs under {interpreter}")
+    opening = open_session(folder, sandbox, say, endpoint=endpoint, budget=budget)
+    results, fixing = run_async(
+        lambda: fix_run(
+            opening,
+            root,
+            stubs,
+            settings,
+            prompts,
+            python=interpreter,
+            tests=tests or (),
+            answer=_ask if interactive else None,
+        )
+    )
     changes = list_changes(stubs, fixing.author.sources)
-    diff = b"".join(make_diffs(changes, run.root))
+    diff = b"".join(make_diffs(changes, root))
     if patch is not None:
         replace_file(patch, diff)
     if write:
@@ -162,82 +175,6 @@ def find_open(targets: list[tuple[Path, str]]) -> list[Stub]:
             stubs = [stub]
         found |= {stub.label: found.get(stub.label, stub) for stub in stubs}
     return list(found.values())
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    root: Path
-    stubs: list[Stub]
-    tests: tuple[str, ...]
-    python: str | None
-    interactive: bool
-    settings: Settings
-    prompts: Prompts
-    endpoint: Endpoint
-    budget: Budget
-    choice: SandboxChoice
-
-    async def run(self, out: Path | None, *, fresh: bool) -> tuple[list[Fixed], Fixing]:
-        """Work on the functions; every answer is stored before it is used."""
-        from sstar_code.agent.jobs.session import open_model
-        from sstar_code.agent.repository.author import Author
-        from sstar_code.agent.repository.fix import Fixing
-        from sstar_code.agent.repository.interactive import Person
-        from sstar_code.agent.repository.pose.checks import named_tests
-        from sstar_code.agent.repository.prove.candidate_sandbox import Stand
-        from sstar_code.agent.repository.prove.environment import find_python
-        from sstar_code.agent.repository.prove.runner import Workshop
-        from sstar_code.agent.run.store import Store
-        from sstar_code.agent.solving.context import SolveContext
-        from sstar_code.sandbox.choose import make_sandbox
-        from sstar_code.sandbox.memo import MemoSandbox
-
-        folder = self._open_folder(out, fresh=fresh)
-        python = find_python(self.root, self.python)
-        say(f"sstar: the repository's code runs under {python}")
-        async with AsyncExitStack() as stack:
-            store = stack.enter_context(closing(Store(folder / "run.db")))
-            model = await stack.enter_async_context(open_model(self.endpoint, store, self.budget, say))
-            behind = await stack.enter_async_context(
-                make_sandbox(
-                    self.choice.name, workers=self.choice.workers, runtime=self.choice.runtime,
-                    say=lambda line: say(f"sstar: {line}"),
-                )
-            )  # fmt: skip
-            workshop = await stack.enter_async_context(
-                Workshop(self.root, python, behind, workers=behind.workers)
-            )
-            stand = Stand(behind, workshop)
-            context = SolveContext(model, MemoSandbox(stand, store), self.prompts, self.settings)
-            author = Author(
-                self.root, workshop, stand, context, named_tests(self.tests, self.root),
-                Person(_ask).settle if self.interactive else None, say,
-            )  # fmt: skip
-            fixing = Fixing(author)
-            return await fixing.fix(self.stubs), fixing
-
-    def _open_folder(self, out: Path | None, *, fresh: bool) -> Path:
-        """Where answers are kept: not in the repository, which nobody asked to be written to."""
-        import os
-
-        from sstar_code.agent.run.folder import default_folder, open_folder, versions
-
-        names = [stub.label for stub in self.stubs]
-        config = {
-            "label": self.root.name,
-            "root": str(self.root),
-            "functions": names,
-            "model": self.endpoint.model,
-            "prompts": self.prompts.digest,
-            **self.settings.as_json(),
-        }
-        if out is None:
-            home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-            out = home / "sstar" / default_folder("fix", config).name
-            out.parent.mkdir(parents=True, exist_ok=True)
-        open_folder(out, {"config": config, "versions": versions()}, fresh=fresh)
-        say(f"sstar: answers are kept in {out}")
-        return out
 
 
 def _ask(question: str) -> str:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sstar_code.agent.cli import groups
-from sstar_code.agent.cli import options as opt
 from sstar_code.agent.cli.build import load_problems
+from sstar_code.agent.cli.options import DataOptions, JsonOpt, grouped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 NAME = "ls"
 
 
-@groups.grouped
+@grouped
 def command(
     problem_set: Annotated[
         str | None,
@@ -28,8 +27,8 @@ def command(
         ),
     ] = None,
     *,
-    data: groups.DataOptions,
-    json_: opt.JsonOpt = False,
+    data: DataOptions,
+    json_: JsonOpt = False,
 ) -> int:
     """List the problem sets known here and whether they are on this machine, or the problems of SET.
 

@@ -8,23 +8,24 @@ from typing import Annotated
 
 import typer
 
-from sstar_code.agent.cli import options as opt
 from sstar_code.agent.cli.build import say
 from sstar_code.agent.cli.commands.eval import print_table
+from sstar_code.agent.cli.options import FreshOpt, JsonOpt, grouped
+from sstar_code.agent.run.usage import Prices
 
 NAME = "merge"
 
 
+@grouped
 def command(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Run folder to make, or to bring up to date.")],
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN...", help="Run folders of `sstar eval`, like its shards.")
     ],
     *,
-    price_prompt: opt.PricePromptOpt = None,
-    price_output: opt.PriceOutputOpt = None,
-    fresh: opt.FreshOpt = False,
-    json_: opt.JsonOpt = False,
+    prices: Prices,
+    fresh: FreshOpt = False,
+    json_: JsonOpt = False,
 ) -> int:
     """Make one run folder of shards, or of runs of one configuration over different problems.
 
@@ -33,12 +34,11 @@ def command(
     from sstar_code.agent.jobs.merge_runs import merge_runs, plan_merge
     from sstar_code.agent.report.data.sources import find_problems
     from sstar_code.agent.report.render.page import write_page
-    from sstar_code.agent.run.usage import Prices
 
     plan = plan_merge(runs)
     if plan.missing:
         say(f"sstar: missing: shard {', '.join(plan.missing)}; their problems count as unfinished")
-    summary = merge_runs(plan, out, Prices(price_prompt, price_output), fresh=fresh)
+    summary = merge_runs(plan, out, prices, fresh=fresh)
     say(f"sstar: {len(plan.parts)} runs in {out}")
     if json_:
         typer.echo(json.dumps(summary.headline()))

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sstar_code.agent.cli import groups
-from sstar_code.agent.cli import options as opt
-from sstar_code.agent.cli.build import read_endpoint, read_prompts, read_sandbox, run_async, say
+from sstar_code.agent.calls.budget import Budget
+from sstar_code.agent.cli.build import run_async, say
+from sstar_code.agent.cli.options import PromptsOpt, grouped
+from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from sstar_code.agent.jobs.add_methods import Reselection
-    from sstar_code.agent.jobs.session import Endpoint, SandboxChoice
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.report.data.run import Run
     from sstar_code.problems import Problem
@@ -25,7 +24,7 @@ NAME = "report"
 FORMATS = ("md", "json", "junit")
 
 
-@groups.grouped
+@grouped
 def command(
     runs: Annotated[
         list[Path],
@@ -56,34 +55,35 @@ def command(
             help="First let this method choose too, on the run's candidates, or `all`; repeat it for more.",
         ),
     ] = None,
-    prompts: opt.PromptsOpt = None,
-    model: groups.ModelOptions,
-    programs: groups.SandboxOptions,
+    templates: PromptsOpt = None,
+    endpoint: Endpoint,
+    budget: Budget,
+    sandbox: SandboxChoice,
 ) -> int:
     """Tell what a run came to and write its page; of several runs, what the others changed against the first.
 
     Example: sstar report runs/demo --format md
     """
     if format_ not in FORMATS:
-        raise UserError(f"--format {format_!r}: it is one of {', '.join(FORMATS)}")
+        raise UserError(f"--format {format_!r}: it must be one of {', '.join(FORMATS)}")
     several = len(runs) > 1
     if several and (format_ == "junit" or page or plot or add_method):
         raise UserError("--format junit, --page, --plot and --add-method are for one run")
     if add_method:
-        endpoint = None if model.model is None else read_endpoint(model)
-        found = _find(runs[0], problem_set)
-        from sstar_code.agent.jobs.add_methods import EVERY, every_method
+        from sstar_code.agent.jobs.add_methods import add_methods, check_methods
+        from sstar_code.agent.jobs.session import open_session
+        from sstar_code.agent.prompts.templates import Prompts
+        from sstar_code.agent.run.folder import read_evaluation
 
-        methods = every_method() if EVERY in add_method else add_method
-        adding = _prepare(
-            runs[0],
-            methods,
-            found,
-            prompts=read_prompts(prompts),
-            endpoint=endpoint,
-            choice=read_sandbox(programs),
-        )
-        say(f"sstar: {', '.join(methods)}: new choices for {run_async(adding.run)} problems")
+        asked, prompts = (None if endpoint.model is None else endpoint), Prompts(templates)
+        methods, problems = check_methods(add_method), _find(runs[0], problem_set)
+        if not problems:
+            raise UserError(f"{runs[0]}: --add-method needs the problems; name their set with --set")
+        config = read_evaluation(runs[0])["config"]
+        _say_differences(asked, prompts, config)
+        opening = open_session(runs[0], sandbox, say, endpoint=asked, budget=budget)
+        count = run_async(lambda: add_methods(opening, methods, problems, config, prompts))
+        say(f"sstar: {', '.join(methods)}: new choices for {count} problems")
     with ExitStack() as stack:
         from sstar_code.agent.report.data.run import open_run
 
@@ -140,27 +140,12 @@ def _compare(opened: list[Run], *, as_json: bool) -> None:
         typer.echo("\n".join(compare_as_markdown(one) for one in found), nl=False)
 
 
-def _prepare(
-    folder: Path,
-    methods: list[str],
-    problems: dict[str, Problem],
-    *,
-    prompts: Prompts,
-    endpoint: Endpoint | None,
-    choice: SandboxChoice,
-) -> Reselection:
-    """What adds `methods` to the run, checked; how it differs from the run is said."""
-    from sstar_code.agent.jobs.add_methods import Reselection
-    from sstar_code.agent.run.folder import read_evaluation
-
-    manifest = read_evaluation(folder)
-    config = manifest["config"]
+def _say_differences(endpoint: Endpoint | None, prompts: Prompts, config: dict[str, Any]) -> None:
+    """Tell how what is asked now differs from the run."""
     if endpoint is None:
         say("sstar: no model given (-m), so choosing on free evidence only")
-    elif endpoint.model != config.get("model"):
+        return
+    if endpoint.model != config.get("model"):
         say(f"sstar: the run's model was {config.get('model')}, asking {endpoint.model}")
-    if endpoint is not None and prompts.digest != config.get("prompts"):
+    if prompts.digest != config.get("prompts"):
         say("sstar: the run had other prompts; name their folder with --prompts to ask as it did")
-    adding = Reselection(folder, manifest, problems, methods, prompts, endpoint, choice, say)
-    adding.check()
-    return adding

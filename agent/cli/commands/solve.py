@@ -4,35 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import AsyncExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sstar_code.agent.cli import groups
-from sstar_code.agent.cli import options as opt
-from sstar_code.agent.cli.build import (
-    read_budget,
-    read_endpoint,
-    read_prompts,
-    read_sandbox,
-    read_settings,
-    run_async,
-    say,
-    say_failed,
-    watching,
-)
+from sstar_code.agent.calls.budget import Budget
+from sstar_code.agent.cli.build import run_async, say, say_failed
 from sstar_code.agent.cli.emit_tests import plan_emission
+from sstar_code.agent.cli.options import EmitTestsOpt, OutputOptions, OverwriteOpt, PromptsOpt, grouped
+from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
+from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from sstar_code.agent.calls.budget import Budget
-    from sstar_code.agent.generation.lineage import Lineage
-    from sstar_code.agent.jobs.session import Endpoint, SandboxChoice
-    from sstar_code.agent.prompts.templates import Prompts
-    from sstar_code.agent.solving.settings import Settings
     from sstar_code.agent.solving.solve import Solution
     from sstar_code.problems import Problem
 
@@ -41,7 +26,7 @@ _SHOWN_TESTS = 5
 _SHOWN_CHARS = 60
 
 
-@groups.grouped
+@grouped
 def command(
     problem: Annotated[
         str,
@@ -51,43 +36,39 @@ def command(
         ),
     ],
     *,
-    emit_tests: opt.EmitTestsOpt = None,
-    overwrite: opt.OverwriteOpt = False,
-    model: groups.ModelOptions,
-    method: groups.MethodOptions,
-    choice: groups.ChoiceOptions,
-    programs: groups.SandboxOptions,
-    output: groups.OutputOptions,
-    watch: groups.WatchOptions,
+    emit_tests: EmitTestsOpt = None,
+    overwrite: OverwriteOpt = False,
+    templates: PromptsOpt = None,
+    endpoint: Endpoint,
+    budget: Budget,
+    settings: Settings,
+    sandbox: SandboxChoice,
+    output: OutputOptions,
+    watch: Watch,
 ) -> int:
     """Solve one problem: the program on stdout, why it was chosen on stderr.
 
     Example: sstar solve task.md -m Qwen/Qwen2.5-Coder-7B-Instruct --n 8 > solution.py
     """
-    from sstar_code.agent.run.folder import default_folder, open_folder, versions
+    from sstar_code.agent.jobs.session import make_config, open_run, open_session
+    from sstar_code.agent.jobs.solve_problem import solve_problem
+    from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.problems.formats.jsonl import to_json
 
-    endpoint, settings = read_endpoint(model), read_settings(model, choice, method)
-    prompts, sandbox = read_prompts(choice.prompts), read_sandbox(programs)
+    endpoint.require_model()
+    prompts = Prompts(templates)
     task = read_problem(problem)
     show_problem(task)
     emission = plan_emission(emit_tests, [task], overwrite=overwrite)
-    config = {
-        "label": task.id,
-        "problem": to_json(task),
-        "model": endpoint.model,
-        "prompts": prompts.digest,
-        **settings.as_json(),
-        **({} if endpoint.max_thinking is None else {"max_thinking": endpoint.max_thinking}),
-    }
-    folder = output.out or default_folder("solve", config)
-    resumed = open_folder(folder, {"config": config, "versions": versions()}, fresh=output.fresh)
-    say(f"sstar: {'going on in' if resumed else 'writing to'} {folder}")
-    solving = _Solving(folder, task, settings, prompts, endpoint, read_budget(model), sandbox)
-    with watching(watch, folder):
-        row, solution = run_async(lambda: solving.run(quiet=output.json_))
+    config = make_config(task.id, endpoint, prompts, problem=to_json(task), **settings.as_json())
+    folder = open_run("solve", config, output.out, fresh=output.fresh, say=say)
+    opening = open_session(
+        folder, sandbox, say, endpoint=endpoint, budget=budget, watch=watch, quiet=output.json_
+    )
+    solution = run_async(lambda: solve_problem(opening, task, settings, prompts))
+    row = _as_row(solution)
     if emission is not None:
-        emission.write([(task, solution.selections[row["method"]])])
+        emission.write([(task, solution.selection)])
     if output.json_:
         typer.echo(json.dumps(row))
     else:
@@ -169,64 +150,31 @@ def _short(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARS else text[: _SHOWN_CHARS - 3] + "..."
 
 
-@dataclass(frozen=True, slots=True)
-class _Solving:
-    folder: Path
-    problem: Problem
-    settings: Settings
-    prompts: Prompts
-    endpoint: Endpoint
-    budget: Budget
-    choice: SandboxChoice
-
-    async def run(self, *, quiet: bool) -> tuple[dict[str, Any], Solution]:
-        """What `--json` prints, and the whole solution."""
-        import time
-
-        from sstar_code.agent.allocation.plan import plan_waves
-        from sstar_code.agent.jobs.session import open_model, open_sandbox
-        from sstar_code.agent.run.store import Store
-        from sstar_code.agent.solving.context import SolveContext
-        from sstar_code.agent.solving.solve import solve
-        from sstar_code.agent.telemetry.progress import Progress
-
-        started_s = time.monotonic()
-        async with AsyncExitStack() as stack:
-            store = stack.enter_context(closing(Store(self.folder / "run.db")))
-            model = await stack.enter_async_context(open_model(self.endpoint, store, self.budget, say))
-            sandbox = await stack.enter_async_context(open_sandbox(self.choice, store, say))
-            progress = stack.enter_context(Progress("samples", self.settings.n, quiet=quiet))
-
-            def count(lineage: Lineage) -> None:
-                progress.advance("passing" if lineage.survives else "failing")
-
-            waves = plan_waves(self.settings, self.budget, store, 1)
-            context = SolveContext(model, sandbox, self.prompts, self.settings, waves=waves)
-            solution = await solve(self.problem, context, [self.settings.select], on_sample=count)
-        selection = solution.selections[self.settings.select]
-        best = None if selection.chosen is None else solution.lineages[selection.chosen]
-        row = {
-            "problem_id": self.problem.id,
-            "solved": best is not None and best.survives,
-            "program": (best.code or "") if best else "",
-            "chosen": selection.chosen,
-            "method": selection.method,
-            "confidence": selection.confidence,
-            "public_passed": best.best.passed if best else 0,
-            "public_total": len(self.problem.public_tests),
-            "survivors": sum(lineage.survives for lineage in solution.lineages),
-            "samples": len(solution.lineages),
-            "clusters": [list(cluster) for cluster in selection.clusters],
-            "calls": model.tally.calls,
-            "tokens": model.tally.tokens,
-            "seconds": round(time.monotonic() - started_s, 3),
-        }
-        return row, solution
+def _as_row(solution: Solution) -> dict[str, Any]:
+    """What `--json` prints."""
+    selection = solution.selection
+    best = None if selection.chosen is None else solution.lineages[selection.chosen]
+    return {
+        "problem_id": solution.problem.id,
+        "solved": solution.solved,
+        "program": solution.program or "",
+        "chosen": selection.chosen,
+        "method": selection.method,
+        "confidence": selection.confidence,
+        "public_passed": best.best.passed if best else 0,
+        "public_total": len(solution.problem.public_tests),
+        "survivors": sum(lineage.survives for lineage in solution.lineages),
+        "samples": len(solution.lineages),
+        "clusters": [list(cluster) for cluster in selection.clusters],
+        "calls": solution.usage.calls,
+        "tokens": solution.usage.tokens,
+        "seconds": round(solution.seconds, 3),
+    }
 
 
 def _explain(solution: Solution, row: dict[str, Any]) -> None:
     """Why this program, in a few lines on stderr."""
-    selection = solution.selections[row["method"]]
+    selection = solution.selection
     so = f"pass the {row['public_total']} public tests" if row["public_total"] else "hold a program"
     say(f"sstar: {row['survivors']} of {row['samples']} samples {so}")
     failed = [lineage.rounds[-1].error for lineage in solution.lineages if lineage.rounds[-1].error]

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sstar_code.agent.cli import groups
-from sstar_code.agent.cli import options as opt
-from sstar_code.agent.cli.build import load_problems, read_sandbox, run_async, say
+from sstar_code.agent.cli.build import load_problems, run_async, say
+from sstar_code.agent.cli.options import DataOptions, JsonOpt, SetArg, grouped
 from sstar_code.agent.cli.samples import iterate_matches
+from sstar_code.agent.jobs.choices import SandboxChoice
 
 if TYPE_CHECKING:
-    from sstar_code.agent.jobs.check_references import Checked
-    from sstar_code.agent.jobs.session import SandboxChoice
+    from sstar_code.agent.jobs.grade_samples import Checked
     from sstar_code.problems import Problem
     from sstar_code.problems.sets.faults import Fault
 
 NAME = "validate"
 
 
-@groups.grouped
+@grouped
 def command(
-    problem_set: opt.SetArg,
+    problem_set: SetArg,
     *,
     references: Annotated[
         Path | None,
@@ -34,17 +32,18 @@ def command(
     no_run: Annotated[
         bool, typer.Option("--no-run", help="Run no reference solution; only look at the problems.")
     ] = False,
-    data: groups.DataOptions,
-    programs: groups.SandboxOptions,
-    json_: opt.JsonOpt = False,
+    data: DataOptions,
+    sandbox: SandboxChoice,
+    json_: JsonOpt = False,
 ) -> int:
     """Look for what is wrong with a set: tests that do not parse, duplicates, references that fail.
 
     Example: sstar validate jsonl:my-problems
     """
+    from sstar_code.agent.jobs.grade_samples import check_run
+    from sstar_code.agent.jobs.session import open_session
     from sstar_code.problems.sets.faults import find_faults, list_references
 
-    choice = read_sandbox(programs)
     unread: list[Fault] = []
     whole, chosen = load_problems(problem_set, data, on_fault=unread.append)
     work = [
@@ -56,7 +55,7 @@ def command(
     faults = [*unread, *find_faults(chosen)]
     checked = None
     if work and not no_run:
-        checked = run_async(lambda: _run(work, choice, quiet=json_))
+        checked = run_async(lambda: check_run(open_session(None, sandbox, say, quiet=json_), work))
         faults += checked.faults
     found = [fault for fault in faults if not fault.is_note]
     _print(faults, chosen, checked, as_json=json_)
@@ -64,19 +63,6 @@ def command(
         say(f"sstar: {checked.lost} references were lost by the sandbox (IE); run the same command again")
         return 3
     return 1 if found else 0
-
-
-async def _run(work: list[tuple[Problem, int, str]], choice: SandboxChoice, *, quiet: bool) -> Checked:
-    from sstar_code.agent.jobs.check_references import check_references
-    from sstar_code.agent.jobs.session import open_sandbox
-    from sstar_code.agent.run.store import Store
-    from sstar_code.agent.telemetry.progress import Progress
-
-    with closing(Store(None)) as store, Progress("references", len(work), quiet=quiet) as progress:
-        async with open_sandbox(choice, store, say) as sandbox:
-            return await check_references(
-                work, sandbox, lambda graded: progress.advance(graded.verdict.value)
-            )
 
 
 def _print(faults: list[Fault], chosen: list[Problem], checked: Checked | None, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.agent.jobs.shards import asked_for
+from sstar_code.agent.jobs.merge_runs import asked_for
 from sstar_code.agent.run.decode import read_record
 from sstar_code.agent.run.folder import read_evaluation, read_summary
 from sstar_code.agent.run.outcomes import ProblemOutcome

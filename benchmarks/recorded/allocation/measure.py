@@ -1,4 +1,4 @@
-"""Waves against a fixed number of samples and against an even spread, on recorded pools.
+"""Allocation against a fixed number of samples and against an even spread, on recorded pools.
 
     python -m benchmarks.recorded.allocation.measure FOLDER [--pools NAME ...] [--half even|odd|all]
         [--draws N]
@@ -11,8 +11,9 @@ pass the recorded public tests; every arm has the same simple chooser (`mbr`'s a
 choice counts as the share of right programs in the chosen cluster. There are no repairs. What survivors do is
 found out with the sandbox once and kept in --cache.
 
-*Fixed*: all samples that are recorded. *Waves*: `--n 2..MOST` with MOST that many. *Even*: as many samples as
-the waves used, the same number for every problem. *Spread*: the same total, each wave where it is worth most.
+*Fixed*: all samples that are recorded. *Waves*: `--n 2..MOST` with MOST that many. *Even*: as many samples
+as the waves used, the same number for every problem. *Spread*: the same total, each wave where it is worth
+most.
 The rule's two constants were chosen on the even half of codet100 and chat10.
 """
 
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.recorded.allocation.chart import draw_curves
 from benchmarks.recorded.allocation.pools import Recorded, Trial, in_half, load_models
-from sstar_code.agent.allocation.policy import Plan
+from sstar_code.agent.allocation.policy import SampleRange
 from sstar_code.sandbox.choose import NAMES as SANDBOXES
 
 if TYPE_CHECKING:
@@ -73,9 +74,9 @@ def measure_pool(pool: str, models: dict[str, list[Recorded]], draws: int, *, cu
     sets = list(models.values())
     mosts = {id(items): max(len(item.survives) for item in items) for items in sets}
 
-    def plan(trial: Trial, worth: float | None = None) -> Plan:
+    def plan(trial: Trial, worth: float | None = None) -> SampleRange:
         most = mosts[id(trial.items)]
-        return Plan(_LEAST, most) if worth is None else Plan(_LEAST, most, worth)
+        return SampleRange(_LEAST, most) if worth is None else SampleRange(_LEAST, most, worth)
 
     fixed = measure(pool, "fixed", sets, 1, lambda trial: trial.draw_all(mosts[id(trial.items)]))
     waves = measure(pool, "waves", sets, draws, lambda trial: trial.draw_waves(plan(trial)))

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 from benchmarks.recorded.allocation.behaviours import read_behaviours
 from benchmarks.recorded.pools import load_pool
 from sstar_code.agent.allocation.agreement_check import LOOK_INPUTS
-from sstar_code.agent.allocation.policy import Rates, Seen, choose_step
-from sstar_code.agent.allocation.priors import estimate_rates
+from sstar_code.agent.allocation.policy import Observed, Rates, choose_step, estimate_rates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from sstar_code.agent.allocation.policy import Plan
+    from sstar_code.agent.allocation.policy import SampleRange
 
 __all__ = ["Recorded", "Trial", "in_half", "load_models"]
 
@@ -37,7 +36,7 @@ class Recorded:
     columns: tuple[tuple[int, ...], ...]
     """For each input, what each text does there; negative where it fails."""
 
-    def look(self, members: Sequence[int]) -> Seen:
+    def look(self, members: Sequence[int]) -> Observed:
         """What a wave sees of the samples `members`."""
         copies = Counter(text for index in members if (text := self.programs[index]) is not None)
         columns = [column for column in self.columns[:LOOK_INPUTS] if _is_valid(column, copies)]
@@ -45,7 +44,7 @@ class Recorded:
         for text, count in copies.items():
             sizes[tuple(column[text] for column in columns) if self.columns else (text,)] += count
         groups = tuple(sorted(sizes.values(), reverse=True))
-        return Seen(len(members), sum(copies.values()), groups)
+        return Observed(len(members), sum(copies.values()), groups)
 
     def choose(self, members: Sequence[int]) -> float:
         """Share of right ones in the cluster with most agreement, as `mbr` weighs it; 0 without a survivor.
@@ -120,7 +119,7 @@ class Trial:
     items: Sequence[Recorded]
     draw: int
     drawn: list[int] = field(init=False)
-    seen: list[Seen] = field(init=False)
+    seen: list[Observed] = field(init=False)
     _orders: list[list[int]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -130,7 +129,7 @@ class Trial:
             for item, size in zip(self.items, sizes, strict=True)
         ]
         self.drawn = [0] * len(self.items)
-        self.seen = [Seen(0, 0) for _ in self.items]
+        self.seen = [Observed(0, 0) for _ in self.items]
 
     def score(self) -> float:
         """Right choices, summed over the problems."""
@@ -141,7 +140,7 @@ class Trial:
         self.drawn = [min(count, len(order)) for order in self._orders]
         return self
 
-    def draw_waves(self, plan: Plan) -> Trial:
+    def draw_waves(self, plan: SampleRange) -> Trial:
         """As the rule says, problem by problem, all at the same pace."""
         open_places = set(range(len(self.items)))
         while open_places:
@@ -154,7 +153,7 @@ class Trial:
                     self._take(place, step.count)
         return self
 
-    def spend(self, total: int, plan: Plan) -> Trial:
+    def spend(self, total: int, plan: SampleRange) -> Trial:
         """`total` samples for the whole set, each wave where it is worth most; only the total ends it."""
         left = total
         while left > 0:

@@ -7,11 +7,10 @@ from contextlib import closing
 import anyio
 import pytest
 
-from sstar_code.agent.allocation.decision_log import StepLog
-from sstar_code.agent.allocation.plan import plan_waves
+from sstar_code.agent.allocation.plan import DecisionLog, plan_allocation
 from sstar_code.agent.calls.budget import Budget, BudgetSpentError
 from sstar_code.agent.calls.stored_model import StoredModel
-from sstar_code.agent.jobs.evaluate_set import evaluate
+from sstar_code.agent.jobs.evaluate import evaluate
 from sstar_code.agent.models import Answer, Stage, Usage, request_key
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.run.store import Store
@@ -28,7 +27,7 @@ COST = 100
 @pytest.fixture(autouse=True)
 def _no_baselines(monkeypatch):
     """Only the method asked for: what `majority` finds out has nothing to do with waves."""
-    monkeypatch.setattr("sstar_code.agent.jobs.evaluate_set.BASELINES", ())
+    monkeypatch.setattr("sstar_code.agent.jobs.evaluate.BASELINES", ())
 
 
 class KilledError(Exception):
@@ -78,13 +77,13 @@ async def run_set(names, model, store, *, budget=None, settings=SETTINGS):
     """Evaluate; the outcomes by id, and what each problem's samples cost."""
     budget, problems = budget or Budget(), [make_problem(name) for name in names]
     stored = StoredModel(model, store, budget, max_in_flight=8)
-    waves = plan_waves(settings, budget, store, len(problems))
+    allocation = plan_allocation(settings, budget, store, len(problems))
     outcomes = await evaluate(
         problems,
-        SolveContext(stored, FakeSandbox(happen), Prompts(None), settings, waves=waves),
+        SolveContext(stored, FakeSandbox(happen), Prompts(None), settings, allocation=allocation),
         store,
         most_open=lambda: 8,
-        wait_for_room=stored.wait_for_room,
+        wait_for_capacity=stored.wait_for_capacity,
         on_problem=lambda _, **__: None,
     )
     return {outcome.problem_id: outcome for outcome in outcomes}
@@ -100,7 +99,7 @@ async def test_stops_early_gives_up_mends_and_goes_on():
     assert drawn["split"] == 24
     assert drawn["mendable-a"] < 24
     assert found["mendable-a"].solved
-    ends = {name: StepLog(store).of(name)[-1] for name in names}
+    ends = {name: DecisionLog(store).of(name)[-1] for name in names}
     assert all(end.kind == "stop" for end in ends.values())
     assert "survivors agree" in ends["easy"].why
     assert "none of" in ends["hopeless"].why
@@ -113,7 +112,7 @@ async def test_hopeless_problems_are_given_up():
         [f"hopeless-{number}" for number in range(8)], Scripted(write), store, settings=settings
     )
     assert max(len(outcome.samples) for outcome in found.values()) <= 60
-    assert "none of" in StepLog(store).of("hopeless-0")[-1].why
+    assert "none of" in DecisionLog(store).of("hopeless-0")[-1].why
 
 
 async def test_what_settles_the_wave_withdraws_the_rest():
@@ -132,7 +131,7 @@ async def test_what_settles_the_wave_withdraws_the_rest():
         with anyio.fail_after(30):
             settings = Settings(n=24, least=8, rounds=0, select="first")
             found = await run_set(["turning"], Late(turn), store, settings=settings)
-        steps = StepLog(store).of("turning")
+        steps = DecisionLog(store).of("turning")
     samples = [sample.sample for sample in found["turning"].samples]
     assert 9 not in samples
     assert (steps[-1].kind, 9 in steps[-1].dropped) == ("stop", True)
@@ -183,10 +182,13 @@ async def test_kill_and_resume_gives_the_same_and_asks_nothing_twice(tmp_path, d
             await run_set(names, model, store)
         assert ended.group_contains(KilledError)
     with closing(Store(tmp_path / "run.db")) as store:
-        before, answered = {name: list(StepLog(store).of(name)) for name in names}, len(list(store.answers()))
+        before, answered = (
+            {name: list(DecisionLog(store).of(name)) for name in names},
+            len(list(store.answers())),
+        )
         again = Scripted(write)
         found = await run_set(names, again, store)
-        kept = {name: StepLog(store).of(name)[: len(steps)] for name, steps in before.items()}
+        kept = {name: DecisionLog(store).of(name)[: len(steps)] for name, steps in before.items()}
         assert len(list(store.answers())) == answered + len(again.asked)
     assert kept == before
     asked = [request_key(request) for request in again.asked]
@@ -204,9 +206,9 @@ async def test_stored_steps_decide_alone(tmp_path):
     """A run whose answers and steps are kept but whose problem is not finished takes the same steps again."""
     with closing(Store(tmp_path / "run.db")) as store:
         found = await run_set(["split", "easy"], Scripted(write), store)
-        steps = {name: list(StepLog(store).of(name)) for name in ("split", "easy")}
+        steps = {name: list(DecisionLog(store).of(name)) for name in ("split", "easy")}
         store.reopen(["split"])
         model = Scripted(write)
         assert (await run_set(["split", "easy"], model, store))["split"] == found["split"]
         assert model.asked == []
-        assert {name: StepLog(store).of(name) for name in ("split", "easy")} == steps
+        assert {name: DecisionLog(store).of(name) for name in ("split", "easy")} == steps

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from sstar_code.agent.allocation.shared_budget import Spread
+from sstar_code.agent.allocation.plan import SharedBudget
 from sstar_code.agent.calls.budget import Budget
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +18,7 @@ async def ask_all(spread, offers):
     async def ask(problem_id, value, tokens):
         answers[problem_id] = await spread.ask(problem_id, value, tokens, 10.0)
         if answers[problem_id]:
-            spread.budget.tokens += tokens
+            spread.run_budget.tokens += tokens
         spread.end(problem_id)
 
     with anyio.fail_after(5):
@@ -32,12 +32,12 @@ async def ask_all(spread, offers):
 
 async def test_without_a_total_everything_is_granted():
     """There is nothing to spread."""
-    assert await ask_all(Spread(Budget(), 2, 2), {"a": (0.0, 1e9), "b": (1.0, 1e9)}) == (["a", "b"], [])
+    assert await ask_all(SharedBudget(Budget(), 2, 2), {"a": (0.0, 1e9), "b": (1.0, 1e9)}) == (["a", "b"], [])
 
 
 async def test_what_fits_is_granted_at_once():
     """Nobody waits for anybody while the tokens reach for all."""
-    spread = Spread(Budget(max_tokens_total=10_000), 100, 2)
+    spread = SharedBudget(Budget(max_tokens_total=10_000), 100, 2)
     with anyio.fail_after(1):
         assert await spread.ask("early", 0.1, 20, 10.0)
 
@@ -45,7 +45,7 @@ async def test_what_fits_is_granted_at_once():
 async def test_scarce_tokens_go_to_the_best_offers():
     """The offers of most value a token are granted, the others refused, and the total is kept to."""
     budget = Budget(max_tokens_total=300)
-    spread = Spread(budget, 4, 2)
+    spread = SharedBudget(budget, 4, 2)
     offers = {"a": (0.1, 90), "b": (0.4, 90), "c": (0.3, 90), "d": (0.2, 90)}
     granted, refused = await ask_all(spread, offers)
     assert sorted(granted) == ["b", "c"]
@@ -53,9 +53,9 @@ async def test_scarce_tokens_go_to_the_best_offers():
     assert budget.tokens <= 300
 
 
-async def test_scarce_tokens_wait_for_every_first_wave():
+async def test_scarce_tokens_wait_for_every_first_sample():
     """An offer that is good waits for problems that have not been seen yet: they may have a better one."""
-    spread = Spread(Budget(max_tokens_total=200), 2, 2)
+    spread = SharedBudget(Budget(max_tokens_total=200), 2, 2)
     answers = []
 
     async def early():
@@ -64,17 +64,17 @@ async def test_scarce_tokens_wait_for_every_first_wave():
     async with anyio.create_task_group() as group:
         group.start_soon(early)
         await anyio.sleep(0.01)
-        spread.budget.tokens = 60
+        spread.run_budget.tokens = 60
         assert answers == []
         answers.append(("late", await spread.ask("late", 0.9, 90, 10.0)))
-        spread.budget.tokens += 90
+        spread.run_budget.tokens += 90
         spread.end("late")
     assert answers == [("late", True), ("early", False)]
 
 
 async def test_a_problem_that_is_chosen_for_gives_back_what_was_kept():
     """What is kept for choosing is free again when the problem is closed."""
-    spread = Spread(Budget(max_tokens_total=130), 2, 0)
+    spread = SharedBudget(Budget(max_tokens_total=130), 2, 0)
     spread._begun = {"done": 10.0}
     spread.end("done")
     spread.close("done")

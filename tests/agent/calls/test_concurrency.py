@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from sstar_code.agent.calls.concurrency import FIRST_WIDTH, Pace
-from sstar_code.agent.calls.priority_queue import Turns
+from sstar_code.agent.calls.concurrency import FIRST_WIDTH, ConcurrencyController, PriorityLimiter
 from sstar_code.agent.models.load import Load, read_load
 
 
-class Busy(Turns):
-    """Turns with a line that never ends: as many are taken as may be."""
+class Busy(PriorityLimiter):
+    """PriorityLimiter with a line that never ends: as many are taken as may be."""
 
     def __init__(self) -> None:
         super().__init__(1)
@@ -18,7 +17,7 @@ class Busy(Turns):
         self.taken = max(self.taken, self._width)
 
 
-def look(pace: Pace, turns: Busy, limit: int) -> None:
+def look(pace: ConcurrencyController, turns: Busy, limit: int) -> None:
     """One look at a server that runs `limit` at once."""
     turns.taken = turns.width
     pace.see_load(Load(min(limit, turns.taken), max(0, turns.taken - limit)))
@@ -27,7 +26,7 @@ def look(pace: Pace, turns: Busy, limit: int) -> None:
 def test_given_is_kept():
     """What the user said is the width whatever the load."""
     turns = Busy()
-    pace = Pace(turns, given=7)
+    pace = ConcurrencyController(turns, given=7)
     pace.see_load(Load(7, 500))
     pace.see_load(Load(7, 500))
     assert pace.width == 7
@@ -35,15 +34,15 @@ def test_given_is_kept():
 
 def test_told_is_taken_with_a_little_to_spare():
     """A server that says its limit gets that many and a few that wait; more where it orders them itself."""
-    assert Pace(Busy(), limit=256).width == 256 + 16
-    assert Pace(Busy(), limit=256, priorities=True).width == 256 + 64
+    assert ConcurrencyController(Busy(), limit=256).width == 256 + 16
+    assert ConcurrencyController(Busy(), limit=256, priorities=True).width == 256 + 64
 
 
 def test_learnt_width_finds_the_limit_and_stays():
     """Doubling until something waits, then within an eighth of the server's limit, up or down."""
     for limit in (20, 100, 256, 700):
         turns = Busy()
-        pace = Pace(turns)
+        pace = ConcurrencyController(turns)
         assert pace.width == FIRST_WIDTH
         for _ in range(40):
             look(pace, turns, limit)
@@ -55,7 +54,7 @@ def test_learnt_width_finds_the_limit_and_stays():
 def test_a_refusal_halves_once_and_the_width_comes_back():
     """A burst of refusals counts once; while the server refuses nothing the width grows again."""
     turns = Busy()
-    pace = Pace(turns, given=100)
+    pace = ConcurrencyController(turns, given=100)
     turns.taken = 100
     for moment in range(10):
         pace.refuse(moment / 100)
@@ -74,7 +73,7 @@ def test_without_metrics_a_flat_time_of_a_token_lets_the_width_grow():
     """A server that takes no longer for a token with more calls gets more; one that does gets no more."""
     for limit in (128, 400):
         turns = Busy()
-        pace = Pace(turns)
+        pace = ConcurrencyController(turns)
         for _ in range(20_000):
             pace.see_answer(10.0 * max(1.0, pace.width / limit), 1_000)
         assert 0.5 * limit <= pace.width <= 2.2 * limit

@@ -1,4 +1,4 @@
-"""Turns: bounded, by urgency, repeatable, and none is lost to a cancellation."""
+"""PriorityLimiter: bounded, by urgency, repeatable, and none is lost to a cancellation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from sstar_code.agent.calls.priority_queue import Turns, urgency
+from sstar_code.agent.calls.concurrency import PriorityLimiter, urgency
 from sstar_code.agent.models import Purpose, Stage
 
 SELECTION = Purpose("p", Stage.JUDGE)
@@ -30,7 +30,7 @@ def test_towards_the_end_the_longest_chain_goes_first():
     assert ranks == sorted(ranks)
 
 
-async def take(turns: Turns, rank: int, name: str, said: list[str]) -> None:
+async def take(turns: PriorityLimiter, rank: int, name: str, said: list[str]) -> None:
     async with turns.turn(rank):
         said.append(name)
         await anyio.sleep(0.01)
@@ -39,7 +39,7 @@ async def take(turns: Turns, rank: int, name: str, said: list[str]) -> None:
 @pytest.mark.anyio
 async def test_the_most_urgent_of_those_waiting_goes_next_and_ties_by_arrival():
     """With one turn at a time the order is rank, then arrival."""
-    turns, said = Turns(1), []
+    turns, said = PriorityLimiter(1), []
     async with anyio.create_task_group() as group:
         for name, rank in [("first", 5), ("low", 9), ("tie 1", 3), ("tie 2", 3), ("high", 1)]:
             group.start_soon(take, turns, rank, name, said)
@@ -50,7 +50,7 @@ async def test_the_most_urgent_of_those_waiting_goes_next_and_ties_by_arrival():
 @pytest.mark.anyio
 async def test_never_more_than_the_width_and_a_wider_one_lets_more_in():
     """The width bounds what is under way; widening lets those waiting in at once."""
-    turns, said = Turns(2), []
+    turns, said = PriorityLimiter(2), []
     async with anyio.create_task_group() as group:
         for number in range(6):
             group.start_soon(take, turns, 0, str(number), said)
@@ -64,7 +64,7 @@ async def test_never_more_than_the_width_and_a_wider_one_lets_more_in():
 @pytest.mark.anyio
 async def test_a_cancelled_wait_gives_its_place_back():
     """Cancelled while waiting or in the moment of being called, a turn is not lost."""
-    turns, said = Turns(1), []
+    turns, said = PriorityLimiter(1), []
     async with anyio.create_task_group() as group:
         group.start_soon(take, turns, 0, "holder", said)
         await anyio.lowlevel.checkpoint()

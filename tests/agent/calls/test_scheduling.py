@@ -9,7 +9,7 @@ import pytest
 
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.calls.stored_model import StoredModel
-from sstar_code.agent.jobs.evaluate_set import evaluate
+from sstar_code.agent.jobs.evaluate import evaluate
 from sstar_code.agent.models import Message, OpenAIModel, Purpose, Request, RetryPolicy, Stage
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.run.store import Store
@@ -70,7 +70,7 @@ def run_set(problems: int, n: int) -> tuple[list[Purpose], Engine, float]:
         async with SimulatedModel(engine, plan) as model, anyio.create_task_group() as group:
             logged = Logged(model)
             stored = StoredModel(logged, Store(), Budget())
-            group.start_soon(stored.keep_pace, model.read_load)
+            group.start_soon(stored.watch_load, model.read_load)
             await evaluate(
                 [make_problem(number) for number in range(problems)],
                 SolveContext(
@@ -81,7 +81,7 @@ def run_set(problems: int, n: int) -> tuple[list[Purpose], Engine, float]:
                 ),
                 Store(),
                 most_open=lambda: 1_000,
-                wait_for_room=stored.wait_for_room,
+                wait_for_capacity=stored.wait_for_capacity,
                 on_problem=lambda _, **__: None,
             )
             group.cancel_scope.cancel()
@@ -119,16 +119,16 @@ async def test_a_server_that_refuses_gets_every_call_in_the_end():
         model = OpenAIModel("tiny", base_url=server.base_url, retry_policy=policy, on_retry=lambda _: None)
         async with model, anyio.create_task_group() as group:
             stored = StoredModel(model, Store(), Budget())
-            model.on_busy = lambda: stored.pace.refuse(anyio.current_time())
-            group.start_soon(stored.keep_pace, model.read_load)
+            model.on_busy = lambda: stored.concurrency.refuse(anyio.current_time())
+            group.start_soon(stored.watch_load, model.read_load)
             async with anyio.create_task_group() as asking:
                 for number in range(120):
                     asking.start_soon(stored.ask, make_request(number))
             group.cancel_scope.cancel()
         assert stored.asked == 120
         assert len({str(body) for body in server.received}) == 120
-        assert stored.pace.is_settled
-        assert stored.pace.width < 64
+        assert stored.concurrency.is_settled
+        assert stored.concurrency.width < 64
 
 
 @pytest.mark.anyio

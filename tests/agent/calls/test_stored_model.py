@@ -169,4 +169,4 @@ async def test_withdrawn_calls_end_and_others_go_on():
         ("twin", "kept", "other"), "done"
     )
     assert "withdrawn" in ended["waiting"]
-    assert (stored.turns.taken, stored.turns.waiting) == (0, 0)
+    assert (stored.limiter.taken, stored.limiter.waiting) == (0, 0)

@@ -147,7 +147,7 @@ def test_unexpected_error_is_one_line(sstar, monkeypatch, write_set):
     def break_down(*_, **__):
         raise ZeroDivisionError("by nothing")
 
-    monkeypatch.setattr("sstar_code.agent.jobs.evaluation.evaluate", break_down)
+    monkeypatch.setattr("sstar_code.agent.jobs.evaluate.evaluate", break_down)
     words = ["eval", write_set(), "-m", "replay:examples", "--sandbox", "local"]
     assert_one_line(sstar(*words), 3, "unexpected ZeroDivisionError", "--debug")
     assert "break_down" in sstar(*words, "--debug").err

@@ -34,8 +34,9 @@ def samples(folder, write_set):
 def test_help_imports_nothing_heavy(word):
     """What a command may need is imported when it runs, not when it is described."""
     code = (
-        "import sys; from sstar_code.agent.cli.main import _run; _run(sys.argv[1:], debugging=False); "
-        f"print(*[name for name in {HEAVY[:4]!r} if name in sys.modules], file=sys.stderr)"
+        "import atexit, sys; from sstar_code.agent.cli.main import main; "
+        "atexit.register(lambda: "
+        f"print(*[name for name in {HEAVY[:4]!r} if name in sys.modules], file=sys.stderr)); main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *word.split()],

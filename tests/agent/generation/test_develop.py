@@ -6,10 +6,13 @@ import ast
 
 import pytest
 
-from sstar_code.agent.generation.develop import develop, first_sample
+from sstar_code.agent.generation.develop import develop
+from sstar_code.agent.generation.repair import first_sample
 from sstar_code.agent.models.errors import ContextError, ModelError
 from sstar_code.agent.models.request import Answer, Stage, request_key
 from sstar_code.agent.prompts.templates import Prompts
+from sstar_code.agent.solving.context import SolveContext
+from sstar_code.agent.solving.settings import Settings
 from sstar_code.agent.testing.scripted import ScriptedModel
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Execution, Failure, Status, Verdict
@@ -34,31 +37,29 @@ def _answer(*table):
 
 
 async def _develop(answers, problem=PROBLEM, **options):
-    model, sandbox, steps = ScriptedModel(answers), FakeSandbox(_look_up), []
-    lineage = await develop(
-        5, problem=problem, model=model, sandbox=sandbox, prompts=PROMPTS, seed=100,
-        on_round=lambda *step: steps.append(step), **options,
-    )  # fmt: skip
-    return lineage, model, sandbox, steps
+    model, sandbox = ScriptedModel(answers), FakeSandbox(_look_up)
+    settings, told = Settings(**{"seed": 100, "rounds": 2, **options}), []
+    lineage = await develop(5, problem, SolveContext(model, sandbox, PROMPTS, settings), told.append)
+    assert told == [lineage]
+    return lineage, model, sandbox
 
 
 @pytest.mark.anyio
 async def test_a_sample_that_passes_at_once_is_not_debugged():
     """One call, one run, one round."""
-    lineage, model, sandbox, steps = await _develop([_answer(1, 2, 3)])
+    lineage, model, sandbox = await _develop([_answer(1, 2, 3)])
     assert lineage.survives
-    assert len(model.requests) == len(steps) == 1
+    assert len(model.requests) == len(lineage.rounds) == 1
     assert len(sandbox.calls) == 3
-    assert model.requests[0] == first_sample(PROBLEM, PROMPTS, 5, seed=100)
+    assert model.requests[0] == first_sample(PROBLEM, PROMPTS, 5, Settings(seed=100))
     assert model.requests[0].seed == 105
-    sample, step, report = steps[0]
-    assert (sample, step, report.passed) == (5, lineage.best, 3)
+    assert (lineage.sample, lineage.best.passed) == (5, 3)
 
 
 @pytest.mark.anyio
 async def test_a_failing_sample_is_mended():
     """The failures go to the model, and the sample stops when it passes."""
-    lineage, model, _, _ = await _develop([_answer(1, 0, 3), _answer(1, 2, 3), _answer(0, 0, 0)])
+    lineage, model, _ = await _develop([_answer(1, 0, 3), _answer(1, 2, 3), _answer(0, 0, 0)])
     assert lineage.survives
     assert [(item.index, item.passed, item.base) for item in lineage.rounds] == [(0, 2, None), (1, 3, 0)]
     assert model.requests[1].purpose.stage is Stage.DEBUG
@@ -71,7 +72,7 @@ async def test_a_failing_sample_is_mended():
 @pytest.mark.anyio
 async def test_a_regression_is_rolled_back():
     """After a worse round the next one starts from the better program, and the best is kept."""
-    lineage, model, _, _ = await _develop([_answer(1, 2, 0), _answer(0, 0, 0), _answer(None, 2, 0)])
+    lineage, model, _ = await _develop([_answer(1, 2, 0), _answer(0, 0, 0), _answer(None, 2, 0)])
     assert [item.base for item in lineage.rounds] == [None, 0, 0]
     assert lineage.best.index == 0
     assert not lineage.survives
@@ -84,7 +85,7 @@ async def test_a_regression_is_rolled_back():
 @pytest.mark.parametrize("rounds", [0, 1, 4])
 async def test_rounds_are_bounded(rounds):
     """A hopeless sample is asked for once and mended `rounds` times."""
-    lineage, model, _, _ = await _develop(lambda request: _answer(0, request.purpose.round, 0), rounds=rounds)
+    lineage, model, _ = await _develop(lambda request: _answer(0, request.purpose.round, 0), rounds=rounds)
     assert len(lineage.rounds) == len(model.requests) == rounds + 1
     assert len({request.seed for request in model.requests}) == rounds + 1
 
@@ -92,18 +93,17 @@ async def test_rounds_are_bounded(rounds):
 @pytest.mark.anyio
 async def test_an_identical_program_is_not_run_again():
     """A round that repeats an earlier program takes its verdicts over."""
-    lineage, _, sandbox, steps = await _develop([_answer(1, 2, 0), _answer(1, 2, 0), _answer(1, 2, 3)])
+    lineage, _, sandbox = await _develop([_answer(1, 2, 0), _answer(1, 2, 0), _answer(1, 2, 3)])
     assert len(sandbox.calls) == 2 * 3
     assert (lineage.rounds[1].repeats, lineage.rounds[1].passed) == (0, 2)
     assert lineage.rounds[1].failures == lineage.rounds[0].failures
-    assert steps[1][2] is None
     assert lineage.survives
 
 
 @pytest.mark.anyio
 async def test_an_answer_without_code_is_a_round():
     """The model hears that no code was found and may try again; nothing is run."""
-    lineage, model, sandbox, _ = await _develop(["I give up.", "", _answer(1, 2, 3)])
+    lineage, model, sandbox = await _develop(["I give up.", "", _answer(1, 2, 3)])
     assert [item.code is None for item in lineage.rounds] == [True, True, False]
     assert "no code found" in model.requests[1].messages[1].content
     assert len(sandbox.calls) == 3
@@ -113,7 +113,7 @@ async def test_an_answer_without_code_is_a_round():
 @pytest.mark.anyio
 async def test_a_failed_call_never_erases_a_good_round():
     """A prompt that is too long ends the sample with what it had."""
-    lineage, model, _, _ = await _develop([_answer(1, 2, 0), ContextError("too long")])
+    lineage, model, _ = await _develop([_answer(1, 2, 0), ContextError("too long")])
     assert len(model.requests) == 2
     assert lineage.best.passed == 2
     assert lineage.rounds[1].error == "too long"
@@ -122,7 +122,7 @@ async def test_a_failed_call_never_erases_a_good_round():
 @pytest.mark.anyio
 async def test_a_first_call_that_fails_leaves_no_program():
     """Nothing to mend: one call, no program, no exception."""
-    lineage, model, _, _ = await _develop([ContextError("too long")])
+    lineage, model, _ = await _develop([ContextError("too long")])
     assert lineage.code is None
     assert not lineage.survives
     assert len(model.requests) == 1
@@ -132,7 +132,7 @@ async def test_a_first_call_that_fails_leaves_no_program():
 async def test_a_prompt_with_all_rounds_that_is_too_long_is_shortened():
     """Where other rounds made the prompt too long, the same round is asked again without them."""
     answers = [_answer(1, 2, 0), _answer(0, 0, 0), ContextError("too long"), _answer(1, 2, 3)]
-    lineage, model, _, _ = await _develop(answers)
+    lineage, model, _ = await _develop(answers)
     assert "Another attempt" in model.requests[2].messages[1].content
     assert "Another attempt" not in model.requests[3].messages[1].content
     assert [request.purpose.round for request in model.requests] == [0, 1, 2, 2]
@@ -151,18 +151,18 @@ async def test_an_endpoint_that_is_down_is_not_swallowed():
 async def test_without_public_tests_every_program_survives():
     """There is nothing to debug against, so there is one round."""
     problem = Problem("p", "S", Kind.STDIN)
-    lineage, model, sandbox, _ = await _develop([_answer(9)], problem)
+    lineage, model, sandbox = await _develop([_answer(9)], problem)
     assert lineage.survives
     assert len(model.requests) == 1
     assert sandbox.calls == []
-    nothing, _, _, _ = await _develop(["no"], problem)
+    nothing, _, _ = await _develop(["no"], problem)
     assert not nothing.survives
 
 
 @pytest.mark.anyio
 async def test_a_run_that_the_sandbox_lost_is_not_debugged():
     """The sandbox's fault is never shown to the model as the program's."""
-    lineage, model, _, _ = await _develop([_answer(1, "IE", 0)])
+    lineage, model, _ = await _develop([_answer(1, "IE", 0)])
     assert lineage.lost
     assert lineage.best.verdict is Verdict.IE
     assert len(model.requests) == 1
@@ -172,8 +172,8 @@ async def test_a_run_that_the_sandbox_lost_is_not_debugged():
 async def test_developing_again_asks_exactly_the_same():
     """With the same answers every request has the same key: a killed run resumes from stored answers."""
     answers = [_answer(1, None, 0), _answer(0, 2, 0), "?"]
-    _, first, _, _ = await _develop(answers)
-    _, second, _, _ = await _develop(answers)
+    _, first, _ = await _develop(answers)
+    _, second, _ = await _develop(answers)
     assert [request_key(item) for item in first.requests] == [request_key(item) for item in second.requests]
     assert first.requests == second.requests
 
@@ -182,6 +182,6 @@ async def test_developing_again_asks_exactly_the_same():
 async def test_the_answers_facts_are_kept():
     """Finish reason and seconds of each call stand in its round."""
     cut = Answer("```python\nprint(input(", finish_reason="length", seconds=2.5)
-    lineage, _, _, _ = await _develop([cut], rounds=0, problem=Problem("p", "S", Kind.STDIN))
+    lineage, _, _ = await _develop([cut], rounds=0, problem=Problem("p", "S", Kind.STDIN))
     step = lineage.rounds[0]
     assert (step.truncated, step.finish_reason, step.seconds) == (True, "length", 2.5)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from sstar_code.agent.generation.lineage import Lineage, Round
-from sstar_code.agent.generation.repair import debug_round, seed_for
+from sstar_code.agent.generation.repair import repair_round, seed_for
 from sstar_code.agent.models.request import Stage
 from sstar_code.agent.prompts.templates import Prompts
+from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Verdict
 
@@ -20,7 +21,7 @@ def _round(index, code, passed, **fields):
 def test_the_best_round_is_mended_and_not_the_last():
     """After a regression the program to mend is the better one; the worse one is shown as another attempt."""
     lineage = Lineage(3, (_round(0, "print('good')", 1), _round(1, "print('bad')", 0)))
-    request = debug_round(PROBLEM, PROMPTS, lineage, seed=10)
+    request = repair_round(PROBLEM, PROMPTS, lineage, Settings(seed=10), "all")
     text = request.messages[1].content
     assert text.index("Another attempt, which passed 0 of 2") < text.index("print('bad')")
     assert text.index("The program to mend, which passed 1 of 2") < text.index("print('good')")
@@ -31,7 +32,7 @@ def test_the_best_round_is_mended_and_not_the_last():
 def test_last_context_shows_the_program_to_mend_only():
     """With context "last" other rounds cost nothing."""
     lineage = Lineage(0, (_round(0, "print('good')", 1), _round(1, "print('bad')", 0)))
-    text = debug_round(PROBLEM, PROMPTS, lineage, context="last").messages[1].content
+    text = repair_round(PROBLEM, PROMPTS, lineage, Settings(), "last").messages[1].content
     assert "print('bad')" not in text
     assert "print('good')" in text
 
@@ -40,16 +41,15 @@ def test_an_answer_without_a_program_is_said_to_be_one():
     """The model hears that no code was found, or that its answer was cut."""
     for truncated, words in ((False, "no code found"), (True, "it was cut")):
         lineage = Lineage(0, (_round(0, None, 0, truncated=truncated),))
-        text = debug_round(PROBLEM, PROMPTS, lineage).messages[1].content
+        text = repair_round(PROBLEM, PROMPTS, lineage, Settings(), "all").messages[1].content
         assert words in text
         assert "mend, which" not in text
 
 
 def test_seeds_differ_between_samples_and_rounds():
-    """No two calls of a problem share a seed; no seed stays no seed."""
+    """No two calls of a problem share a seed."""
     seeds = {seed_for(0, sample, index) for sample in range(1000) for index in range(6)}
     assert len(seeds) == 6000
-    assert seed_for(None, 3, 1) is None
 
 
 def test_the_earlier_round_wins_a_tie_and_code_beats_no_code():

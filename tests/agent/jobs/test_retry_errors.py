@@ -103,4 +103,4 @@ def test_endpoint_down_reopens_nothing(sstar, serve, words, folder):
 def test_unknown_word_is_a_usage_error(sstar, words):
     """`--retry` takes one word."""
     ended = sstar(*words, "--retry", "all")
-    assert (ended.code, ended.err) == (2, "sstar: --retry 'all': it is `errors`\n")
+    assert (ended.code, ended.err) == (2, "sstar: --retry 'all': the only value is `errors`\n")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.agent.jobs.shards import Shard
+from sstar_code.agent.jobs.merge_runs import Shard
 from sstar_code.problems import UserError
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.agent.allocation.policy import Repairs, Seen
+from sstar_code.agent.allocation.policy import Observed, Repairs
 from sstar_code.agent.models.request import Answer, Message, Purpose, Request, Stage, Usage
 from sstar_code.agent.run.decode import read_record
 from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
@@ -41,10 +41,10 @@ def _add_keys(data):
     return data
 
 
-@given(st.builds(Seen, st.integers(), st.integers(), repairs=st.lists(st.builds(Repairs)).map(tuple)))
+@given(st.builds(Observed, st.integers(), st.integers(), repairs=st.lists(st.builds(Repairs)).map(tuple)))
 def test_decisions_come_back_equal(seen):
     """What the allocation had seen, whatever it was."""
-    assert read_record(Seen, json.loads(json.dumps(asdict(seen)))) == seen
+    assert read_record(Observed, json.loads(json.dumps(asdict(seen)))) == seen
 
 
 def test_older_records_take_defaults():

@@ -7,7 +7,7 @@ import pytest
 from sstar_code.agent.models import Answer, Message, Purpose, Request, Stage, Usage
 from sstar_code.agent.models.errors import CallError
 from sstar_code.agent.run.store import Store
-from sstar_code.agent.telemetry.observed import WatchedModel
+from sstar_code.agent.telemetry.observed import observe_call
 from sstar_code.agent.telemetry.spans import open_spans, problem_span
 from sstar_code.agent.testing.scripted import ScriptedModel
 
@@ -24,16 +24,21 @@ REQUEST = Request(
 )
 
 
+async def ask(model):
+    with observe_call(model.name, REQUEST, Store()) as note:
+        note(await model.ask(REQUEST))
+
+
 @pytest.mark.anyio
 async def test_call_is_a_client_span_within_its_problem():
     """Model, settings, tokens and ids are attributes; prompt and answer are not; a failure is marked."""
     answers = [Answer("a secret answer", usage=Usage(7, None, 5), model="tiny-1"), CallError("refused")]
-    model = WatchedModel(ScriptedModel(answers, name="tiny"), Store())
+    model = ScriptedModel(answers, name="tiny")
     exporter = memory.InMemorySpanExporter()
     with open_spans("run", exporter), problem_span("p"):
-        await model.ask(REQUEST)
+        await ask(model)
         with pytest.raises(CallError):
-            await model.ask(REQUEST)
+            await ask(model)
     answered, failed, problem = exporter.get_finished_spans()
     assert problem.name == "problem"
     assert answered.name == failed.name == "chat tiny"
@@ -67,5 +72,5 @@ async def test_nothing_is_sent_where_it_was_not_asked_for():
     exporter = memory.InMemorySpanExporter()
     with open_spans("run", exporter):
         pass
-    await WatchedModel(ScriptedModel(["text"]), Store()).ask(REQUEST)
+    await ask(ScriptedModel(["text"]))
     assert exporter.get_finished_spans() == ()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
+from sstar_code.agent.allocation.plan import plan_allocation
+from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
-from sstar_code.agent.solving.shared_judge import SharedJudge
+from sstar_code.agent.solving.context import SharedJudge, SolveContext
 from sstar_code.agent.solving.solve import Solution, solve
 from sstar_code.agent.telemetry.events import about, log_event
 from sstar_code.agent.telemetry.spans import problem_span
@@ -19,13 +23,19 @@ from sstar_code.sandbox.grade import run_tests
 from sstar_code.selection.pool import tier
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
 
+    from sstar_code.agent.calls.stored_model import StoredModel
+    from sstar_code.agent.jobs.session import Session
+    from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.run.store import Store
-    from sstar_code.agent.solving.context import SolveContext
+    from sstar_code.agent.run.summary import Summary
+    from sstar_code.agent.run.usage import Prices
+    from sstar_code.agent.solving.settings import Settings
     from sstar_code.problems import Problem
 
-__all__ = ["BASELINES", "evaluate", "read_outcomes"]
+__all__ = ["BASELINES", "evaluate", "evaluate_run", "most_open", "read_outcomes"]
 
 
 class OnProblem(Protocol):
@@ -39,14 +49,116 @@ class OnProblem(Protocol):
 BASELINES = ("random", "first", "majority")
 """Reported beside the chosen method on the same candidates; the oracle is read off the grades."""
 
-
 _SETTLE_S = 0.002
-"""After a problem is begun: its first calls are in line before it is seen whether another is needed."""
+"""Pause after starting a problem, so that its first calls are queued before another one may be started."""
+_OPEN = 8
+"""Problems in progress, as a multiple of those that saturate the server: near their end they call little."""
 
 
 def read_outcomes(store: Store) -> dict[str, ProblemOutcome]:
     """What `store` holds of finished problems, by id."""
     return {problem_id: ProblemOutcome.from_json(text) for problem_id, text in store.outcomes().items()}
+
+
+def most_open(model: StoredModel, settings: Settings) -> int:
+    """Problems that are worked on at once, where that many have work for the model."""
+    return max(4, _OPEN * model.concurrency.width // settings.first_samples)
+
+
+async def evaluate_run(
+    opening: AbstractAsyncContextManager[Session],
+    problems: Sequence[Problem],
+    settings: Settings,
+    prompts: Prompts,
+    *,
+    prices: Prices,
+    judged_on: Sequence[Problem] = (),
+    retry_errors: bool = False,
+) -> Summary:
+    """Evaluate what the run that is opened has not finished yet, and write its results.
+
+    However this ends, what was finished, by this start or an earlier one, is in the store and
+    `samples.jsonl`, `lcb.json` and `candidates.jsonl` show it; `summary.json` counts what is unfinished.
+    An end before anything was finished writes nothing. With `retry_errors` finished problems with a call that
+    failed for good are worked on again. `judged_on` is, for a shard, the whole set: the judge is measured on
+    it as one run over all of it would.
+
+    Raises:
+        As `open_session` and `evaluate`.
+    """
+    started_s = time.monotonic()
+    async with opening as session:
+        model, outcomes = session.model, read_outcomes(session.store)
+
+        def write() -> Summary:
+            return write_results(
+                session.folder,
+                session.store,
+                outcomes,
+                problem_ids=[problem.id for problem in problems],
+                select=settings.select,
+                prices=prices,
+                seconds=time.monotonic() - started_s,
+                load=None if model.load is None else model.load.as_json(),
+            )
+
+        if retry_errors:
+            _reopen(session, problems, outcomes)
+        allocation = plan_allocation(settings, session.budget, session.store, len(problems) - len(outcomes))
+        try:
+            with _showing(session, len(problems), outcomes) as finish:
+                await evaluate(
+                    problems,
+                    SolveContext(model, session.sandbox, prompts, settings, allocation=allocation),
+                    session.store,
+                    most_open=lambda: most_open(model, settings),
+                    wait_for_capacity=model.wait_for_capacity,
+                    on_problem=finish,
+                    judged_on=judged_on,
+                )
+        except BaseException:
+            if outcomes:
+                write()
+            raise
+        return write()
+
+
+@contextmanager
+def _showing(session: Session, total: int, outcomes: dict[str, ProblemOutcome]) -> Iterator[OnProblem]:
+    """A bar with tokens and load; the function counts a problem and puts it into `outcomes`."""
+    model = session.model
+
+    def show_work() -> str:
+        tally = model.tally
+        work = f"{tally.calls:,} calls, {tally.tokens:,} tokens, {session.sandbox.executed:,} runs"
+        load = model.load.line() if model.load is not None else ""
+        return f"{work} | {load}" if load else work
+
+    with session.progress("eval", total, show_work) as progress:
+
+        def finish(outcome: ProblemOutcome, *, kept: bool) -> None:
+            outcomes[outcome.problem_id] = outcome
+            label = "solved" if outcome.solved else "unsolved"
+            (progress.keep if kept else progress.advance)("error" if outcome.error is not None else label)
+
+        yield finish
+
+
+def _reopen(session: Session, problems: Sequence[Problem], outcomes: dict[str, ProblemOutcome]) -> None:
+    """Take finished problems with failed calls up again; the endpoint and the sandbox are known to work."""
+    failed = {problem_id for problem_id, _, _ in session.store.failures()}
+    again = [
+        problem.id
+        for problem in problems
+        if (outcome := outcomes.get(problem.id)) is not None
+        and (problem.id in failed or any(sample.failed for sample in outcome.samples))
+    ]
+    session.store.reopen(again)
+    for problem_id in again:
+        del outcomes[problem_id]
+    session.say(
+        f"sstar: --retry errors: {len(again)} finished problems have failed calls; asking those again"
+    )
 
 
 async def evaluate(
@@ -55,14 +167,14 @@ async def evaluate(
     store: Store,
     *,
     most_open: Callable[[], int],
-    wait_for_room: Callable[[int], Awaitable[None]],
+    wait_for_capacity: Callable[[int], Awaitable[None]],
     on_problem: OnProblem,
     judged_on: Sequence[Problem] = (),
 ) -> list[ProblemOutcome]:
     """Solve and grade `problems`; those that `store` holds as finished are taken from there.
 
-    Problems are begun in their order, `most_open()` at once at most, each when `wait_for_room` returns: it is
-    called with the number of first samples that are still to be asked for. A problem that the sandbox
+    Problems are begun in their order, `most_open()` at once at most, each when `wait_for_capacity`
+    returns: it is called with the number of first samples still to be asked for. A problem that the sandbox
     lost is kept out of the store, so that the same command tries it again. `judged_on` are the problems on
     which the judge is measured, where they are not just these.
 
@@ -78,17 +190,22 @@ async def evaluate(
     open_ids: set[str] = set()
     closed = anyio.Event()
 
+    methods = [name for name in dict.fromkeys((*BASELINES, context.settings.select)) if name != "oracle"]
+
     async def work(problem: Problem) -> None:
         nonlocal closed
         with about(problem=problem.id), problem_span(problem.id):
             log_event("problem.begun")
-            outcomes[problem.id] = outcome = await _finish(problem, context, store)
+            solution = await solve(problem, context, methods)
+            with working_on(problem.id, "grade"):
+                verdicts = await _grade(solution, context)
+            outcome = outcomes[problem.id] = _keep(solution, verdicts, store)
             log_event(
                 "problem.finished", solved=outcome.solved, chosen=dict(outcome.chosen), error=outcome.error
             )
-        if context.waves is not None:
-            context.waves.spread.close(problem.id)
-        on_problem(outcomes[problem.id], kept=False)
+        if context.allocation is not None:
+            context.allocation.budget.close(problem.id)
+        on_problem(outcome, kept=False)
         open_ids.discard(problem.id)
         closed.set()
         closed = anyio.Event()
@@ -96,9 +213,9 @@ async def evaluate(
     async with anyio.create_task_group() as group:
         left = [problem for problem in problems if problem.id not in outcomes]
         # a budget that is spread is shared out when every problem has begun
-        is_spread = context.waves is not None and context.waves.spread.is_limited
+        is_spread = context.allocation is not None and context.allocation.budget.is_limited
         for place, problem in enumerate(left):
-            await wait_for_room((len(left) - place) * context.settings.first_wave)
+            await wait_for_capacity((len(left) - place) * context.settings.first_samples)
             while len(open_ids) >= (len(left) if is_spread else most_open()):
                 await closed.wait()
             open_ids.add(problem.id)
@@ -107,9 +224,9 @@ async def evaluate(
     return [outcomes[problem.id] for problem in problems]
 
 
-async def _finish(problem: Problem, context: SolveContext, store: Store) -> ProblemOutcome:
-    methods = list(dict.fromkeys((*BASELINES, context.settings.select)))
-    solution = await solve(problem, context, [name for name in methods if name != "oracle"])
+def _keep(solution: Solution, verdicts: dict[str, Verdict], store: Store) -> ProblemOutcome:
+    """What came of a problem, stored unless the sandbox lost a run of it."""
+    problem = solution.problem
     for name, made in solution.selections.items():
         log_event(
             "selection.made",
@@ -120,8 +237,6 @@ async def _finish(problem: Problem, context: SolveContext, store: Store) -> Prob
             tokens=made.tokens,
             executions=made.executions,
         )
-    with working_on(problem.id, "grade"):
-        verdicts = await _grade(solution, context)
     if Verdict.IE in verdicts.values() or any(lineage.lost for lineage in solution.lineages):
         return _outcome(solution, verdicts, error="the sandbox lost a run (IE); run the same command again")
     outcome = _outcome(solution, verdicts)

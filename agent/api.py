@@ -1,0 +1,287 @@
+"""The method as functions of Python: what `import sstar_code` offers.
+
+Each function has an asynchronous twin (`solve` and `asolve`). The others also work where an event loop runs
+already, as in a notebook: they run in a thread of their own, and so does a model that is given as a callable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+
+import anyio
+
+from sstar_code.agent.calls.failures import main_cause
+from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
+from sstar_code.agent.jobs.evaluate import evaluate_run
+from sstar_code.agent.jobs.select_samples import Work, choose_run
+from sstar_code.agent.jobs.session import make_config, open_run, open_session
+from sstar_code.agent.jobs.solve_problem import solve_problem
+from sstar_code.agent.models.request import Answer
+from sstar_code.agent.prompts.templates import Prompts
+from sstar_code.agent.run.usage import Prices
+from sstar_code.agent.solving.settings import Settings
+from sstar_code.problems import Problem, UserError, load_set
+from sstar_code.problems.formats.jsonl import to_json
+from sstar_code.problems.statements.parse import parse_statement
+from sstar_code.problems.values import encode
+from sstar_code.sandbox import Limits, Mode, Program
+from sstar_code.selection import Candidate
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from pathlib import Path
+
+    from sstar_code.agent.models.request import Model, Request
+    from sstar_code.agent.run.summary import Summary
+    from sstar_code.agent.solving.solve import Solution
+    from sstar_code.sandbox import Execution, Sandbox
+    from sstar_code.selection import Selection
+
+    Chat = Callable[[list[dict[str, str]]], Awaitable[str]]
+    """The messages of a chat, each with `role` and `content` -> the answer's text."""
+
+__all__ = ["aevaluate", "arun", "aselect", "asolve", "evaluate", "run", "select", "solve"]
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def _plainly(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Raise the one error that the user can do most about, not a group of all that failed together."""
+
+    @wraps(function)
+    async def call(*values: P.args, **options: P.kwargs) -> T:
+        try:
+            return await function(*values, **options)
+        except BaseExceptionGroup as group:
+            raise main_cause(group) from group
+
+    return call
+
+
+@_plainly
+async def asolve(
+    problem: Problem | str,
+    *,
+    model: str | Model | Chat,
+    settings: Settings | None = None,
+    base_url: str | Sequence[str] = (),
+    sandbox: str | Sandbox = "auto",
+    prompts: Path | None = None,
+    folder: Path | None = None,
+) -> Solution:
+    """Sample programs for `problem`, repair them by what they do on its public tests, choose one.
+
+    Args:
+        problem: a problem, or the text of a statement, whose examples become public tests.
+        model: a name at `base_url`, `vllm:NAME` to have it served, `replay:FILE` for recorded calls, an
+            asynchronous function of chat messages that returns text, or an object with `name` and `ask`.
+        settings: how many samples, rounds and so on; None: the method's own.
+        base_url: one or more OpenAI-compatible endpoints of that model; none: `OPENAI_BASE_URL`, else this
+            machine. The key is in `OPENAI_API_KEY`.
+        sandbox: `auto`, `docker`, `local`, `unsafe`, or a sandbox.
+        prompts: a folder whose *.j2 files replace prompt templates by name.
+        folder: where answers and executions are kept, so that the same call goes on where an earlier one
+            ended; None: nothing is kept.
+
+    Raises:
+        UserError: the model, the sandbox or the folder cannot be used; the text says what to do.
+        InfrastructureError: the endpoint or the sandbox is gone.
+    """
+    task = parse_statement(problem, id="problem") if isinstance(problem, str) else problem
+    settings, templates = settings or Settings(), Prompts(prompts)
+    asked = _find_model(model, base_url)
+    if folder is not None:
+        own = {"problem": to_json(task), **settings.as_json()}
+        _open("solve", folder, make_config(task.id, _describe(asked), templates, **own))
+    opening = open_session(folder, _find_sandbox(sandbox), _say_nothing, endpoint=asked, quiet=True)
+    return await solve_problem(opening, task, settings, templates)
+
+
+@_plainly
+async def aevaluate(
+    problems: str | Sequence[Problem],
+    *,
+    model: str | Model | Chat,
+    settings: Settings | None = None,
+    base_url: str | Sequence[str] = (),
+    sandbox: str | Sandbox = "auto",
+    prompts: Path | None = None,
+    folder: Path | None = None,
+) -> Summary:
+    """Solve every problem and grade the choices on the hidden tests: what `sstar eval` does.
+
+    Args:
+        problems: the problems, or a set's name as for `sstar eval`, like `lists` or `lcb:test6.jsonl`.
+        model: as for `asolve`, and so are the others.
+        settings: as for `asolve`.
+        base_url: as for `asolve`.
+        sandbox: as for `asolve`.
+        prompts: as for `asolve`.
+        folder: becomes a run folder that `sstar report` reads and the same call resumes; None: none is kept.
+
+    Raises:
+        UserError: the set, the model, the sandbox or the folder cannot be used.
+        InfrastructureError: the endpoint or the sandbox is gone; with a folder, what was finished is kept.
+    """
+    tasks = load_set(problems).problems if isinstance(problems, str) else tuple(problems)
+    if not tasks:
+        raise UserError("there is no problem to evaluate")
+    settings, templates = settings or Settings(), Prompts(prompts)
+    asked = _find_model(model, base_url)
+    if folder is not None:
+        own = {"problems": [task.id for task in tasks], **settings.as_json()}
+        own["set"] = problems if isinstance(problems, str) else "given in Python"
+        _open("eval", folder, make_config("evaluation", _describe(asked), templates, **own))
+    opening = open_session(folder, _find_sandbox(sandbox), _say_nothing, endpoint=asked, quiet=True)
+    return await evaluate_run(opening, tasks, settings, templates, prices=Prices())
+
+
+@_plainly
+async def aselect(
+    problem: Problem | str,
+    programs: Sequence[str | Candidate],
+    *,
+    method: str = "adaptive",
+    model: str | Model | Chat | None = None,
+    base_url: str | Sequence[str] = (),
+    sandbox: str | Sandbox = "auto",
+    seed: int = 0,
+    prompts: Path | None = None,
+) -> Selection:
+    """Choose among `programs` by what they do; `chosen` of the result is an index into them.
+
+    Every program is run on the public tests of `problem` first. Without a model, on free evidence only.
+
+    Args:
+        problem: a problem, or the text of a statement.
+        programs: texts of programs, or candidates, whose `sources` say who wrote each.
+        method: one of `sstar_code.METHODS`.
+        model: who is asked what the programs leave open; as for `asolve`. None: nobody.
+        base_url: as for `asolve`.
+        sandbox: as for `asolve`.
+        seed: every random choice derives from it.
+        prompts: as for `asolve`.
+
+    Raises:
+        UserError: an unknown method, or as for `asolve`.
+        InfrastructureError: the endpoint or the sandbox is gone.
+    """
+    task = parse_statement(problem, id="problem") if isinstance(problem, str) else problem
+    settings = Settings(select=method, seed=seed)
+    candidates = [item if isinstance(item, Candidate) else Candidate(item, 0, 0) for item in programs]
+    work = Work(
+        task, tuple(item.code for item in candidates), tuple(tuple(item.sources) for item in candidates)
+    )
+    asked = None if model is None else _find_model(model, base_url)
+    opening = open_session(None, _find_sandbox(sandbox), _say_nothing, endpoint=asked, quiet=True)
+    (made,) = await choose_run(opening, [work], settings, Prompts(prompts))
+    return made.selection
+
+
+@_plainly
+async def arun(
+    program: str,
+    inputs: Sequence[str | tuple[Any, ...]],
+    *,
+    entry_point: str | None = None,
+    limits: Limits | None = None,
+    sandbox: str | Sandbox = "auto",
+) -> list[Execution]:
+    """Run an untrusted program once on each input, isolated; what happened, in the order of `inputs`.
+
+    Args:
+        program: its text.
+        inputs: texts for standard input. With `entry_point` each is a tuple of arguments instead, or a text
+            with one JSON value per argument, one a line.
+        entry_point: the function to call, like `f` or `Solution.f`; None: the program is run as a script.
+        limits: seconds of CPU time, memory and output; None: the default limits.
+        sandbox: as for `asolve`.
+
+    Raises:
+        UserError: the sandbox cannot be used.
+        SandboxError: programs cannot be isolated here; the text says what to install.
+    """
+    texts = [item if isinstance(item, str) else "\n".join(map(encode, item)) for item in inputs]
+    if entry_point is None and not all(isinstance(item, str) for item in inputs):
+        raise UserError("an input of a script is a text; name the function to call with entry_point")
+    made = Program(program, Mode.MAIN if entry_point is None else Mode.CALL, entry_point)
+    async with open_session(None, _find_sandbox(sandbox), _say_nothing, quiet=True) as session:
+        return await session.sandbox.run(made, texts, limits or Limits())
+
+
+def solve(problem: Problem | str, **options: Any) -> Solution:
+    """`asolve`, waited for."""
+    return _wait(partial(asolve, problem, **options))
+
+
+def evaluate(problems: str | Sequence[Problem], **options: Any) -> Summary:
+    """`aevaluate`, waited for."""
+    return _wait(partial(aevaluate, problems, **options))
+
+
+def select(problem: Problem | str, programs: Sequence[str | Candidate], **options: Any) -> Selection:
+    """`aselect`, waited for."""
+    return _wait(partial(aselect, problem, programs, **options))
+
+
+def run(program: str, inputs: Sequence[str | tuple[Any, ...]], **options: Any) -> list[Execution]:
+    """`arun`, waited for."""
+    return _wait(partial(arun, program, inputs, **options))
+
+
+class _CallableModel:
+    """A function of chat messages as a model."""
+
+    def __init__(self, function: Chat) -> None:
+        self.name = getattr(function, "__name__", type(function).__name__)
+        self._function = function
+
+    async def ask(self, request: Request) -> Answer:
+        text = await self._function(
+            [{"role": message.role, "content": message.content} for message in request.messages]
+        )
+        if not isinstance(text, str):
+            raise UserError(f"the model {self.name} returned {type(text).__name__}; it must return a str")
+        return Answer(text=text, model=self.name)
+
+
+def _find_model(model: str | Model | Chat, base_url: str | Sequence[str]) -> Endpoint | Model:
+    if isinstance(model, str):
+        return Endpoint(model, (base_url,) if isinstance(base_url, str) else tuple(base_url))
+    if hasattr(model, "ask"):
+        return cast("Model", model)
+    if callable(model):
+        return _CallableModel(model)
+    raise UserError(f"the model is a {type(model).__name__}: give a name, an async function, or a model")
+
+
+def _find_sandbox(sandbox: str | Sandbox) -> SandboxChoice | Sandbox:
+    return SandboxChoice(sandbox) if isinstance(sandbox, str) else sandbox
+
+
+def _open(command: str, folder: Path, config: dict[str, Any]) -> None:
+    """Make or go on in `folder`, with the configuration that the command would write."""
+    open_run(command, json.loads(json.dumps(config)), folder, fresh=False, say=_say_nothing)
+
+
+def _describe(asked: Endpoint | Model) -> Endpoint:
+    return asked if isinstance(asked, Endpoint) else Endpoint(asked.name)
+
+
+def _say_nothing(_line: str) -> None:
+    """A library prints nothing."""
+
+
+def _wait(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run `function` in an event loop: here, or where one is running in a thread beside it."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return anyio.run(function)
+    with ThreadPoolExecutor(1, "sstar") as threads:
+        return threads.submit(anyio.run, function).result()

@@ -1,0 +1,101 @@
+"""What a user chose for a run: which model to ask and how, where programs run, what is logged."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sstar_code.problems import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["Endpoint", "SandboxChoice", "Watch"]
+
+_ROLES = ("system", "developer", "user")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Which model to ask and how. A wrong role is a UserError."""
+
+    model: str | None = None
+    """None: no model was named."""
+    base_urls: tuple[str, ...] = ()
+    """Empty: `OPENAI_BASE_URL`, else a server on this machine."""
+    system_role: str = "system"
+    max_in_flight: int | None = None
+    """None: what the server runs at once, where it says so, else learnt."""
+    call_timeout_s: float = 600.0
+    record: Path | None = None
+    max_thinking: int | None = None
+    """Tokens that a thinking model may think before it has to answer; None: as many as it likes."""
+    vllm_command: str | None = None
+    """For `vllm:`: the words before `serve`; None looks for them."""
+    vllm_args: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base_urls", tuple(self.base_urls or ()))
+        if self.system_role not in _ROLES:
+            raise UserError(f"--system-role {self.system_role!r}: it must be one of {', '.join(_ROLES)}")
+
+    def require_model(self) -> str:
+        """The model's name.
+
+        Raises:
+            UserError: none was named.
+        """
+        if self.model is None:
+            raise UserError(
+                "no model: name one with -m (a name at --base-url, vllm:MODEL to have one served, or "
+                "replay:FILE for recorded calls); `sstar doctor` lists what the endpoint serves"
+            )
+        return self.model
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxChoice:
+    """Which sandbox to use and how. An unknown name is a UserError."""
+
+    name: str = "auto"
+    runtime: str | None = None
+    """Container runtime for Docker, like `runsc`."""
+    workers: int | None = None
+    """Programs run at once; None: the usable cores."""
+    ray: str | None = None
+    """Address of a Ray cluster whose nodes run the programs, `workers` each; None: this machine does."""
+
+    def __post_init__(self) -> None:
+        from sstar_code.sandbox.choose import NAMES
+
+        if self.name not in NAMES:
+            raise UserError(f"unknown sandbox {self.name!r}: choose one of {', '.join(NAMES)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What is written down of a run besides its results."""
+
+    log_file: Path | None = None
+    otel: bool = False
+
+    @contextmanager
+    def open(self, run: str, say: Callable[[str], None]) -> Iterator[None]:
+        """Write what is done inside to the log and the spans asked for, under the name `run`.
+
+        Raises:
+            UserError: OpenTelemetry is not installed.
+            InfrastructureError: the log file cannot be written.
+        """
+        with ExitStack() as stack:
+            if self.log_file is not None:
+                from sstar_code.agent.telemetry.events import open_log
+
+                stack.enter_context(open_log(self.log_file, run=run, say=say))
+            if self.otel:
+                from sstar_code.agent.telemetry.spans import open_spans
+
+                stack.enter_context(open_spans(run))
+            yield

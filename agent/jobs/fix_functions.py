@@ -1,0 +1,57 @@
+"""Writes the open functions of a repository in a session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sstar_code.agent.repository.author import Author
+from sstar_code.agent.repository.fix import Fixing
+from sstar_code.agent.repository.interactive import Person
+from sstar_code.agent.repository.pose.checks import named_tests
+from sstar_code.agent.repository.prove.candidate_sandbox import Stand
+from sstar_code.agent.repository.prove.runner import Workshop
+from sstar_code.agent.solving.context import SolveContext
+from sstar_code.sandbox.memo import MemoSandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from sstar_code.agent.jobs.session import Session
+    from sstar_code.agent.prompts.templates import Prompts
+    from sstar_code.agent.repository.author import Fixed
+    from sstar_code.agent.repository.find.stubs import Stub
+    from sstar_code.agent.solving.settings import Settings
+
+__all__ = ["fix_run"]
+
+
+async def fix_run(
+    opening: AbstractAsyncContextManager[Session],
+    root: Path,
+    stubs: Sequence[Stub],
+    settings: Settings,
+    prompts: Prompts,
+    *,
+    python: str,
+    tests: Sequence[str],
+    answer: Callable[[str], str] | None,
+) -> tuple[list[Fixed], Fixing]:
+    """Work on `stubs`; what became of each, and the files as they would be.
+
+    `answer` puts a question to the user where candidates still differ; None: nobody is asked.
+
+    Raises:
+        As `open_session`.
+    """
+    async with (
+        opening as session,
+        Workshop(root, python, session.programs, workers=session.programs.workers) as workshop,
+    ):
+        stand = Stand(session.programs, workshop)
+        context = SolveContext(session.model, MemoSandbox(stand, session.store), prompts, settings)
+        settle = None if answer is None else Person(answer).settle
+        author = Author(root, workshop, stand, context, named_tests(tests, root), settle, session.say)
+        fixing = Fixing(author)
+        return await fixing.fix(stubs), fixing

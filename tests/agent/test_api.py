@@ -1,0 +1,144 @@
+"""The Python face: the same functions in a script, in a running loop, with a model that is a function."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+import sstar_code
+from sstar_code.agent.models import Answer, Usage
+from sstar_code.problems import Kind
+
+SUM = "Read two integers and print their sum.\n\nExample:\nInput: 1 2\nOutput: 3\n"
+RIGHT = "print(sum(map(int, input().split())))"
+OTHER = "a, b = map(int, input().split())\nprint(a + b)"
+
+
+def answer(program):
+    return f"Here it is:\n```python\n{program}\n```"
+
+
+async def model(messages):
+    assert [message["role"] for message in messages] == ["system", "user"]
+    return answer(RIGHT)
+
+
+def test_a_problem_is_solved_by_a_function(sandbox_local):
+    """A statement and an async function are enough; the solution says what was chosen and what it cost."""
+    settings = sstar_code.Settings(n=2, select="first")
+    solution = sstar_code.solve(SUM, model=model, settings=settings, sandbox="local")
+    assert (solution.solved, solution.chosen, solution.program.strip()) == (True, 0, RIGHT)
+    assert [candidate.public_passed for candidate in solution.candidates] == [1, 1]
+    assert solution.usage.calls == 2
+    assert set(solution.selections) == {"first"}
+
+
+@pytest.mark.anyio
+async def test_everything_works_in_a_running_loop(sandbox_local):
+    """As in a notebook: the plain functions do not say that a loop is running, and the others are awaited."""
+    settings = sstar_code.Settings(n=1, select="first")
+    waited = sstar_code.solve(SUM, model=model, settings=settings, sandbox="local")
+    awaited = await sstar_code.asolve(SUM, model=model, settings=settings, sandbox="local")
+    assert waited.program == awaited.program
+    chosen = sstar_code.select(SUM, ["print(4)", RIGHT, OTHER], sandbox="local")
+    assert chosen == await sstar_code.aselect(SUM, ["print(4)", RIGHT, OTHER], sandbox="local")
+    assert chosen.chosen == 1
+    assert [run.stdout for run in sstar_code.run(RIGHT, ["1 2", "3 4"], sandbox="local")] == ["3\n", "7\n"]
+
+
+def test_a_function_is_called_with_arguments(sandbox_local):
+    """Arguments are Python values or JSON, one a line; what a program raises is data."""
+    program = "def f(a, b=[]):\n    return [a] + b"
+    runs = sstar_code.run(program, [(1, [2]), "3\n[4]", ("x", None)], entry_point="f", sandbox="local")
+    assert [run.result for run in runs[:2]] == ["[1, 2]", "[3, 4]"]
+    assert (runs[2].status, runs[2].failure.type) == ("RE", "TypeError")
+
+
+def test_a_set_is_evaluated_and_goes_on(sandbox_local, tmp_path):
+    """A run folder is what `sstar eval` writes: a second call asks nothing that was answered."""
+    asked = []
+
+    async def count(messages):
+        asked.append(messages)
+        return answer(RIGHT)
+
+    test = sstar_code.Test("1 2\n", "3\n")
+    problem = sstar_code.Problem("sum", SUM, Kind.STDIN, public_tests=(test,), hidden_tests=(test,))
+    options = {"model": count, "settings": sstar_code.Settings(n=2, select="first"), "sandbox": "local"}
+    for _ in range(2):
+        summary = sstar_code.evaluate([problem], **options, folder=tmp_path / "run")
+        assert summary.headline()["selected@1"] == 1.0
+    assert len(asked) == 2
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["problems"] == 1
+    options["settings"] = sstar_code.Settings(n=3, select="first")
+    with pytest.raises(sstar_code.UserError, match="another command"):
+        sstar_code.evaluate([problem], **options, folder=tmp_path / "run")
+
+
+def test_a_bundled_set_is_named(sandbox_local):
+    """`lists` with its recorded model; nothing is left of a run without a folder."""
+    settings = sstar_code.Settings(n=1, rounds=0, select="first")
+    tasks = sstar_code.load_set("lists").problems[:2]
+    summary = sstar_code.evaluate(tasks, model="replay:lists", settings=settings, sandbox="local")
+    assert (summary.problems, summary.errors) == (2, {})
+
+
+def test_mistakes_are_one_plain_error(sandbox_local):
+    """No exception group, no error of a library: one that says what to do, or the user's own."""
+
+    async def broken(_messages):
+        await anyio.lowlevel.checkpoint()
+        raise ZeroDivisionError("mine")
+
+    async def numbers(_messages):
+        return 7
+
+    settings = sstar_code.Settings(n=3, select="first")
+    for wrong, kind, words in (
+        (broken, ZeroDivisionError, "mine"),
+        (numbers, sstar_code.UserError, "must return a str"),
+        (7, sstar_code.UserError, "give a name, an async function, or a model"),
+    ):
+        with pytest.raises(kind, match=words):
+            sstar_code.solve(SUM, model=wrong, settings=settings, sandbox="local")
+    with pytest.raises(sstar_code.UserError, match="did you mean 'majority'"):
+        sstar_code.select(SUM, [RIGHT], method="majorty", sandbox="local")
+    with pytest.raises(sstar_code.UserError, match="unknown sandbox 'dcoker'"):
+        sstar_code.run(RIGHT, ["1"], sandbox="dcoker")
+    with pytest.raises(sstar_code.UserError, match="entry_point"):
+        sstar_code.run(RIGHT, [(1,)], sandbox="local")
+
+
+def test_an_object_with_ask_is_a_model_too(sandbox_local):
+    """Whoever wants tokens counted and seeds seen gives an object with `name` and `ask`."""
+
+    class Model:
+        name = "mine"
+
+        async def ask(self, request):
+            return Answer(answer(RIGHT), usage=Usage(prompt=request.seed, output=1))
+
+    settings = sstar_code.Settings(n=2, select="first", seed=10)
+    solution = sstar_code.solve(SUM, model=Model(), settings=settings, sandbox="local")
+    assert solution.usage.tokens == 10 + 11 + 2
+
+
+def test_importing_loads_nothing():
+    """`import sstar_code` takes no time: what a name needs is loaded when the name is used."""
+    code = "import sys, sstar_code; print([m for m in sys.modules if m.startswith('sstar_code.')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_every_name_is_there():
+    """What the face names can be had, and a name that is not there is an AttributeError."""
+    for name in sstar_code.__all__:
+        assert getattr(sstar_code, name) is not None
+    assert "solve" in dir(sstar_code)
+    with pytest.raises(AttributeError, match="no attribute 'sovle'"):
+        sstar_code.sovle  # noqa: B018
