@@ -47,7 +47,7 @@ class Request:
 
     messages: tuple[Message, ...]
     purpose: Purpose
-    temperature: float | None = 0.7
+    temperature: float | None = None
     """None leaves it to the server (some hosted models refuse the field)."""
     max_tokens: int | None = None
     """Of the answer, thinking included; None leaves it to the server."""

@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Any, Self
 import anyio
 
 from sstar_code.agent.models.errors import ModelError, ModelUserError
-from sstar_code.agent.models.load import read_load
-from sstar_code.agent.models.openai.client import OpenAIModel
-from sstar_code.agent.models.retry import RetryPolicy, Stubborn, TransientError
+from sstar_code.agent.models.openai.client import CALL_TIMEOUT_S, OpenAIModel
+from sstar_code.agent.models.retry import RetryingModel, TransientError
 from sstar_code.agent.models.vllm.modelfacts import find_facts
 from sstar_code.agent.models.vllm.server import KeepAlive, VllmServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sstar_code.agent.models.load import Load
     from sstar_code.agent.models.openai.endpoint import ServerInfo
+    from sstar_code.agent.models.openai.wire import SystemRole
     from sstar_code.agent.models.request import Answer, Request
     from sstar_code.agent.models.vllm.plan import Plan
 
@@ -31,17 +30,16 @@ _log = logging.getLogger(__name__)
 _HEALTH_TIMEOUT_S = 5.0
 
 
-class ManagedModel:
-    """The model of `plan`, served while `async with` lasts.
+class ManagedModel(RetryingModel):
+    """The model of `plan`, served while `async with` lasts; waiting for a restart costs no attempt.
 
     Args:
         plan: what to start.
         say: gets one line when the server starts, ends or starts again.
-        max_in_flight: calls under way at once.
-        retry_policy: how often a call that failed is sent again; waiting for a restart costs none of it.
-        on_retry: gets one line before each wait.
         keep: how the server is looked after.
-        options: further arguments of `OpenAIModel`.
+        timeout_s: wall time of one attempt.
+        system_role: as `OpenAIModel` takes it.
+        retrying: further arguments of `RetryingModel`.
     """
 
     def __init__(
@@ -49,55 +47,28 @@ class ManagedModel:
         plan: Plan,
         *,
         say: Callable[[str], None] = _log.info,
-        max_in_flight: int = 128,
-        retry_policy: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
-        on_retry: Callable[[str], None] = _log.warning,
         keep: KeepAlive = KeepAlive(),  # noqa: B008 - frozen
-        **options: Any,
+        timeout_s: float = CALL_TIMEOUT_S,
+        system_role: SystemRole = "system",
+        **retrying: Any,
     ) -> None:
-        self.name = plan.served
+        super().__init__(plan.served, **retrying)
+        self.priorities = "--scheduling-policy priority" in " ".join(plan.words(0)).replace("=", " ")
         self.plan = plan
         self.log: Path | None = None
         """Where the server writes; None makes a file of its own, gone with the model."""
         self._say = say
         self._keep = keep
-        self._max_in_flight = max_in_flight
-        self._options = options
-        self._stubborn = Stubborn(max_in_flight=max_in_flight, policy=retry_policy, on_retry=on_retry)
+        self._timeout_s = timeout_s
+        self._system_role: SystemRole = system_role
         self._clients: dict[str, OpenAIModel] = {}
-        """By address; one for every start."""
+        """One client for the address of every start."""
         self._server: VllmServer | None = None
         self._stack = AsyncExitStack()
-        self._on_busy: Callable[[], None] = _ignore
         self._info: ServerInfo | None = None
-        self.max_num_seqs: int | None = None
-        """Sequences that the server runs at once; None: its own default, seen in its load."""
-        words = " ".join(plan.words(0)).replace("=", " ")
-        self.priorities = "--scheduling-policy priority" in words
-        """Whether the server puts requests of a lower `priority` first."""
 
     def __repr__(self) -> str:
         return f"ManagedModel({self.name!r})"
-
-    @property
-    def retry_policy(self) -> RetryPolicy:
-        """How often a call that failed is sent again."""
-        return self._stubborn.policy
-
-    @retry_policy.setter
-    def retry_policy(self, policy: RetryPolicy) -> None:
-        self._stubborn.policy = policy
-
-    @property
-    def on_busy(self) -> Callable[[], None]:
-        """Called when the server refuses a call because of its load."""
-        return self._on_busy
-
-    @on_busy.setter
-    def on_busy(self, heard: Callable[[], None]) -> None:
-        self._on_busy = heard
-        for client in self._clients.values():
-            client.on_busy = heard
 
     @property
     def server(self) -> VllmServer:
@@ -118,10 +89,11 @@ class ManagedModel:
                 base_url=base_url,
                 api_key=self.plan.key,
                 key_name="the key made for this server",
-                max_in_flight=self._max_in_flight,
-                **self._options,
+                timeout_s=self._timeout_s,
+                system_role=self._system_role,
+                max_in_flight=self.max_in_flight,
             )
-            client.on_busy, client.priorities = self._on_busy, self.priorities
+            client.priorities = self.priorities
         return self._clients[base_url]
 
     async def __aenter__(self) -> Self:
@@ -159,15 +131,13 @@ class ManagedModel:
         self._info = await self.client.check(any_model=any_model)
         return self._info
 
-    async def ask(self, request: Request) -> Answer:
-        """Answer `request`; a server that dies meanwhile is started again first.
+    async def attempt(self, request: Request) -> Answer:
+        """Try once; a server that dies meanwhile is started again first.
 
         Raises:
-            ModelError: as `OpenAIModel.ask`, or the server died too often.
+            TransientError: another try may do better.
+            ModelError: as `ask`, or the server died too often.
         """
-        return await self._stubborn.call(lambda: self._attempt(request), self._give_up)
-
-    async def _attempt(self, request: Request) -> Answer:
         while True:
             generation = await self.server.ready()
             try:
@@ -176,9 +146,10 @@ class ManagedModel:
                 if not fault.is_outage or not await self.server.is_lost(generation):
                     raise
 
-    def _give_up(self, fault: TransientError, seconds: float) -> ModelError:
+    def give_up(self, fault: TransientError, seconds: float) -> ModelError:
+        """The error after the last attempt; as `RetryingModel.give_up`."""
         return ModelError(
-            f"vLLM gave no answer in {seconds:.0f} s, last: {fault.why}; its log is {self.server.log}; "
+            f"vLLM gave no answer in {seconds:.0f} s, last: {fault}; its log is {self.server.log}; "
             "run again to go on"
         )
 
@@ -193,11 +164,6 @@ class ManagedModel:
                 return pages
             await anyio.sleep(1.0)
 
-    async def read_load(self) -> Load | None:
-        """How busy the server says it is."""
-        pages = await self.read_metrics()
-        return read_load(pages[0]) if pages else None
-
     def describe(self) -> list[dict[str, Any]]:
         """What runs, for the manifest; a model that had to be fetched has its revision now."""
         plan = self.server.plan
@@ -210,7 +176,3 @@ class ManagedModel:
         return [
             {**plan.as_json(), "revision": facts.revision, **(self._info.as_json() if self._info else {})}
         ]
-
-
-def _ignore() -> None:
-    pass
