@@ -8,12 +8,9 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sstar_code.agent.models.errors import ModelUserError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["ModelFacts", "find_facts"]
 
@@ -38,15 +35,9 @@ class ModelFacts:
     heads: int | None
     max_length: int | None
     """Tokens that the model was made for."""
-    kv_bytes: int | None
-    """Of one token in the KV cache, in 16 bits."""
-    thinks: bool = False
-    """Its chat template knows `<think>`."""
 
 
-def find_facts(
-    model: str, *, revision: str | None = None, environment: Mapping[str, str] = os.environ
-) -> ModelFacts:
+def find_facts(model: str, *, revision: str | None = None) -> ModelFacts:
     """What is known of `model`, a folder or a name on the hub; nothing is fetched.
 
     Raises:
@@ -62,9 +53,9 @@ def find_facts(
         raise ModelUserError(f"-m vllm:{model}: no such folder")
     else:
         name = served = model
-        folder, commit = _find_in_cache(model, revision or "main", environment)
+        folder, commit = _find_in_cache(model, revision or "main")
     if folder is None:
-        return ModelFacts(name, served, None, None, _guess_gib(model), None, None, None)
+        return ModelFacts(name, served, None, None, _guess_gib(model), None, None)
     config = _read_config(folder)
     files = sorted((file.name, file.stat().st_size) for file in folder.iterdir() if file.suffix in _WEIGHTS)
     kept = [size for file, size in files if file.endswith(".safetensors")] or [size for _, size in files]
@@ -76,16 +67,12 @@ def find_facts(
         sum(kept) / 2**30 if kept else _guess_gib(model),
         _read_count(config, "num_attention_heads"),
         _read_count(config, "max_position_embeddings"),
-        _count_kv_bytes(config),
-        _knows_thinking(folder),
     )
 
 
-def _find_in_cache(
-    model: str, revision: str, environment: Mapping[str, str]
-) -> tuple[Path | None, str | None]:
-    home = Path(environment.get("HF_HOME") or Path("~/.cache/huggingface").expanduser())
-    cache = Path(environment.get("HF_HUB_CACHE") or home / "hub") / f"models--{model.replace('/', '--')}"
+def _find_in_cache(model: str, revision: str) -> tuple[Path | None, str | None]:
+    home = Path(os.environ.get("HF_HOME") or Path("~/.cache/huggingface").expanduser())
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub") / f"models--{model.replace('/', '--')}"
     reference = cache / "refs" / revision
     commit = reference.read_text().strip() if reference.is_file() else revision
     snapshot = cache / "snapshots" / commit
@@ -106,16 +93,6 @@ def _read_count(config: dict[str, Any], name: str) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _count_kv_bytes(config: dict[str, Any]) -> int | None:
-    layers, heads = _read_count(config, "num_hidden_layers"), _read_count(config, "num_attention_heads")
-    width = _read_count(config, "hidden_size")
-    if layers is None or heads is None or width is None:
-        return None
-    kv_heads = _read_count(config, "num_key_value_heads") or heads
-    head_width = _read_count(config, "head_dim") or width // heads
-    return 2 * 2 * layers * kv_heads * head_width
-
-
 def _digest(folder: Path, files: list[tuple[str, int]]) -> str:
     text = (folder / "config.json").read_bytes() + json.dumps(files).encode()
     return hashlib.sha256(text).hexdigest()[:12]
@@ -129,11 +106,3 @@ def _guess_gib(model: str) -> float | None:
     lower = model.lower()
     width = next((size for mark, size in _BYTES_OF_NAME.items() if mark in lower), 2.0)
     return float(found[1]) * 1e9 * width / 2**30
-
-
-def _knows_thinking(folder: Path) -> bool:
-    for name in ("chat_template.jinja", "tokenizer_config.json"):
-        path = folder / name
-        if path.is_file() and "<think>" in path.read_text(encoding="utf-8", errors="replace"):
-            return True
-    return False

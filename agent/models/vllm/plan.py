@@ -7,16 +7,13 @@ import secrets
 import shlex
 import socket
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sstar_code.agent.models.errors import ModelUserError
 from sstar_code.agent.models.vllm.command import VllmCommand, find_command
 from sstar_code.agent.models.vllm.flags import Flag, choose_environment, choose_flags, read_user_flags
 from sstar_code.agent.models.vllm.hardware import Hardware, find_hardware
 from sstar_code.agent.models.vllm.modelfacts import ModelFacts, find_facts
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["Plan", "find_free_port", "make_plan"]
 
@@ -53,9 +50,9 @@ class Plan:
         left = tuple(flag for flag in self.flags if flag.name != name)
         return None if len(left) == len(self.flags) else replace(self, flags=left)
 
-    def full_environment(self, base: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """What the server gets: `base` without keys for others, then ours."""
-        kept = {name: value for name, value in base.items() if name != "OPENAI_API_KEY"}
+    def full_environment(self) -> dict[str, str]:
+        """What the server gets: this process's variables without keys for others, then ours."""
+        kept = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
         ours = {flag.name: flag.value or "" for flag in self.environment}
         return {**kept, **ours, "VLLM_API_KEY": self.key}
 
@@ -77,7 +74,6 @@ def make_plan(
     command: str | None = None,
     arguments: str = "",
     max_thinking: int | None = None,
-    environment: Mapping[str, str] = os.environ,
 ) -> Plan:
     """What `-m vllm:MODEL` starts here.
 
@@ -86,7 +82,6 @@ def make_plan(
         command: the words of `--vllm-command`; None looks for vLLM.
         arguments: the words of `--vllm-args`.
         max_thinking: thinking tokens an answer may have, which the server has to be set up for.
-        environment: of this process.
 
     Raises:
         ModelUserError: no vLLM, no such model folder, or arguments that cannot be passed on.
@@ -94,8 +89,8 @@ def make_plan(
     if not model.strip():
         raise ModelUserError("-m vllm: names no model; give vllm:NAME or vllm:FOLDER")
     words, user = read_user_flags(arguments)
-    facts = find_facts(model, revision=user.get("--revision"), environment=environment)
-    found, hardware = find_command(command), find_hardware(environment)
+    facts = find_facts(model, revision=user.get("--revision"))
+    found, hardware = find_command(command), find_hardware()
     cpu = found.cpu_build or not hardware.gpus
     flags = choose_flags(facts, hardware, user, cpu=cpu, max_thinking=max_thinking)
     return Plan(
@@ -105,9 +100,7 @@ def make_plan(
         cpu=cpu,
         flags=tuple(flags),
         user_words=words,
-        environment=tuple(
-            choose_environment(facts, hardware, flags, cpu=cpu, is_set=environment.__contains__)
-        ),
+        environment=tuple(choose_environment(hardware, flags, cpu=cpu)),
         served=user.get("--served-model-name") or facts.served,
         host=user.get("--host") or "127.0.0.1",
         port=_read_port(user.get("--port")),
