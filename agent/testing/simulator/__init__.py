@@ -5,8 +5,8 @@
 that leaps over every wait.
 """
 
+from sstar_code.agent.testing.faults import Fault
 from sstar_code.agent.testing.simulator.engine import Engine, Job, QueueFullError
-from sstar_code.agent.testing.simulator.faults import Fault, Faults
 from sstar_code.agent.testing.simulator.live import LiveEngine, run_virtual
 from sstar_code.agent.testing.simulator.model import Planned, SimulatedModel
 from sstar_code.agent.testing.simulator.server import Simulator
@@ -19,7 +19,6 @@ __all__ = [
     "Engine",
     "EngineSpec",
     "Fault",
-    "Faults",
     "Job",
     "LiveEngine",
     "Planned",
