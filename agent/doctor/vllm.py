@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["check_vllm"]
 
 _VLLM_SHARE = 0.92
-"""Of a GPU's memory, by vLLM's own default."""
+"""Share of a GPU's memory that vLLM takes by default."""
 
 
 def check_vllm(endpoint: Endpoint) -> list[Check]:

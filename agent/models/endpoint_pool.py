@@ -56,7 +56,7 @@ class EndpointPool(RetryingModel):
 
     Args:
         models: one for each endpoint, of one name.
-        first_rest_s: for which an endpoint that failed is left alone; doubles with each failure in a row.
+        first_rest_s: how long an endpoint that failed is left alone; doubles with each failure in a row.
         retrying: further arguments of `RetryingModel`; `max_in_flight` counts the calls at all of them.
     """
 
@@ -85,7 +85,7 @@ class EndpointPool(RetryingModel):
         await self._open.aclose()
 
     async def check(self, *, any_model: bool = False) -> ServerInfo:
-        """As `OpenAIModel.check`, of every endpoint; the shortest context counts.
+        """Ask every endpoint what it serves, as `OpenAIModel.check` does; the shortest context counts.
 
         One that is down is left out, and tried again later.
 

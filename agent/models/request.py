@@ -50,7 +50,7 @@ class Request:
     temperature: float | None = None
     """None leaves it to the server (some hosted models refuse the field)."""
     max_tokens: int | None = None
-    """Of the answer, thinking included; None leaves it to the server."""
+    """Token limit of the answer, thinking included; None leaves it to the server."""
     seed: int | None = None
     stop: tuple[str, ...] = ()
     extra: dict[str, object] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Answer:
     """One answer."""
 
     text: str
-    """Without thinking."""
+    """What was answered, without thinking."""
     reasoning: str = ""
     finish_reason: str = "stop"
     """`stop`, `length` (cut), or what else the server says."""

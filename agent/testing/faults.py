@@ -35,7 +35,7 @@ class Fault:
     tokens: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        """For `GET /faults`."""
+        """The fault as `GET /faults` shows it."""
         return asdict(self)
 
     @classmethod

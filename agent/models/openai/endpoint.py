@@ -43,7 +43,7 @@ class ServerInfo:
     """How long it took to answer."""
 
     def as_json(self) -> dict[str, Any]:
-        """For the manifest."""
+        """What the manifest keeps of it."""
         return {"url": self.url, "version": self.version, "max_model_len": self.max_model_len}
 
 

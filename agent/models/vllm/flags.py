@@ -23,10 +23,10 @@ _SHORT = {"-tp": "--tensor-parallel-size", "-dp": "--data-parallel-size", "-pp":
 _SECRETS = ("--api-key", "--hf-token")
 _NOT_OURS = ("--model", "--config", "--headless", "--uds", "--root-path", "--ssl-keyfile", "--ssl-certfile")
 _WEIGHTS_SHARE = 0.65
-"""Of a GPU's memory that weights may take, so that enough is left for the cache of running samples."""
+"""Share of a GPU's memory for weights, at most: the cache of running samples needs the rest."""
 _CPU_LENGTH = 8192
 _CPU_CACHE_SHARE = 0.25
-"""Of a processor's memory that the cache may take: the sandbox and the weights lie in the same memory."""
+"""Share of main memory for the cache, where the weights and the sandbox lie too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class _Watch:
     def __init__(self, server: int) -> None:
         self.server = server
         self.code: int | None = None
-        """Of the server; None while it runs."""
+        """Exit code of the server; None while it runs."""
         self.ended = False
         self._wakeup, end = os.pipe()
         for descriptor in (self._wakeup, end):

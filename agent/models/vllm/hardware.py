@@ -25,10 +25,10 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """What there is."""
+    """What a server can run on here."""
 
     gpus: tuple[Gpu, ...]
-    """Those that `CUDA_VISIBLE_DEVICES` leaves."""
+    """The GPUs that `CUDA_VISIBLE_DEVICES` leaves."""
     cores: int
     memory_gib: float
     """Available main memory."""

@@ -127,7 +127,7 @@ class ManagedModel(RetryingModel):
         return await self._client_at(base_url).read_page("/health", timeout_s=_HEALTH_TIMEOUT_S) is not None
 
     async def check(self, *, any_model: bool = False) -> ServerInfo:
-        """As `OpenAIModel.check`."""
+        """Ask the server what it serves; as `OpenAIModel.check`."""
         self._info = await self.client.check(any_model=any_model)
         return self._info
 

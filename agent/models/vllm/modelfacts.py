@@ -99,7 +99,7 @@ def _digest(folder: Path, files: list[tuple[str, int]]) -> str:
 
 
 def _guess_gib(model: str) -> float | None:
-    """By the number in a name like `Qwen2.5-Coder-7B-Instruct`, two bytes a weight unless it says less."""
+    """A guess by the number in a name like `Qwen2.5-Coder-7B`, two bytes a weight unless it says less."""
     found = _SIZE.search(model.rpartition("/")[2])
     if found is None:
         return None

@@ -20,22 +20,22 @@ __all__ = ["Plan", "find_free_port", "make_plan"]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A server to be."""
+    """A server that would be started."""
 
     command: VllmCommand
     hardware: Hardware
     facts: ModelFacts
     cpu: bool
     flags: tuple[Flag, ...]
-    """Ours."""
+    """The flags that we choose."""
     user_words: tuple[str, ...]
-    """The user's, which win."""
+    """The words that the user gave, which win."""
     environment: tuple[Flag, ...]
-    """Ours, without the key."""
+    """The variables that we set, without the key."""
     served: str
     host: str
     port: int | None
-    """The user's; None: a free one is taken at each start."""
+    """The port that the user gave; None: a free one is taken at each start."""
     key: str
     """Made for this server; it reaches it by the environment alone."""
 
@@ -57,7 +57,7 @@ class Plan:
         return {**kept, **ours, "VLLM_API_KEY": self.key}
 
     def as_json(self) -> dict[str, Any]:
-        """For the manifest; holds no secret."""
+        """What the manifest keeps; holds no secret."""
         return {
             "command": shlex.join(self.words(self.port or 0)),
             "environment": {flag.name: flag.value for flag in self.environment},

@@ -58,7 +58,7 @@ class ServerProcess:
 
     @property
     def pid(self) -> int:
-        """Of the guardian."""
+        """Process id of the guardian."""
         return self._process.pid
 
     @property
@@ -75,7 +75,7 @@ class ServerProcess:
             return file.read().decode("utf-8", "replace")
 
     def log_size(self) -> int:
-        """Bytes in the log."""
+        """Size of the log in bytes."""
         return self._log.stat().st_size
 
     async def wait(self) -> int:

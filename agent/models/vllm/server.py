@@ -29,12 +29,12 @@ _MAX_MENDED_STARTS = 4
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
-    """How patiently and how stubbornly a server is looked after."""
+    """Limits and waits of keeping a server alive."""
 
     max_restarts: int = 3
-    """Without `settled_s` of service between them."""
+    """Restarts in a row, that is without `settled_s` of service between them."""
     first_wait_s: float = 1.0
-    """Before a restart; doubles with each."""
+    """Wait before a restart; doubles with each."""
     settled_s: float = 600.0
     silent_s: float = 900.0
     """A start that writes nothing to its log for so long has failed."""
@@ -44,7 +44,7 @@ class KeepAlive:
     tell_every_s: float = 10.0
     poll_s: float = 0.25
     grace_s: float = 10.0
-    """Between asking a server to end and killing it."""
+    """Seconds between asking a server to end and killing it."""
 
 
 class VllmServer:
@@ -71,7 +71,7 @@ class VllmServer:
         """What runs: flags that this vLLM does not know have been left out."""
         self.log = log
         self.base_url = ""
-        """Of the present start."""
+        """Address of the present start."""
         self.generation = 0
         """Starts that came up."""
         self.restarts = 0

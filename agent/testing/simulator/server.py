@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["Simulator"]
 
 _TICK_S = 0.01
-"""Between two looks at what a stream can send."""
+"""Seconds between two looks at what a stream can send."""
 _LOOK_S = 0.1
-"""Between two looks at whether the client of a whole answer is still there."""
+"""Seconds between two looks at whether the client of a whole answer is still there."""
 
 
 @dataclass(slots=True)

@@ -27,9 +27,9 @@ class EngineSpec:
     max_num_batched_tokens: int = 2_048
     """Tokens of one step, those of decoding sequences included; vLLM 0.32's default on most GPUs."""
     block_tokens: int = 16
-    """Of one block of the KV cache; prompts share whole blocks. vLLM: 16 on GPUs, 128 on a CPU."""
+    """Tokens in a block of the KV cache; prompts share whole blocks. vLLM: 16 on GPUs, 128 on a CPU."""
     kv_tokens: int = 2_000_000
-    """What the KV cache holds."""
+    """Tokens that the KV cache holds."""
     max_num_queued_reqs: int | None = None
     """More waiting requests than this are refused with 503, as vLLM's option of the name does."""
     max_model_len: int = 32_768

