@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["AskedModel", "VllmOptions", "make_model"]
 
 AskedModel: TypeAlias = "OpenAIModel | EndpointPool | ManagedModel | ReplayModel"
-"""Whatever `-m` may name."""
+"""A model that `-m` may name."""
 
 _KEY_NAME = "OPENAI_API_KEY"
 
@@ -32,7 +32,7 @@ def _keep_quiet(_: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class VllmOptions:
-    """How `-m vllm:MODEL` starts a server."""
+    """Options of starting a server for `-m vllm:MODEL`."""
 
     command: str | None = None
     """Words before `serve`; None looks for `vllm` beside this Python and on PATH."""

@@ -33,7 +33,7 @@ _MAX_REST_S = 60.0
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """One endpoint and how it fares."""
+    """State of one endpoint."""
 
     model: OpenAIModel
     in_flight: int = 0
@@ -66,7 +66,7 @@ class EndpointPool(RetryingModel):
         super().__init__(models[0].name, **retrying)
         self.places = [Place(model) for model in models]
         self.infos: list[ServerInfo] = []
-        """What those endpoints said that answered `check`."""
+        """The answers to `check`, of those endpoints that gave one."""
         self._first_rest_s = first_rest_s
         self._open = AsyncExitStack()
         self._shows_metrics = False
@@ -123,7 +123,7 @@ class EndpointPool(RetryingModel):
         return ModelError(f"none of the {len(self.places)} endpoints answers ({urls}), the first: {error}")
 
     def describe(self) -> list[dict[str, Any]]:
-        """What answered `check`, for the manifest."""
+        """The endpoints that answered `check`, for the manifest."""
         return [info.as_json() for info in self.infos]
 
     def give_up(self, fault: TransientError, seconds: float) -> ModelError:

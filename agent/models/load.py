@@ -1,4 +1,4 @@
-"""How busy a vLLM server is, by its own `/metrics`: for the progress line, the report and the concurrency."""
+"""Reads the load of a vLLM server from its `/metrics`, for progress, report and concurrency."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KV_NAMES = ("kv_cache_usage_perc", "gpu_cache_usage_perc")  # the second before
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one look at one or more servers showed, all their engines together."""
+    """Load of one or more servers at one moment, all their engines together."""
 
     running: int
     """Requests being worked on."""
@@ -30,7 +30,7 @@ class Load:
 
 
 def read_load(*pages: str) -> Load | None:
-    """What `pages` of metrics say together, all engines of all servers; None where they are not vLLM's."""
+    """The load in `pages` of metrics, all engines of all servers together; None where they are not vLLM's."""
     values: dict[str, list[float]] = {}
     for page in pages:
         for name, value in _LINE.findall(page):

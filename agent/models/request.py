@@ -1,4 +1,4 @@
-"""What is asked of a model and what it answers, independent of any server."""
+"""Records of a model call and its answer, independent of any server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Answer", "Message", "Model", "Purpose", "Request", "Stage", "Usage",
 
 
 class Stage(StrEnum):
-    """What a call is for."""
+    """Stage of the method that a call belongs to."""
 
     GENERATE = "generate"
     DEBUG = "debug"
@@ -43,7 +43,7 @@ class Purpose:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call."""
+    """Everything that is asked of a model in one call."""
 
     messages: tuple[Message, ...]
     purpose: Purpose
@@ -72,10 +72,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer."""
+    """The answer to one call, with its counts."""
 
     text: str
-    """What was answered, without thinking."""
+    """The answer's text, without thinking."""
     reasoning: str = ""
     finish_reason: str = "stop"
     """`stop`, `length` (cut), or what else the server says."""

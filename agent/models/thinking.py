@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["END_OF_THINKING", "Cap", "CappedModel", "probe_cap"]
 
 END_OF_THINKING = "\n\nI have to answer now.\n</think>\n\n"
-"""What is written for a model whose thinking is ended."""
+"""The text that is written for a model to end its thinking."""
 
 _QUESTION = "How many primes are there below 60? Think step by step, check each number, then answer."
 _BUDGET = 24

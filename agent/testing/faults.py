@@ -1,4 +1,4 @@
-"""What goes wrong at a server on demand."""
+"""Faults of a server on demand."""
 
 from __future__ import annotations
 

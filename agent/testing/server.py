@@ -30,7 +30,7 @@ _GARBAGE = b"<html>\nAn unexpected page</html>"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the server does with one request."""
+    """The server's response to one request."""
 
     body: bytes | Generator[bytes, None, None]
     """The body, or its pieces as they come to be; at an empty piece the server looks whether the client is

@@ -124,7 +124,7 @@ class OpenAIModel(RetryingModel):
         if self.priorities and request.priority is not None:
             body["priority"] = request.priority
         started_s = time.perf_counter()
-        response = await self._send("/chat/completions", body, timeout_s=self._timeout_s)
+        response = await self._send(f"{self.base_url}/chat/completions", body, timeout_s=self._timeout_s)
         seconds = time.perf_counter() - started_s
         if response.status_code < 300:
             data = _read_object(response, self.url)
@@ -144,12 +144,12 @@ class OpenAIModel(RetryingModel):
         raise await self._explain(refusal, request.max_tokens)
 
     async def _send(
-        self, path: str, body: dict[str, Any] | None = None, *, timeout_s: float
+        self, address: str, body: dict[str, Any] | None = None, *, timeout_s: float
     ) -> httpx2.Response:
         """The response, whatever its status, read to its end: to a POST of `body`, to a GET without one.
 
         Args:
-            path: below the base URL, or a whole address.
+            address: the whole address.
             body: a JSON object.
             timeout_s: wall time from the first byte sent to the last one read.
 
@@ -162,8 +162,8 @@ class OpenAIModel(RetryingModel):
         try:
             with anyio.fail_after(timeout_s):
                 if body is None:
-                    return await self._sdk.get(path, cast_to=httpx2.Response)
-                return await self._sdk.post(path, body=body, cast_to=httpx2.Response)
+                    return await self._sdk.get(address, cast_to=httpx2.Response)
+                return await self._sdk.post(address, body=body, cast_to=httpx2.Response)
         except openai.APIStatusError as error:
             return error.response
         except (TimeoutError, openai.APITimeoutError) as error:
@@ -182,7 +182,7 @@ class OpenAIModel(RetryingModel):
         """The error for a refusal that no retry mends."""
         if refusal.status == 404:
             try:
-                response = await self._send("/models", timeout_s=_PAGE_TIMEOUT_S)
+                response = await self._send(f"{self.base_url}/models", timeout_s=_PAGE_TIMEOUT_S)
                 served = tuple(read_models(response.text)) if response.status_code < 300 else ()
             except TransientError:
                 served = ()
@@ -234,7 +234,7 @@ class OpenAIModel(RetryingModel):
         """
         started_s = time.perf_counter()
         try:
-            response = await self._send("/models", timeout_s=_PAGE_TIMEOUT_S)
+            response = await self._send(f"{self.base_url}/models", timeout_s=_PAGE_TIMEOUT_S)
         except TransientError as fault:
             raise self.give_up(fault, time.perf_counter() - started_s) from fault
         seconds = time.perf_counter() - started_s
@@ -266,11 +266,11 @@ class OpenAIModel(RetryingModel):
         return self._info
 
     def describe(self) -> list[dict[str, Any]]:
-        """What `check` found, for the manifest."""
+        """The answer to `check`, for the manifest; empty before it."""
         return [] if self._info is None else [self._info.as_json()]
 
     async def _read_version(self) -> str | None:
-        """What vLLM says at `/version`; None where nothing is said, then only the record is poorer."""
+        """The version that vLLM shows at `/version`; None elsewhere, then only the record is poorer."""
         data = _read_json(await self.read_page("/version") or "")
         version = data.get("version") if isinstance(data, dict) else None
         return version if isinstance(version, str) else None

@@ -27,7 +27,7 @@ _LIMIT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a server said with a status of 400 or more."""
+    """An error response, read."""
 
     status: int
     message: str
@@ -127,7 +127,7 @@ def explain(
 
 
 def explain_missing(refusal: Refusal, url: str, name: str, served: tuple[str, ...]) -> str:
-    """One line for a model or an address that is not there; `served` are the models that are."""
+    """Explain in one line that a model or address is not there; `served` are the models that are."""
     if not served:
         return (
             f"{url} answered 404 ({refusal.message}): wrong model name {name!r}, or not the "

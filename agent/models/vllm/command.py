@@ -1,4 +1,4 @@
-"""Which `vllm` there is: beside our interpreter, on PATH, or where the user says."""
+"""Finds the `vllm` to start: beside our interpreter, on PATH, or where the user says."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["VllmCommand", "find_command"]
 
 @dataclass(frozen=True, slots=True)
 class VllmCommand:
-    """How to call vLLM."""
+    """A command that starts vLLM."""
 
     words: tuple[str, ...]
     """The words before `serve`."""
     where: str
-    """How it was found, in words."""
+    """The place where it was found, in words."""
     version: str | None
     """The installed version; None where its environment does not tell."""
     cpu_build: bool

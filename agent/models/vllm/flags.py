@@ -116,7 +116,7 @@ def _choose_for_gpus(facts: ModelFacts, hardware: Hardware, user: Mapping[str, s
 
 
 def _spread(facts: ModelFacts, count: int, gpu_gib: float, user: Mapping[str, str | None]) -> list[Flag]:
-    """How many GPUs share a copy of the model, and how many copies there are."""
+    """The flags that say how many GPUs share a copy of the model, and how many copies there are."""
 
     def divides(size: int) -> bool:
         return facts.heads is None or facts.heads % size == 0

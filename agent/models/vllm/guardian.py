@@ -54,7 +54,7 @@ def list_descendants(root: int) -> list[int]:
 
 
 class _Watch:
-    """What happens to the children, and whether an end is wanted."""
+    """Waits for the children to end, and for the wish that they end."""
 
     def __init__(self, server: int) -> None:
         self.server = server

@@ -1,4 +1,4 @@
-"""What vLLM can run on here: the GPUs that it would see, else the processor and its memory."""
+"""Finds the hardware for vLLM: the GPUs that it would see, else the processor and its memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """What a server can run on here."""
+    """Hardware that a server can run on here."""
 
     gpus: tuple[Gpu, ...]
     """The GPUs that `CUDA_VISIBLE_DEVICES` leaves."""

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any, Self
 import anyio
 
 from sstar_code.agent.models.errors import ModelError, ModelUserError
-from sstar_code.agent.models.openai.client import CALL_TIMEOUT_S, OpenAIModel
-from sstar_code.agent.models.retry import RetryingModel, TransientError
+from sstar_code.agent.models.openai.client import OpenAIModel
+from sstar_code.agent.models.retry import TransientError
 from sstar_code.agent.models.vllm.modelfacts import find_facts
 from sstar_code.agent.models.vllm.server import KeepAlive, VllmServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sstar_code.agent.models.openai.endpoint import ServerInfo
-    from sstar_code.agent.models.openai.wire import SystemRole
     from sstar_code.agent.models.request import Answer, Request
     from sstar_code.agent.models.vllm.plan import Plan
 
@@ -30,16 +28,14 @@ _log = logging.getLogger(__name__)
 _HEALTH_TIMEOUT_S = 5.0
 
 
-class ManagedModel(RetryingModel):
+class ManagedModel(OpenAIModel):
     """The model of `plan`, served while `async with` lasts; waiting for a restart costs no attempt.
 
     Args:
         plan: what to start.
         say: gets one line when the server starts, ends or starts again.
         keep: how the server is looked after.
-        timeout_s: wall time of one attempt.
-        system_role: as `OpenAIModel` takes it.
-        retrying: further arguments of `RetryingModel`.
+        options: further arguments of `OpenAIModel`.
     """
 
     def __init__(
@@ -48,24 +44,23 @@ class ManagedModel(RetryingModel):
         *,
         say: Callable[[str], None] = _log.info,
         keep: KeepAlive = KeepAlive(),  # noqa: B008 - frozen
-        timeout_s: float = CALL_TIMEOUT_S,
-        system_role: SystemRole = "system",
-        **retrying: Any,
+        **options: Any,
     ) -> None:
-        super().__init__(plan.served, **retrying)
+        super().__init__(
+            plan.served,
+            base_url=plan.base_url(plan.port or 1),
+            api_key=plan.key,
+            key_name="the key made for this server",
+            **options,
+        )
         self.priorities = "--scheduling-policy priority" in " ".join(plan.words(0)).replace("=", " ")
         self.plan = plan
         self.log: Path | None = None
-        """Where the server writes; None makes a file of its own, gone with the model."""
+        """The file that the server writes to; None makes one that is gone with the model."""
         self._say = say
         self._keep = keep
-        self._timeout_s = timeout_s
-        self._system_role: SystemRole = system_role
-        self._clients: dict[str, OpenAIModel] = {}
-        """One client for the address of every start."""
         self._server: VllmServer | None = None
         self._stack = AsyncExitStack()
-        self._info: ServerInfo | None = None
 
     def __repr__(self) -> str:
         return f"ManagedModel({self.name!r})"
@@ -76,25 +71,6 @@ class ManagedModel(RetryingModel):
         if self._server is None:
             raise ModelError(f"vLLM with {self.name} has not been started")
         return self._server
-
-    @property
-    def client(self) -> OpenAIModel:
-        """The client of the present start."""
-        return self._client_at(self.server.base_url)
-
-    def _client_at(self, base_url: str) -> OpenAIModel:
-        if base_url not in self._clients:
-            client = self._clients[base_url] = OpenAIModel(
-                self.name,
-                base_url=base_url,
-                api_key=self.plan.key,
-                key_name="the key made for this server",
-                timeout_s=self._timeout_s,
-                system_role=self._system_role,
-                max_in_flight=self.max_in_flight,
-            )
-            client.priorities = self.priorities
-        return self._clients[base_url]
 
     async def __aenter__(self) -> Self:
         """Start the server and wait for it.
@@ -107,7 +83,7 @@ class ManagedModel(RetryingModel):
             if self.log is None:
                 folder = undo.enter_context(tempfile.TemporaryDirectory(prefix="sstar-vllm-"))
                 self.log = Path(folder) / "vllm.log"
-            undo.push_async_callback(self._close_clients)
+            undo.push_async_callback(self.aclose)
             self._server = VllmServer(
                 self.plan, log=self.log, say=self._say, is_healthy=self._is_healthy, keep=self._keep
             )
@@ -118,18 +94,9 @@ class ManagedModel(RetryingModel):
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def _close_clients(self) -> None:
-        while self._clients:
-            _, client = self._clients.popitem()
-            await client.aclose()
-
     async def _is_healthy(self, base_url: str) -> bool:
-        return await self._client_at(base_url).read_page("/health", timeout_s=_HEALTH_TIMEOUT_S) is not None
-
-    async def check(self, *, any_model: bool = False) -> ServerInfo:
-        """Ask the server what it serves; as `OpenAIModel.check`."""
-        self._info = await self.client.check(any_model=any_model)
-        return self._info
+        self.base_url = self.url = base_url  # each start may have another port
+        return await self.read_page("/health", timeout_s=_HEALTH_TIMEOUT_S) is not None
 
     async def attempt(self, request: Request) -> Answer:
         """Try once; a server that dies meanwhile is started again first.
@@ -141,7 +108,7 @@ class ManagedModel(RetryingModel):
         while True:
             generation = await self.server.ready()
             try:
-                return await self.client.attempt(request)
+                return await super().attempt(request)
             except TransientError as fault:
                 if not fault.is_outage or not await self.server.is_lost(generation):
                     raise
@@ -149,7 +116,7 @@ class ManagedModel(RetryingModel):
     def give_up(self, fault: TransientError, seconds: float) -> ModelError:
         """The error after the last attempt; as `RetryingModel.give_up`."""
         return ModelError(
-            f"vLLM gave no answer in {seconds:.0f} s, last: {fault}; its log is {self.server.log}; "
+            f"vLLM gave no answer in {seconds:.0f} s, last: {fault}; its log is {self.log}; "
             "run again to go on"
         )
 
@@ -160,12 +127,12 @@ class ManagedModel(RetryingModel):
                 await self.server.ready()
             except ModelError:
                 return None
-            if (pages := await self.client.read_metrics()) is not None:
+            if (pages := await super().read_metrics()) is not None:
                 return pages
             await anyio.sleep(1.0)
 
     def describe(self) -> list[dict[str, Any]]:
-        """What runs, for the manifest; a model that had to be fetched has its revision now."""
+        """The server that runs, for the manifest; a model that had to be fetched has its revision now."""
         plan = self.server.plan
         facts = plan.facts
         if facts.folder is None:
@@ -173,6 +140,5 @@ class ManagedModel(RetryingModel):
                 facts = find_facts(facts.name)
             except ModelUserError:
                 facts = plan.facts  # only the record is poorer
-        return [
-            {**plan.as_json(), "revision": facts.revision, **(self._info.as_json() if self._info else {})}
-        ]
+        (said,) = super().describe() or [{}]
+        return [{**plan.as_json(), "revision": facts.revision, **said}]

@@ -1,4 +1,4 @@
-"""What can be known of a model before it is loaded: from its folder or the hub's cache, or its name."""
+"""Facts of a model that is not loaded yet: from its folder, the hub's cache, or its name."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _BYTES_OF_NAME = {"fp8": 1.0, "int8": 1.0, "w8a8": 1.0, "awq": 0.6, "gptq": 0.6,
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What decides how a model is served; None is unknown."""
+    """Facts that decide how a model is served; None is unknown."""
 
     name: str
-    """What vLLM is told to load."""
+    """The name or folder that vLLM is told to load."""
     served: str
-    """What the server calls it: the name, or the folder's."""
+    """The name that the server gives it: its own, or the folder's."""
     folder: Path | None
-    """Where it lies on this machine; None where it would be fetched."""
+    """The folder on this machine; None where it would be fetched."""
     revision: str | None
     """The hub's commit, or a digest of a folder's configuration and weights' names and sizes."""
     weights_gib: float | None
@@ -38,7 +38,7 @@ class ModelFacts:
 
 
 def find_facts(model: str, *, revision: str | None = None) -> ModelFacts:
-    """What is known of `model`, a folder or a name on the hub; nothing is fetched.
+    """The facts of `model`, a folder or a name on the hub; nothing is fetched.
 
     Raises:
         ModelUserError: it looks like a path and no folder is there.

@@ -1,4 +1,4 @@
-"""What would be started: command line, environment and reasons. Making a plan starts nothing."""
+"""Plans a server: command line, environment and reasons. Making a plan starts nothing."""
 
 from __future__ import annotations
 
@@ -45,19 +45,24 @@ class Plan:
         where = ["--host", self.host, "--port", str(port)]
         return [*self.command.words, "serve", self.facts.name, *where, *ours, *self.user_words]
 
+    def base_url(self, port: int) -> str:
+        """The address of the server's API at `port`."""
+        host = "127.0.0.1" if self.host == "0.0.0.0" else self.host  # noqa: S104 - not ours
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+
     def without(self, name: str) -> Plan | None:
         """This plan without our flag `name`; None where it is not ours."""
         left = tuple(flag for flag in self.flags if flag.name != name)
         return None if len(left) == len(self.flags) else replace(self, flags=left)
 
     def full_environment(self) -> dict[str, str]:
-        """What the server gets: this process's variables without keys for others, then ours."""
+        """The server's variables: those of this process without keys for others, then ours."""
         kept = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
         ours = {flag.name: flag.value or "" for flag in self.environment}
         return {**kept, **ours, "VLLM_API_KEY": self.key}
 
     def as_json(self) -> dict[str, Any]:
-        """What the manifest keeps; holds no secret."""
+        """The part that the manifest keeps; it holds no secret."""
         return {
             "command": shlex.join(self.words(self.port or 0)),
             "environment": {flag.name: flag.value for flag in self.environment},
@@ -75,7 +80,7 @@ def make_plan(
     arguments: str = "",
     max_thinking: int | None = None,
 ) -> Plan:
-    """What `-m vllm:MODEL` starts here.
+    """Plan the server that `-m vllm:MODEL` starts here.
 
     Args:
         model: a folder or a name on the hub.

@@ -68,7 +68,7 @@ class ServerProcess:
         return 128 - code if code is not None and code < 0 else code
 
     def read_log(self) -> str:
-        """What this start has written so far, its last megabyte."""
+        """The log of this start so far, its last megabyte."""
         with self._log.open("rb") as file:
             end = file.seek(0, os.SEEK_END)
             file.seek(max(self._log_start, end - 2**20))

@@ -68,7 +68,7 @@ class VllmServer:
         keep: KeepAlive,
     ) -> None:
         self.plan = plan
-        """What runs: flags that this vLLM does not know have been left out."""
+        """The plan that runs: flags that this vLLM does not know have been left out."""
         self.log = log
         self.base_url = ""
         """Address of the present start."""
@@ -172,8 +172,7 @@ class VllmServer:
     async def _bring_up(self) -> None:
         for _ in range(_MAX_MENDED_STARTS):
             port = self.plan.port or find_free_port(self.plan.host)
-            host = "127.0.0.1" if self.plan.host == "0.0.0.0" else self.plan.host  # noqa: S104 - not ours
-            self.base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+            self.base_url = self.plan.base_url(port)
             self._say(f"starting vLLM with {self.plan.facts.name} at {self.base_url} (log: {self.log})")
             started_s = time.monotonic()
             self._process = await ServerProcess.start(

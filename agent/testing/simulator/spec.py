@@ -1,4 +1,4 @@
-"""What an engine is like: its limits and how long a step takes.
+"""Limits and speeds of an engine: how much runs at once, and how long a step takes.
 
 A step of continuous batching writes one token for every running sequence that is past its prompt and reads
 some prompt tokens of the others. Its time is modelled as
@@ -17,7 +17,7 @@ __all__ = ["CPU_TINY", "GPU_7B", "PRESETS", "EngineSpec"]
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """One engine. The names are vLLM's where it has the setting."""
+    """Limits and speeds of one engine. The names are vLLM's where it has the setting."""
 
     base_s: float
     per_sequence_s: float
