@@ -26,10 +26,6 @@ AskedModel: TypeAlias = "OpenAIModel | EndpointPool | ManagedModel | ReplayModel
 _KEY_NAME = "OPENAI_API_KEY"
 
 
-def _keep_quiet(_: str) -> None:
-    pass
-
-
 @dataclass(frozen=True, slots=True)
 class VllmOptions:
     """Options of starting a server for `-m vllm:MODEL`."""
@@ -38,7 +34,7 @@ class VllmOptions:
     """Words before `serve`; None looks for `vllm` beside this Python and on PATH."""
     arguments: str = ""
     """Further words, which win over ours."""
-    say: Callable[[str], None] = _keep_quiet
+    say: Callable[[str], None] = lambda _: None
     """Gets one line when the server starts, ends or starts again."""
 
 
@@ -59,7 +55,7 @@ def make_model(
         base_url: as given by flag or file; None takes `OPENAI_BASE_URL`, else a server on this machine.
         vllm: how `vllm:` starts a server; None takes the defaults.
         max_thinking: tokens of thinking that a server of our own is set up to end.
-        options: further arguments of `OpenAIModel`.
+        options: further arguments of `OpenAIModel`; `max_in_flight` counts calls at all addresses together.
 
     Raises:
         UserError: the name, the address or the recording cannot be used.
@@ -70,7 +66,12 @@ def make_model(
             raise UserError("-m replay: names no file; give replay:FILE")
         return ReplayModel(Path(rest))
     if colon and kind == "vllm":
-        return _make_managed(rest, vllm or VllmOptions(), max_thinking, options)
+        from sstar_code.agent.models.vllm.managed import ManagedModel
+        from sstar_code.agent.models.vllm.plan import make_plan
+
+        how = vllm or VllmOptions()
+        plan = make_plan(rest, command=how.command, arguments=how.arguments, max_thinking=max_thinking)
+        return ManagedModel(plan, say=how.say, **options)
     if not spec.strip():
         raise UserError("-m is empty; give a model's name at the endpoint, or replay:FILE")
     given = (base_url,) if isinstance(base_url, str) and base_url else tuple(base_url or ())
@@ -86,17 +87,5 @@ def make_model(
     models = [OpenAIModel(spec, base_url=address, api_key=key, **options) for address in addresses]
     if len(models) == 1:
         return models[0]
-    shared = {
-        name: options[name] for name in ("max_in_flight", "retry_policy", "on_retry") if name in options
-    }
-    return EndpointPool(models, **shared)
-
-
-def _make_managed(
-    name: str, vllm: VllmOptions, max_thinking: int | None, options: dict[str, Any]
-) -> ManagedModel:
-    from sstar_code.agent.models.vllm.managed import ManagedModel
-    from sstar_code.agent.models.vllm.plan import make_plan
-
-    plan = make_plan(name, command=vllm.command, arguments=vllm.arguments, max_thinking=max_thinking)
-    return ManagedModel(plan, say=vllm.say, **options)
+    names = ("max_in_flight", "retry_policy", "on_retry")
+    return EndpointPool(models, **{name: options[name] for name in names if name in options})

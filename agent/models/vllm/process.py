@@ -57,11 +57,6 @@ class ServerProcess:
         return cls(process, log, log_start)
 
     @property
-    def pid(self) -> int:
-        """Process id of the guardian."""
-        return self._process.pid
-
-    @property
     def code(self) -> int | None:
         """Exit code, 128 + signal where it was killed; None while it runs."""
         code = self._process.returncode

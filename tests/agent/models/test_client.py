@@ -243,7 +243,7 @@ async def test_check_tells_what_is_served():
             info = await model.check()
     assert (info.url, info.models, info.max_model_len) == (server.base_url, ("other", "tiny"), 4096)
     assert info.version == "vllm 0.0.0"
-    assert 0 < info.seconds < 5
+    assert info.seconds > 0
     assert server.received == []
 
 
