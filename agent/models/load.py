@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Load", "LoadWatch", "read_load"]
 
-_LINE = re.compile(r"^vllm:(\w+)(?:\{.*\})?\s+([0-9][0-9.eE+-]*)(?:\s+\d+)?$", re.MULTILINE)
+_NUMBER = r"\d+(?:\.\d+)?(?:[eE][+-]?\d{1,2})?"
+_LINE = re.compile(rf"^vllm:(\w+)(?:\{{.*\}})?[ \t]+({_NUMBER})(?:[ \t]+\d+)?$", re.MULTILINE)
 _KV_NAMES = ("kv_cache_usage_perc", "gpu_cache_usage_perc")  # the second before 0.10
 
 
