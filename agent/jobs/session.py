@@ -18,8 +18,8 @@ from sstar_code.agent.calls.stored_model import StoredModel
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.agent.models.errors import ModelUserError
 from sstar_code.agent.models.recorded.bundled import describe_recording, find_recording
-from sstar_code.agent.run.folder import default_folder, open_folder, versions
 from sstar_code.agent.models.retry import RetryingModel
+from sstar_code.agent.run.folder import default_folder, open_folder, versions
 from sstar_code.agent.telemetry.events import log_event
 from sstar_code.agent.telemetry.observed import ObservedSandbox
 from sstar_code.agent.telemetry.progress import Progress
