@@ -90,7 +90,9 @@ class StoredModel:
             self._add_spent(problem_id, answer)
         budget.tokens += self.tally.tokens
         self.asked = 0
-        """Calls that went to the model since this start; the rest came from the store."""
+        """Calls that the model answered since this start; the rest came from the store."""
+        self.withdrawn = 0
+        """Calls given up since this start while the model was at work on them: there is no answer to keep."""
 
     async def ask(self, request: Request) -> Answer:
         """As `Model.ask`. A call that ends in an answer has stored it before anybody sees it.
@@ -100,7 +102,7 @@ class StoredModel:
             CapSpentError: likewise, for this problem.
             WithdrawnError: `cancel` was called meanwhile.
         """
-        purpose, key = request.purpose, request_key(request)
+        purpose, key, is_under_way = request.purpose, request_key(request), False
         problem = self._problems.setdefault(purpose.problem_id, len(self._problems))
         with anyio.CancelScope() as scope:
             self._asking[scope] = purpose
@@ -112,12 +114,14 @@ class StoredModel:
                 rank = urgency(purpose, problem, closing=self._closing)
                 async with self._turn(key, rank, purpose.problem_id):
                     sent = replace(request, priority=rank) if self._priorities else request
+                    is_under_way = True
                     with observe_call(self.name, sent, self._store) as note:
                         answer = note(await self._model.ask(sent))
                     self._keep(request, answer)
                     return answer
             finally:
                 del self._asking[scope]
+        self.withdrawn += is_under_way
         raise WithdrawnError(f"{purpose.problem_id}: the call was withdrawn")
 
     def cancel(self, problem_id: str, samples: Collection[int] | None = None) -> int:

@@ -6,9 +6,9 @@ fields as flags. `Annotated[Settings, "select", "seed"]` takes only these fields
 
 from __future__ import annotations
 
-import functools
 import inspect
 from dataclasses import MISSING, dataclass, fields
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -36,8 +36,6 @@ __all__ = [
     "SetArg",
     "grouped",
 ]
-
-_MODEL, _METHOD, _RUN, _DATA = "Model", "Method", "Running programs", "Problems"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +77,9 @@ def check_n(value: str) -> str:
     return value
 
 
+_model, _method, _run, _data = (
+    partial(_flag, panel=panel) for panel in ("Model", "Method", "Running programs", "Problems")
+)
 _FRESH = typer.Option(
     "--fresh/--resume",
     help="Start anew (the old folder is kept beside it), or go on where the same command stopped.",
@@ -87,153 +88,104 @@ _JSON = typer.Option("--json", help="Print one JSON object on stdout.")
 
 _FLAGS: Mapping[type, Mapping[str, Any]] = {
     Endpoint: {
-        "model": _flag(
+        "model": _model(
             "-m",
             "--model",
-            panel=_MODEL,
             help="A name at the endpoint, vllm:NAME_OR_FOLDER to have it served, or replay:FILE for recorded "
             "calls.",
         ),
-        "base_urls": _flag(
+        "base_urls": _model(
             "--base-url",
-            panel=_MODEL,
             env=("OPENAI_BASE_URL",),
             help="An OpenAI-compatible endpoint; its key is in OPENAI_API_KEY. Repeat it for several that "
             "serve the same model.  (default: http://localhost:8000/v1)",
         ),
-        "system_role": _flag(
-            "--system-role",
-            panel=_MODEL,
-            help="system, developer, or user for models that refuse a system message.",
+        "system_role": _model(
+            "--system-role", help="system, developer, or user for models that refuse a system message."
         ),
-        "max_in_flight": _flag(
+        "max_in_flight": _model(
             "--max-in-flight",
-            panel=_MODEL,
             min=1,
             help="Model calls under way at once. (default: as many as the server runs, learnt from its load)",
         ),
-        "call_timeout_s": _flag(
-            "--call-timeout", panel=_MODEL, min=1.0, help="Seconds one model call may take."
+        "call_timeout_s": _model("--call-timeout", min=1.0, help="Seconds one model call may take."),
+        "record": _model(
+            "--record", help="Write every model call to this file; play it back with -m replay:FILE."
         ),
-        "record": _flag(
-            "--record",
-            panel=_MODEL,
-            help="Write every model call to this file; play it back with -m replay:FILE.",
+        "max_thinking": _model(
+            "--max-thinking", min=1, help="Tokens that a thinking model may think before it has to answer."
         ),
-        "max_thinking": _flag(
-            "--max-thinking",
-            panel=_MODEL,
-            min=1,
-            help="Tokens that a thinking model may think before it has to answer.",
-        ),
-        "vllm_command": _flag(
+        "vllm_command": _model(
             "--vllm-command",
-            panel=_MODEL,
             help="For -m vllm: the vllm to start, like ../serving/bin/vllm.  (default: beside this Python, "
             "or on PATH)",
         ),
-        "vllm_args": _flag(
-            "--vllm-args",
-            panel=_MODEL,
-            help="For -m vllm: further words for `vllm serve`; they win over ours.",
+        "vllm_args": _model(
+            "--vllm-args", help="For -m vllm: further words for `vllm serve`; they win over ours."
         ),
     },
     Budget: {
-        "max_tokens_total": _flag(
-            "--max-tokens-total",
-            panel=_MODEL,
-            min=1,
-            help="Tokens (prompt and output) the run may spend.",
+        "max_tokens_total": _model(
+            "--max-tokens-total", min=1, help="Tokens (prompt and output) the run may spend."
         ),
-        "max_tokens_problem": _flag(
+        "max_tokens_problem": _model(
             "--max-tokens-problem",
-            panel=_MODEL,
             min=1,
             help="Tokens that one problem may spend; it is finished with what it has.",
         ),
-        "max_seconds": _flag(
-            "--max-seconds", panel=_MODEL, min=0.0, help="Seconds after which no new call is made."
-        ),
+        "max_seconds": _model("--max-seconds", min=0.0, help="Seconds after which no new call is made."),
     },
     Prices: {
-        "prompt": _flag(
-            "--price-prompt",
-            panel=_MODEL,
-            min=0.0,
-            help="Price per million prompt tokens; used only in the report.",
+        "prompt": _model(
+            "--price-prompt", min=0.0, help="Price per million prompt tokens; used only in the report."
         ),
-        "output": _flag(
-            "--price-output",
-            panel=_MODEL,
-            min=0.0,
-            help="Price per million output tokens; used only in the report.",
+        "output": _model(
+            "--price-output", min=0.0, help="Price per million output tokens; used only in the report."
         ),
     },
     Settings: {
-        "n": _flag(
+        "n": _method(
             "--n",
-            panel=_METHOD,
             metavar="N",
             callback=check_n,
             help="Samples per problem: a number (16), a range (2..32: stop when another sample is not worth "
             "it), or auto (2..32).",
         ),
-        "rounds": _flag("--rounds", panel=_METHOD, min=0, help="Rounds of repair a sample at most."),
-        "temperature": _flag(
-            "--temperature",
-            panel=_METHOD,
-            min=0.0,
-            max=2.0,
-            help="Sampling temperature for samples and repairs.",
+        "rounds": _method("--rounds", min=0, help="Rounds of repair a sample at most."),
+        "temperature": _method(
+            "--temperature", min=0.0, max=2.0, help="Sampling temperature for samples and repairs."
         ),
-        "seed": _flag("--seed", panel=_METHOD, help="Sample k is asked for with seed + k."),
-        "select": _flag(
-            "--select",
-            "--method",
-            panel=_METHOD,
-            help="Method whose choice is the answer; an unknown name lists all.",
+        "seed": _method("--seed", help="Sample k is asked for with seed + k."),
+        "select": _method(
+            "--select", "--method", help="Method whose choice is the answer; an unknown name lists all."
         ),
-        "max_tokens": _flag(
-            "--max-tokens", panel=_MODEL, min=1, help="Token limit of one answer, thinking included."
-        ),
-        "context": _flag(
-            "--context",
-            panel=_METHOD,
-            help="What a repair sees: all rounds of its sample, or the last.",
-        ),
+        "max_tokens": _model("--max-tokens", min=1, help="Token limit of one answer, thinking included."),
+        "context": _method("--context", help="What a repair sees: all rounds of its sample, or the last."),
     },
     SandboxChoice: {
-        "name": _flag(
-            "--sandbox",
-            panel=_RUN,
-            help="auto, docker, local, or unsafe (no isolation; only for programs you trust).",
+        "name": _run(
+            "--sandbox", help="auto, docker, local, or unsafe (no isolation; only for programs you trust)."
         ),
-        "runtime": _flag("--runtime", panel=_RUN, help="Container runtime for docker, like runsc."),
-        "workers": _flag(
-            "--workers", panel=_RUN, min=1, help="Programs run at once. (default: the usable cores)"
-        ),
-        "ray": _flag(
+        "runtime": _run("--runtime", help="Container runtime for docker, like runsc."),
+        "workers": _run("--workers", min=1, help="Programs run at once. (default: the usable cores)"),
+        "ray": _run(
             "--ray",
-            panel=_RUN,
             metavar="ADDRESS",
             help="Run programs on every node of this Ray cluster (`auto`, or HOST:PORT), --workers on each; "
             "needs the extra `ray`.",
         ),
     },
     DataOptions: {
-        "limit": _flag("--limit", panel=_DATA, min=1, help="Only the first problems."),
-        "filter_": _flag(
+        "limit": _data("--limit", min=1, help="Only the first problems."),
+        "filter_": _data(
             "--filter",
-            panel=_DATA,
             help="Only problems whose id matches this regular expression, or that say so of themselves: "
             "difficulty=hard, platform!=leetcode, difficulty=easy,medium, date=2024-08. Repeat it for both.",
         ),
-        "start_date": _flag(
-            "--start-date",
-            panel=_DATA,
-            help="Only problems published on this day or later (YYYY-MM-DD).",
+        "start_date": _data(
+            "--start-date", help="Only problems published on this day or later (YYYY-MM-DD)."
         ),
-        "end_date": _flag("--end-date", panel=_DATA, help="Only problems published on this day or earlier."),
+        "end_date": _data("--end-date", help="Only problems published on this day or earlier."),
     },
     Watch: {
         "log_file": _flag(
@@ -266,7 +218,7 @@ FreshOpt = Annotated[bool, _FRESH]
 JsonOpt = Annotated[bool, _JSON]
 PromptsOpt = Annotated[
     Path | None,
-    _flag("--prompts", panel=_METHOD, help="Folder whose *.j2 files replace prompt templates by name."),
+    _method("--prompts", help="Folder whose *.j2 files replace prompt templates by name."),
 ]
 EmitTestsOpt = Annotated[
     Path | None,
@@ -317,7 +269,7 @@ def grouped(command: Callable[..., int]) -> Callable[..., int]:
         records[name] = (kind, [parameter.name for parameter in made])
         parameters += made
 
-    @functools.wraps(command)
+    @wraps(command)
     def flat(**values: Any) -> int:
         given = {
             name: _make(kind, {_field_of(kind, key): values.pop(key) for key in keys})

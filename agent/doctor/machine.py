@@ -21,7 +21,7 @@ _LOW_DISK_GIB = 2
 
 
 class State(StrEnum):
-    """How bad it is."""
+    """Result of a check."""
 
     OK = "ok"
     NOTE = "note"

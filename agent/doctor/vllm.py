@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check_vllm"]
 
+_VLLM_SHARE = 0.92
+"""Share of a GPU's memory that vLLM takes by default."""
+
 
 def check_vllm(endpoint: Endpoint) -> list[Check]:
     """The vLLM found, the hardware, the model, the command line and the reason for each of its flags."""
@@ -54,6 +57,12 @@ def _check_hardware(plan: Plan) -> Check:
             else "that is slow for all but small models"
         )
         return Check("hardware", State.NOTE, f"{plan.hardware}; {why}")
+    shares = [gpu.free_gib / gpu.total_gib for gpu in plan.hardware.gpus]
+    if min(shares) < _VLLM_SHARE and not any("--gpu-memory-utilization" in word for word in plan.user_words):
+        share = max(0.05, min(shares) - 0.03)
+        why = f"vLLM takes {_VLLM_SHARE:.0%} of a GPU and does not start where others hold more than the rest"
+        advice = f"free it, or give --vllm-args '--gpu-memory-utilization {share:.2f}'"
+        return Check("hardware", State.NOTE, f"{plan.hardware}; {why}: {advice}")
     return Check("hardware", State.OK, str(plan.hardware))
 
 

@@ -17,8 +17,8 @@ from sstar_code.agent.calls.concurrency import FIRST_WIDTH, MOST_IN_FLIGHT
 from sstar_code.agent.calls.stored_model import StoredModel
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.agent.models.errors import ModelUserError
-from sstar_code.agent.models.load import Paced
 from sstar_code.agent.models.recorded.bundled import describe_recording, find_recording
+from sstar_code.agent.models.retry import RetryingModel
 from sstar_code.agent.run.folder import default_folder, open_folder, versions
 from sstar_code.agent.telemetry.events import log_event
 from sstar_code.agent.telemetry.observed import ObservedSandbox
@@ -201,20 +201,19 @@ async def open_model(
                 asked = await _cap_thinking(model, endpoint.max_thinking, say)
         if endpoint.record is not None:
             asked = stack.enter_context(Recorder(asked, endpoint.record))
-        paced = model if isinstance(model, Paced) else None
+        paced = model if isinstance(model, RetryingModel) else None
         stored = StoredModel(
             asked,
             store,
             budget,
             max_in_flight=endpoint.max_in_flight if paced else endpoint.max_in_flight or FIRST_WIDTH,
-            max_num_seqs=paced.max_num_seqs if paced else None,
             priorities=paced is not None and paced.priorities,
         )
         if paced is not None:
             paced.on_busy = lambda: stored.concurrency.refuse(anyio.current_time())
             group = await stack.enter_async_context(anyio.create_task_group())
             stack.callback(group.cancel_scope.cancel)
-            stored.load = LoadWatch(paced)
+            stored.load = LoadWatch(paced.read_load)
             group.start_soon(stored.watch_load, stored.load.read_load)
         yield stored
         if isinstance(model, ReplayModel) and model.by_purpose:

@@ -13,7 +13,6 @@ from sstar_code.agent.models.errors import (
     ReplayMissError,
 )
 from sstar_code.agent.models.openai.client import OpenAIModel
-from sstar_code.agent.models.openai.endpoint import DEFAULT_BASE_URL, ServerInfo
 from sstar_code.agent.models.recorded.recording import Recorder
 from sstar_code.agent.models.recorded.replay import ReplayModel
 from sstar_code.agent.models.request import (
@@ -29,7 +28,6 @@ from sstar_code.agent.models.request import (
 from sstar_code.agent.models.retry import RetryPolicy
 
 __all__ = [
-    "DEFAULT_BASE_URL",
     "Answer",
     "CallError",
     "ContextError",
@@ -44,7 +42,6 @@ __all__ = [
     "ReplayModel",
     "Request",
     "RetryPolicy",
-    "ServerInfo",
     "Stage",
     "Usage",
     "make_model",

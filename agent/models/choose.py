@@ -1,4 +1,4 @@
-"""From what the user names to a model."""
+"""Makes the model that the user names."""
 
 from __future__ import annotations
 
@@ -14,31 +14,27 @@ from sstar_code.agent.models.recorded.replay import ReplayModel
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from sstar_code.agent.models.vllm.managed import ManagedModel
 
 __all__ = ["AskedModel", "VllmOptions", "make_model"]
 
 AskedModel: TypeAlias = "OpenAIModel | EndpointPool | ManagedModel | ReplayModel"
-"""Whatever `-m` may name."""
+"""A model that `-m` may name."""
 
-KEY_NAME = "OPENAI_API_KEY"
-
-
-def _keep_quiet(_: str) -> None:
-    pass
+_KEY_NAME = "OPENAI_API_KEY"
 
 
 @dataclass(frozen=True, slots=True)
 class VllmOptions:
-    """How `-m vllm:MODEL` starts a server."""
+    """Options of starting a server for `-m vllm:MODEL`."""
 
     command: str | None = None
     """Words before `serve`; None looks for `vllm` beside this Python and on PATH."""
     arguments: str = ""
     """Further words, which win over ours."""
-    say: Callable[[str], None] = _keep_quiet
+    say: Callable[[str], None] = lambda _: None
     """Gets one line when the server starts, ends or starts again."""
 
 
@@ -47,10 +43,7 @@ def make_model(
     *,
     base_url: str | Sequence[str] | None = None,
     vllm: VllmOptions | None = None,
-    api_key: str | None = None,
     max_thinking: int | None = None,
-    strict_replay: bool = False,
-    environment: Mapping[str, str] = os.environ,
     **options: Any,
 ) -> AskedModel:
     """The model that `spec` names: `replay:FILE`, `vllm:MODEL`, or a name at one endpoint or several.
@@ -62,10 +55,7 @@ def make_model(
         base_url: as given by flag or file; None takes `OPENAI_BASE_URL`, else a server on this machine.
         vllm: how `vllm:` starts a server; None takes the defaults.
         max_thinking: tokens of thinking that a server of our own is set up to end.
-        api_key: as given by the user for this endpoint; None takes `OPENAI_API_KEY`.
-        strict_replay: a replayed request must be the recorded one to the letter.
-        environment: where the two variables are.
-        options: further arguments of `OpenAIModel`.
+        options: further arguments of `OpenAIModel`; `max_in_flight` counts calls at all addresses together.
 
     Raises:
         UserError: the name, the address or the recording cannot be used.
@@ -74,50 +64,28 @@ def make_model(
     if colon and kind == "replay":
         if not rest:
             raise UserError("-m replay: names no file; give replay:FILE")
-        return ReplayModel(Path(rest), strict=strict_replay)
+        return ReplayModel(Path(rest))
     if colon and kind == "vllm":
-        return _make_managed(rest, vllm or VllmOptions(), max_thinking, environment, options)
+        from sstar_code.agent.models.vllm.managed import ManagedModel
+        from sstar_code.agent.models.vllm.plan import make_plan
+
+        how = vllm or VllmOptions()
+        plan = make_plan(rest, command=how.command, arguments=how.arguments, max_thinking=max_thinking)
+        return ManagedModel(plan, say=how.say, **options)
     if not spec.strip():
         raise UserError("-m is empty; give a model's name at the endpoint, or replay:FILE")
     given = (base_url,) if isinstance(base_url, str) and base_url else tuple(base_url or ())
-    given = given or tuple(environment.get("OPENAI_BASE_URL", "").split())
+    given = given or tuple(os.environ.get("OPENAI_BASE_URL", "").split())
     addresses = list(dict.fromkeys(parse_base_url(url) for url in given or (DEFAULT_BASE_URL,)))
-    key = api_key
-    if key is None and given:
-        key = environment.get(KEY_NAME)
-        for address in addresses:
-            if key and address.startswith("http://") and not is_private(address):
-                raise UserError(
-                    f"{show_url(address)} is a public address without encryption, {KEY_NAME} is not sent "
-                    f"there: give an https address, or unset {KEY_NAME}"
-                )
-    models = [
-        OpenAIModel(spec, base_url=address, api_key=key, key_name=KEY_NAME, **options)
-        for address in addresses
-    ]
+    key = os.environ.get(_KEY_NAME) if given else None
+    for address in addresses:
+        if key and address.startswith("http://") and not is_private(address):
+            raise UserError(
+                f"{show_url(address)} is a public address without encryption, {_KEY_NAME} is not sent "
+                f"there: give an https address, or unset {_KEY_NAME}"
+            )
+    models = [OpenAIModel(spec, base_url=address, api_key=key, **options) for address in addresses]
     if len(models) == 1:
         return models[0]
-    shared = {
-        name: options[name] for name in ("max_in_flight", "retry_policy", "on_retry") if name in options
-    }
-    return EndpointPool(models, **shared)
-
-
-def _make_managed(
-    name: str,
-    vllm: VllmOptions,
-    max_thinking: int | None,
-    environment: Mapping[str, str],
-    options: dict[str, Any],
-) -> ManagedModel:
-    from sstar_code.agent.models.vllm.managed import ManagedModel
-    from sstar_code.agent.models.vllm.plan import make_plan
-
-    plan = make_plan(
-        name,
-        command=vllm.command,
-        arguments=vllm.arguments,
-        max_thinking=max_thinking,
-        environment=environment,
-    )
-    return ManagedModel(plan, say=vllm.say, **options)
+    names = ("max_in_flight", "retry_policy", "on_retry")
+    return EndpointPool(models, **{name: options[name] for name in names if name in options})

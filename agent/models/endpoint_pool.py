@@ -8,7 +8,6 @@ when others come and go; a favourite that is notably busier than the idlest is p
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -17,11 +16,10 @@ from typing import TYPE_CHECKING, Any, Self
 import anyio
 
 from sstar_code.agent.models.errors import ModelError, ModelUserError
-from sstar_code.agent.models.load import Load, read_load
-from sstar_code.agent.models.retry import RetryPolicy, Stubborn, TransientError
+from sstar_code.agent.models.retry import RetryingModel, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from sstar_code.agent.models.openai.client import OpenAIModel
     from sstar_code.agent.models.openai.endpoint import ServerInfo
@@ -29,19 +27,16 @@ if TYPE_CHECKING:
 
 __all__ = ["EndpointPool"]
 
-_log = logging.getLogger(__name__)
 _FIRST_REST_S = 1.0
 _MAX_REST_S = 60.0
 
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """One endpoint and how it fares."""
+    """State of one endpoint."""
 
     model: OpenAIModel
     in_flight: int = 0
-    asked: int = 0
-    """Calls sent so far."""
     failures: int = 0
     """Outages in a row."""
     back_at_s: float = 0.0
@@ -54,70 +49,30 @@ class Place:
         return hashlib.blake2b(f"{self.model.base_url}\0{problem_id}".encode(), digest_size=8).digest()
 
 
-class EndpointPool:
+class EndpointPool(RetryingModel):
     """The model that every one of `models` serves, asked wherever there is least to do.
+
+    `on_retry` gets a line also when an endpoint goes or comes back.
 
     Args:
         models: one for each endpoint, of one name.
-        max_in_flight: calls under way at once, at all of them.
-        retry_policy: how often a call that no endpoint answered is sent again.
-        on_retry: gets one line before each wait, and when an endpoint goes or comes back.
-        first_rest_s: for which an endpoint that failed is left alone; doubles with each failure in a row.
+        first_rest_s: how long an endpoint that failed is left alone; doubles with each failure in a row.
+        retrying: further arguments of `RetryingModel`; `max_in_flight` counts the calls at all of them.
     """
 
     def __init__(
-        self,
-        models: Sequence[OpenAIModel],
-        *,
-        max_in_flight: int = 128,
-        retry_policy: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
-        on_retry: Callable[[str], None] = _log.warning,
-        first_rest_s: float = _FIRST_REST_S,
+        self, models: Sequence[OpenAIModel], *, first_rest_s: float = _FIRST_REST_S, **retrying: Any
     ) -> None:
-        self.name = models[0].name
+        super().__init__(models[0].name, **retrying)
         self.places = [Place(model) for model in models]
         self.infos: list[ServerInfo] = []
-        """Of the endpoints that answered `check`."""
+        """The answers to `check`, of those endpoints that gave one."""
         self._first_rest_s = first_rest_s
-        self._tell = on_retry
-        self._stubborn = Stubborn(max_in_flight=max_in_flight, policy=retry_policy, on_retry=on_retry)
-        self._on_busy: Callable[[], None] = _ignore
         self._open = AsyncExitStack()
         self._shows_metrics = False
 
     def __repr__(self) -> str:
         return f"EndpointPool({self.name!r}, {', '.join(place.model.url for place in self.places)})"
-
-    @property
-    def retry_policy(self) -> RetryPolicy:
-        """How often a call that no endpoint answered is sent again."""
-        return self._stubborn.policy
-
-    @retry_policy.setter
-    def retry_policy(self, policy: RetryPolicy) -> None:
-        self._stubborn.policy = policy
-
-    @property
-    def max_num_seqs(self) -> int | None:
-        """Sequences that all endpoints together run at once, where each says so."""
-        counts = [place.model.max_num_seqs for place in self.places]
-        return sum(count or 0 for count in counts) if all(counts) else None
-
-    @property
-    def priorities(self) -> bool:
-        """Whether every endpoint puts requests of a lower `priority` first."""
-        return all(place.model.priorities for place in self.places)
-
-    @property
-    def on_busy(self) -> Callable[[], None]:
-        """Called when an endpoint refuses a call because of its load."""
-        return self._on_busy
-
-    @on_busy.setter
-    def on_busy(self, heard: Callable[[], None]) -> None:
-        self._on_busy = heard
-        for place in self.places:
-            place.model.on_busy = heard
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as undo:
@@ -130,7 +85,7 @@ class EndpointPool:
         await self._open.aclose()
 
     async def check(self, *, any_model: bool = False) -> ServerInfo:
-        """As `OpenAIModel.check`, of every endpoint; the shortest context counts.
+        """Ask every endpoint what it serves, as `OpenAIModel.check` does; the shortest context counts.
 
         One that is down is left out, and tried again later.
 
@@ -150,7 +105,8 @@ class EndpointPool:
             raise down[0] if len(down) == 1 else self._nobody(down[0])
         versions = sorted({info.version or "unknown" for info in self.infos})
         if len(versions) > 1:
-            self._tell(f"the endpoints differ in version ({', '.join(versions)}): a seed may mean two texts")
+            listed = ", ".join(versions)
+            self.on_retry(f"the endpoints differ in version ({listed}): a seed may mean two texts")
         lengths = [info.max_model_len for info in self.infos]
         known = [length for length in lengths if length is not None]
         first = self.infos[0]
@@ -167,27 +123,21 @@ class EndpointPool:
         return ModelError(f"none of the {len(self.places)} endpoints answers ({urls}), the first: {error}")
 
     def describe(self) -> list[dict[str, Any]]:
-        """What answered `check`, for the manifest."""
+        """The endpoints that answered `check`, for the manifest."""
         return [info.as_json() for info in self.infos]
 
-    async def ask(self, request: Request) -> Answer:
-        """Answer `request` from any endpoint that can.
-
-        Raises:
-            ModelError: as `OpenAIModel.ask`; no endpoint answered after every attempt.
-        """
-        return await self._stubborn.call(lambda: self._attempt(request), self._give_up)
-
-    def _give_up(self, fault: TransientError, seconds: float) -> ModelError:
+    def give_up(self, fault: TransientError, seconds: float) -> ModelError:
+        """The error when no endpoint answered; as `RetryingModel.give_up`."""
         return self._nobody(self.places[0].model.give_up(fault, seconds))
 
-    async def _attempt(self, request: Request) -> Answer:
+    async def attempt(self, request: Request) -> Answer:
         """Try the endpoints one after another until one answers or all have failed."""
         tried: list[Place] = []
         last: TransientError | None = None
         while (place := await self._choose(request.purpose.problem_id, tried)) is not None:
+            if last is not None and last.is_busy:
+                self.on_busy()  # `ask` sees only the last refusal
             place.in_flight += 1
-            place.asked += 1
             try:
                 answer = await place.model.attempt(request)
             except TransientError as fault:
@@ -200,9 +150,7 @@ class EndpointPool:
                 return answer
             finally:
                 place.in_flight -= 1
-        if last is None:
-            raise AssertionError("a pool has endpoints")
-        raise last
+        raise last or AssertionError("a pool has endpoints")
 
     async def _choose(self, problem_id: str, tried: Sequence[Place]) -> Place | None:
         """The endpoint for a call of this problem; None where all have been tried.
@@ -233,7 +181,7 @@ class EndpointPool:
             self._take_out(place, str(error), quiet=True)
         else:
             place.failures = 0
-            self._tell(f"{place.model.url} answers again")
+            self.on_retry(f"{place.model.url} answers again")
         finally:
             place.checking = False
 
@@ -245,7 +193,7 @@ class EndpointPool:
         rest_s = min(_MAX_REST_S, self._first_rest_s * 2.0 ** min(place.failures - 1, 30))
         place.back_at_s = now_s + rest_s
         if not quiet and place.failures == 1:
-            self._tell(f"{place.model.url} is out for now: {why}")
+            self.on_retry(f"{place.model.url} is out for now: {why}")
 
     async def read_metrics(self) -> list[str] | None:
         """The pages of those endpoints that show one; None where none ever has."""
@@ -258,15 +206,3 @@ class EndpointPool:
             if pages and not self._shows_metrics:
                 return None
             await anyio.sleep(_FIRST_REST_S)
-
-    async def read_load(self) -> Load | None:
-        """How busy the endpoints say they are, together; None where none has ever said."""
-        loads = [read_load(page) for page in await self.read_metrics() or ()]
-        known = [load for load in loads if load is not None]
-        if not known:
-            return None
-        return Load(sum(load.running for load in known), sum(load.waiting for load in known))
-
-
-def _ignore() -> None:
-    pass

@@ -1,4 +1,4 @@
-"""How asking a model can fail.
+"""Errors of asking a model.
 
 ModelError (infrastructure, exit 3)  no answer after every retry; other calls will likely fail too
 `-- CallError                        this call alone failed; the run goes on without its answer

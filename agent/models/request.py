@@ -1,4 +1,4 @@
-"""What is asked of a model and what it answers, independent of any server."""
+"""Records of a model call and its answer, independent of any server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Answer", "Message", "Model", "Purpose", "Request", "Stage", "Usage",
 
 
 class Stage(StrEnum):
-    """What a call is for."""
+    """Stage of the method that a call belongs to."""
 
     GENERATE = "generate"
     DEBUG = "debug"
@@ -43,14 +43,14 @@ class Purpose:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call."""
+    """Everything that is asked of a model in one call."""
 
     messages: tuple[Message, ...]
     purpose: Purpose
-    temperature: float | None = 0.7
+    temperature: float | None = None
     """None leaves it to the server (some hosted models refuse the field)."""
     max_tokens: int | None = None
-    """Of the answer, thinking included; None leaves it to the server."""
+    """Token limit of the answer, thinking included; None leaves it to the server."""
     seed: int | None = None
     stop: tuple[str, ...] = ()
     extra: dict[str, object] = field(default_factory=dict)
@@ -72,10 +72,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer."""
+    """The answer to one call, with its counts."""
 
     text: str
-    """Without thinking."""
+    """The answer's text, without thinking."""
     reasoning: str = ""
     finish_reason: str = "stop"
     """`stop`, `length` (cut), or what else the server says."""

@@ -1,27 +1,29 @@
-"""When and how long to wait before a call is sent again."""
+"""Tries a call again while another attempt may help, whatever the model behind it is."""
 
 from __future__ import annotations
 
+import logging
 import random
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import anyio
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-    from typing import TypeVar
+from sstar_code.agent.models.load import Load, read_load
 
-    from tenacity import RetryCallState
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
     from sstar_code.agent.models.errors import ModelError
+    from sstar_code.agent.models.request import Answer, Request
 
-    T = TypeVar("T")
+__all__ = ["RetryPolicy", "RetryingModel", "TransientError", "is_transient", "read_retry_after"]
 
-__all__ = ["RetryPolicy", "Stubborn", "TransientError", "is_transient", "read_retry_after", "retry"]
-
+_log = logging.getLogger(__name__)
 _TRANSIENT = frozenset({408, 409, 425, 429})
 
 
@@ -36,35 +38,31 @@ class TransientError(Exception):
         unreachable: bool = False,
         broken: bool = False,
         status: int | None = None,
-        free: bool = False,
     ) -> None:
         """Keep what is known of the failure.
 
         Args:
             why: one line.
-            retry_after_s: what the server asked to wait.
+            retry_after_s: the wait that the server asked for.
             unreachable: nothing listens there at all.
             broken: the connection ended before the answer did.
-            status: of the response, where there was one.
-            free: the server works, but not on this call now; the attempt does not count.
+            status: the status of the response, where there was one.
         """
         super().__init__(why)
-        self.why = why
         self.retry_after_s = retry_after_s
         self.unreachable = unreachable
-        self.broken = broken
         self.status = status
-        self.free = free
-
-    @property
-    def is_outage(self) -> bool:
+        self.is_outage = unreachable or broken or status in (500, 502, 504)
         """Whether it looks like a server that is ending or gone, not like one that is busy."""
-        return self.unreachable or self.broken or self.status in (500, 502, 504)
+        self.is_busy = status in (429, 503)
+        """Whether the server refused the call because of its load."""
+        self.wait_s = 0.0
+        """The wait before the next attempt, as the policy chose it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How stubborn a call is."""
+    """Retry limits and back-off of one model call."""
 
     attempts: int = 7
     first_wait_s: float = 0.5
@@ -77,6 +75,13 @@ class RetryPolicy:
     total_s: float = 900.0
     """No attempt begins later than this after the first."""
 
+    def choose_wait_s(self, fault: TransientError, attempt: int, *, busy: bool, dice: float) -> float:
+        """Seconds before the next attempt after attempt number `attempt`; `dice` is drawn from 0..1."""
+        if fault.retry_after_s is not None:
+            return min(fault.retry_after_s, self.max_retry_after_s) + self.first_wait_s * dice
+        most_s = min(self.max_wait_s, self.max_busy_wait_s) if busy else self.max_wait_s
+        return min(most_s, self.first_wait_s * 2.0 ** min(attempt - 1, 30)) * (0.5 + 0.5 * dice)
+
 
 def is_transient(status: int) -> bool:
     """Whether HTTP `status` says that the same request may succeed later."""
@@ -87,7 +92,7 @@ def read_retry_after(headers: Mapping[str, str], now_s: float) -> float | None:
     """Seconds to wait by `Retry-After-Ms` or `Retry-After` (seconds or an HTTP date); None without them.
 
     Args:
-        headers: of the response, names in lower case or case-insensitive.
+        headers: those of the response, names in lower case or case-insensitive.
         now_s: the present, in seconds since the epoch.
     """
     try:
@@ -106,96 +111,104 @@ def read_retry_after(headers: Mapping[str, str], now_s: float) -> float | None:
     return max(0.0, wait_s) if wait_s == wait_s else None  # noqa: PLR0124 - NaN
 
 
-async def retry(
-    call: Callable[[], Awaitable[T]],
-    *,
-    policy: RetryPolicy,
-    jitter: random.Random,
-    on_retry: Callable[[str], None],
-) -> T:
-    """What `call` returns, after as many attempts as `policy` allows; only `TransientError` is tried again.
+class RetryingModel(ABC):
+    """A model behind one server or several, asked by many tasks of one event loop at once.
 
-    A `free` one does not count as an attempt. `on_retry` gets one line before each wait.
-
-    Raises:
-        TransientError: of the last attempt.
-    """
-    import tenacity
-
-    counted = 0
-
-    async def attempt() -> T:  # tenacity awaits only what is declared a coroutine function
-        nonlocal counted
-        try:
-            return await call()
-        except TransientError as fault:
-            counted += not fault.free
-            raise
-
-    too_late = tenacity.stop_before_delay(policy.total_s)
-
-    def is_spent(state: RetryCallState) -> bool:
-        return counted >= policy.attempts or too_late(state)
-
-    def choose_wait_s(state: RetryCallState) -> float:
-        fault = state.outcome.exception() if state.outcome else None
-        if isinstance(fault, TransientError) and fault.retry_after_s is not None:
-            return min(fault.retry_after_s, policy.max_retry_after_s) + policy.first_wait_s * jitter.random()
-        busy = isinstance(fault, TransientError) and fault.free
-        most_s = min(policy.max_wait_s, policy.max_busy_wait_s) if busy else policy.max_wait_s
-        doubled_s = min(most_s, policy.first_wait_s * 2.0 ** min(state.attempt_number - 1, 30))
-        return doubled_s * (0.5 + 0.5 * jitter.random())
-
-    def report(state: RetryCallState) -> None:
-        fault = state.outcome.exception() if state.outcome else None
-        wait_s = state.next_action.sleep if state.next_action else 0.0
-        on_retry(f"{fault}; attempt {counted + 1} of {policy.attempts} in {wait_s:.1f} s")
-
-    retrying = tenacity.AsyncRetrying(
-        retry=tenacity.retry_if_exception_type(TransientError),
-        stop=is_spent,
-        wait=choose_wait_s,
-        before_sleep=report,
-        sleep=anyio.sleep,
-        reraise=True,
-    )
-    return await retrying(attempt)
-
-
-class Stubborn:
-    """Makes calls, a limited number at once, and tries each again as long as that may help.
+    A subclass makes one attempt; this class limits the calls in flight and tries them again.
 
     Args:
-        max_in_flight: calls under way at once, waits between attempts included.
-        policy: how often a call that failed is sent again.
-        on_retry: gets one line before each wait.
-        jitter_seed: makes the waits repeatable.
+        name: the name that the server knows it by.
+        max_in_flight: calls under way at once, waits between attempts included; more wait their turn.
+        retry_policy: how often a call that failed is sent again.
+        on_retry: gets one line before each wait; by default it is logged.
     """
 
     def __init__(
         self,
+        name: str,
         *,
-        max_in_flight: int,
-        policy: RetryPolicy,
-        on_retry: Callable[[str], None],
-        jitter_seed: int = 0,
+        max_in_flight: int = 128,
+        retry_policy: RetryPolicy = RetryPolicy(),
+        on_retry: Callable[[str], None] = _log.warning,
     ) -> None:
-        self.policy = policy
-        self._on_retry = on_retry
-        self._jitter = random.Random(jitter_seed)
+        self.name = name
+        self.max_in_flight = max_in_flight
+        self.retry_policy = retry_policy
+        self.on_retry = on_retry
+        self.on_busy: Callable[[], None] = lambda: None
+        """Called when a server refuses a call because of its load (429, 503)."""
+        self.priorities = False
+        """Whether the server puts requests of a lower `priority` first (vLLM's `--scheduling-policy`)."""
         self._limiter = anyio.CapacityLimiter(max_in_flight)
+        self._dice = random.Random(0)
+        self._answered = 0
 
-    async def call(
-        self, attempt: Callable[[], Awaitable[T]], give_up: Callable[[TransientError, float], ModelError]
-    ) -> T:
-        """What `attempt` returns; `give_up` makes the error of the last fault and the seconds it took.
+    @abstractmethod
+    async def attempt(self, request: Request) -> Answer:
+        """Try once.
 
         Raises:
-            ModelError: as `give_up` made it.
+            TransientError: another try may do better.
+            ModelError: as `ask`.
         """
+
+    @abstractmethod
+    def give_up(self, fault: TransientError, seconds: float) -> ModelError:
+        """The error for a call whose last attempt ended with `fault`, `seconds` after its first began."""
+
+    @abstractmethod
+    async def read_metrics(self) -> list[str] | None:
+        """A page of metrics for each server that shows one; None where none does."""
+
+    async def read_load(self) -> Load | None:
+        """How busy the servers say they are, together; None where none says so (vLLM does, at `/metrics`)."""
+        return read_load(*(await self.read_metrics() or ()))
+
+    async def ask(self, request: Request) -> Answer:
+        """Answer `request`, trying again while another attempt may help.
+
+        While other calls are being answered, a refusal for load means to wait and not that the server is ill:
+        such an attempt does not count.
+
+        Raises:
+            ContextError: prompt and answer do not fit the model.
+            CallError: the server will not answer this prompt.
+            ModelUserError: wrong key, model name, address or setting.
+            ModelError: no answer after every attempt.
+        """
+        import tenacity
+
+        policy, counted, answered = self.retry_policy, 0, self._answered
+        too_late = tenacity.stop_before_delay(policy.total_s)
         async with self._limiter:
-            started = time.perf_counter()
+            started_s = time.monotonic()
+            retrying = tenacity.AsyncRetrying(
+                retry=tenacity.retry_if_exception_type(TransientError),
+                wait=tenacity.wait_exception(attrgetter("wait_s")),
+                stop=lambda state: counted >= policy.attempts or too_late(state),
+                before_sleep=lambda state: self.on_retry(
+                    f"{state.outcome and state.outcome.exception()}; attempt {counted + 1} of "
+                    f"{policy.attempts} in {state.upcoming_sleep:.1f} s"
+                ),
+                sleep=anyio.sleep,
+                reraise=True,
+            )
             try:
-                return await retry(attempt, policy=self.policy, jitter=self._jitter, on_retry=self._on_retry)
+                async for attempt in retrying:
+                    with attempt:
+                        try:
+                            answer = await self.attempt(request)
+                        except TransientError as fault:
+                            if fault.is_busy:
+                                self.on_busy()
+                            busy = fault.is_busy and self._answered > answered
+                            answered = self._answered
+                            counted += not busy
+                            number, dice = attempt.retry_state.attempt_number, self._dice.random()
+                            fault.wait_s = policy.choose_wait_s(fault, number, busy=busy, dice=dice)
+                            raise
+                        self._answered += 1
+                        return answer
             except TransientError as fault:
-                raise give_up(fault, time.perf_counter() - started) from fault
+                raise self.give_up(fault, time.monotonic() - started_s) from fault
+        raise AssertionError("every attempt answers or raises")

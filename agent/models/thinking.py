@@ -18,17 +18,10 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.models.request import Model
 
-__all__ = [
-    "END_OF_THINKING",
-    "Cap",
-    "CappedModel",
-    "ask_in_two",
-    "count_thinking",
-    "probe_cap",
-]
+__all__ = ["END_OF_THINKING", "Cap", "CappedModel", "probe_cap"]
 
 END_OF_THINKING = "\n\nI have to answer now.\n</think>\n\n"
-"""What is written for a model whose thinking is ended."""
+"""The text that is written for a model to end its thinking."""
 
 _QUESTION = "How many primes are there below 60? Think step by step, check each number, then answer."
 _BUDGET = 24
@@ -37,7 +30,7 @@ _SLACK = 40
 
 
 class Cap(StrEnum):
-    """How thinking is ended, as was seen."""
+    """The way of ending thinking that was seen to work."""
 
     SERVER = "the server ends thinking itself"
     CONTINUE = "thinking is ended by writing its end and asking again"
@@ -50,7 +43,7 @@ def _with_budget(request: Request, tokens: int) -> Request:
     return replace(request, extra={**request.extra, "thinking_token_budget": tokens})
 
 
-def count_thinking(answer: Answer) -> float:
+def _count_thinking(answer: Answer) -> float:
     """Tokens that went into thinking: as the server counted, else by its share of the characters."""
     if answer.usage.reasoning is not None:
         return answer.usage.reasoning
@@ -74,7 +67,7 @@ async def probe_cap(ask: Callable[[Request], Awaitable[Answer]]) -> Cap:
         pass  # it knows no budget
     else:
         seen = bool(answer.reasoning)
-        if seen and count_thinking(answer) <= _BUDGET + _SLACK:
+        if seen and _count_thinking(answer) <= _BUDGET + _SLACK:
             return Cap.SERVER
     try:
         first = await ask(replace(question, max_tokens=_BUDGET))
@@ -103,24 +96,6 @@ def _was_read(first: Answer, second: Answer) -> bool:
         return False
     shown = second.usage.prompt - first.usage.prompt
     return shown >= first.usage.output // 2 and bool(second.text or second.reasoning)
-
-
-async def ask_in_two(
-    ask: Callable[[Request], Awaitable[Answer]], request: Request, max_thinking: int
-) -> Answer:
-    """The answer to `request`, thinking ended after `max_thinking` tokens by asking a second time.
-
-    Both calls count: their tokens and seconds are added up. An answer that does not think and is longer than
-    `max_thinking` is gone on with likewise.
-    """
-    limit = request.max_tokens
-    if limit is not None and limit <= max_thinking:
-        return await ask(request)
-    first = await ask(replace(request, max_tokens=max_thinking))
-    if first.finish_reason != "length":
-        return first
-    second = await ask(_continue(request, first, None if limit is None else limit - max_thinking))
-    return _join(first, second)
 
 
 def _join(first: Answer, second: Answer) -> Answer:
@@ -155,9 +130,18 @@ class CappedModel:
         self._max_thinking = max_thinking
 
     async def ask(self, request: Request) -> Answer:
-        """As `Model.ask`."""
+        """Answer `request`; a second call ends its thinking where the server does not.
+
+        Both calls count: their tokens and seconds are added up. An answer that does not think and is longer
+        than `max_thinking` is continued in the same way.
+        """
         if self._cap is Cap.SERVER:
             return await self._model.ask(_with_budget(request, self._max_thinking))
-        if self._cap is Cap.CONTINUE:
-            return await ask_in_two(self._model.ask, request, self._max_thinking)
-        return await self._model.ask(request)
+        limit, budget = request.max_tokens, self._max_thinking
+        if self._cap is not Cap.CONTINUE or (limit is not None and limit <= budget):
+            return await self._model.ask(request)
+        first = await self._model.ask(replace(request, max_tokens=budget))
+        if first.finish_reason != "length":
+            return first
+        rest = _continue(request, first, None if limit is None else limit - budget)
+        return _join(first, await self._model.ask(rest))

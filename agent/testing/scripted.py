@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio
+from anyio.lowlevel import checkpoint
 
 from sstar_code.agent.models.errors import CallError
 from sstar_code.agent.models.request import Answer, Request
@@ -12,7 +12,7 @@ from sstar_code.agent.models.request import Answer, Request
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Scripted", "ScriptedModel"]
+__all__ = ["ScriptedModel"]
 
 Scripted = str | Answer | Exception
 """An answer's text, an answer, or what `ask` raises."""
@@ -24,7 +24,6 @@ class ScriptedModel:
     Args:
         answers: what to answer; a sequence that has run out is a failed call.
         name: the model's name.
-        latency_s: before each answer.
     """
 
     def __init__(
@@ -32,13 +31,11 @@ class ScriptedModel:
         answers: Callable[[Request], Scripted] | Sequence[Scripted],
         *,
         name: str = "scripted",
-        latency_s: float = 0.0,
     ) -> None:
         self.name = name
         self.requests: list[Request] = []
         """Everything asked, in order."""
         self._answers = answers
-        self._latency_s = latency_s
 
     async def ask(self, request: Request) -> Answer:
         """The scripted answer.
@@ -48,7 +45,7 @@ class ScriptedModel:
         """
         place = len(self.requests)
         self.requests.append(request)
-        await anyio.sleep(self._latency_s)
+        await checkpoint()
         if callable(self._answers):
             answer = self._answers(request)
         elif place < len(self._answers):

@@ -1,38 +1,46 @@
-"""A small real server of the OpenAI chat API whose answers and faults are scripted, for tests.
+"""A small real server of the OpenAI chat API, for tests: scripted answers and faults on demand.
 
     with ServerDouble(lambda body: chat("hello")) as server:
         model = OpenAIModel("tiny", base_url=server.base_url)
 
-One thread a connection, so requests that take a second each really overlap. It streams nothing and listens on
-the loopback address only.
+One thread a connection, so requests that take a second each really overlap. It listens on the loopback
+address only. `simulator.Simulator` is the same server with a simulated engine behind it.
 """
 
 from __future__ import annotations
 
 import json
+import select
 import socket
 import threading
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from sstar_code.agent.testing.faults import Fault, Faults
 
-__all__ = ["Received", "Reply", "ServerDouble", "chat", "failure"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+
+__all__ = ["Received", "Reply", "ServerDouble", "chat", "failure", "make_completion"]
+
+_GARBAGE = b"<html>\nAn unexpected page</html>"
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the server does with one request."""
+    """The server's response to one request."""
 
-    body: bytes
+    body: bytes | Generator[bytes, None, None]
+    """The body, or its pieces as they come to be; at an empty piece the server looks whether the client is
+    still there, and closes the generator where it is not."""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
-    """Before anything is sent."""
+    """The wait before anything is sent."""
     cut: bool = False
-    """Half of the body is sent, then the connection ends."""
+    """Half of the body is sent, or all pieces without an end; then the connection ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,22 @@ class Received:
     """Names in lower case."""
 
 
+def make_completion(
+    choices: Sequence[tuple[Mapping[str, Any], str]], usage: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """A chat completion; `choices` are (message, finish_reason)."""
+    return {
+        "id": "chatcmpl-0",
+        "object": "chat.completion",
+        "created": 0,
+        "choices": [
+            {"index": index, "message": {"role": "assistant", **message}, "finish_reason": reason}
+            for index, (message, reason) in enumerate(choices)
+        ],
+        "usage": usage,
+    }
+
+
 def chat(
     text: str | None,
     *,
@@ -53,19 +77,7 @@ def chat(
     delay_s: float = 0.0,
 ) -> Reply:
     """A chat completion with `text`; `message` adds fields to the message (`reasoning`, ...)."""
-    data: dict[str, Any] = {
-        "id": "chatcmpl-0",
-        "object": "chat.completion",
-        "created": 0,
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": text, **(message or {})},
-                "finish_reason": finish_reason,
-            }
-        ],
-        "usage": dict(usage) if usage is not None else None,
-    }
+    data = make_completion([({"content": text, **(message or {})}, finish_reason)], usage)
     return Reply(json.dumps(data).encode(), delay_s=delay_s)
 
 
@@ -93,7 +105,8 @@ class ServerDouble:
         version: what `GET /version` says.
         pages: further texts by path, like `/health` and `/metrics`; open to all, as vLLM's are.
         posts: texts by path that answer a POST, whatever it holds, like `/tokenize`.
-        port: to listen on; 0 takes a free one.
+        faults: what goes wrong; more can be put into `faults.coming` or sent to `POST /faults`.
+        port: the port to listen on; 0 takes a free one.
     """
 
     def __init__(
@@ -106,6 +119,7 @@ class ServerDouble:
         version: str = "0.0.0",
         pages: Mapping[str, str] | None = None,
         posts: Mapping[str, str] | None = None,
+        faults: Iterable[Fault] = (),
         port: int = 0,
     ) -> None:
         self.respond = respond
@@ -114,10 +128,13 @@ class ServerDouble:
         self.max_model_len = max_model_len
         self.pages = {"/version": json.dumps({"version": version}), **(pages or {})}
         self.posts = dict(posts or {})
+        self.faults = Faults(faults)
         self.received: list[Received] = []
         self.in_flight = 0
         self.most_in_flight = 0
         self.closing = threading.Event()
+        self.dead = threading.Event()
+        """A fault has ended the server: nothing listens any more."""
         self._lock = threading.Lock()
         self._server = _Server(self, port)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -132,27 +149,42 @@ class ServerDouble:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.closing.set()
-        self._server.shutdown()
+        self._stop_listening()
         self._thread.join()
-        self._server.end_connections()
         self._server.server_close()
 
-    def answer(self, path: str, headers: Mapping[str, str], body: dict[str, Any] | None) -> Reply:
-        """The reply to a request for `path`; `body` is None for a GET."""
-        page = (self.pages if body is None else self.posts).get(path)
+    def _stop_listening(self) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._server.socket.close()
+        self._server.end_connections()
+
+    def answer(self, method: str, path: str, headers: Mapping[str, str], content: bytes) -> Reply:
+        """The reply to a request."""
+        if path == "/faults":
+            return self._plan_fault(content)
+        page = self.find_page(path) if method == "GET" else self.posts.get(path)
         if page is not None:
             return Reply(page.encode(), headers={"content-type": "text/plain"})
         if self.api_key is not None and headers.get("authorization") != f"Bearer {self.api_key}":
             return failure(401, "Unauthorized")
-        if path == "/v1/models" and body is None:
+        if path == "/v1/models" and method == "GET":
             entries = [
                 {"id": name, "object": "model", "owned_by": "vllm", "max_model_len": self.max_model_len}
                 for name in self.models
             ]
             return Reply(json.dumps({"object": "list", "data": entries}).encode())
-        if path != "/v1/chat/completions" or body is None:
+        if path != "/v1/chat/completions" or method != "POST":
             return Reply(b'{"detail":"Not Found"}', 404)
+        return self._answer_chat(content, headers)
+
+    def _answer_chat(self, content: bytes, headers: Mapping[str, str]) -> Reply:
+        try:
+            body = json.loads(content)
+        except ValueError:
+            body = None
+        if not isinstance(body, dict) or not isinstance(body.get("messages"), list):
+            return failure(400, "the body is no chat request")
         with self._lock:
             self.received.append(Received(body, headers))
             self.in_flight += 1
@@ -160,17 +192,56 @@ class ServerDouble:
         try:
             if body.get("model") not in self.models:
                 return failure(404, f"The model `{body.get('model')}` does not exist.", param="model")
-            reply = self.respond(body)
+            reply = self._meet(self.faults.draw(), body)
             self.closing.wait(reply.delay_s)
             return reply
         finally:
             with self._lock:
                 self.in_flight -= 1
 
+    def find_page(self, path: str) -> str | None:
+        """The text at a fixed address that answers a GET."""
+        return self.pages.get(path)
+
+    def answer_chat(self, body: dict[str, Any], cut_after: int | None) -> Reply:
+        """The reply to a chat request; with `cut_after`, one that breaks after so many tokens."""
+        reply = self.respond(body)
+        return reply if cut_after is None else replace(reply, cut=True)
+
+    def _meet(self, fault: Fault | None, body: dict[str, Any]) -> Reply:
+        """The reply to a request that meets `fault`."""
+        if fault is None:
+            return self.answer_chat(body, None)
+        if fault.kind == "refuse":
+            after = {} if fault.retry_after_s is None else {"retry-after": f"{fault.retry_after_s:g}"}
+            return failure(fault.status, "scripted refusal", headers=after)
+        if fault.kind == "garbage":
+            return Reply(_GARBAGE, headers={"content-type": "text/html"})
+        if fault.kind == "slow":
+            self.closing.wait(fault.seconds)
+            return self.answer_chat(body, None)
+        reply = self.answer_chat(body, fault.tokens)
+        return reply if fault.kind == "cut" else replace(reply, body=self._die_after(reply))
+
+    def _die_after(self, reply: Reply) -> Generator[bytes, None, None]:
+        """The reply's pieces; then the server and every connection end."""
+        if not isinstance(reply.body, bytes):
+            yield from reply.body
+        self.dead.set()
+        self._stop_listening()
+
+    def _plan_fault(self, content: bytes) -> Reply:
+        if content:
+            try:
+                self.faults.coming.append(Fault.from_json(json.loads(content)))
+            except (ValueError, TypeError) as error:
+                return failure(400, str(error))
+        return Reply(json.dumps([fault.as_json() for fault in self.faults.coming]).encode())
+
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = False  # joined on close, so that no thread outlives its test
-    request_queue_size = 256
+    request_queue_size = 1_024
 
     def __init__(self, double: ServerDouble, port: int) -> None:
         self.double = double
@@ -205,20 +276,46 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: stderr belongs to the tests."""
 
     def do_GET(self) -> None:
-        self._send(self.server.double.answer(self.path, self._lower_headers(), None))
+        self._answer()
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self._send(self.server.double.answer(self.path, self._lower_headers(), body))
+        self._answer()
 
-    def _lower_headers(self) -> dict[str, str]:
-        return {name.lower(): value for name, value in self.headers.items()}
+    def _answer(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        content = self.rfile.read(int(headers.get("content-length", 0)))
+        double = self.server.double
+        reply = double.answer(self.command, self.path, headers, content)
+        if isinstance(reply.body, bytes):
+            self._send_head(reply, {"content-length": str(len(reply.body))})
+            self.wfile.write(reply.body[: len(reply.body) // 2] if reply.cut else reply.body)
+            whole = not reply.cut
+        else:
+            with closing(reply.body) as pieces:
+                whole = self._send_pieces(reply, pieces) and not reply.cut
+        self.close_connection = not whole or double.closing.is_set()
 
-    def _send(self, reply: Reply) -> None:
+    def _send_pieces(self, reply: Reply, pieces: Iterable[bytes]) -> bool:
+        """Send pieces as they come; False where the client went first."""
+        begun = False
+        for piece in pieces:
+            if piece:
+                if not begun:
+                    self._send_head(reply, {"transfer-encoding": "chunked"})
+                    begun = True
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            elif self._is_client_gone():
+                return False
+        if begun and not reply.cut:
+            self.wfile.write(b"0\r\n\r\n")
+        return begun
+
+    def _send_head(self, reply: Reply, length: Mapping[str, str]) -> None:
         self.send_response(reply.status)
-        given = {"content-type": "application/json", **reply.headers, "content-length": str(len(reply.body))}
-        for name, value in given.items():
+        for name, value in {"content-type": "application/json", **reply.headers, **length}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(reply.body[: len(reply.body) // 2] if reply.cut else reply.body)
-        self.close_connection = reply.cut or self.server.double.closing.is_set()
+
+    def _is_client_gone(self) -> bool:
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)

@@ -84,7 +84,8 @@ def main(words: list[str]) -> int:
             )
         add("asked.jsonl", json.dumps({"seed": body.get("seed")}))
         usage = {"prompt_tokens": 10, "completion_tokens": 5}
-        return chat(TEXT, usage=usage, delay_s=plan.get("call_s", 0.0))
+        reason = plan.get("finish_reason", "stop")
+        return chat(TEXT, finish_reason=reason, usage=usage, delay_s=plan.get("call_s", 0.0))
 
     server = ServerDouble(
         respond,

@@ -1,4 +1,4 @@
-"""Where a server is, and what it says of itself."""
+"""Addresses of servers, and the record of what a server serves."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DEFAULT_BASE_URL = "http://localhost:8000/v1"
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """What a server said when it was asked what it serves."""
+    """The answer of a server that was asked what it serves."""
 
     url: str
     """Base URL, without credentials."""
@@ -40,10 +40,10 @@ class ServerInfo:
     version: str | None
     """`vllm 0.32.0`; None for a server that does not say."""
     seconds: float
-    """How long it took to answer."""
+    """Seconds that the answer took."""
 
     def as_json(self) -> dict[str, Any]:
-        """For the manifest."""
+        """The part that the manifest keeps."""
         return {"url": self.url, "version": self.version, "max_model_len": self.max_model_len}
 
 

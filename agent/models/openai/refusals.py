@@ -1,4 +1,4 @@
-"""From an HTTP refusal to one line that says what to do."""
+"""Explains an HTTP refusal in one line that says what to do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sstar_code.agent.models.errors import CallError, ContextError, ModelUserErr
 if TYPE_CHECKING:
     from sstar_code.problems import SstarError
 
-__all__ = ["Refusal", "explain", "explain_missing", "is_too_long", "read_refusal", "refuses_field"]
+__all__ = ["Refusal", "explain", "explain_missing", "read_refusal", "refuses_field"]
 
 _MAX_MESSAGE = 300
 _MAX_LISTED = 20
@@ -27,7 +27,7 @@ _LIMIT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a server said with a status of 400 or more."""
+    """An error response, read."""
 
     status: int
     message: str
@@ -67,7 +67,7 @@ def refuses_field(refusal: Refusal, field: str) -> bool:
     return re.search(rf"['\"`]?{field}['\"`]? is not supported", refusal.message) is not None
 
 
-def is_too_long(refusal: Refusal) -> bool:
+def _is_too_long(refusal: Refusal) -> bool:
     """Whether prompt and answer do not fit the model."""
     if refusal.status == 413 or refusal.code in ("context_length_exceeded", "exceed_context_size_error"):
         return True
@@ -115,7 +115,7 @@ def explain(
         return ModelUserError(f"{url} answered {status}: {advice} ({message})")
     if refusal.code == "insufficient_quota" or status == 402:
         return ModelUserError(f"{url} answered {status}: no quota left for the key in {key_name} ({message})")
-    if is_too_long(refusal):
+    if _is_too_long(refusal):
         return _explain_too_long(refusal, url, max_tokens)
     if refusal.code == "content_filter":
         return CallError(f"{url} refused the prompt: {message}")
@@ -127,7 +127,7 @@ def explain(
 
 
 def explain_missing(refusal: Refusal, url: str, name: str, served: tuple[str, ...]) -> str:
-    """One line for a model or an address that is not there; `served` are the models that are."""
+    """Explain in one line that a model or address is not there; `served` are the models that are."""
     if not served:
         return (
             f"{url} answered 404 ({refusal.message}): wrong model name {name!r}, or not the "

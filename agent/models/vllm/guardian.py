@@ -13,6 +13,7 @@ signal for a killed one. Standard library only; never imported.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import select
 import signal
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _LEFTOVER_GRACE_S = 3.0
+_LOOK_S = 0.1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -54,45 +56,28 @@ def list_descendants(root: int) -> list[int]:
 
 
 class _Watch:
-    """What happens to the children, and whether an end is wanted."""
+    """Waits for the children to end, and for the wish that they end."""
 
     def __init__(self, server: int) -> None:
         self.server = server
         self.code: int | None = None
-        """Of the server; None while it runs."""
+        """Exit code of the server; None while it runs."""
         self.ended = False
-        self._wakeup, end = os.pipe()
-        for descriptor in (self._wakeup, end):
-            os.set_blocking(descriptor, False)
-        signal.set_wakeup_fd(end)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._end)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        self._poll = select.poll()
-        self._poll.register(self._wakeup, select.POLLIN)
-        self._poll.register(0, select.POLLIN)
 
     def _end(self, *_: object) -> None:
         self.ended = True
 
-    def wait(self, timeout_s: float | None) -> None:
-        """Until something happens, at most `timeout_s`; children that ended are reaped."""
-        self._reap()
-        if self.code is not None and timeout_s is None:
-            return
-        for descriptor, _ in self._poll.poll(None if timeout_s is None else 1000 * timeout_s):
-            if descriptor == self._wakeup:
-                os.read(self._wakeup, 4096)
-            elif not os.read(0, 4096):
-                self.ended = True
-                self._poll.unregister(0)
-        self._reap()
-
-    def wait_while(self, condition: Callable[[], bool], timeout_s: float) -> None:
-        """Until `condition` no longer holds, at most `timeout_s`."""
+    def wait_while(self, condition: Callable[[], bool], timeout_s: float = math.inf) -> None:
+        """Until `condition` no longer holds, at most `timeout_s`; children that ended are reaped."""
         deadline_s = time.monotonic() + timeout_s
+        self._reap()
         while condition() and time.monotonic() < deadline_s:
-            self.wait(0.1)
+            readable, _, _ = select.select([] if self.ended else [0], [], [], _LOOK_S)
+            if readable and not os.read(0, 4096):
+                self.ended = True
+            self._reap()
 
     def _reap(self) -> None:
         while True:
@@ -126,8 +111,7 @@ def guard(grace_s: float, command: list[str]) -> int:
         preexec_fn=_die_with_parent,  # noqa: PLW1509 - no thread runs here
     )
     watch = _Watch(server.pid)
-    while watch.code is None and not watch.ended:
-        watch.wait(None)
+    watch.wait_while(lambda: watch.code is None and not watch.ended)
     if watch.code is None:
         _signal([server.pid], signal.SIGTERM)
         watch.wait_while(lambda: watch.code is None, grace_s)
@@ -135,7 +119,7 @@ def guard(grace_s: float, command: list[str]) -> int:
     watch.wait_while(lambda: bool(list_descendants(me)), min(grace_s, _LEFTOVER_GRACE_S))
     while left := list_descendants(me):
         _signal(left, signal.SIGKILL)
-        watch.wait(0.1)
+        watch.wait_while(lambda: True, _LOOK_S)
     server.returncode = watch.code  # it was reaped here
     return watch.code or 0
 

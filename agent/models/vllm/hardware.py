@@ -1,4 +1,4 @@
-"""What vLLM can run on here: the GPUs that it would see, else the processor and its memory."""
+"""Finds the hardware for vLLM: the GPUs that it would see, else the processor and its memory."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["Gpu", "Hardware", "find_hardware", "read_gpus"]
 
@@ -29,10 +25,10 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """What there is."""
+    """Hardware that a server can run on here."""
 
     gpus: tuple[Gpu, ...]
-    """Those that `CUDA_VISIBLE_DEVICES` leaves."""
+    """The GPUs that `CUDA_VISIBLE_DEVICES` leaves."""
     cores: int
     memory_gib: float
     """Available main memory."""
@@ -50,11 +46,11 @@ class Hardware:
         return f"{listed}; {rest}"
 
 
-def find_hardware(environment: Mapping[str, str] = os.environ) -> Hardware:
+def find_hardware() -> Hardware:
     """Ask `nvidia-smi` and the kernel; no answer is no GPU."""
     from sstar_code.sandbox.workers.cores import count_usable_cores
 
-    program = shutil.which("nvidia-smi", path=environment.get("PATH"))
+    program = shutil.which("nvidia-smi")
     table = ""
     if program is not None:
         try:
@@ -65,7 +61,7 @@ def find_hardware(environment: Mapping[str, str] = os.environ) -> Hardware:
         except (OSError, subprocess.TimeoutExpired):
             table = ""  # a driver that hangs serves no model either
     return Hardware(
-        gpus=read_gpus(table, environment.get("CUDA_VISIBLE_DEVICES")),
+        gpus=read_gpus(table, os.environ.get("CUDA_VISIBLE_DEVICES")),
         cores=count_usable_cores(),
         memory_gib=_read_available_gib(),
     )

@@ -82,7 +82,7 @@ def explain_end(log: str, code: int) -> str:
 
 
 def _find_detail(lines: list[str], place: int) -> str:
-    """What a validation error says below its first line."""
+    """The text of a validation error below its first line."""
     if "validation error" not in lines[place]:
         return ""
     below = [line.strip() for line in lines[place + 1 : place + 6] if line.startswith(" ")]
@@ -107,7 +107,7 @@ def find_refused_flag(log: str) -> str | None:
 
 
 def find_step(log: str) -> str:
-    """What a start is at: its last line that says something, short."""
+    """The step that a start is at: its last line that says something, short."""
     for line in reversed(_plain_lines(log)):
         text = " ".join(line.split())
         if len(text) > 8 and not _BAR.search(text) and text[0].isalpha():

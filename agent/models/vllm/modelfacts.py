@@ -1,4 +1,4 @@
-"""What can be known of a model before it is loaded: from its folder or the hub's cache, or its name."""
+"""Facts of a model that is not loaded yet: from its folder, the hub's cache, or its name."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sstar_code.agent.models.errors import ModelUserError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["ModelFacts", "find_facts"]
 
@@ -24,30 +21,24 @@ _BYTES_OF_NAME = {"fp8": 1.0, "int8": 1.0, "w8a8": 1.0, "awq": 0.6, "gptq": 0.6,
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What decides how a model is served; None is unknown."""
+    """Facts that decide how a model is served; None is unknown."""
 
     name: str
-    """What vLLM is told to load."""
+    """The name or folder that vLLM is told to load."""
     served: str
-    """What the server calls it: the name, or the folder's."""
+    """The name that the server gives it: its own, or the folder's."""
     folder: Path | None
-    """Where it lies on this machine; None where it would be fetched."""
+    """The folder on this machine; None where it would be fetched."""
     revision: str | None
     """The hub's commit, or a digest of a folder's configuration and weights' names and sizes."""
     weights_gib: float | None
     heads: int | None
     max_length: int | None
     """Tokens that the model was made for."""
-    kv_bytes: int | None
-    """Of one token in the KV cache, in 16 bits."""
-    thinks: bool = False
-    """Its chat template knows `<think>`."""
 
 
-def find_facts(
-    model: str, *, revision: str | None = None, environment: Mapping[str, str] = os.environ
-) -> ModelFacts:
-    """What is known of `model`, a folder or a name on the hub; nothing is fetched.
+def find_facts(model: str, *, revision: str | None = None) -> ModelFacts:
+    """The facts of `model`, a folder or a name on the hub; nothing is fetched.
 
     Raises:
         ModelUserError: it looks like a path and no folder is there.
@@ -62,9 +53,9 @@ def find_facts(
         raise ModelUserError(f"-m vllm:{model}: no such folder")
     else:
         name = served = model
-        folder, commit = _find_in_cache(model, revision or "main", environment)
+        folder, commit = _find_in_cache(model, revision or "main")
     if folder is None:
-        return ModelFacts(name, served, None, None, _guess_gib(model), None, None, None)
+        return ModelFacts(name, served, None, None, _guess_gib(model), None, None)
     config = _read_config(folder)
     files = sorted((file.name, file.stat().st_size) for file in folder.iterdir() if file.suffix in _WEIGHTS)
     kept = [size for file, size in files if file.endswith(".safetensors")] or [size for _, size in files]
@@ -76,16 +67,12 @@ def find_facts(
         sum(kept) / 2**30 if kept else _guess_gib(model),
         _read_count(config, "num_attention_heads"),
         _read_count(config, "max_position_embeddings"),
-        _count_kv_bytes(config),
-        _knows_thinking(folder),
     )
 
 
-def _find_in_cache(
-    model: str, revision: str, environment: Mapping[str, str]
-) -> tuple[Path | None, str | None]:
-    home = Path(environment.get("HF_HOME") or Path("~/.cache/huggingface").expanduser())
-    cache = Path(environment.get("HF_HUB_CACHE") or home / "hub") / f"models--{model.replace('/', '--')}"
+def _find_in_cache(model: str, revision: str) -> tuple[Path | None, str | None]:
+    home = Path(os.environ.get("HF_HOME") or Path("~/.cache/huggingface").expanduser())
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub") / f"models--{model.replace('/', '--')}"
     reference = cache / "refs" / revision
     commit = reference.read_text().strip() if reference.is_file() else revision
     snapshot = cache / "snapshots" / commit
@@ -106,34 +93,16 @@ def _read_count(config: dict[str, Any], name: str) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _count_kv_bytes(config: dict[str, Any]) -> int | None:
-    layers, heads = _read_count(config, "num_hidden_layers"), _read_count(config, "num_attention_heads")
-    width = _read_count(config, "hidden_size")
-    if layers is None or heads is None or width is None:
-        return None
-    kv_heads = _read_count(config, "num_key_value_heads") or heads
-    head_width = _read_count(config, "head_dim") or width // heads
-    return 2 * 2 * layers * kv_heads * head_width
-
-
 def _digest(folder: Path, files: list[tuple[str, int]]) -> str:
     text = (folder / "config.json").read_bytes() + json.dumps(files).encode()
     return hashlib.sha256(text).hexdigest()[:12]
 
 
 def _guess_gib(model: str) -> float | None:
-    """By the number in a name like `Qwen2.5-Coder-7B-Instruct`, two bytes a weight unless it says less."""
+    """A guess by the number in a name like `Qwen2.5-Coder-7B`, two bytes a weight unless it says less."""
     found = _SIZE.search(model.rpartition("/")[2])
     if found is None:
         return None
     lower = model.lower()
     width = next((size for mark, size in _BYTES_OF_NAME.items() if mark in lower), 2.0)
     return float(found[1]) * 1e9 * width / 2**30
-
-
-def _knows_thinking(folder: Path) -> bool:
-    for name in ("chat_template.jinja", "tokenizer_config.json"):
-        path = folder / name
-        if path.is_file() and "<think>" in path.read_text(encoding="utf-8", errors="replace"):
-            return True
-    return False

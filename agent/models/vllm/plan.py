@@ -1,4 +1,4 @@
-"""What would be started: command line, environment and reasons. Making a plan starts nothing."""
+"""Plans a server: command line, environment and reasons. Making a plan starts nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import secrets
 import shlex
 import socket
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sstar_code.agent.models.errors import ModelUserError
 from sstar_code.agent.models.vllm.command import VllmCommand, find_command
@@ -15,30 +15,27 @@ from sstar_code.agent.models.vllm.flags import Flag, choose_environment, choose_
 from sstar_code.agent.models.vllm.hardware import Hardware, find_hardware
 from sstar_code.agent.models.vllm.modelfacts import ModelFacts, find_facts
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 __all__ = ["Plan", "find_free_port", "make_plan"]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A server to be."""
+    """A server that would be started."""
 
     command: VllmCommand
     hardware: Hardware
     facts: ModelFacts
     cpu: bool
     flags: tuple[Flag, ...]
-    """Ours."""
+    """The flags that we choose."""
     user_words: tuple[str, ...]
-    """The user's, which win."""
+    """The words that the user gave, which win."""
     environment: tuple[Flag, ...]
-    """Ours, without the key."""
+    """The variables that we set, without the key."""
     served: str
     host: str
     port: int | None
-    """The user's; None: a free one is taken at each start."""
+    """The port that the user gave; None: a free one is taken at each start."""
     key: str
     """Made for this server; it reaches it by the environment alone."""
 
@@ -48,19 +45,24 @@ class Plan:
         where = ["--host", self.host, "--port", str(port)]
         return [*self.command.words, "serve", self.facts.name, *where, *ours, *self.user_words]
 
+    def base_url(self, port: int) -> str:
+        """The address of the server's API at `port`."""
+        host = "127.0.0.1" if self.host == "0.0.0.0" else self.host  # noqa: S104 - not ours
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+
     def without(self, name: str) -> Plan | None:
         """This plan without our flag `name`; None where it is not ours."""
         left = tuple(flag for flag in self.flags if flag.name != name)
         return None if len(left) == len(self.flags) else replace(self, flags=left)
 
-    def full_environment(self, base: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """What the server gets: `base` without keys for others, then ours."""
-        kept = {name: value for name, value in base.items() if name != "OPENAI_API_KEY"}
+    def full_environment(self) -> dict[str, str]:
+        """The server's variables: those of this process without keys for others, then ours."""
+        kept = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
         ours = {flag.name: flag.value or "" for flag in self.environment}
         return {**kept, **ours, "VLLM_API_KEY": self.key}
 
     def as_json(self) -> dict[str, Any]:
-        """For the manifest; holds no secret."""
+        """The part that the manifest keeps; it holds no secret."""
         return {
             "command": shlex.join(self.words(self.port or 0)),
             "environment": {flag.name: flag.value for flag in self.environment},
@@ -77,16 +79,14 @@ def make_plan(
     command: str | None = None,
     arguments: str = "",
     max_thinking: int | None = None,
-    environment: Mapping[str, str] = os.environ,
 ) -> Plan:
-    """What `-m vllm:MODEL` starts here.
+    """Plan the server that `-m vllm:MODEL` starts here.
 
     Args:
         model: a folder or a name on the hub.
         command: the words of `--vllm-command`; None looks for vLLM.
         arguments: the words of `--vllm-args`.
         max_thinking: thinking tokens an answer may have, which the server has to be set up for.
-        environment: of this process.
 
     Raises:
         ModelUserError: no vLLM, no such model folder, or arguments that cannot be passed on.
@@ -94,8 +94,8 @@ def make_plan(
     if not model.strip():
         raise ModelUserError("-m vllm: names no model; give vllm:NAME or vllm:FOLDER")
     words, user = read_user_flags(arguments)
-    facts = find_facts(model, revision=user.get("--revision"), environment=environment)
-    found, hardware = find_command(command), find_hardware(environment)
+    facts = find_facts(model, revision=user.get("--revision"))
+    found, hardware = find_command(command), find_hardware()
     cpu = found.cpu_build or not hardware.gpus
     flags = choose_flags(facts, hardware, user, cpu=cpu, max_thinking=max_thinking)
     return Plan(
@@ -105,9 +105,7 @@ def make_plan(
         cpu=cpu,
         flags=tuple(flags),
         user_words=words,
-        environment=tuple(
-            choose_environment(facts, hardware, flags, cpu=cpu, is_set=environment.__contains__)
-        ),
+        environment=tuple(choose_environment(hardware, flags, cpu=cpu)),
         served=user.get("--served-model-name") or facts.served,
         host=user.get("--host") or "127.0.0.1",
         port=_read_port(user.get("--port")),

@@ -57,25 +57,20 @@ class ServerProcess:
         return cls(process, log, log_start)
 
     @property
-    def pid(self) -> int:
-        """Of the guardian."""
-        return self._process.pid
-
-    @property
     def code(self) -> int | None:
         """Exit code, 128 + signal where it was killed; None while it runs."""
         code = self._process.returncode
         return 128 - code if code is not None and code < 0 else code
 
     def read_log(self) -> str:
-        """What this start has written so far, its last megabyte."""
+        """The log of this start so far, its last megabyte."""
         with self._log.open("rb") as file:
             end = file.seek(0, os.SEEK_END)
             file.seek(max(self._log_start, end - 2**20))
             return file.read().decode("utf-8", "replace")
 
     def log_size(self) -> int:
-        """Bytes in the log."""
+        """Size of the log in bytes."""
         return self._log.stat().st_size
 
     async def wait(self) -> int:

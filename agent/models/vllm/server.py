@@ -29,12 +29,12 @@ _MAX_MENDED_STARTS = 4
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
-    """How patiently and how stubbornly a server is looked after."""
+    """Limits and waits of keeping a server alive."""
 
     max_restarts: int = 3
-    """Without `settled_s` of service between them."""
+    """Restarts in a row, that is without `settled_s` of service between them."""
     first_wait_s: float = 1.0
-    """Before a restart; doubles with each."""
+    """Wait before a restart; doubles with each."""
     settled_s: float = 600.0
     silent_s: float = 900.0
     """A start that writes nothing to its log for so long has failed."""
@@ -44,7 +44,7 @@ class KeepAlive:
     tell_every_s: float = 10.0
     poll_s: float = 0.25
     grace_s: float = 10.0
-    """Between asking a server to end and killing it."""
+    """Seconds between asking a server to end and killing it."""
 
 
 class VllmServer:
@@ -68,10 +68,10 @@ class VllmServer:
         keep: KeepAlive,
     ) -> None:
         self.plan = plan
-        """What runs: flags that this vLLM does not know have been left out."""
+        """The plan that runs: flags that this vLLM does not know have been left out."""
         self.log = log
         self.base_url = ""
-        """Of the present start."""
+        """Address of the present start."""
         self.generation = 0
         """Starts that came up."""
         self.restarts = 0
@@ -172,8 +172,7 @@ class VllmServer:
     async def _bring_up(self) -> None:
         for _ in range(_MAX_MENDED_STARTS):
             port = self.plan.port or find_free_port(self.plan.host)
-            host = "127.0.0.1" if self.plan.host == "0.0.0.0" else self.plan.host  # noqa: S104 - not ours
-            self.base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+            self.base_url = self.plan.base_url(port)
             self._say(f"starting vLLM with {self.plan.facts.name} at {self.base_url} (log: {self.log})")
             started_s = time.monotonic()
             self._process = await ServerProcess.start(

@@ -5,9 +5,9 @@
 that leaps over every wait.
 """
 
+from sstar_code.agent.testing.faults import Fault
 from sstar_code.agent.testing.simulator.engine import Engine, Job, QueueFullError
-from sstar_code.agent.testing.simulator.faults import Fault, Faults
-from sstar_code.agent.testing.simulator.live import LiveEngine, run_virtual
+from sstar_code.agent.testing.simulator.live import run_virtual
 from sstar_code.agent.testing.simulator.model import Planned, SimulatedModel
 from sstar_code.agent.testing.simulator.server import Simulator
 from sstar_code.agent.testing.simulator.spec import CPU_TINY, GPU_7B, PRESETS, EngineSpec
@@ -19,9 +19,7 @@ __all__ = [
     "Engine",
     "EngineSpec",
     "Fault",
-    "Faults",
     "Job",
-    "LiveEngine",
     "Planned",
     "QueueFullError",
     "SimulatedModel",

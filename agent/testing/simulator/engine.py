@@ -33,7 +33,7 @@ class Job:
     prompt_tokens: int
     output_tokens: int
     blocks: tuple[int, ...] = ()
-    """Of the prompt, as `cut_blocks` gives them."""
+    """Blocks of the prompt, as `cut_blocks` gives them."""
     priority: int = 0
     """Lower goes first."""
     arrived_s: float = 0.0
@@ -88,7 +88,7 @@ class Engine:
         self.running: list[Job] = []
         self.waiting: list[Job] = []
         self.prompt_tokens = 0
-        """Of all requests that have begun to run."""
+        """Prompt tokens of all requests that have begun to run."""
         self.written_tokens = 0
         self.preemptions = 0
         self.finished = 0

@@ -15,6 +15,8 @@ import anyio
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from anyio.abc import TaskStatus
+
     from sstar_code.agent.testing.simulator.engine import Engine, Job
 
 __all__ = ["LiveEngine", "run_virtual"]
@@ -55,34 +57,31 @@ class LiveEngine:
         """The event loop's time at `simulated_s`: that of `time.monotonic` on asyncio's own loops."""
         return self._started_s + simulated_s / self.speed
 
-    def start(self, job: Job) -> anyio.Event:
-        """Put `job` into the line; the event is set when it has ended.
-
-        Raises:
-            QueueFullError: too many wait.
-        """
+    def _start(self, job: Job) -> anyio.Event:
         self.engine.submit(job, self.now_s)
         ended = self._ended[job] = anyio.Event()
         self._news.set()
         return ended
 
-    def stop(self, job: Job) -> None:
-        """Forget `job`, ended or not."""
+    def _stop(self, job: Job) -> None:
         if self._ended.pop(job, None) is not None and job.ended_s is None:
             self.engine.abort(job, self.now_s)
             self._news.set()
 
-    async def run(self, job: Job) -> None:
-        """Run `job` to its end; cancelled, the engine forgets it.
+    async def run(self, *jobs: Job, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Run `jobs` to their ends; cancelled, the engine forgets them. It has started when all are in line.
 
         Raises:
             QueueFullError: too many wait.
         """
-        ended = self.start(job)
         try:
-            await ended.wait()
+            events = [self._start(job) for job in jobs]
+            task_status.started()
+            for event in events:
+                await event.wait()
         finally:
-            self.stop(job)
+            for job in jobs:
+                self._stop(job)
 
     def written(self, job: Job) -> int:
         """Tokens of `job` that are out by now."""

@@ -29,7 +29,7 @@ _SIGMA = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What will be answered and how many tokens that takes, whatever the text is."""
+    """An answer to come, and how many tokens it takes, whatever the text is."""
 
     text: str
     output_tokens: int
@@ -85,7 +85,7 @@ class SimulatedModel:
         )
 
     async def read_load(self) -> Load:
-        """How busy the engine is."""
+        """The engine's load."""
         return Load(len(self.engine.running), len(self.engine.waiting))
 
 

@@ -36,7 +36,7 @@ class PrefixCache:
         self.queries = 0
         """Prompt tokens looked up."""
         self.hits = 0
-        """Those found."""
+        """Prompt tokens found in the cache."""
         self._users: dict[int, int] = {}
         self._idle: OrderedDict[int, None] = OrderedDict()
         self._private = 0

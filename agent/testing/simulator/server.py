@@ -3,49 +3,75 @@
     with Simulator(EngineSpec(...), lambda body: Planned("hello", 20)) as server:
         model = OpenAIModel("tiny", base_url=server.base_url)
 
-It lives in a thread of its own with its own event loop, so it answers whatever the client's loop does.
+The engine lives in a thread of its own with its own event loop, so it writes whatever the client's loop does.
 """
 
 from __future__ import annotations
 
 import json
-import threading
+from concurrent.futures import wait
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-import anyio
-from anyio.abc import SocketAttribute
 from anyio.from_thread import start_blocking_portal
 
-from sstar_code.agent.testing.simulator.chat import Chat
-from sstar_code.agent.testing.simulator.engine import Engine, QueueFullError
-from sstar_code.agent.testing.simulator.faults import Fault, Faults
-from sstar_code.agent.testing.simulator.http import Connection, Page, make_json
+from sstar_code.agent.testing.server import Reply, ServerDouble, failure, make_completion
+from sstar_code.agent.testing.simulator.engine import Engine, Job, QueueFullError
 from sstar_code.agent.testing.simulator.live import LiveEngine
 from sstar_code.agent.testing.simulator.model import plan_by_dice
-from sstar_code.agent.testing.simulator.pages import make_error, make_metrics, make_models
+from sstar_code.agent.testing.simulator.prefix import count_tokens, cut_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Generator, Iterable
+    from concurrent.futures import Future
 
-    from anyio.abc import SocketStream, TaskStatus
+    from anyio.from_thread import BlockingPortal
 
-    from sstar_code.agent.testing.simulator.http import Received
+    from sstar_code.agent.testing.faults import Fault
     from sstar_code.agent.testing.simulator.model import Planned
     from sstar_code.agent.testing.simulator.spec import EngineSpec
 
 __all__ = ["Simulator"]
 
+_TICK_S = 0.01
+"""Seconds between two looks at what a stream can send."""
+_LOOK_S = 0.1
+"""Seconds between two looks at whether the client of a whole answer is still there."""
 
-class Simulator:
-    """Serves on the loopback address while its `with` block lasts.
+
+@dataclass(slots=True)
+class _Sample:
+    """One answer as it is written."""
+
+    job: Job
+    text: str
+    finish_reason: str
+    sent: int = 0
+    """Characters that are out."""
+    ended: bool = False
+
+    def text_by(self, written: int) -> str:
+        """The text of the first tokens; what one token is depends on the length of both."""
+        return self.text[: len(self.text) * written // self.job.output_tokens]
+
+    def write_new(self, index: int, written: int) -> bytes:
+        """The event for what is new of the first tokens; empty where nothing is."""
+        new, ended = self.text_by(written)[self.sent :], written >= self.job.output_tokens
+        if self.ended or not (new or ended):
+            return b""
+        self.sent, self.ended = self.sent + len(new), ended
+        return _write_delta(index, new, self.finish_reason if ended else None)
+
+
+class Simulator(ServerDouble):
+    """Serves a simulated engine on the loopback address while its `with` block lasts.
 
     Args:
         spec: the engine's limits and speeds.
         plan: the answer to a request's body; None: words without sense, lengths by dice.
         speed: simulated seconds in a second of the clock.
         models: names that it serves.
-        api_key: where given, other keys are answered 401 below `/v1`.
         priorities: whether it was started with `--scheduling-policy priority`.
         faults: what goes wrong; more can be put into `faults.coming` or sent to `POST /faults`.
         port: 0 takes a free one.
@@ -58,141 +84,147 @@ class Simulator:
         *,
         speed: float = 1.0,
         models: tuple[str, ...] = ("tiny",),
-        api_key: str | None = None,
         priorities: bool = False,
         faults: Iterable[Fault] = (),
         port: int = 0,
     ) -> None:
+        super().__init__(
+            lambda body: self.answer_chat(body, cut_after=None),
+            models=models,
+            max_model_len=spec.max_model_len,
+            version="simulated",
+            pages={"/health": ""},
+            faults=faults,
+            port=port,
+        )
         self.engine = Engine(spec, priorities=priorities)
-        self.models = models
-        self.faults = Faults(faults)
-        self.received: list[dict[str, Any]] = []
-        """Bodies of the chat requests that came in."""
-        self.port = port
-        self.dead = threading.Event()
-        """A fault has ended the server: nothing listens any more."""
-        self._api_key = api_key
-        self._live = LiveEngine(self.engine, speed=speed)
-        self._chat = Chat(self._live, plan)
-        self._stack = ExitStack()
-        self._serving: anyio.CancelScope | None = None
-
-    @property
-    def last_tokens(self) -> list[tuple[dict[str, Any], float]]:
+        self.last_tokens: list[tuple[dict[str, Any], float]] = []
         """Body of each request that was answered, and `time.monotonic()` at its last token."""
-        return self._chat.last_tokens
-
-    @property
-    def base_url(self) -> str:
-        """What a client is given."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        self._plan = plan
+        self._live = LiveEngine(self.engine, speed=speed)
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        portal = self._stack.enter_context(start_blocking_portal("asyncio"))
-        ended, self.port = portal.start_task(self._serve)
-        self._stack.callback(ended.result)
-        self._stack.callback(portal.call, self._stop)
-        return self
+        self._portal: BlockingPortal = self._stack.enter_context(start_blocking_portal("asyncio"))
+        self._stack.enter_context(self._portal.wrap_async_context_manager(self._live))
+        return super().__enter__()
 
     def __exit__(self, *_: object) -> None:
+        super().__exit__()
         self._stack.close()
 
-    async def _stop(self) -> None:
-        if self._serving is not None:
-            self._serving.cancel()
+    def find_page(self, path: str) -> str | None:
+        """The text at a fixed address; `/metrics` shows the engine as it is now."""
+        if path != "/metrics":
+            return super().find_page(path)
+        self._portal.call(self._live.catch_up)
+        return _show_metrics(self.engine, self.models[0])
 
-    async def _serve(self, *, task_status: TaskStatus[int]) -> None:
-        with anyio.CancelScope() as self._serving:
-            async with self._live:
-                listener = await anyio.create_tcp_listener(
-                    local_host="127.0.0.1", local_port=self.port, backlog=1_024
-                )
-                async with listener:
-                    task_status.started(listener.extra(SocketAttribute.local_port))  # noqa: S610 - no Django
-                    await listener.serve(self._meet)
-
-    async def _meet(self, stream: SocketStream) -> None:
-        async with stream:
-            connection = Connection(stream)
-            try:
-                while (received := await connection.read()) is not None:
-                    if not await self._answer(received, connection):
-                        return
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-                return  # the client went first
-
-    async def _answer(self, received: Received, connection: Connection) -> bool:
-        """Answer one request; False where the connection is to be closed."""
-        page = self._find_page(received)
-        if page is None and received.path == "/v1/chat/completions":
-            return await self._answer_chat(received, connection)
-        await connection.send(page or make_json({"detail": "Not Found"}, 404))
-        return True
-
-    def _find_page(self, received: Received) -> Page | None:
-        """What stands at a fixed address; below `/v1` only for those who have the key."""
-        path = received.path
-        open_pages: dict[str, Callable[[], Page]] = {
-            "/health": lambda: Page(b"", kind="text/plain"),
-            "/version": lambda: make_json({"version": "simulated"}),
-            "/metrics": self._show_metrics,
-            "/faults": lambda: self._plan_fault(received),
-        }
-        if path in open_pages:
-            return open_pages[path]()
-        given = received.headers.get("authorization")
-        if self._api_key is not None and given != f"Bearer {self._api_key}":
-            return make_error(401, "Unauthorized")
-        return make_models(self.models, self.engine.spec.max_model_len) if path == "/v1/models" else None
-
-    def _show_metrics(self) -> Page:
-        self._live.catch_up()
-        return make_metrics(self.engine, self.models[0])
-
-    def _plan_fault(self, received: Received) -> Page:
-        if received.method == "POST":
-            try:
-                self.faults.coming.append(Fault.from_json(json.loads(received.body)))
-            except (ValueError, TypeError) as error:
-                return make_error(400, str(error))
-        return make_json([fault.as_json() for fault in self.faults.coming])
-
-    async def _answer_chat(self, received: Received, connection: Connection) -> bool:
+    def answer_chat(self, body: dict[str, Any], cut_after: int | None) -> Reply:
+        """The reply to a chat request, whole or streamed, one sample or several, as the engine writes it."""
+        spec = self.engine.spec
+        prompt = "\n".join(str(message.get("content", "")) for message in body["messages"])
+        tokens = count_tokens(prompt)
+        if tokens >= spec.max_model_len:
+            text = f"the maximum context length is {spec.max_model_len} tokens, the prompt has {tokens}"
+            return failure(400, text, param="input_tokens")
+        samples = self._make_samples(body, prompt, tokens)
         try:
-            body = json.loads(received.body)
-        except ValueError:
-            body = None
-        if not isinstance(body, dict) or not isinstance(body.get("messages"), list):
-            await connection.send(make_error(400, "the body is no chat request"))
-            return True
-        self.received.append(body)
-        if body.get("model") not in self.models:
-            message = f"The model `{body.get('model')}` does not exist."
-            await connection.send(make_error(404, message, param="model"))
-            return True
-        fault = self.faults.draw()
-        page = _replace_answer(fault)
-        if page is not None:
-            await connection.send(page)
-            return True
-        if fault is not None and fault.kind == "slow":
-            await anyio.sleep(fault.seconds)
-        ends_at = fault.tokens if fault is not None and fault.kind in ("cut", "death") else None
-        try:
-            whole = await self._chat.answer(body, connection, ends_at=ends_at)
+            ended, _ = self._portal.start_task(self._live.run, *(sample.job for sample in samples))
         except QueueFullError:
-            await connection.send(make_error(503, "engine is currently busy"))
-            return True
-        if fault is not None and fault.kind == "death":
-            self.dead.set()
-            await self._stop()
-        return whole
+            return failure(503, "engine is currently busy")
+        headers = {"content-type": "text/event-stream"} if body.get("stream") else {}
+        pieces = self._write(body, samples, ended, cut_after)
+        return Reply(pieces, headers=headers, cut=cut_after is not None)
+
+    def _make_samples(self, body: dict[str, Any], prompt: str, tokens: int) -> list[_Sample]:
+        spec = self.engine.spec
+        blocks = cut_blocks(prompt, spec.block_tokens)
+        limit = body.get("max_tokens") or body.get("max_completion_tokens") or spec.max_model_len
+        limit = min(limit, spec.max_model_len - tokens)
+        samples = []
+        for number in range(body.get("n") or 1):
+            seed = body.get("seed")
+            planned = self._plan(body if seed is None else body | {"seed": seed + number})
+            written = max(1, min(planned.output_tokens, limit))
+            kept = planned.text[: len(planned.text) * written // planned.output_tokens]
+            job = Job(tokens, written, blocks, priority=body.get("priority") or 0)
+            samples.append(_Sample(job, kept, "stop" if written == planned.output_tokens else "length"))
+        return samples
+
+    def _write(
+        self, body: dict[str, Any], samples: list[_Sample], ended: Future[None], cut_after: int | None
+    ) -> Generator[bytes, None, None]:
+        """The pieces of the answer as the engine writes them; closed, it lets the engine forget the rest."""
+        streamed, jobs = bool(body.get("stream")), [sample.job for sample in samples]
+        tick_s = _TICK_S if streamed or cut_after is not None else _LOOK_S
+        try:
+            while True:
+                done = bool(wait([ended], tick_s).done)
+                written = self._portal.call(lambda: [self._live.written(job) for job in jobs])
+                if cut_after is not None:
+                    if written[0] >= min(cut_after, jobs[0].output_tokens):
+                        yield _write_delta(0, samples[0].text_by(cut_after), None) if streamed else b""
+                        return
+                elif streamed:
+                    for index, (sample, count) in enumerate(zip(samples, written, strict=True)):
+                        yield sample.write_new(index, count)
+                if done:
+                    break
+                yield b""
+            yield _finish_stream(body, samples) if streamed else _make_whole(samples)
+        finally:
+            ended.cancel()
+            ends = [job.ended_s for job in jobs if job.ended_s is not None]
+            if len(ends) == len(jobs):
+                self.last_tokens.append((body, self._live.moment(max(ends))))
 
 
-def _replace_answer(fault: Fault | None) -> Page | None:
-    """What is sent in place of an answer."""
-    if fault is not None and fault.kind == "refuse":
-        return make_error(fault.status, "scripted refusal", retry_after_s=fault.retry_after_s)
-    if fault is not None and fault.kind == "garbage":
-        return Page(b"<html>\nAn unexpected page</html>", kind="text/html")
-    return None
+def _count(samples: list[_Sample]) -> dict[str, Any]:
+    first, output = samples[0].job, sum(sample.job.output_tokens for sample in samples)
+    return {
+        "prompt_tokens": first.prompt_tokens,
+        "completion_tokens": output,
+        "total_tokens": first.prompt_tokens + output,
+        "prompt_tokens_details": {"cached_tokens": first.cached},
+    }
+
+
+def _make_whole(samples: list[_Sample]) -> bytes:
+    choices = [({"content": sample.text}, sample.finish_reason) for sample in samples]
+    return json.dumps(make_completion(choices, _count(samples))).encode()
+
+
+def _write_event(choices: list[dict[str, Any]], **fields: Any) -> bytes:
+    """One event of a streamed completion."""
+    chunk = {"id": "chatcmpl-0", "object": "chat.completion.chunk", "created": 0, "choices": choices}
+    return f"data: {json.dumps(chunk | fields)}\n\n".encode()
+
+
+def _write_delta(index: int, text: str, finish_reason: str | None) -> bytes:
+    delta = {"content": text} if text else {}
+    return _write_event([{"index": index, "delta": delta, "finish_reason": finish_reason}])
+
+
+def _finish_stream(body: dict[str, Any], samples: list[_Sample]) -> bytes:
+    counted = (body.get("stream_options") or {}).get("include_usage")
+    usage = _write_event([], usage=_count(samples)) if counted else b""
+    return usage + b"data: [DONE]\n\n"
+
+
+def _show_metrics(engine: Engine, model: str) -> str:
+    """A page with vLLM's names and labels, as far as the engine knows the numbers."""
+    cache = engine.cache
+    values: dict[str, float] = {
+        "num_requests_running": len(engine.running),
+        "num_requests_waiting": len(engine.waiting),
+        "kv_cache_usage_perc": cache.used / cache.kv_tokens,
+        "prefix_cache_queries_total": cache.queries,
+        "prefix_cache_hits_total": cache.hits,
+        "prompt_tokens_total": engine.prompt_tokens,
+        "generation_tokens_total": engine.written_tokens,
+        "num_preemptions_total": engine.preemptions,
+        "request_success_total": engine.finished,
+    }
+    label = f'{{engine="0",model_name="{model}"}}'
+    return "".join(f"vllm:{name}{label} {float(value)}\n" for name, value in values.items())

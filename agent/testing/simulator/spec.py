@@ -1,4 +1,4 @@
-"""What an engine is like: its limits and how long a step takes.
+"""Limits and speeds of an engine: how much runs at once, and how long a step takes.
 
 A step of continuous batching writes one token for every running sequence that is past its prompt and reads
 some prompt tokens of the others. Its time is modelled as
@@ -17,7 +17,7 @@ __all__ = ["CPU_TINY", "GPU_7B", "PRESETS", "EngineSpec"]
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """One engine. The names are vLLM's where it has the setting."""
+    """Limits and speeds of one engine. The names are vLLM's where it has the setting."""
 
     base_s: float
     per_sequence_s: float
@@ -27,9 +27,9 @@ class EngineSpec:
     max_num_batched_tokens: int = 2_048
     """Tokens of one step, those of decoding sequences included; vLLM 0.32's default on most GPUs."""
     block_tokens: int = 16
-    """Of one block of the KV cache; prompts share whole blocks. vLLM: 16 on GPUs, 128 on a CPU."""
+    """Tokens in a block of the KV cache; prompts share whole blocks. vLLM: 16 on GPUs, 128 on a CPU."""
     kv_tokens: int = 2_000_000
-    """What the KV cache holds."""
+    """Tokens that the KV cache holds."""
     max_num_queued_reqs: int | None = None
     """More waiting requests than this are refused with 503, as vLLM's option of the name does."""
     max_model_len: int = 32_768

@@ -126,7 +126,7 @@ async def test_a_server_that_refuses_gets_every_call_in_the_end():
                     asking.start_soon(stored.ask, make_request(number))
             group.cancel_scope.cancel()
         assert stored.asked == 120
-        assert len({str(body) for body in server.received}) == 120
+        assert len({str(received.body) for received in server.received}) == 120
         assert stored.concurrency.is_settled
         assert stored.concurrency.width < 64
 

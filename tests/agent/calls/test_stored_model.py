@@ -170,3 +170,4 @@ async def test_withdrawn_calls_end_and_others_go_on():
     )
     assert "withdrawn" in ended["waiting"]
     assert (stored.limiter.taken, stored.limiter.waiting) == (0, 0)
+    assert (stored.asked, stored.withdrawn, len(model.requests)) == (3, 2, 5)

@@ -108,22 +108,45 @@ async def test_a_server_error_moves_the_call_too(two):
     assert len(two[0].received) < 10
 
 
-async def test_one_that_comes_back_is_used_again(two):
-    """After its rest an endpoint is looked at, and asked again once it answers."""
-    said: list[str] = []
-    ill = True
-    two[0].respond = lambda _: failure(500, "ill") if ill else chat("ok")
+class Clock:
+    """The pool's clock, which only the test moves."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+async def test_one_that_comes_back_is_used_again(two, monkeypatch):
+    """During its rest an endpoint is left alone; after it, it is looked at and asked again."""
+    clock, said = Clock(), []
+    monkeypatch.setattr("sstar_code.agent.models.endpoint_pool.time", clock)
+    two[0].respond = lambda _: failure(500, "ill")
     async with make_pool(*(server.base_url for server in two), said=said) as pool:
         await ask_all(pool, [make_request(f"p{number}") for number in range(20)])
-        ill = False
+        two[0].respond = lambda _: chat("ok")
         before = len(two[0].received)
-        for number in range(200):
-            await pool.ask(make_request(f"q{number}"))
-            await anyio.sleep(0.005)
-            if len(two[0].received) > before:
-                break
+        await ask_all(pool, [make_request(f"q{number}") for number in range(20)])
+        assert len(two[0].received) == before
+        clock.now_s += 60.0
+        await pool.ask(make_request())
+        await ask_all(pool, [make_request(f"q{number}") for number in range(20)])
     assert len(two[0].received) > before
     assert f"{two[0].base_url} answers again" in said
+
+
+async def test_a_pool_that_only_refuses_is_given_up(two):
+    """When no endpoint answers any call, a refusal for load counts as an attempt."""
+    for server in two:
+        server.respond = lambda _: failure(503, "busy")
+    heard: list[int] = []
+    async with make_pool(*(server.base_url for server in two)) as pool:
+        pool.on_busy = lambda: heard.append(1)
+        with pytest.raises(ModelError, match="none of the 2 endpoints answers"):
+            await pool.ask(make_request())
+    assert sum(len(server.received) for server in two) == 2 * QUICK.attempts
+    assert len(heard) == 2 * QUICK.attempts
 
 
 async def test_all_dead_is_one_error_that_names_them():
@@ -182,16 +205,15 @@ async def test_the_load_of_all_endpoints_adds_up():
     assert (load.running, load.waiting) == (4, 2)
 
 
-def test_several_addresses_make_a_pool():
+def test_several_addresses_make_a_pool(monkeypatch):
     """The same address twice is one; the key goes to every address that was given."""
-    environment = {"OPENAI_API_KEY": "sk-1"}
-    model = make_model(
-        "m", base_url=["http://a:1/v1", "http://b:1/v1", "http://a:1/v1/"], environment=environment
-    )
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    model = make_model("m", base_url=["http://a:1/v1", "http://b:1/v1", "http://a:1/v1/"])
     assert isinstance(model, EndpointPool)
     assert [place.model.base_url for place in model.places] == ["http://a:1/v1", "http://b:1/v1"]
     assert {place.model._key for place in model.places} == {"sk-1"}
-    spaced = make_model("m", environment={"OPENAI_BASE_URL": "http://a:1/v1 http://b:1/v1"})
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://a:1/v1 http://b:1/v1")
+    spaced = make_model("m")
     assert isinstance(spaced, EndpointPool)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -103,13 +102,12 @@ async def test_an_attempt_that_takes_too_long_is_given_up():
     """The wall limit ends a silent attempt, and the next one may answer."""
     with ServerDouble(replies(chat("late", delay_s=30), chat("ok"))) as server:
         async with make_client(server, timeout_s=0.3) as model:
-            started = time.perf_counter()
             assert (await model.ask(make_request())).text == "ok"
-    assert time.perf_counter() - started < 5
+    assert len(server.received) == 2
 
 
 @pytest.mark.parametrize("form", ["seconds", "date", "milliseconds"])
-async def test_the_servers_own_wait_is_obeyed(form):
+async def test_the_servers_own_wait_is_obeyed(form, monkeypatch):
     """Retry-After in each of its forms sets the wait, up to the cap."""
     later = datetime.now(UTC) + timedelta(hours=1)
     headers = {
@@ -117,21 +115,25 @@ async def test_the_servers_own_wait_is_obeyed(form):
         "date": {"Retry-After": format_datetime(later, usegmt=True)},
         "milliseconds": {"Retry-After-Ms": "3600000"},
     }[form]
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("sstar_code.agent.models.retry.anyio.sleep", wait)
     with ServerDouble(replies(failure(429, headers=headers), chat("ok"))) as server:
         async with make_client(server) as model:
-            started = time.perf_counter()
             await model.ask(make_request())
-    assert 0.3 <= time.perf_counter() - started < 2
+    (waited_s,) = waits
+    assert QUICK.max_retry_after_s <= waited_s <= QUICK.max_retry_after_s + QUICK.first_wait_s
 
 
 async def test_total_time_is_bounded():
-    """No attempt begins after the total, however many are left."""
+    """No attempt begins after the total, however many are left: twelve waits of 25 ms fill it at the most."""
     policy = RetryPolicy(attempts=1000, first_wait_s=0.05, max_wait_s=0.05, total_s=0.3)
     with ServerDouble(lambda _: failure(503)) as server:
-        started = time.perf_counter()
         await ask_expecting(ModelError, server, retry_policy=policy)
-        assert time.perf_counter() - started < 3
-    assert len(server.received) < 20
+    assert len(server.received) <= 13
 
 
 async def test_nobody_listening_says_how_to_start_a_server():

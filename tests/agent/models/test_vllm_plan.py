@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from sstar_code.agent.doctor.vllm import check_vllm
+from sstar_code.agent.jobs.session import Endpoint
 from sstar_code.agent.models import ModelUserError
 from sstar_code.agent.models.vllm.command import find_command
 from sstar_code.agent.models.vllm.flags import choose_environment, choose_flags, read_user_flags
@@ -24,8 +26,7 @@ def make_hardware(count: int, total_gib: float = 80.0, free_gib: float = 79.5) -
 
 
 def make_facts(weights_gib: float | None = 15.0, heads: int | None = 32, **fields) -> ModelFacts:
-    known = {"max_length": 32768, "kv_bytes": 57344} | fields
-    return ModelFacts("org/m", "org/m", None, None, weights_gib, heads, **known)
+    return ModelFacts("org/m", "org/m", None, None, weights_gib, heads, **{"max_length": 32768} | fields)
 
 
 def choose(facts: ModelFacts, hardware: Hardware, arguments: str = "", **options) -> dict[str, str | None]:
@@ -55,27 +56,42 @@ def test_gpus_share_a_copy_only_as_far_as_they_must(count, weights_gib, heads, t
     assert flags.get("--data-parallel-size") == copies
 
 
-def test_memory_that_others_use_is_left_alone():
-    """On a GPU that is used already the share is what is free."""
-    assert choose(make_facts(), make_hardware(1))["--gpu-memory-utilization"] == "0.92"
-    assert choose(make_facts(), make_hardware(1, free_gib=40.0))["--gpu-memory-utilization"] == "0.48"
+def test_vllm_sizes_its_own_memory_on_gpus():
+    """Context and cache are left to vLLM: the longest context that fits, no share of the memory."""
+    flags = choose(make_facts(), make_hardware(1))
+    assert flags["--max-model-len"] == "auto"
+    assert "--gpu-memory-utilization" not in flags
 
 
-def test_a_processor_gets_whole_prompts():
-    """Without a GPU: no chunked prefill, a batch as long as the context, and memory for the cache."""
-    hardware = Hardware((), 8, 32.0)
-    flags = choose(make_facts(1.0, kv_bytes=1536), hardware)
-    assert "--no-enable-chunked-prefill" in flags
-    assert flags["--max-num-batched-tokens"] == flags["--max-model-len"] == "8192"
-    longer = choose(make_facts(1.0), hardware, "--max-model-len 16k")
-    assert longer["--max-num-batched-tokens"] == "16000"
-    assert "--max-model-len" not in longer
-    chosen = choose_flags(make_facts(1.0, kv_bytes=1536), hardware, {}, cpu=True)
-    variables = choose_environment(
-        make_facts(1.0, kv_bytes=1536), hardware, chosen, cpu=True, is_set=lambda _: False
+@pytest.mark.parametrize(
+    ("free_gib", "arguments", "state"),
+    [(79.0, "", "ok"), (40.0, "", "note"), (40.0, "--gpu-memory-utilization=0.4", "ok")],
+)
+def test_doctor_warns_of_memory_that_others_use(monkeypatch, free_gib, arguments, state):
+    """On a GPU that is used already the flag that lets vLLM start is told, unless it was given."""
+    monkeypatch.setattr(
+        "sstar_code.agent.models.vllm.plan.find_hardware", lambda: make_hardware(2, free_gib=free_gib)
     )
-    assert {v.name: v.value for v in variables}["VLLM_CPU_KVCACHE_SPACE"] == "2"
-    assert choose_environment(make_facts(), hardware, chosen, cpu=True, is_set=lambda _: True) == []
+    endpoint = Endpoint("vllm:org/m", vllm_command=sys.executable, vllm_args=arguments)
+    (check,) = [check for check in check_vllm(endpoint) if check.name == "hardware"]
+    assert check.state == state
+    assert ("--vllm-args '--gpu-memory-utilization 0.47'" in check.detail) == (state == "note")
+
+
+def test_a_processor_gets_whole_prompts(monkeypatch):
+    """Without a GPU: whole prompts in a step, a bounded context, a cache of a quarter of the memory."""
+    hardware = Hardware((), 8, 32.0)
+    flags = choose(make_facts(1.0), hardware)
+    assert "--no-enable-chunked-prefill" in flags
+    assert flags["--max-model-len"] == "8192"
+    assert choose(make_facts(1.0, max_length=2048), hardware)["--max-model-len"] == "2048"
+    assert "--max-model-len" not in choose(make_facts(1.0), hardware, "--max-model-len 16k")
+    chosen = choose_flags(make_facts(1.0), hardware, {}, cpu=True)
+    variables = choose_environment(hardware, chosen, cpu=True)
+    assert {v.name: v.value for v in variables}["VLLM_CPU_KVCACHE_SPACE"] == "8"
+    for variable in variables:
+        monkeypatch.setenv(variable.name, "2")
+    assert choose_environment(hardware, chosen, cpu=True) == []
 
 
 def test_what_the_user_gives_wins():
@@ -117,34 +133,32 @@ def test_visible_gpus_are_those_that_cuda_sees():
 
 
 def test_facts_of_a_folder(tmp_path):
-    """Size, heads, length and cache come from the folder; its revision changes with its weights."""
-    config = {
-        "num_attention_heads": 28, "num_key_value_heads": 4, "num_hidden_layers": 28, "hidden_size": 3584,
-        "max_position_embeddings": 32768,
-    }  # fmt: skip
+    """Size, heads and length come from the folder; its revision changes with its weights."""
+    config = {"num_attention_heads": 28, "max_position_embeddings": 32768}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "model.safetensors").write_bytes(b"x" * 1024)
-    (tmp_path / "chat_template.jinja").write_text("{{ '<think>' }}")
     facts = find_facts(str(tmp_path))
-    assert (facts.heads, facts.max_length, facts.kv_bytes, facts.thinks) == (28, 32768, 57344, True)
+    assert (facts.heads, facts.max_length) == (28, 32768)
     assert facts.weights_gib == 1024 / 2**30
     (tmp_path / "model.safetensors").write_bytes(b"x" * 2048)
     assert facts.revision is not None
     assert find_facts(str(tmp_path)).revision != facts.revision
 
 
-def test_facts_of_a_name(tmp_path):
+def test_facts_of_a_name(tmp_path, monkeypatch):
     """A model in the hub's cache has its commit; one that is not is guessed by its name."""
     cache = tmp_path / "hub" / "models--org--m-7B"
     (cache / "refs").mkdir(parents=True)
     (cache / "refs" / "main").write_text("abc123")
     (cache / "snapshots" / "abc123").mkdir(parents=True)
     (cache / "snapshots" / "abc123" / "config.json").write_text("{}")
-    assert find_facts("org/m-7B", environment={"HF_HOME": str(tmp_path)}).revision == "abc123"
-    unknown = find_facts("org/Other-32B-AWQ", environment={"HF_HOME": str(tmp_path)})
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    assert find_facts("org/m-7B").revision == "abc123"
+    unknown = find_facts("org/Other-32B-AWQ")
     assert (unknown.folder, unknown.revision) == (None, None)
     assert unknown.weights_gib == pytest.approx(32e9 * 0.6 / 2**30)
-    assert find_facts("org/name", environment={"HF_HOME": str(tmp_path)}).weights_gib is None
+    assert find_facts("org/name").weights_gib is None
     with pytest.raises(ModelUserError, match="no such folder"):
         find_facts("./nowhere")
 
@@ -160,6 +174,29 @@ def test_the_vllm_that_is_named_or_found(tmp_path, monkeypatch):
     assert find_command(given).words[1:] == ("-m", "vllm.entrypoints.cli.main")
     with pytest.raises(ModelUserError, match="no such program"):
         find_command("nothing-of-this-name")
+
+
+@pytest.mark.parametrize(
+    ("distribution", "version", "cpu_build"),
+    [("vllm", "0.32.0", False), ("vllm", "0.32.0+cpu", True), ("vllm_cpu", "0.32.0", True)],
+)
+def test_version_and_build_are_read_without_starting_vllm(tmp_path, distribution, version, cpu_build):
+    """What is installed beside the program, or beside the one that a link names, is told."""
+    packages = tmp_path / "venv" / "lib" / "python3.11" / "site-packages"
+    facts = packages / f"{distribution}-{version}.dist-info"
+    facts.mkdir(parents=True)
+    name = distribution.replace("_", "-")
+    (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    program = tmp_path / "venv" / "bin" / "vllm"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    link = tmp_path / "vllm"
+    link.symlink_to(program)
+    for path in (program, link):
+        found = find_command(str(path))
+        assert (found.version, found.cpu_build) == (version, cpu_build)
+    assert find_command("/bin/sh").version is None
 
 
 @pytest.mark.parametrize(

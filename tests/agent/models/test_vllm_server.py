@@ -194,6 +194,16 @@ async def test_a_death_under_load_costs_no_call(fake, dying_s):
     assert double.alive() == []
 
 
+async def test_what_is_known_of_the_model_holds_after_a_restart(fake):
+    """A template that opens thinking does so at the next start too: what was cut there is no answer."""
+    double = fake({"1": {"answers": 0}, "else": {"finish_reason": "length"}})
+    async with double.model(dying_s=30.0) as model:
+        model.opens_thinking = True  # as `check` finds out
+        answer = await model.ask(make_request())
+        assert model.server.restarts == 1
+    assert answer.is_cut_thinking
+
+
 async def test_a_server_that_always_dies_is_given_up(fake):
     """After so many restarts one error says how often, why and where the log is."""
     double = fake({"else": {"answers": 0}})

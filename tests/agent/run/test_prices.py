@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sstar_code.agent.models import Answer, Usage
-from sstar_code.agent.models.load import LoadWatch, read_server_load
+from sstar_code.agent.models.load import LoadWatch, read_load
 from sstar_code.agent.run.usage import Prices, StageCount
 from sstar_code.agent.telemetry.work import current_work, working_on
 from sstar_code.agent.testing.server import chat
@@ -63,23 +63,22 @@ def test_work_is_named_for_what_begins_inside():
 
 def test_metrics_of_all_engines_together():
     """Requests add up over engines, the cache's use is their mean; a page of another server is none."""
-    load = read_server_load([PAGE % (100, 40)])
+    load = read_load(PAGE % (100, 40))
     assert load is not None
     assert (load.running, load.waiting, load.kv_use) == (8.0, 2.0, pytest.approx(0.4))
-    assert read_server_load(["<html>not found</html>"]) is None
-    assert read_server_load(["vllm:num_requests_running{} nonsense"]) is None
+    assert read_load("<html>not found</html>") is None
+    assert read_load("vllm:num_requests_running{} nonsense") is None
 
 
 @pytest.mark.anyio
 async def test_the_watch_keeps_mean_and_peak():
     """The hit rate counts what this run asked, and a server that begins anew takes nothing away."""
-    pages = [[PAGE % (100, 40)], [PAGE % (200, 120)], [PAGE % (50, 10)]]
+    pages = [PAGE % (100, 40), PAGE % (200, 120), PAGE % (50, 10)]
 
-    class Server:
-        async def read_metrics(self):
-            return pages.pop(0) if pages else None
+    async def read():
+        return read_load(pages.pop(0)) if pages else None
 
-    watch = LoadWatch(Server())
+    watch = LoadWatch(read)
     assert (watch.line(), watch.as_json()) == ("", None)
     load = await watch.read_load()
     assert load is not None

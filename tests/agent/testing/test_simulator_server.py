@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from dataclasses import replace
 
 import anyio
 import pytest
 
 from sstar_code.agent.models import Message, ModelError, OpenAIModel, Purpose, Request, RetryPolicy, Stage
-from sstar_code.agent.models.load import Load, read_load
+from sstar_code.agent.models.load import read_load
+from sstar_code.agent.testing.server import ServerDouble, chat
 from sstar_code.agent.testing.simulator import EngineSpec, Fault, Planned, Simulator
 
 QUICK = EngineSpec(base_s=0.001, per_sequence_s=0.0, per_prompt_token_s=0.0, max_num_seqs=4)
@@ -27,7 +29,7 @@ def make_request(sample: int = 0) -> Request:
     return Request((Message("user", "Count."),), Purpose("p", Stage.GENERATE, sample), seed=sample)
 
 
-def make_client(server: Simulator, **options) -> OpenAIModel:
+def make_client(server: ServerDouble, **options) -> OpenAIModel:
     given = {"retry_policy": POLICY, "on_retry": lambda _: None, **options}
     return OpenAIModel("tiny", base_url=server.base_url, **given)
 
@@ -99,8 +101,9 @@ async def test_metrics_say_what_runs_and_waits():
                 group.start_soon(model.ask, make_request(sample))
             await wait_until(lambda: (len(server.engine.running), len(server.engine.waiting)) == (2, 3))
             page = (await anyio.to_thread.run_sync(fetch, server, "/metrics")).decode()
-            assert read_load(page) == Load(2, 3)
-            assert await model.read_load() == Load(2, 3)
+            for load in (read_load(page), await model.read_load()):
+                assert load is not None
+                assert (load.running, load.waiting) == (2, 3)
             assert "vllm:kv_cache_usage_perc{" in page
             assert "vllm:prefix_cache_queries_total{" in page
             group.cancel_scope.cancel()
@@ -123,13 +126,28 @@ async def test_metrics_say_what_runs_and_waits():
     ],
     ids=lambda fault: f"{fault.kind}-{fault.status}",
 )
-async def test_after_a_fault_the_same_call_is_answered(fault):
-    """Each fault that passes costs an attempt and no answer."""
-    with Simulator(QUICK, plan, faults=[fault]) as server:
+@pytest.mark.parametrize("engine", ["simulated", "scripted"])
+async def test_after_a_fault_the_same_call_is_answered(fault, engine):
+    """Each fault that passes costs an attempt and no answer, whatever writes the answers."""
+    faults = [replace(fault)]
+    with (
+        Simulator(QUICK, plan, faults=faults)
+        if engine == "simulated"
+        else ServerDouble(lambda body: chat(plan(body).text), faults=faults)
+    ) as server:
         async with make_client(server) as model:
             assert (await model.ask(make_request())).text.startswith("seed 0")
         assert len(server.received) == 2
         assert server.faults.met == [fault.kind]
+
+
+def test_what_is_no_chat_request_is_refused():
+    """A body that is not JSON, or has no messages, is answered 400 and counts as no request."""
+    with Simulator(QUICK, plan) as server:
+        for body in ([], {"model": "tiny"}, "text"):
+            with pytest.raises(urllib.error.HTTPError, match="400"):
+                fetch(server, "/v1/chat/completions", body)
+        assert server.received == []
 
 
 @pytest.mark.anyio

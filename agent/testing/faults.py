@@ -1,8 +1,9 @@
-"""What goes wrong on demand."""
+"""Faults of a server on demand."""
 
 from __future__ import annotations
 
 import random
+import threading
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -27,14 +28,14 @@ class Fault:
     after: int = 0
     """Requests that pass untouched before the first."""
     share: float = 1.0
-    """Of the requests that it could meet, drawn by a seeded dice."""
+    """The share of the requests that it could meet, drawn by a seeded dice."""
     status: int = 503
     retry_after_s: float | None = None
     seconds: float = 0.0
     tokens: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        """For `GET /faults`."""
+        """The fault as `GET /faults` shows it."""
         return asdict(self)
 
     @classmethod
@@ -53,24 +54,26 @@ class Fault:
 class Faults:
     """The faults to come; each request meets at most one, the first that is due."""
 
-    def __init__(self, faults: Iterable[Fault] = (), *, seed: int = 0) -> None:
+    def __init__(self, faults: Iterable[Fault] = ()) -> None:
         self.coming = list(faults)
         self.met: list[str] = []
         """Kinds of the faults that happened, in order."""
-        self._dice = random.Random(seed)
+        self._dice = random.Random(0)
+        self._lock = threading.Lock()
 
     def draw(self) -> Fault | None:
         """The fault that the next request meets."""
         due: Fault | None = None
-        for fault in list(self.coming):
-            if fault.after > 0:
-                fault.after -= 1
-            elif due is None and self._dice.random() < fault.share:
-                due = fault
-        if due is not None:
-            self.met.append(due.kind)
-            if due.times is not None:
-                due.times -= 1
-                if due.times <= 0:
-                    self.coming.remove(due)
+        with self._lock:
+            for fault in list(self.coming):
+                if fault.after > 0:
+                    fault.after -= 1
+                elif due is None and self._dice.random() < fault.share:
+                    due = fault
+            if due is not None:
+                self.met.append(due.kind)
+                if due.times is not None:
+                    due.times -= 1
+                    if due.times <= 0:
+                        self.coming.remove(due)
         return due
