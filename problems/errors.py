@@ -13,9 +13,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["InfrastructureError", "ProblemFileError", "SstarError", "UserError"]
+__all__ = ["InfrastructureError", "ProblemFileError", "SstarError", "UserError", "suggest"]
 
 
 class SstarError(Exception):
@@ -39,3 +40,12 @@ class ProblemFileError(UserError):
         super().__init__(f"{where}: {message}")
         self.path = str(path)
         self.line = line
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """`did you mean 'x'?` with the name among `known` that is nearest to `name`; empty where none is near."""
+    from difflib import get_close_matches
+
+    by_lower = {one.lower(): one for one in known}
+    near = get_close_matches(name.lower(), by_lower, 1)
+    return f"did you mean {by_lower[near[0]]!r}?" if near else ""

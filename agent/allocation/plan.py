@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from sstar_code.agent.allocation.policy import Observed, Repairs, SampleRange, Step
+from sstar_code.agent.allocation.policy import Observed, SampleRange, Step
+from sstar_code.agent.run.decode import read_record
 
 if TYPE_CHECKING:
     from sstar_code.agent.calls.budget import Budget
@@ -172,9 +173,8 @@ class DecisionLog:
         self.shown: dict[str, Observed] = {}
         """What each problem had shown when its last step was decided."""
         for problem_id, step, seen in store.steps() if store else ():
-            data = json.loads(step)
-            self._steps.setdefault(problem_id, []).append(Step(**{**data, "dropped": tuple(data["dropped"])}))
-            self.shown[problem_id] = _read_seen(seen)
+            self._steps.setdefault(problem_id, []).append(read_record(Step, json.loads(step)))
+            self.shown[problem_id] = read_record(Observed, json.loads(seen))
 
     def of(self, problem_id: str) -> list[Step]:
         """The steps of a problem so far, in order."""
@@ -187,12 +187,6 @@ class DecisionLog:
             self._store.put_step(problem_id, len(steps), json.dumps(asdict(step)), json.dumps(asdict(seen)))
         steps.append(step)
         self.shown[problem_id] = seen
-
-
-def _read_seen(text: str) -> Observed:
-    data = json.loads(text)
-    repairs = tuple(Repairs(**item) for item in data.pop("repairs"))
-    return Observed(**{**data, "groups": tuple(data["groups"]), "repairs": repairs})
 
 
 @dataclass(frozen=True, slots=True)

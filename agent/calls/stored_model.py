@@ -11,7 +11,7 @@ import anyio
 from sstar_code.agent.calls.budget import BudgetSpentError
 from sstar_code.agent.calls.concurrency import ConcurrencyController, PriorityLimiter, urgency
 from sstar_code.agent.models import Answer, CallError, Model, Purpose, Request, Stage, request_key
-from sstar_code.agent.run.usage import Tally
+from sstar_code.agent.run.usage import StageCount
 from sstar_code.agent.telemetry.observed import observe_call
 
 if TYPE_CHECKING:
@@ -81,12 +81,12 @@ class StoredModel:
         )
         self.load: LoadWatch | None = None
         """What the servers show of their load, where there are any."""
-        self.tally = Tally()
+        self.tally = StageCount()
         """Everything this run has cost, earlier starts included."""
         self._spent: dict[str, int] = {}
         """Tokens by problem."""
-        for problem_id, stage, answer in store.answers():
-            self.tally.add(stage, answer)
+        for problem_id, _, answer in store.answers():
+            self.tally.add_answer(answer)
             self._add_spent(problem_id, answer)
         budget.tokens += self.tally.tokens
         self.asked = 0
@@ -195,5 +195,5 @@ class StoredModel:
         self.asked += 1
         self._store.put_answer(request, answer)
         self._budget.tokens += self._add_spent(request.purpose.problem_id, answer)
-        self.tally.add(request.purpose.stage, answer)
+        self.tally.add_answer(answer)
         self.concurrency.see_answer(answer.seconds, answer.usage.output)

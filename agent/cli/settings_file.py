@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import UserError
+from sstar_code.problems.errors import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,9 +57,8 @@ def load_config(
     settings = {key.replace("-", "_"): value for key, value in section.items()}
     for key, value in settings.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
-            raise UserError(f"{path}: unknown key {key!r} in the sstar settings{hint}")
+            hint = suggest(key, known) or f"known: {', '.join(sorted(known))}"
+            raise UserError(f"{path}: unknown key {key!r} in the sstar settings; {hint}")
         if (fault := check(key, value)) is not None:
             raise UserError(f"{path}: {key} = {value!r}: {fault}")
     return settings

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from sstar_code.agent.jobs.evaluate import read_outcomes
-from sstar_code.agent.report.data.read import asked_for
+from sstar_code.agent.jobs.merge_runs import asked_for
 from sstar_code.agent.run.exports import write_results
-from sstar_code.agent.run.prices import Prices
+from sstar_code.agent.run.folder import read_summary
+from sstar_code.agent.run.usage import Prices
 from sstar_code.agent.solving.context import Asking, SharedJudge
 from sstar_code.agent.telemetry.work import working_on
 from sstar_code.problems import UserError
@@ -106,10 +107,9 @@ async def add_methods(
 
 def _write(session: Session, outcomes: Mapping[str, ProblemOutcome], config: Mapping[str, Any]) -> None:
     """The run folder's summary, with what earlier starts had put into it."""
-    path = session.folder / "summary.json"
-    if not path.exists():
+    before = read_summary(session.folder)
+    if not before:
         return
-    before = json.loads(path.read_text(encoding="utf-8"))
     cost = before.get("cost", {})
     write_results(
         session.folder,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from sstar_code.agent.run.files import LineWriter
-from sstar_code.agent.run.folder import write_json
+from sstar_code.agent.run.files import replace_file, write_json
 from sstar_code.agent.run.statistics import Rate, mean_rate, pass_at_k
 from sstar_code.problems.sets.faults import Fault
 from sstar_code.sandbox import Verdict
@@ -69,12 +69,12 @@ async def grade_run(
     async with opening as session:
         with (
             session.progress("grade", count) as progress,
-            LineWriter(session.folder / "verdicts.jsonl") as lines,
+            replace_file(session.folder / "verdicts.jsonl") as write,
         ):
 
             def note(graded: Graded) -> None:
                 tally.add(graded)
-                lines.write(graded.row)
+                write(json.dumps(graded.row) + "\n")
                 progress.advance(graded.verdict.value)
 
             sandbox = session.sandbox

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sstar_code.agent.jobs.evaluate import read_outcomes
 from sstar_code.agent.run.exports import write_results
-from sstar_code.agent.run.folder import describe_changes, open_folder, read_manifest
+from sstar_code.agent.run.folder import describe_changes, open_folder, read_evaluation, read_summary
 from sstar_code.agent.run.store import Store
 from sstar_code.problems import UserError
 
@@ -18,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from sstar_code.agent.run.prices import Prices
     from sstar_code.agent.run.summary import Summary
+    from sstar_code.agent.run.usage import Prices
 
-__all__ = ["Part", "Plan", "Shard", "merge_runs", "plan_merge"]
+__all__ = ["Part", "Plan", "Shard", "asked_for", "merge_runs", "plan_merge"]
 
 T = TypeVar("T")
 
@@ -57,6 +56,12 @@ class Shard:
 
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
+
+
+def asked_for(config: Mapping[str, Any]) -> list[str]:
+    """The ids of the problems that a run of this configuration is to solve: a shard's are only its part."""
+    ids = list(dict.fromkeys(config["problems"]))
+    return Shard.parse(config["shard"]).take(ids) if "shard" in config else ids
 
 
 _MAY_DIFFER = ("shard", "problems", "label")
@@ -144,17 +149,13 @@ def merge_runs(plan: Plan, out: Path, prices: Prices, *, fresh: bool) -> Summary
             problem_ids=config["problems"],
             select=config["select"],
             prices=prices,
-            seconds=sum(_read_seconds(part.folder) for part in plan.parts),
+            seconds=sum(read_summary(part.folder).get("seconds", 0.0) for part in plan.parts),
         )
 
 
 def _read_part(folder: Path) -> Part:
-    manifest = read_manifest(folder)
-    config = manifest["config"]
-    if not {"problems", "select", "n"} <= set(config):
-        raise UserError(f"{folder}: not a run folder of `sstar eval`")
-    ids = config["problems"]
-    return Part(folder, manifest, tuple(Shard.parse(config["shard"]).take(ids) if "shard" in config else ids))
+    manifest = read_evaluation(folder)
+    return Part(folder, manifest, tuple(asked_for(manifest["config"])))
 
 
 def _common(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,8 +164,3 @@ def _common(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _unique(items: Sequence[Any]) -> list[Any]:
     return [item for place, item in enumerate(items) if item not in items[:place]]
-
-
-def _read_seconds(folder: Path) -> float:
-    path = folder / "summary.json"
-    return float(json.loads(path.read_text(encoding="utf-8"))["seconds"]) if path.exists() else 0.0

@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from sstar_code.selection.judging.output_judge import clip, show_input
+from sstar_code.selection.judging.question import LETTERS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import RenderableType
-    from rich.table import Table
 
     from sstar_code.problems import Problem
     from sstar_code.selection import Candidate, Selection
@@ -24,10 +30,7 @@ _MAX_INPUTS = 12
 def explain_selection(
     problem: Problem, candidates: Sequence[Candidate], selection: Selection
 ) -> RenderableType:
-    """For rich: clusters with their evidence, the inputs that split them, questions, the choice."""
-    from rich.console import Group
-    from rich.text import Text
-
+    """Clusters with their evidence, the inputs that split them, questions and the choice, for rich."""
     parts: list[RenderableType] = [
         Text(f"{problem.id}: {_count(len(candidates), 'candidate')}, method {selection.method}"),
         _clusters(selection),
@@ -37,7 +40,7 @@ def explain_selection(
     if selection.asked:
         parts.append(_questions(selection))
     parts += [Text(f"note: {note}") for note in selection.notes]
-    parts.append(Text(_why(problem, selection)))
+    parts.append(Text(_explain_choice(problem, selection)))
     return Group(*parts)
 
 
@@ -47,29 +50,23 @@ def derived_tests(selection: Selection) -> list[dict[str, Any]]:
 
 
 def _table(title: str, *columns: str) -> Table:
-    from rich.table import Table
-
     table = Table(title=title, title_justify="left", show_lines=True)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
 
 
-def _cell(text: str) -> Any:
-    from rich.text import Text  # a program's output is no markup
-
-    cut = len(text) - _MAX_CELL_CHARS
-    return Text(text.rstrip("\n") if cut <= 0 else f"{text[:_MAX_CELL_CHARS]} [{cut} characters left out]")
+def _cell(text: str) -> Text:
+    return Text(clip(text.rstrip("\n"), _MAX_CELL_CHARS))  # a program's output is no markup
 
 
 def _clusters(selection: Selection) -> Table:
     """One row a cluster, the likeliest first."""
     weighed = selection.evidence
     names = list(dict.fromkeys(name for item in weighed for name in item.terms))
-    beliefs = ["before", "after"] if weighed else []
     table = _table(
         "Clusters: what did the same on every input (* has the chosen one)",
-        *("cluster", "samples", *names, *beliefs),
+        *("cluster", "samples", *names, *(("before", "after") if weighed else ())),
     )
     order = list(range(len(selection.clusters)))
     if weighed:
@@ -90,8 +87,6 @@ def _clusters(selection: Selection) -> Table:
 
 def _inputs(problem: Problem, selection: Selection) -> Table:
     """The inputs that tell the clusters apart: one row for each thing that was done on one."""
-    from sstar_code.selection.judging.output_judge import show_input
-
     table = _table("Inputs that split them", "input", "clusters", "did")
     for item in selection.distinguishing[:_MAX_INPUTS]:
         groups: dict[str, list[str]] = {}
@@ -106,40 +101,38 @@ def _inputs(problem: Problem, selection: Selection) -> Table:
 def _questions(selection: Selection) -> Table:
     table = _table("Questions to the judge", "input", "option", "clusters", "shown", "answer")
     for question in selection.asked:
-        for place, (output, clusters) in enumerate(zip(question.options, question.clusters, strict=True)):
-            first = place == 0
+        shown = zip(LETTERS, question.options, question.clusters, strict=False)
+        for place, (letter, output, clusters) in enumerate(shown):
             table.add_row(
-                _cell(question.input if first else ""),
-                "ABCD"[place],
-                ", ".join(map(str, clusters)),
-                _cell(output),
-                question.answer if first else "",
+                _cell("" if place else question.input),
+                *(letter, ", ".join(map(str, clusters)), _cell(output), "" if place else question.answer),
             )
     return table
 
 
-def _why(problem: Problem, selection: Selection) -> str:
+def _explain_choice(problem: Problem, selection: Selection) -> str:
     """The choice in a sentence or two."""
     chosen = selection.chosen
     if chosen is None:
         return f"{problem.id}: there is nothing to choose from."
     cost = f"{_count(selection.calls, 'call')}, {_count(selection.executions, 'run')}"
-    place = next((n for n, members in enumerate(selection.clusters) if chosen in members), None)
     why = f"Chosen: sample {chosen}, confidence {selection.confidence:.2f} ({cost})."
-    if place is None or len(selection.clusters) == 1:
-        return f"{why} No input told the candidates apart." if place is not None else why
-    named = [item for item in selection.asked if _names(item.answer, item.clusters, place)]
+    cluster = next((n for n, members in enumerate(selection.clusters) if chosen in members), None)
+    if cluster is None:
+        return why
+    if len(selection.clusters) == 1:
+        return f"{why} No input told the candidates apart."
+    named = sum(
+        question.answer in tuple(LETTERS) and cluster in question.clusters[LETTERS.index(question.answer)]
+        for question in selection.asked
+    )
     if named:
-        return f"{why} The judge named the output of its cluster {_count(len(named), 'time')}."
+        return f"{why} The judge named the output of its cluster {_count(named, 'time')}."
     if selection.evidence:
-        terms = selection.evidence[place].terms
+        terms = selection.evidence[cluster].terms
         best = max(terms, key=lambda name: terms[name] - _mean(selection, name))
-        return f"{why} What speaks for its cluster {place} most is {best}."
-    return f"{why} It is of cluster {place}, {_count(len(selection.clusters[place]), 'sample')}."
-
-
-def _names(answer: str, clusters: Sequence[Sequence[int]], place: int) -> bool:
-    return len(answer) == 1 and place in clusters["ABCD".index(answer)]
+        return f"{why} What speaks for its cluster {cluster} most is {best}."
+    return f"{why} It is of cluster {cluster}, {_count(len(selection.clusters[cluster]), 'sample')}."
 
 
 def _mean(selection: Selection, name: str) -> float:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import xml.etree.ElementTree as ET
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
+
+from sstar_code.agent.report import junit
+from sstar_code.agent.report.junit import Case
+from sstar_code.agent.report.markdown import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,15 +100,23 @@ def write_markdown(findings: Sequence[Finding]) -> str:
     head = f"### sstar: {len(open_)} to do" + (f", {done} written" if done else "") + "\n\n"
     if not findings:
         return "### sstar: nothing is open\n\n"
-    rows = "| | where | function | |\n|---|---|---|---|\n"
     marks = {"passed": "✅", "failure": "❌", "error": "⚠️", "skipped": "⏭️"}
-    for item in findings:
-        where = f"`{_cell(item.path)}:{item.line}` | `{_cell(item.qualname)}`"
-        row = f"| {marks[item.outcome]} | {where} | {_cell(item.message)} |\n"
-        if len(head) + len(rows) + len(row) > _MOST_SUMMARY_CHARS:
-            return head + rows + "\nThe rest is left out.\n\n"
-        rows += row
-    return head + rows + "\n"
+    rows = [
+        (
+            marks[item.outcome],
+            f"`{_cell(item.path)}:{item.line}`",
+            f"`{_cell(item.qualname)}`",
+            _cell(item.message),
+        )
+        for item in findings
+    ]
+    text, size = "", len(head)
+    for line in write_table(("", "where", "function", ""), rows, numbers=False):
+        size += len(line) + 1
+        if size > _MOST_SUMMARY_CHARS:
+            return f"{head}{text}\nThe rest is left out.\n\n"
+        text += line + "\n"
+    return head + text
 
 
 def write_sarif(findings: Sequence[Finding]) -> str:
@@ -135,28 +146,19 @@ def _result(item: Finding, place: int) -> dict[str, Any]:
 
 def write_junit(findings: Sequence[Finding]) -> str:
     """One test case a finding; one that passes where there is none."""
-    counts = {
-        kind: str(sum(item.outcome == kind for item in findings)) for kind in ("failure", "error", "skipped")
-    }
-    numbers = {"failures": counts["failure"], "errors": counts["error"], "skipped": counts["skipped"]}
-    suite = ET.Element(
-        "testsuite", {"name": "sstar", "tests": str(len(findings) or 1), "time": "0", **numbers}
-    )
-    for item in findings:
-        case = ET.SubElement(
-            suite, "testcase", classname=_printable(item.path), name=_printable(item.qualname), time="0",
-            file=_printable(item.path), line=str(item.line),
-        )  # fmt: skip
-        if item.outcome != "passed":
-            told = ET.SubElement(case, item.outcome, message=_printable(item.message))
-            if item.outcome != "skipped":
-                told.set("type", item.rule)
-                told.text = _printable(f"{item.path}:{item.line}: {item.message}")
-    if not findings:
-        ET.SubElement(suite, "testcase", classname="sstar", name="nothing is open", time="0")
-    root = ET.Element("testsuites", name="sstar")
-    root.append(suite)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+    cases = [
+        Case(
+            item.qualname,
+            item.outcome,
+            message=item.message,
+            kind="" if item.outcome == "skipped" else item.rule,
+            text="" if item.outcome == "skipped" else f"{item.path}:{item.line}: {item.message}",
+            classname=item.path,
+            where={"file": item.path, "line": str(item.line)},
+        )
+        for item in findings
+    ]
+    return junit.write_junit("sstar", cases or [Case("nothing is open", "passed")])
 
 
 FORMATS: dict[str, Callable[[Sequence[Finding]], str]] = {
@@ -179,16 +181,5 @@ def _property(text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("`", "'")
+    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace("`", "'")
     return " ".join(plain.split())
-
-
-def _printable(text: str) -> str:
-    """Without the characters that XML 1.0 cannot hold."""
-    return (
-        "".join(letter if letter >= " " or letter in "\t\n" else "?" for letter in text)
-        .encode("utf-8", "replace")
-        .decode("utf-8")
-        .replace("\ufffe", "?")
-        .replace("\uffff", "?")
-    )

@@ -1,12 +1,12 @@
-"""What a run folder shows of its store: the exports, and the summary last."""
+"""Writes the files of a run folder from its store: the exports, and the summary last."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.agent.run.folder import write_json, write_lines
-from sstar_code.agent.run.summary import summarize
+from sstar_code.agent.run.files import write_json, write_lines
+from sstar_code.agent.run.folder import read_summary
+from sstar_code.agent.run.summary import Count, Summary
 from sstar_code.problems.samples.write import make_evalplus_rows, make_livecodebench_rows
 
 if TYPE_CHECKING:
@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sstar_code.agent.run.outcomes import ProblemOutcome
-    from sstar_code.agent.run.prices import Prices
     from sstar_code.agent.run.store import Store
-    from sstar_code.agent.run.summary import Summary
+    from sstar_code.agent.run.usage import Prices
 
 __all__ = ["write_results"]
 
@@ -40,16 +39,7 @@ def write_results(
     Raises:
         InfrastructureError: the folder cannot be written; each file is the old one or the new one.
     """
-    from sstar_code.agent.run.usage import Tally
-
-    tally, by_problem = Tally(), {problem_id: Tally() for problem_id in problem_ids}
-    for problem_id, stage, answer in store.answers():
-        for count in (tally, by_problem.setdefault(problem_id, Tally())):
-            count.add(stage, answer)
-    for problem_id, stage, executions, cpu_s in store.count_executions():
-        for count in (tally, by_problem.setdefault(problem_id, Tally())):
-            count.add_executions(stage, executions, cpu_s)
-    chosen: list[tuple[str, str]] = []
+    chosen: dict[str, list[str]] = {}
     candidates: list[dict[str, str]] = []
     for problem_id in problem_ids:
         outcome = outcomes.get(problem_id)
@@ -57,29 +47,18 @@ def write_results(
             continue
         codes = store.candidates(problem_id)
         place = outcome.chosen.get(select)
-        chosen.append((problem_id, "" if place is None else codes[place] or ""))
+        chosen[problem_id] = ["" if place is None else codes[place] or ""]
         candidates += [{"task_id": problem_id, "solution": code or ""} for code in codes]
     write_lines(folder / "candidates.jsonl", candidates)
-    grouped = {problem_id: [code] for problem_id, code in chosen}
-    write_lines(folder / "samples.jsonl", make_evalplus_rows(grouped))
-    write_json(folder / "lcb.json", make_livecodebench_rows(grouped))
-    summary = summarize(
-        [outcomes[problem_id] for problem_id in problem_ids if problem_id in outcomes],
-        problems=len(problem_ids),
-        select=select,
-        stages=tally.stages,
-        by_problem={problem_id: count.stages for problem_id, count in by_problem.items()},
+    write_lines(folder / "samples.jsonl", make_evalplus_rows(chosen))
+    write_json(folder / "lcb.json", make_livecodebench_rows(chosen))
+    summary = Summary(
+        Count(problem_ids, outcomes),
+        select,
+        seconds,
+        by_problem=store.count_stages(problem_ids),
         prices=prices,
-        load=load or _read_load(folder),
-        seconds=seconds,
+        load=load or read_summary(folder).get("server_load"),
     )
     write_json(folder / "summary.json", summary.as_json())
     return summary
-
-
-def _read_load(folder: Path) -> dict[str, Any] | None:
-    """What an earlier start saw of the server: one that asked nothing has seen nothing."""
-    path = folder / "summary.json"
-    earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    load = earlier.get("server_load")
-    return load if isinstance(load, dict) else None

@@ -1,66 +1,71 @@
-"""JSON Lines written row by row: a large set's verdicts need no memory while they are made."""
+"""Files that a reader sees whole: the old one or the new one, never half of it."""
 
 from __future__ import annotations
 
 import json
 import os
-from typing import IO, TYPE_CHECKING, Any
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import InfrastructureError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
-    from types import TracebackType
-    from typing import Self
 
-__all__ = ["LineWriter"]
+__all__ = ["replace_file", "write_json", "write_lines", "write_text"]
 
 
-class LineWriter:
-    """A file that is there, whole, when `with` ends well; otherwise what was there before stays."""
+@contextmanager
+def replace_file(path: Path) -> Iterator[Callable[[str], None]]:
+    """A function that writes text; what it wrote takes the place of `path`, flushed to disk, at a good end.
 
-    def __init__(self, path: Path) -> None:
-        """Write to a file beside `path` that takes its place at the end."""
-        self._path = path
-        self._scratch = path.with_name(path.name + ".part")
-        self._stream: IO[str] | None = None
+    When what is done inside raises, `path` stays as it was.
 
-    def __enter__(self) -> Self:
-        try:
-            self._stream = self._scratch.open("w", encoding="utf-8")
-        except OSError as error:
-            raise self._failed(error) from error
-        return self
+    Raises:
+        InfrastructureError: it cannot be written; other errors from inside are passed on as they are.
+    """
+    scratch = path.with_name(path.name + ".part")
+    with _told(path):
+        file = scratch.open("w", encoding="utf-8")
 
-    def write(self, row: Mapping[str, Any]) -> None:
-        """One line.
+    def write(text: str) -> None:
+        with _told(path):
+            file.write(text)
 
-        Raises:
-            InfrastructureError: it cannot be written.
-        """
-        assert self._stream is not None
-        try:
-            self._stream.write(json.dumps(row) + "\n")
-        except OSError as error:
-            raise self._failed(error) from error
+    try:
+        yield write
+        with _told(path):
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        with suppress(OSError):  # an error of flushing has been told already
+            file.close()
+    with _told(path):
+        os.replace(scratch, path)  # noqa: PTH105 - the atomic rename is the point
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._stream is not None
-        try:
-            with self._stream as stream:
-                if kind is None:
-                    stream.flush()
-                    os.fsync(stream.fileno())
-            if kind is None:
-                os.replace(self._scratch, self._path)  # noqa: PTH105 - the atomic rename is the point
-        except OSError as failure:
-            if kind is None:
-                raise self._failed(failure) from failure
 
-    def _failed(self, error: OSError) -> InfrastructureError:
-        return InfrastructureError(
-            f"{self._path}: cannot write ({error.strerror}); free some space and run the same command again"
-        )
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InfrastructureError(
+            f"{path}: cannot write ({error.strerror}); free some space and run the same command again"
+        ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` by `replace_file`."""
+    with replace_file(path) as write:
+        write(text)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write `data` as JSON by `replace_file`."""
+    write_text(path, json.dumps(data, indent=2, default=str) + "\n")
+
+
+def write_lines(path: Path, rows: Sequence[Any]) -> None:
+    """Write `rows` as JSON Lines by `replace_file`."""
+    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import sys
 from contextlib import closing, nullcontext
@@ -12,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sstar_code.agent.run.files import write_json
 from sstar_code.agent.run.lock import lock
 from sstar_code.agent.run.store import Store
 from sstar_code.problems import InfrastructureError, UserError
@@ -24,11 +24,10 @@ __all__ = [
     "describe_changes",
     "note_servers",
     "open_folder",
+    "read_evaluation",
     "read_manifest",
+    "read_summary",
     "versions",
-    "write_json",
-    "write_lines",
-    "write_text",
 ]
 
 MANIFEST = "manifest.json"
@@ -42,7 +41,7 @@ def default_folder(command: str, config: Mapping[str, Any]) -> Path:
 
 
 def versions() -> dict[str, str]:
-    """Of everything that decides a number."""
+    """The versions of everything that decides a number."""
     return {
         "sstar": version("sstar-code"),
         "python": platform.python_version(),
@@ -67,7 +66,8 @@ def open_folder(folder: Path, manifest: Mapping[str, Any], *, fresh: bool) -> bo
             _move_away(folder)
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists():
-            changed = _compare(path, manifest)
+            now = json.loads(json.dumps(manifest["config"], default=str))
+            changed = describe_changes(read_manifest(folder)["config"], now)
             if not changed:
                 return True
             if not _is_barren(folder):
@@ -127,13 +127,6 @@ def _is_barren(folder: Path) -> bool:
         return next(opened.answers(), None) is None
 
 
-def _compare(path: Path, manifest: Mapping[str, Any]) -> str:
-    """What differs between the manifest at `path` and `manifest`, in words; empty where nothing does."""
-    return describe_changes(
-        read_manifest(path.parent)["config"], json.loads(json.dumps(manifest["config"], default=str))
-    )
-
-
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of `folder`; it has a `config`.
 
@@ -144,6 +137,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         dict(manifest["config"])
+    except FileNotFoundError as error:
+        raise UserError(f"{folder}: no run folder (it has no {MANIFEST}); name the --out of a run") from error
     except OSError as error:
         raise UserError(f"{path}: cannot read ({error.strerror}); name a run folder") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -151,14 +146,35 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def read_evaluation(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder of `sstar eval`.
+
+    Raises:
+        UserError: there is none, it is not ours, or another command wrote it.
+    """
+    manifest = read_manifest(folder)
+    if not {"problems", "select", "n"} <= set(manifest["config"]):
+        raise UserError(f"{folder}: not a run folder of `sstar eval`; name one of those")
+    return manifest
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """The object in `summary.json` of `folder`; empty while the first start is going on."""
+    try:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return summary if isinstance(summary, dict) else {}
+
+
 def describe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Which keys of a configuration differ and how, in one line; empty where none does."""
+    """Describe in one line which keys of a configuration differ and how; empty where none does."""
     changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
     return ", ".join(_describe_change(key, before.get(key), now.get(key)) for key in changed)
 
 
 def _describe_change(key: str, before: Any, now: Any) -> str:
-    """Which key, and from what to what; of a long list what it lost and gained."""
+    """Name the key with both values, or what a long list lost and gained."""
     if not (isinstance(before, list) and isinstance(now, list)):
         return f"{key} was {before!r}, is {now!r}"
     parts = [
@@ -171,28 +187,3 @@ def _describe_change(key: str, before: Any, now: Any) -> str:
     ]
     what = " and ".join(parts) or "their order is another"
     return f"{key} were {len(before)}, are {len(now)}: {what}"
-
-
-def write_json(path: Path, data: Any) -> None:
-    """JSON, written like `write_text`."""
-    write_text(path, json.dumps(data, indent=2, default=str) + "\n")
-
-
-def write_lines(path: Path, rows: Sequence[Any]) -> None:
-    """JSON Lines, written like `write_text`."""
-    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write `text` so that a reader sees the old file or the new one, never half of it."""
-    scratch = path.with_name(path.name + ".part")
-    try:
-        with scratch.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, path)  # noqa: PTH105 - the atomic rename is the point
-    except OSError as error:
-        raise InfrastructureError(
-            f"{path}: cannot write ({error.strerror}); free some space and run the same command again"
-        ) from error

@@ -1,4 +1,4 @@
-"""Records of what became of a problem; kept as JSON in the store and counted in the summary."""
+"""Records of what became of a problem; kept in the store and counted in the summary."""
 
 from __future__ import annotations
 
@@ -6,10 +6,41 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from sstar_code.agent.run.decode import read_record
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ProblemOutcome", "SampleOutcome"]
+__all__ = ["ProblemOutcome", "RoundOutcome", "SampleOutcome"]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundOutcome:
+    """One round of one sample."""
+
+    sample: int
+    round: int
+    code: str | None
+    """None where the answer held no program."""
+    public_passed: int
+    public_total: int
+    is_best: bool
+    """It stands for the sample."""
+    hidden: str | None
+    """Verdict on the hidden tests; None where it was not graded.
+
+    Only rounds that may stand for a sample are graded; one that fails a public test is wrong anyway.
+    """
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the answer held a program."""
+        return bool(self.code and self.code.strip())
+
+    @property
+    def survives(self) -> bool:
+        """Whether it passed every public test."""
+        return self.is_written and self.public_passed == self.public_total
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +68,7 @@ class ProblemOutcome:
     problem_id: str
     samples: tuple[SampleOutcome, ...]
     chosen: Mapping[str, int | None]
-    """By method, index of the sample chosen."""
+    """Index of the sample chosen, by method."""
     tier: tuple[int, ...]
     """Samples of the best tier: those that passed the most public tests."""
     error: str | None = None
@@ -55,17 +86,19 @@ class ProblemOutcome:
             return None
         return any(sample.survives for sample in self.samples)
 
+    def count_right(self, *, first: bool = False) -> int:
+        """Samples that pass every hidden test after debugging or, with `first`, whose first answer does."""
+        return sum((sample.first_hidden if first else sample.hidden) == "AC" for sample in self.samples)
+
     def is_right(self, sample: int | None) -> bool:
         """Whether `sample` passes every hidden test; no sample is wrong."""
         return sample is not None and self.samples[sample].hidden == "AC"
 
     def to_json(self) -> str:
-        """One line."""
+        """The outcome as one line."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> ProblemOutcome:
-        """What `to_json` wrote."""
-        data = json.loads(text)
-        samples = tuple(SampleOutcome(**sample) for sample in data.pop("samples"))
-        return cls(samples=samples, tier=tuple(data.pop("tier")), **data)
+        """The outcome that `to_json` wrote."""
+        return read_record(cls, json.loads(text))

@@ -37,7 +37,7 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE TABLE problems (          -- one row for every problem that is finished
         problem_id TEXT PRIMARY KEY,
-        outcome TEXT NOT NULL        -- JSON, agent.records.ProblemOutcome
+        outcome TEXT NOT NULL        -- JSON, agent.run.outcomes.ProblemOutcome
     );
     """,
     """

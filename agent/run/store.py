@@ -9,16 +9,19 @@ import contextlib
 import json
 import sqlite3
 import zlib
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.models.request import Answer, Request, Usage, request_key
+from sstar_code.agent.models.request import Answer, Request, request_key
+from sstar_code.agent.run.decode import read_record
 from sstar_code.agent.run.lock import StoreError, lock
-from sstar_code.agent.run.schema import migrate
+from sstar_code.agent.run.outcomes import RoundOutcome
+from sstar_code.agent.run.schema import MIGRATIONS, migrate
+from sstar_code.agent.run.usage import StageCount
 from sstar_code.agent.telemetry.work import current_work
 from sstar_code.problems import UserError
-from sstar_code.sandbox import Execution, Failure, Status
+from sstar_code.sandbox import Execution
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,29 +34,31 @@ __all__ = ["Store", "StoreError"]
 class Store:
     """Open with a path; `close` when done. Not thread-safe: one event loop writes."""
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, read_only: bool = False) -> None:
         """Open or make the database at `path`; None: in memory, for as long as the process lives.
+
+        With `read_only` it has to be there, no lock is taken and nothing is written: what is read is one
+        snapshot, also of a run that is going on.
 
         Raises:
             UserError: `path` is not a database of ours, or another process is writing to it.
-            StoreError: it cannot be written.
+            StoreError: it cannot be written or, with `read_only`, read.
         """
         self.path = path
         with contextlib.ExitStack() as undo:
-            if path is not None:
+            if path is not None and not read_only:
                 undo.enter_context(lock(path.with_suffix(".lock")))
             try:
-                self._db = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=2.0)
-                undo.callback(self._db.close)
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = NORMAL")
-                migrate(self._db)
+                if path is not None and read_only:
+                    self._db = _open_snapshot(path, undo)
+                else:
+                    self._db = _open_to_write(path, undo)
             except sqlite3.OperationalError as error:
-                raise StoreError(f"{path}: cannot write the run store ({error})") from error
-            except sqlite3.DatabaseError as error:
-                raise UserError(
-                    f"{path}: not a run store of this version ({error}); use another --out"
+                raise StoreError(
+                    f"{path}: cannot {'read' if read_only else 'write'} the run store ({error})"
                 ) from error
+            except sqlite3.DatabaseError as error:
+                raise UserError(f"{path}: not a run store of this version ({error})") from error
             self._open = undo.pop_all()
 
     def close(self) -> None:
@@ -92,7 +97,7 @@ class Store:
     def get_answer(self, request: Request) -> Answer | None:
         """The answer that was paid for once, or None."""
         rows = self._read("SELECT answer FROM calls WHERE key = ?", request_key(request))
-        return _read_answer(rows[0][0]) if rows else None
+        return read_record(Answer, json.loads(rows[0][0])) if rows else None
 
     def put_answer(self, request: Request, answer: Answer) -> None:
         """Keep `answer`; one that is there already stays. An earlier failure of the call is forgotten."""
@@ -123,7 +128,33 @@ class Store:
             for problem_id, stage, text in db.execute(
                 "SELECT problem_id, stage, answer FROM calls ORDER BY rowid"
             ):
-                yield problem_id, stage, _read_answer(text)
+                yield problem_id, stage, read_record(Answer, json.loads(text))
+
+    def calls(self, problem_id: str) -> list[tuple[Request, Answer]]:
+        """Every answered call for a problem, in the order of writing."""
+        query = "SELECT request, answer FROM calls WHERE problem_id = ? ORDER BY rowid"
+        return [
+            (read_record(Request, json.loads(request)), read_record(Answer, json.loads(answer)))
+            for request, answer in self._read(query, problem_id)
+        ]
+
+    def answered_between(self) -> tuple[str, str] | None:
+        """When the first and the last answer were stored (UTC, ISO 8601); None without answers."""
+        ((first, last),) = self._read("SELECT MIN(created_at), MAX(created_at) FROM calls")
+        return (first, last) if first else None
+
+    def count_stages(self, problem_ids: Iterable[str] = ()) -> dict[str, dict[str, StageCount]]:
+        """The work for each problem by stage: `problem_ids` first, then others that some was done for."""
+        counts: dict[str, dict[str, StageCount]] = {problem_id: {} for problem_id in problem_ids}
+
+        def count_of(problem_id: str, stage: str) -> StageCount:
+            return counts.setdefault(problem_id, {}).setdefault(stage, StageCount())
+
+        for problem_id, stage, answer in self.answers():
+            count_of(problem_id, stage).add_answer(answer)
+        for problem_id, stage, executions, cpu_s in self.count_executions():
+            count_of(problem_id, stage).add(StageCount(executions=executions, cpu_s=cpu_s))
+        return counts
 
     # decisions about the samples of a problem
 
@@ -141,11 +172,7 @@ class Store:
     def get_execution(self, key: str) -> Execution | None:
         """The result kept under `key`, or None."""
         rows = self._read("SELECT execution FROM executions WHERE key = ?", key)
-        if not rows:
-            return None
-        data = json.loads(zlib.decompress(rows[0][0]))
-        failure = Failure(**data["failure"]) if data["failure"] else None
-        return Execution(**{**data, "status": Status(data["status"]), "failure": failure})
+        return read_record(Execution, json.loads(zlib.decompress(rows[0][0]))) if rows else None
 
     def put_executions(self, executions: Mapping[str, Execution]) -> None:
         """Keep each of `executions` under its key, all in one transaction."""
@@ -155,7 +182,7 @@ class Store:
                 key,
                 run.status.value,
                 run.cpu_s,
-                zlib.compress(json.dumps(_plain(run)).encode(), level=1),
+                zlib.compress(json.dumps(asdict(run)).encode(), level=1),
                 *work,
             )
             for key, run in executions.items()
@@ -238,6 +265,18 @@ class Store:
         """Outcome (JSON) of every finished problem by id."""
         return dict(self._read("SELECT problem_id, outcome FROM problems"))
 
+    def rounds(self) -> dict[str, list[RoundOutcome]]:
+        """Every round of every sample by finished problem, in order of samples and rounds."""
+        rounds: dict[str, list[RoundOutcome]] = {}
+        for problem_id, sample, number, code, passed, total, is_best, hidden in self._read(
+            "SELECT problem_id, sample, round, code, public_passed, public_total, is_best, hidden_verdict "
+            "FROM candidates ORDER BY problem_id, sample, round"
+        ):
+            rounds.setdefault(problem_id, []).append(
+                RoundOutcome(sample, number, code, passed, total, bool(is_best), hidden)
+            )
+        return rounds
+
     def candidates(self, problem_id: str) -> list[str | None]:
         """The program that stands for each sample, in order of samples."""
         query = "SELECT code FROM candidates WHERE problem_id = ? AND is_best = 1 ORDER BY sample"
@@ -245,7 +284,7 @@ class Store:
 
     def selections(self, problem_id: str) -> dict[str, str]:
         """Selection (JSON) by method."""
-        query = "SELECT method, selection FROM selections WHERE problem_id = ?"
+        query = "SELECT method, selection FROM selections WHERE problem_id = ? ORDER BY rowid"
         return dict(self._read(query, problem_id))
 
 
@@ -260,14 +299,38 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def _read_answer(text: str) -> Answer:
-    data = json.loads(text)
-    return Answer(**{**data, "usage": Usage(**data["usage"])})
+def _open_to_write(path: Path | None, undo: contextlib.ExitStack) -> sqlite3.Connection:
+    """The database, made where there is none, with this version's schema."""
+    database = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=2.0)
+    undo.callback(database.close)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    migrate(database)
+    return database
 
 
-def _plain(run: Execution) -> dict[str, object]:
-    plain: dict[str, object] = {field.name: getattr(run, field.name) for field in fields(run)}
-    return plain | {"failure": asdict(run.failure) if run.failure is not None else None}
+def _open_snapshot(path: Path, undo: contextlib.ExitStack) -> sqlite3.Connection:
+    """The database, read in one transaction: what a run writes meanwhile is not seen by halves."""
+    try:
+        database, version = _begin_to_read(path, "mode=ro", undo)
+    except sqlite3.OperationalError:  # a folder that may not be written has no shared memory for the log
+        database, version = _begin_to_read(path, "mode=ro&immutable=1", undo)
+    if not 2 <= version <= len(MIGRATIONS):
+        raise sqlite3.DatabaseError(
+            f"schema {version}, this one reads 2 to {len(MIGRATIONS)}; use the sstar that wrote it, or run "
+            "the same `sstar eval` again to bring it up to date"
+        )
+    return database
+
+
+def _begin_to_read(path: Path, mode: str, undo: contextlib.ExitStack) -> tuple[sqlite3.Connection, int]:
+    """The database in a transaction, and its schema's version."""
+    place = f"{path.resolve().as_uri()}?{mode}"
+    database = sqlite3.connect(place, uri=True, isolation_level=None, timeout=5.0)
+    undo.callback(database.close)
+    database.execute("BEGIN")
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    return database, version
 
 
 def _storable(text: str | None) -> str | None:

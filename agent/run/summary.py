@@ -3,71 +3,147 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.agent.run.prices import Prices
 from sstar_code.agent.run.statistics import Rate, pass_at_k, wilson
+from sstar_code.agent.run.usage import Prices, StageCount, add_stages, add_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from sstar_code.agent.run.outcomes import ProblemOutcome
-    from sstar_code.agent.run.usage import StageCount
 
-__all__ = ["LABELS", "Summary", "method_names", "score", "summarize"]
+__all__ = ["LABELS", "Count", "Summary"]
 
 LABELS = {
-    "pass@1": "one sample, no debugging (pass@1)",
+    "pass@1": "one sample (pass@1)",
     "debugged@1": "one sample, debugged",
-    "random": "random among the best on public tests",
-    "first": "first among the best on public tests",
-    "majority": "largest group of equal behaviour",
-    "oracle": "oracle (best possible choice)",
+    "random": "random of the best",
+    "first": "first of the best",
+    "majority": "majority (largest group)",
+    "oracle": "oracle (best possible)",
 }
+"""Name of a rate -> its label in tables and charts; a method that is not here goes by its name."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """The problems of a run and what each scored: the one count behind the summary and the report."""
+
+    problem_ids: Sequence[str]
+    """Problems asked for."""
+    outcomes: Mapping[str, ProblemOutcome]
+    """The outcomes of the problems that ended, by id."""
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """Problem id to one line, for problems that failed and have no outcome."""
+
+    @cached_property
+    def ended(self) -> list[ProblemOutcome]:
+        """The outcomes of the problems asked for, in their order."""
+        return [self.outcomes[one] for one in self.problem_ids if one in self.outcomes]
+
+    @cached_property
+    def errors(self) -> dict[str, str]:
+        """Problem id to one line, for those that the sandbox or the model failed; wrong in every rate."""
+        lines = {**self.failed, **{outcome.problem_id: outcome.error for outcome in self.ended}}
+        return {one: line for one in self.problem_ids if (line := lines.get(one))}
+
+    @cached_property
+    def unfinished(self) -> list[str]:
+        """Problems not reached (interrupted, budget spent); wrong in every rate."""
+        return [one for one in self.problem_ids if one not in self.outcomes and one not in self.errors]
+
+    @cached_property
+    def ungraded(self) -> int:
+        """Finished problems without hidden tests; in no rate."""
+        return sum(outcome.error is None and not outcome.graded for outcome in self.ended)
+
+    @cached_property
+    def scores(self) -> dict[str, dict[str, float]]:
+        """The share of right answers (0..1) by name, for each problem in the rates; empty without a verdict.
+
+        Where none is graded and some have no hidden tests, no problem is in the rates.
+        """
+        scores: dict[str, dict[str, float]] = {}
+        for one in self.problem_ids:
+            if one in self.errors or one not in self.outcomes:
+                scores[one] = {}
+            elif self.outcomes[one].graded:
+                scores[one] = _score(self.outcomes[one])
+        return scores if any(scores.values()) or not self.ungraded else {}
+
+    @property
+    def graded(self) -> list[str]:
+        """The problems that have verdicts of hidden tests."""
+        return [problem_id for problem_id, row in self.scores.items() if row]
+
+    def rates(self, problem_ids: Sequence[str] | None = None) -> dict[str, Rate]:
+        """The rates over `problem_ids`, by default over all that count.
+
+        Their names are `pass@1`, `debugged@1`, `random`, each method that ran, and `oracle`.
+        """
+        rows = [self.scores[one] for one in (self.scores if problem_ids is None else problem_ids)]
+        names = ("pass@1", "debugged@1", "random", *_method_names(self.ended), "oracle")
+        return {name: wilson(sum(row.get(name, 0.0) for row in rows), len(rows)) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run came to."""
+    """The numbers of a run."""
 
-    problems: int
-    """Problems asked for."""
-    errors: Mapping[str, str]
-    """Problem id to one line, for those that the sandbox or the model failed; wrong in every rate."""
-    unfinished: int
-    """Problems not reached (interrupted, budget spent); wrong in every rate."""
-    ungraded: int
-    """Finished problems without hidden tests; in no rate."""
-    public_solved: int
-    """Finished problems with a sample that passes all public tests."""
-    failed_calls: Sequence[str]
-    """One line for each sample that ended with a call which the model refused for good."""
-    rates: Mapping[str, Rate]
-    """By name: `pass@1`, `debugged@1`, `random`, each method that ran, `oracle`; over the problems asked
-    for, less those without hidden tests."""
-    graded: Mapping[str, Rate]
-    """The same over the graded problems alone."""
+    count: Count
     select: str
     """The method whose choice is the answer; `selected@1` is its rate."""
-    stages: Mapping[str, StageCount]
     seconds: float
     by_problem: Mapping[str, Mapping[str, StageCount]] = field(default_factory=dict)
-    """What each problem cost, by stage."""
+    """The work for each problem by stage."""
     prices: Prices = field(default_factory=Prices)
     load: Mapping[str, Any] | None = None
-    """How busy the server was during this start: `LoadWatch.as_json`."""
+    """The load of the server during this start: `LoadWatch.as_json`."""
+
+    @property
+    def problems(self) -> int:
+        """How many problems were asked for."""
+        return len(self.count.problem_ids)
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """Problem id to one line, for those that the sandbox or the model failed; wrong in every rate."""
+        return self.count.errors
+
+    @property
+    def public_solved(self) -> int:
+        """Finished problems with a sample that passes all public tests."""
+        return sum(outcome.solved is True for outcome in self.count.ended)
+
+    @property
+    def failed_calls(self) -> list[str]:
+        """One line for each sample that ended with a call which the model refused for good."""
+        return [sample.failed for outcome in self.count.ended for sample in outcome.samples if sample.failed]
+
+    @property
+    def rates(self) -> dict[str, Rate]:
+        """Every rate over the problems asked for, less those without hidden tests."""
+        return self.count.rates()
+
+    @property
+    def stages(self) -> dict[str, StageCount]:
+        """The work of the run by stage."""
+        return add_stages(self.by_problem.values())
 
     @property
     def cost(self) -> str:
-        """In words: the sum, or why it is not known."""
+        """The cost in words, or why it is not known."""
         total = self.prices.cost(self.stages.values())
         if total is None:
             return f"cost unknown ({self.prices.why_unknown(self.stages.values())})"
         return f"cost {total:.4g}"
 
     def headline(self) -> dict[str, Any]:
-        """What `--json` prints; rates are 0..1, null where nothing was graded."""
+        """The object that `--json` prints; rates are 0..1, null where nothing was graded."""
         value = {name: rate.value if rate.problems else None for name, rate in self.rates.items()}
+        total = add_up(self.stages.values())
         return {
             "problems": self.problems,
             "errors": len(self.errors),
@@ -78,30 +154,31 @@ class Summary:
             "selected@1": value.get(self.select),
             "oracle": value.get("oracle"),
             "tokens": {
-                "prompt": sum(count.prompt for count in self.stages.values()),
-                "cached": _sum_known(count.cached for count in self.stages.values()),
-                "output": sum(count.output for count in self.stages.values()),
-                "reasoning": _sum_known(count.reasoning for count in self.stages.values()),
-                "calls": sum(count.calls for count in self.stages.values()),
-                "unknown_calls": sum(count.unknown for count in self.stages.values()),
+                "prompt": total.prompt,
+                "cached": total.cached,
+                "output": total.output,
+                "reasoning": total.reasoning,
+                "calls": total.calls,
+                "unknown_calls": total.unknown,
             },
             "seconds": round(self.seconds, 3),
         }
 
     def as_json(self) -> dict[str, Any]:
-        """What `summary.json` holds."""
+        """The object that `summary.json` holds."""
+        graded = self.count.graded
         return {
             **self.headline(),
-            "graded": next((rate.problems for rate in self.graded.values()), 0),
-            "unfinished": self.unfinished,
-            "ungraded": self.ungraded,
+            "graded": len(graded),
+            "unfinished": len(self.count.unfinished),
+            "ungraded": self.count.ungraded,
             "public_solved": self.public_solved,
             "failed_calls": len(self.failed_calls),
             "select": self.select,
             "methods": {name: asdict(rate) for name, rate in self.rates.items()},
-            "methods_of_graded": {name: asdict(rate) for name, rate in self.graded.items()},
+            "methods_of_graded": {name: asdict(rate) for name, rate in self.count.rates(graded).items()},
             "stages": {name: asdict(count) for name, count in self.stages.items()},
-            "failed": dict(self.errors),
+            "failed": self.errors,
             "cost": self.prices.as_json(self.stages.values()),
             "server_load": None if self.load is None else dict(self.load),
             "by_problem": {
@@ -111,71 +188,26 @@ class Summary:
         }
 
 
-def _sum_known(counts: Iterable[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None
-
-
-def summarize(
-    outcomes: Sequence[ProblemOutcome],
-    *,
-    problems: int,
-    select: str,
-    stages: Mapping[str, StageCount],
-    seconds: float,
-    by_problem: Mapping[str, Mapping[str, StageCount]] | None = None,
-    prices: Prices = Prices(),  # noqa: B008 - frozen
-    load: Mapping[str, Any] | None = None,
-) -> Summary:
-    """Count `outcomes` of a run over `problems` problems."""
-    scores = [score(outcome) for outcome in outcomes if outcome.graded]
-    ungraded = sum(outcome.error is None and not outcome.graded for outcome in outcomes)
-    asked = problems - ungraded if scores or not ungraded else 0
-    totals = {name: sum(row.get(name, 0.0) for row in scores) for name in _rate_names(outcomes)}
-    return Summary(
-        problems=problems,
-        errors={outcome.problem_id: outcome.error for outcome in outcomes if outcome.error},
-        unfinished=problems - len(outcomes),
-        ungraded=ungraded,
-        public_solved=sum(outcome.solved is True for outcome in outcomes),
-        failed_calls=[s.failed for outcome in outcomes for s in outcome.samples if s.failed],
-        rates={name: wilson(total, asked) for name, total in totals.items()},
-        graded={name: wilson(total, len(scores)) for name, total in totals.items()},
-        select=select,
-        stages=dict(stages),
-        seconds=seconds,
-        by_problem=by_problem or {},
-        prices=prices,
-        load=load,
-    )
-
-
-def score(outcome: ProblemOutcome) -> dict[str, float]:
-    """Expected share of right answers by name, 0..1, as in `Summary.rates`; of a graded problem."""
+def _score(outcome: ProblemOutcome) -> dict[str, float]:
+    """Expected share of right answers of a graded problem, 0..1, by name of the rate."""
     count = len(outcome.samples)
-    first = sum(sample.first_hidden == "AC" for sample in outcome.samples)
-    final = sum(sample.hidden == "AC" for sample in outcome.samples)
     return {
-        "pass@1": pass_at_k(count, first, 1),
-        "debugged@1": pass_at_k(count, final, 1),
+        "pass@1": pass_at_k(count, outcome.count_right(first=True), 1),
+        "debugged@1": pass_at_k(count, outcome.count_right(), 1),
         "random": _random_of_tier(outcome),
-        **{name: float(outcome.is_right(outcome.chosen.get(name))) for name in method_names([outcome])},
-        "oracle": float(final > 0),
+        **{name: float(outcome.is_right(outcome.chosen.get(name))) for name in _method_names([outcome])},
+        "oracle": float(outcome.count_right() > 0),
     }
 
 
-def method_names(outcomes: Iterable[ProblemOutcome]) -> list[str]:
+def _method_names(outcomes: Iterable[ProblemOutcome]) -> list[str]:
     """Methods that chose a sample, in order of appearance; `random` and `oracle` are computed instead."""
     names = dict.fromkeys(name for outcome in outcomes for name in outcome.chosen)
     return [name for name in names if name not in ("random", "oracle")]
 
 
-def _rate_names(outcomes: Sequence[ProblemOutcome]) -> list[str]:
-    return ["pass@1", "debugged@1", "random", *method_names(outcomes), "oracle"]
-
-
 def _random_of_tier(outcome: ProblemOutcome) -> float:
-    """Expected, not drawn: the mean over the best tier has no luck in it."""
+    """The expected value, not a drawn one: the mean over the best tier has no luck in it."""
     if not outcome.tier:
         return 0.0
     return sum(outcome.is_right(sample) for sample in outcome.tier) / len(outcome.tier)

@@ -11,7 +11,7 @@ from sstar_code.agent.allocation.plan import plan_allocation
 from sstar_code.agent.allocation.sample import allocate_samples
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.generation.develop import develop
-from sstar_code.agent.run.usage import Tally
+from sstar_code.agent.run.usage import StageCount
 from sstar_code.agent.telemetry.work import working_on
 from sstar_code.selection import Candidate
 from sstar_code.selection.evidence.fingerprint import fingerprint
@@ -40,7 +40,7 @@ class Solution:
     """Method -> what it chose."""
     method: str
     """The method whose choice is the answer."""
-    usage: Tally = field(default_factory=Tally)
+    usage: StageCount = field(default_factory=StageCount)
     """What it cost; only where one problem was solved by itself."""
     seconds: float = 0.0
 

@@ -1,7 +1,7 @@
 """Events of a run as JSON lines (`--log-file`), each with the ids of what it belongs to.
 
 Without a log that is open nothing is written, and nothing is imported for it. Texts of prompts, answers and
-programs are never part of an event: they are in `run.db`. Secrets of the environment are blotted out.
+programs are never part of an event: they are in `run.db`. Secrets of the environment are masked.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def mask_secrets(value: Any, secrets: tuple[str, ...]) -> Any:
 
 
 class _Lines:
-    """What structlog writes to: whole lines, until the disk is full."""
+    """The file that structlog writes to: whole lines, until the disk is full."""
 
     def __init__(self, file: FileIO, path: Path, say: Callable[[str], None]) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""Watches what is asked and run: events and spans of it, and failed calls noted for `--retry errors`."""
+"""Tells of each call and batch of runs: events, spans, and failed calls for `--retry errors`."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def observe_call(model: str, request: Request, store: Store) -> Iterator[Callabl
 
 
 class ObservedSandbox:
-    """`sandbox`, with an event for every batch that it runs."""
+    """A sandbox with an event for every batch that it runs."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.name = sandbox.name
@@ -96,7 +96,7 @@ class ObservedSandbox:
         *,
         stop_on_failure: bool = False,
     ) -> list[Execution]:
-        """As `Sandbox.run`."""
+        """Run like `Sandbox.run`."""
         started_s = time.monotonic()
         runs = await self._sandbox.run(program, inputs, limits, stop_on_failure=stop_on_failure)
         problem, stage = current_work()

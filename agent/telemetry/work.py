@@ -1,4 +1,4 @@
-"""Which problem and stage the work under way is for; programs run meanwhile are counted there."""
+"""The problem and stage that the work under way is for; programs run meanwhile are counted there."""
 
 from __future__ import annotations
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib.resources
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sstar_code.problems.errors import ProblemFileError, UserError
+from sstar_code.problems.errors import ProblemFileError, UserError, suggest
 from sstar_code.problems.formats.apps import read_apps
 from sstar_code.problems.formats.codecontests import read_codecontests
 from sstar_code.problems.formats.folder import read_folder
@@ -155,9 +154,10 @@ def _load_plugin(name: str, path: Path | None) -> ProblemSet:
     plugins = list_plugins()
     if name not in plugins:
         names = [*SET_NAMES, *plugins]
-        near = difflib.get_close_matches(name.lower(), names, 1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise UserError(f"unknown problem set {name!r}{hint}; there are {', '.join(names)}")
+        hint = suggest(name, names)
+        raise UserError(
+            f"unknown problem set {name!r}{f' ({hint})' if hint else ''}; there are {', '.join(names)}"
+        )
     problems, revision = plugins[name].read(path)
     return ProblemSet(name, path or Path(plugins[name].package.replace(" ", "-")), problems, revision)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
 
 from sstar_code.problems import UserError
+from sstar_code.problems.errors import suggest
 from sstar_code.selection.methods.adaptive import select_adaptive
 from sstar_code.selection.methods.baselines import (
     select_first,
@@ -62,8 +62,8 @@ def choose(name: str) -> Method:
     """
     if name in METHODS:
         return METHODS[name]
-    near = get_close_matches(name.lower(), METHODS, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    near = suggest(name, METHODS)
+    hint = f" ({near})" if near else ""
     raise UserError(f"unknown selection method {name!r}{hint}; choose one of {', '.join(METHODS)}")
 
 

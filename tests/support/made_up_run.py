@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.models.request import Answer, Message, Purpose, Request, Stage, Usage
-from sstar_code.agent.run.folder import write_json
+from sstar_code.agent.run.files import write_json
 from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.telemetry.work import working_on

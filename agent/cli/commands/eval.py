@@ -11,7 +11,7 @@ from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.cli.build import load_problems, run_async, say, say_failed
 from sstar_code.agent.cli.options import DataOptions, OutputOptions, PromptsOpt, SetArg, grouped
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
-from sstar_code.agent.run.prices import Prices
+from sstar_code.agent.run.usage import Prices
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
 
@@ -96,7 +96,7 @@ def command(
         )
     )
     if summary.failed_calls:
-        drawn = settings.n * summary.problems
+        drawn = settings.n * len(problems)
         if settings.least is not None:
             first = summary.stages.get("generate")
             drawn = max(len(summary.failed_calls), first.calls if first else 0)
@@ -106,7 +106,7 @@ def command(
     else:
         print_table(summary)
     say(f"sstar: page {write_page(folder, {problem.id: problem for problem in problems})}")
-    return 3 if summary.errors else 0
+    return 3 if summary.count.errors else 0
 
 
 def _say_untested(problems: list[Problem]) -> None:
@@ -145,13 +145,12 @@ def print_table(summary: Summary) -> None:
         )
     console = Console()
     console.print(table)
-    headline = summary.headline()
-    tokens = headline["tokens"]
+    count, tokens = summary.count, summary.headline()["tokens"]
     unknown = f" ({tokens['unknown_calls']} calls without token counts)" if tokens["unknown_calls"] else ""
     console.print(
-        f"{summary.problems} problems: {summary.public_solved} with a sample that passes the public tests, "
-        f"{len(summary.errors)} errors, {summary.ungraded} without hidden tests, "
-        f"{summary.unfinished} unfinished",
+        f"{len(count.problem_ids)} problems: {summary.public_solved} with a sample that passes the public "
+        f"tests, {len(count.errors)} errors, {count.ungraded} without hidden tests, "
+        f"{len(count.unfinished)} unfinished",
         highlight=False,
         soft_wrap=True,
     )
@@ -161,12 +160,12 @@ def print_table(summary: Summary) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    cut = sum(count.cut_thinking for count in summary.stages.values())
+    cut = sum(stage.cut_thinking for stage in summary.stages.values())
     if cut:
         console.print(
             f"{cut} answers were cut while thinking: raise --max-tokens, or give --max-thinking",
             highlight=False,
             soft_wrap=True,
         )
-    for problem_id, line in summary.errors.items():
+    for problem_id, line in count.errors.items():
         console.print(f"error: {problem_id}: {line}", markup=False, highlight=False, soft_wrap=True)

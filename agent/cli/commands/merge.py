@@ -11,7 +11,7 @@ import typer
 from sstar_code.agent.cli.build import say
 from sstar_code.agent.cli.commands.eval import print_table
 from sstar_code.agent.cli.options import FreshOpt, JsonOpt, grouped
-from sstar_code.agent.run.prices import Prices
+from sstar_code.agent.run.usage import Prices
 
 NAME = "merge"
 
@@ -45,9 +45,10 @@ def command(
     else:
         print_table(summary)
     say(f"sstar: page {write_page(out, find_problems(plan.manifest, None, say))}")
-    if summary.unfinished:
+    unfinished = summary.count.unfinished
+    if unfinished:
         say(
-            f"sstar: {summary.unfinished} of {summary.problems} problems are unfinished: "
+            f"sstar: {len(unfinished)} of {len(summary.count.problem_ids)} problems are unfinished: "
             "finish their runs and merge again"
         )
-    return 3 if summary.errors or summary.unfinished else 0
+    return 3 if summary.count.errors or unfinished else 0

@@ -73,19 +73,19 @@ def command(
         from sstar_code.agent.jobs.add_methods import add_methods, check_methods
         from sstar_code.agent.jobs.session import open_session
         from sstar_code.agent.prompts.templates import Prompts
-        from sstar_code.agent.report.data.read import read_manifest
+        from sstar_code.agent.run.folder import read_evaluation
 
         asked, prompts = (None if endpoint.model is None else endpoint), Prompts(templates)
         methods, problems = check_methods(add_method), _find(runs[0], problem_set)
         if not problems:
             raise UserError(f"{runs[0]}: --add-method needs the problems; name their set with --set")
-        config = read_manifest(runs[0])["config"]
+        config = read_evaluation(runs[0])["config"]
         _say_differences(asked, prompts, config)
         opening = open_session(runs[0], sandbox, say, endpoint=asked, budget=budget)
         count = run_async(lambda: add_methods(opening, methods, problems, config, prompts))
         say(f"sstar: {', '.join(methods)}: new choices for {count} problems")
     with ExitStack() as stack:
-        from sstar_code.agent.report.data.read import open_run
+        from sstar_code.agent.report.data.run import open_run
 
         opened = [stack.enter_context(open_run(folder, _find(folder, problem_set))) for folder in runs]
         if several:
@@ -96,17 +96,17 @@ def command(
 
 
 def _find(folder: Path, spec: str | None) -> dict[str, Problem]:
-    from sstar_code.agent.report.data.read import read_manifest
     from sstar_code.agent.report.data.sources import find_problems
+    from sstar_code.agent.run.folder import read_evaluation
 
-    return find_problems(read_manifest(folder), spec, say)
+    return find_problems(read_evaluation(folder), spec, say)
 
 
 def _report(run: Run, format_: str, page: Path | None, plot: Path | None) -> None:
     from sstar_code.agent.report.data.scores import count_scores
     from sstar_code.agent.report.render.page import build_page
     from sstar_code.agent.report.render.text import run_as_json, run_as_junit, run_as_markdown
-    from sstar_code.agent.run.folder import write_text
+    from sstar_code.agent.run.files import write_text
 
     scores = count_scores(run)
     if format_ == "json":
@@ -114,7 +114,7 @@ def _report(run: Run, format_: str, page: Path | None, plot: Path | None) -> Non
     else:
         typer.echo(run_as_markdown(run, scores) if format_ == "md" else run_as_junit(run), nl=False)
     if plot is not None:
-        from sstar_code.agent.report.render.paper_figure import draw_figure
+        from sstar_code.agent.report.render.figures import draw_figure
 
         draw_figure(run, scores, plot)
     place = page or run.folder / "report.html"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +24,7 @@ from sstar_code.agent.cli.samples import Matched, digest, match_samples
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
+from sstar_code.problems.errors import suggest
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -65,7 +65,7 @@ def command(
     from sstar_code.agent.jobs.session import make_config, open_run, open_session
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.report.explain import derived_tests, explain_selection
-    from sstar_code.agent.run.folder import write_lines
+    from sstar_code.agent.run.files import write_lines
 
     prompts = Prompts(templates)
     asked = None if no_model or endpoint.model is None else endpoint
@@ -130,9 +130,10 @@ def _find(name: str, ids: list[str], *, as_json: bool) -> str:
         raise UserError("--explain prints tables; leave out --json (selections.jsonl has the same as JSON)")
     found = [one for one in ids if name in (one, one.rpartition("/")[2])]
     if len(found) != 1:
-        near = get_close_matches(name, ids, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise UserError(f"--explain {name!r}: no such problem among those with samples{hint}")
+        hint = suggest(name, ids)
+        raise UserError(
+            f"--explain {name!r}: no such problem among those with samples" + (f"; {hint}" if hint else "")
+        )
     return found[0]
 
 

@@ -11,10 +11,11 @@ import gzip
 import json
 import os
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
-from sstar_code.agent.models.request import Answer, Message, Purpose, Request, Stage, Usage, request_key
+from sstar_code.agent.models.request import Answer, Request, request_key
+from sstar_code.agent.run.decode import read_record
 from sstar_code.problems import InfrastructureError, ProblemFileError, UserError
 
 if TYPE_CHECKING:
@@ -47,19 +48,14 @@ def write_call(call: Call, model: str) -> str:
 
 
 def _read_call(data: Any) -> Call:
-    request, answer = dict(data["request"]), dict(data["answer"])
-    purpose = dict(request.pop("purpose"))
-    purpose["stage"] = Stage(purpose["stage"])
-    messages = tuple(Message(**message) for message in request.pop("messages"))
-    stop = tuple(request.pop("stop", ()))
-    usage = Usage(**answer.pop("usage", {}))
-    texts = [answer["text"], purpose["problem_id"], *(message.content for message in messages)]
-    if not all(isinstance(text, str) for text in texts):
+    call = read_record(Call, data)
+    unknown = set(data["request"]) - {field.name for field in fields(Request)}
+    if unknown:  # it may have changed the answer, so the call could be taken for another one
+        raise TypeError(f"a request has no {', '.join(sorted(unknown))}")
+    texts = (message.content for message in call.request.messages)
+    if not all(isinstance(text, str) for text in (call.answer.text, call.request.purpose.problem_id, *texts)):
         raise TypeError("a text is not a string")
-    return Call(
-        Request(messages=messages, purpose=Purpose(**purpose), stop=stop, **request),
-        Answer(usage=usage, **answer),
-    )
+    return call
 
 
 def _read_bytes(path: Path) -> bytes:

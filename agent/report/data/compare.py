@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.agent.report.data.scores import problem_scores
 from sstar_code.agent.run.statistics import Difference, Rate, paired_bootstrap, sign_test, wilson
 from sstar_code.problems import UserError
 
@@ -31,12 +30,12 @@ class Line:
     lost: tuple[str, ...]
     """Problems on which the first is better."""
     p: float | None
-    """Of the sign test; None where a problem's rate is not 0 or 1."""
+    """p of the sign test; None where a problem's rate is not 0 or 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a second run changed."""
+    """A second run beside a first."""
 
     first: str
     second: str
@@ -49,12 +48,9 @@ class Comparison:
     lines: tuple[Line, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """For `--format json`."""
-        return {
-            **{key: getattr(self, key) for key in ("first", "second", "common", "only_first", "only_second")},
-            "settings": {key: list(pair) for key, pair in self.settings.items()},
-            "rates": {line.name: asdict(line) for line in self.lines},
-        }
+        """The object of `--format json`."""
+        data = asdict(self)
+        return data | {"rates": {line["name"]: line for line in data.pop("lines")}}
 
 
 def compare_runs(first: Run, second: Run) -> Comparison:
@@ -63,8 +59,7 @@ def compare_runs(first: Run, second: Run) -> Comparison:
     Raises:
         UserError: no problem is common to both.
     """
-    shared = set(second.problem_ids)
-    common = [one for one in first.problem_ids if one in shared and first.counts(one) and second.counts(one)]
+    common = [one for one in first.count.scores if one in second.count.scores]
     if not common:
         raise UserError(f"{first.folder} and {second.folder}: no problem in common, nothing to compare")
     ours = [_named(first, one) for one in common]
@@ -79,15 +74,15 @@ def compare_runs(first: Run, second: Run) -> Comparison:
         first=str(first.folder),
         second=str(second.folder),
         common=len(common),
-        only_first=len(set(first.problem_ids) - shared),
-        only_second=len(shared - set(first.problem_ids)),
+        only_first=len(set(first.problem_ids) - set(second.problem_ids)),
+        only_second=len(set(second.problem_ids) - set(first.problem_ids)),
         settings=settings,
         lines=tuple(_compare(name, common, ours, theirs) for name in dict.fromkeys(names)),
     )
 
 
 def _named(run: Run, problem_id: str) -> dict[str, float]:
-    scores = problem_scores(run, problem_id)
+    scores = run.count.scores[problem_id]
     return {"selected@1": scores.get(run.select, 0.0), **scores}
 
 
@@ -100,8 +95,9 @@ def _compare(
     before = [row.get(name, 0.0) for row in ours]
     after = [row.get(name, 0.0) for row in theirs]
     differences = [new - old for old, new in zip(before, after, strict=True)]
-    won = tuple(one for one, gain in zip(problem_ids, differences, strict=True) if gain > 0)
-    lost = tuple(one for one, gain in zip(problem_ids, differences, strict=True) if gain < 0)
+    gains = dict(zip(problem_ids, differences, strict=True))
+    won = tuple(one for one, gain in gains.items() if gain > 0)
+    lost = tuple(one for one, gain in gains.items() if gain < 0)
     whole = all(value in (0.0, 1.0) for value in (*before, *after))
     return Line(
         name,

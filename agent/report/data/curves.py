@@ -1,4 +1,4 @@
-"""What more samples would bring, how sure the choice was, and where problems were won and lost."""
+"""Curves of a run: more samples and tokens, the confidence of the choice, problems won and lost by step."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ __all__ = [
     "trace_flow",
 ]
 
+STATES = ("good", "bad", "lost")
+"""States of a problem in the flow; the last is an error or unfinished."""
 _ALL = 150
+"""Subsets of one problem and size that are all looked at, if there are no more."""
 _DRAWS = 15
 """Subsets drawn a problem and size: their scatter is small beside that of the problems."""
 
@@ -38,7 +41,7 @@ def majority_at(run: Run, sizes: Sequence[int], asked: int) -> dict[int, Rate]:
 
     The groups are those that `majority` found among all samples; empty where that method did not run.
     """
-    graded = [one for one in run.problem_ids if run.is_graded(one) and "majority" in run.choices.get(one, {})]
+    graded = [one for one in run.count.graded if "majority" in run.choices.get(one, {})]
     if not graded:
         return {}
     totals = dict.fromkeys(sizes, 0.0)
@@ -63,7 +66,7 @@ def _draw_subsets(samples: int, k: int, draw: random.Random) -> list[Sequence[in
 
 
 def _vote(outcome: ProblemOutcome, groups: Sequence[Sequence[int]], pick: Sequence[int]) -> float:
-    """Expected over ties; of a draw without a sample that was grouped, one of those best on public tests."""
+    """Chance that the vote is right; without a grouped sample, that one of the best on public tests is."""
     drawn = set(pick)
     inside = [members for group in groups if (members := [one for one in group if one in drawn])]
     if not inside:
@@ -86,9 +89,8 @@ def tokens_per_sample(run: Run) -> dict[str, float]:
     for problem_id in counted:
         for stage, count in run.stages.get(problem_id, {}).items():
             if stage in tokens:
-                tokens[stage] += count.prompt + count.output
-    choices = [run.choices.get(one, {}).get(run.select) for one in counted]
-    asked = sum(choice.tokens for choice in choices if choice is not None)
+                tokens[stage] += count.tokens
+    asked = sum(choice.tokens for one in counted if (choice := run.choice(one)) is not None)
     each = {stage: total / samples for stage, total in tokens.items()}
     return {**each, "select": asked / max(1, len(counted))}
 
@@ -106,10 +108,10 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How far a method's confidence is to be believed."""
+    """A measure of how far a method's confidence is to be believed."""
 
     bins: tuple[Bin, ...]
-    """Only those with a choice in them."""
+    """The bins with a choice in them."""
     error: float
     """Expected calibration error: mean distance of confidence and rate over the choices."""
     brier: float
@@ -118,11 +120,11 @@ class Calibration:
 
 
 def calibrate(run: Run, method: str, bins: int = 10) -> Calibration:
-    """Of the graded problems for which `method` chose a sample, in bins of equal width."""
+    """Calibrate `method` on the graded problems for which it chose a sample, in bins of equal width."""
     pairs = [
         (choice.confidence, run.outcomes[one].is_right(choice.chosen))
-        for one in run.problem_ids
-        if run.is_graded(one) and (choice := run.choices.get(one, {}).get(method)) is not None
+        for one in run.count.graded
+        if (choice := run.choices.get(one, {}).get(method)) is not None
     ]
     found: dict[int, list[tuple[float, bool]]] = {}
     for confidence, right in pairs:
@@ -151,9 +153,9 @@ class Step:
 
     title: str
     states: Mapping[str, int]
-    """State (`good`, `bad`, `lost`) to problems."""
+    """Problems by state, one of `STATES`."""
     words: Mapping[str, str]
-    """What each state means here."""
+    """Words for each state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +171,7 @@ class Link:
 
 def trace_flow(run: Run) -> tuple[tuple[Step, ...], tuple[Link, ...]]:
     """Where problems were won and lost: public tests round by round, then a right sample, then the choice."""
-    counted = [one for one in run.problem_ids if run.counts(one)]
-    graded = [one for one in counted if run.is_graded(one)]
-    rounds = max((row.round for one in graded for row in run.rounds[one]), default=0)
+    rounds = max((row.round for one in run.count.graded for row in run.rounds[one]), default=0)
     titles = ["sampled", *(f"debug round {number}" for number in range(1, rounds + 1))]
     columns: list[tuple[str, str, str]] = [
         *((title, "public pass", "no public pass") for title in titles),
@@ -179,21 +179,21 @@ def trace_flow(run: Run) -> tuple[tuple[Step, ...], tuple[Link, ...]]:
         ("choice", "chosen right", "chosen wrong"),
     ]
     paths = []
-    for problem_id in counted:
-        if not run.is_graded(problem_id):
+    for problem_id, scores in run.count.scores.items():
+        if not scores:
             paths.append(["lost"] * len(columns))
             continue
         outcome, rows = run.outcomes[problem_id], run.rounds[problem_id]
         flags = [any(row.survives for row in best_after(rows, number)) for number in range(rounds + 1)]
         flags += [
-            any(sample.hidden == "AC" for sample in outcome.samples),
+            outcome.count_right() > 0,
             outcome.is_right(outcome.chosen.get(run.select)),
         ]
         paths.append(["good" if flag else "bad" for flag in flags])
     steps = tuple(
         Step(
             title,
-            {state: sum(path[place] == state for path in paths) for state in ("good", "bad", "lost")},
+            {state: sum(path[place] == state for path in paths) for state in STATES},
             {"good": good, "bad": bad, "lost": "error or unfinished"},
         )
         for place, (title, good, bad) in enumerate(columns)
@@ -201,8 +201,8 @@ def trace_flow(run: Run) -> tuple[tuple[Step, ...], tuple[Link, ...]]:
     links = tuple(
         Link(place, source, target, count)
         for place in range(len(columns) - 1)
-        for source in ("good", "bad", "lost")
-        for target in ("good", "bad", "lost")
+        for source in STATES
+        for target in STATES
         if (count := sum(path[place] == source and path[place + 1] == target for path in paths))
     )
     return steps, links

@@ -1,100 +1,74 @@
-"""A run as the report sees it: everything but its texts."""
+"""A run read from its folder without changing anything there, also while it is going on."""
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.agent.run.usage import StageCount
+from sstar_code.agent.jobs.merge_runs import asked_for
+from sstar_code.agent.run.decode import read_record
+from sstar_code.agent.run.folder import read_evaluation, read_summary
+from sstar_code.agent.run.outcomes import ProblemOutcome
+from sstar_code.agent.run.store import Store
+from sstar_code.agent.run.summary import Count
+from sstar_code.agent.run.usage import StageCount, add_stages
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from sstar_code.agent.run.outcomes import ProblemOutcome
+    from sstar_code.agent.run.outcomes import RoundOutcome
     from sstar_code.problems import Problem
 
-__all__ = ["Choice", "RoundRow", "Run"]
-
-
-@dataclass(frozen=True, slots=True)
-class RoundRow:
-    """One round of one sample, without its program."""
-
-    sample: int
-    round: int
-    written: bool
-    """The answer held a program."""
-    public_passed: int
-    public_total: int
-    is_best: bool
-    hidden: str | None
-    """Verdict on the hidden tests; None where it was not graded."""
-
-    @property
-    def survives(self) -> bool:
-        """Passed every public test."""
-        return self.written and self.public_passed == self.public_total
-
-    @property
-    def right(self) -> bool:
-        """Passes the hidden tests.
-
-        Only rounds that may stand for a sample are graded; one that fails a public test is wrong anyway.
-        """
-        return self.hidden == "AC"
+__all__ = ["Choice", "Run", "open_run"]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a method chose for a problem, without its evidence."""
+    """The choice of a method for a problem: a `Selection` without its evidence."""
 
     chosen: int | None
     confidence: float
-    clusters: tuple[tuple[int, ...], ...]
-    calls: int
-    tokens: int
+    clusters: tuple[tuple[int, ...], ...] = ()
+    calls: int = 0
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Everything of a run but its texts, which `database` has."""
+    """Everything of a run but prompts, answers and evidence, which `store` has."""
 
     folder: Path
     manifest: Mapping[str, Any]
-    problem_ids: tuple[str, ...]
-    """Those asked for, in their order."""
-    outcomes: Mapping[str, ProblemOutcome]
-    """Of finished problems."""
-    errors: Mapping[str, str]
-    """Problem id to one line."""
-    rounds: Mapping[str, Sequence[RoundRow]]
-    """Of finished problems, in order of samples and rounds."""
+    count: Count
+    """The problems asked for, in their order, what became of them and what each scored."""
+    rounds: Mapping[str, Sequence[RoundOutcome]]
+    """Rounds of each finished problem, in order of samples and rounds."""
     choices: Mapping[str, Mapping[str, Choice]]
-    """By problem and method."""
+    """Choices by problem and method."""
     stages: Mapping[str, Mapping[str, StageCount]]
-    """By problem and stage."""
-    answered: tuple[str, str] | None
-    """When the first and the last answer were stored (UTC, ISO 8601); None without answers."""
+    """Work by problem and stage."""
     problems: Mapping[str, Problem]
     """Those whose set could be read; statements, tests and metadata come from there."""
     summary: Mapping[str, Any]
     """`summary.json`; empty while the first start is going on."""
-    database: sqlite3.Connection
-    """Read-only, one snapshot."""
-
-    @property
-    def name(self) -> str:
-        """Of the folder."""
-        return self.folder.resolve().name
+    store: Store
+    """One snapshot; nothing can be written to it."""
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """What the manifest says was asked for."""
-        config = self.manifest["config"]
-        assert isinstance(config, dict)
+        """The configuration that the manifest says was asked for."""
+        config: Mapping[str, Any] = self.manifest["config"]
         return config
+
+    @property
+    def label(self) -> str:
+        """The name of the run where it has one, else that of its folder."""
+        return str(self.config.get("label", self.folder.resolve().name))
 
     @property
     def select(self) -> str:
@@ -102,37 +76,59 @@ class Run:
         return str(self.config["select"])
 
     @property
-    def total(self) -> Mapping[str, StageCount]:
-        """Of all problems, by stage."""
-        total: dict[str, StageCount] = {}
-        for stages in self.stages.values():
-            for name, count in stages.items():
-                total[name] = _add(total.get(name, StageCount()), count)
-        return total
+    def total(self) -> dict[str, StageCount]:
+        """The work of all problems, by stage."""
+        return add_stages(self.stages.values())
 
-    def is_graded(self, problem_id: str) -> bool:
-        """Whether hidden tests gave verdicts."""
-        outcome = self.outcomes.get(problem_id)
-        return outcome is not None and outcome.graded and problem_id not in self.errors
+    @property
+    def outcomes(self) -> Mapping[str, ProblemOutcome]:
+        """The outcomes of finished problems by id."""
+        return self.count.outcomes
 
-    def counts(self, problem_id: str) -> bool:
-        """Whether the problem is in the rates: all are but those that turned out to have no hidden tests."""
-        return problem_id in self.errors or problem_id not in self.outcomes or self.is_graded(problem_id)
+    @property
+    def problem_ids(self) -> Sequence[str]:
+        """The problems asked for, in their order."""
+        return self.count.problem_ids
+
+    def choice(self, problem_id: str) -> Choice | None:
+        """The choice that is the answer; None where there is none."""
+        return self.choices.get(problem_id, {}).get(self.select)
 
 
-def _add(total: StageCount, count: StageCount) -> StageCount:
-    def known(a: int | None, b: int | None) -> int | None:
-        return b if a is None else a if b is None else a + b
+@contextmanager
+def open_run(folder: Path, problems: Mapping[str, Problem] | None = None) -> Iterator[Run]:
+    """Read `folder`, which may belong to a run that is going on; nothing is written, and no lock is taken.
 
-    return StageCount(
-        calls=total.calls + count.calls,
-        prompt=total.prompt + count.prompt,
-        cached=known(total.cached, count.cached),
-        output=total.output + count.output,
-        reasoning=known(total.reasoning, count.reasoning),
-        seconds=total.seconds + count.seconds,
-        unknown=total.unknown + count.unknown,
-        cut=total.cut + count.cut,
-        executions=total.executions + count.executions,
-        cpu_s=total.cpu_s + count.cpu_s,
-    )
+    `problems` by id, where the caller has them.
+
+    Raises:
+        UserError: it is no run folder of `sstar eval`, or its store is not one.
+        StoreError: the store cannot be read.
+    """
+    manifest = read_evaluation(folder)
+    path = folder / "run.db"
+    if not path.is_file():
+        raise UserError(f"{folder}: nothing was run yet (no run.db)")
+    try:
+        with closing(Store(path, read_only=True)) as store:
+            outcomes = {one: ProblemOutcome.from_json(text) for one, text in store.outcomes().items()}
+            summary = read_summary(folder)
+            yield Run(
+                folder=folder,
+                manifest=manifest,
+                count=Count(asked_for(manifest["config"]), outcomes, summary.get("failed", {})),
+                rounds=store.rounds(),
+                choices={
+                    one: {
+                        method: read_record(Choice, json.loads(text))
+                        for method, text in store.selections(one).items()
+                    }
+                    for one in outcomes
+                },
+                stages=store.count_stages(),
+                problems=problems or {},
+                summary=summary,
+                store=store,
+            )
+    except sqlite3.DatabaseError as error:
+        raise UserError(f"{path}: cannot be read ({error})") from error

@@ -1,4 +1,4 @@
-"""What a run came to: every rate over the same problems, by method, round, group and number of samples."""
+"""Rates of a run over the same problems, by method, round, group and number of samples."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.run.statistics import Difference, Rate, paired_bootstrap, pass_at_k, wilson
-from sstar_code.agent.run.summary import score
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from sstar_code.agent.report.data.run import RoundRow, Run
+    from sstar_code.agent.report.data.run import Run
+    from sstar_code.agent.run.outcomes import ProblemOutcome, RoundOutcome
 
-__all__ = ["Group", "RoundScore", "Scores", "count_scores", "group_keys", "problem_scores"]
+__all__ = ["Group", "RoundScore", "Scores", "best_after", "count_scores", "group_keys"]
 
 NOT_KNOWN = "not known"
 _RESAMPLES = 1_000
@@ -45,122 +45,94 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """All rates are over `asked` problems; errors and unfinished ones are wrong."""
+    """Rates of a run over the problems that count; errors and unfinished ones are wrong."""
 
-    asked: int
-    graded: int
-    errors: Mapping[str, str]
-    unfinished: tuple[str, ...]
-    ungraded: int
-    """Without hidden tests; in no rate."""
     rates: Mapping[str, Rate]
-    """As in `summary.json`: `pass@1`, `debugged@1`, `random`, each method, `oracle`."""
+    """The rates of `summary.json`; empty where nothing is graded."""
     of_graded: Mapping[str, Rate]
+    """The same over the graded problems alone."""
     gains: Mapping[str, Difference]
-    """Of each of `rates` over `random`, paired by problem."""
+    """Gain of each of `rates` over `random`, paired by problem."""
     public: Rate
+    """Problems with a sample that passes every public test."""
     pass_at: Mapping[int, Rate]
-    """First answers: pass@k by k."""
+    """pass@k of first answers, by k."""
     oracle_at: Mapping[int, Rate]
-    """Debugged samples: some sample of k is right."""
+    """Some debugged sample of k is right, by k."""
     rounds: tuple[RoundScore, ...]
     groups: Mapping[str, tuple[Group, ...]]
-    """By `difficulty`, `platform` and `month`; empty where nothing is known."""
+    """Groups by `difficulty`, `platform` and `month`; empty where nothing is known."""
     first_verdicts: Mapping[str, int]
     """Samples by verdict of the first answer."""
     final_verdicts: Mapping[str, int]
     """Samples by verdict after debugging."""
 
 
-def problem_scores(run: Run, problem_id: str) -> dict[str, float]:
-    """By name of a rate, 0..1; empty (which counts as wrong) where the problem has no verdict."""
-    return score(run.outcomes[problem_id]) if run.is_graded(problem_id) else {}
-
-
 def count_scores(run: Run) -> Scores:
     """Count everything."""
-    counted = [problem_id for problem_id in run.problem_ids if run.counts(problem_id)]
-    graded = [problem_id for problem_id in counted if run.is_graded(problem_id)]
-    if not graded and len(counted) < len(run.problem_ids):
-        counted = []
-    table = {problem_id: problem_scores(run, problem_id) for problem_id in counted}
-    names = list(dict.fromkeys(name for row in table.values() for name in row))
-    names = [name for name in names if name != "oracle"] + (["oracle"] if names else [])
-
-    def rate(value: Callable[[str], float]) -> Rate:
-        return wilson(sum(value(problem_id) for problem_id in graded), len(counted))
+    asked, graded = len(run.count.scores), run.count.graded
+    outcomes = [run.outcomes[problem_id] for problem_id in graded]
+    samples = [sample for outcome in outcomes for sample in outcome.samples]
+    rates = run.count.rates() if graded else {}
+    most = max((len(outcome.samples) for outcome in outcomes), default=0)
+    sizes = [k for k in range(1, most + 1) if k & (k - 1) == 0 or k == most]
 
     def gain(name: str) -> Difference:
-        differences = [row.get(name, 0.0) - row.get("random", 0.0) for row in table.values()]
+        differences = [row.get(name, 0.0) - row.get("random", 0.0) for row in run.count.scores.values()]
         return paired_bootstrap(differences, resamples=_RESAMPLES)
 
-    most = max((len(run.outcomes[problem_id].samples) for problem_id in graded), default=0)
-    sizes = [k for k in range(1, most + 1) if k & (k - 1) == 0 or k == most]
+    def rate_at(k: int, *, first: bool) -> Rate:
+        return wilson(sum(_found_at(outcome, k, first=first) for outcome in outcomes), asked)
+
     return Scores(
-        asked=len(counted),
-        graded=len(graded),
-        errors=run.errors,
-        unfinished=tuple(
-            problem_id
-            for problem_id in run.problem_ids
-            if problem_id not in run.outcomes and problem_id not in run.errors
-        ),
-        ungraded=sum(not run.counts(problem_id) for problem_id in run.problem_ids),
-        rates={name: rate(lambda one, name=name: table[one].get(name, 0.0)) for name in names},  # type: ignore[misc]
-        of_graded={
-            name: wilson(sum(table[one].get(name, 0.0) for one in graded), len(graded)) for name in names
-        },
-        gains={name: gain(name) for name in names if name != "random"},
-        public=rate(lambda one: float(run.outcomes[one].solved is True)),
-        pass_at={k: rate(lambda one, k=k: _at(run, one, k, first=True)) for k in sizes},  # type: ignore[misc]
-        oracle_at={k: rate(lambda one, k=k: _at(run, one, k, first=False)) for k in sizes},  # type: ignore[misc]
-        rounds=_count_rounds(run, graded, len(counted)),
-        groups=_count_groups(run, counted, table),
-        first_verdicts=_verdicts(run, graded, first=True),
-        final_verdicts=_verdicts(run, graded, first=False),
+        rates=rates,
+        of_graded=run.count.rates(graded) if graded else {},
+        gains={name: gain(name) for name in rates if name != "random"},
+        public=wilson(sum(outcome.solved is True for outcome in outcomes), asked),
+        pass_at={k: rate_at(k, first=True) for k in sizes},
+        oracle_at={k: rate_at(k, first=False) for k in sizes},
+        rounds=_count_rounds([run.rounds[problem_id] for problem_id in graded], asked),
+        groups=_count_groups(run),
+        first_verdicts=dict(Counter(one.first_hidden or "CE" for one in samples)),
+        final_verdicts=dict(Counter(one.hidden or "CE" for one in samples)),
     )
 
 
-def _at(run: Run, problem_id: str, k: int, *, first: bool) -> float:
-    samples = run.outcomes[problem_id].samples
-    right = sum((sample.first_hidden if first else sample.hidden) == "AC" for sample in samples)
-    return pass_at_k(len(samples), right, min(k, len(samples)))
+def _found_at(outcome: ProblemOutcome, k: int, *, first: bool) -> float:
+    """Chance that one of k samples is right."""
+    samples = len(outcome.samples)
+    return pass_at_k(samples, outcome.count_right(first=first), min(k, samples))
 
 
-def _verdicts(run: Run, graded: Sequence[str], *, first: bool) -> dict[str, int]:
-    counts = Counter(
-        (sample.first_hidden if first else sample.hidden) or "CE"
-        for problem_id in graded
-        for sample in run.outcomes[problem_id].samples
-    )
-    return dict(counts)
-
-
-def best_after(rows: Sequence[RoundRow], last: int) -> list[RoundRow]:
+def best_after(rows: Sequence[RoundOutcome], last: int) -> list[RoundOutcome]:
     """The round that stood for each sample after round `last`."""
-    best: dict[int, RoundRow] = {}
+    best: dict[int, RoundOutcome] = {}
     for row in rows:
         if row.round <= last and (row.sample not in best or _rank(row) > _rank(best[row.sample])):
             best[row.sample] = row
     return list(best.values())
 
 
-def _rank(row: RoundRow) -> tuple[bool, int]:
-    return row.written, row.public_passed
+def _rank(row: RoundOutcome) -> tuple[bool, int]:
+    return row.is_written, row.public_passed
 
 
-def _count_rounds(run: Run, graded: Sequence[str], asked: int) -> tuple[RoundScore, ...]:
-    last = max((row.round for problem_id in graded for row in run.rounds[problem_id]), default=-1)
+def _count_rounds(problems: Sequence[Sequence[RoundOutcome]], asked: int) -> tuple[RoundScore, ...]:
+    """`problems` are the rounds of each."""
+    last = max((row.round for rows in problems for row in rows), default=-1)
     scores = []
     for number in range(last + 1):
-        public = sample = oracle = 0.0
-        for problem_id in graded:
-            stand = best_after(run.rounds[problem_id], number)
-            right = sum(row.right for row in stand)
-            public += any(row.survives for row in stand)
-            sample += right / len(stand)
-            oracle += right > 0
-        scores.append(RoundScore(number, wilson(public, asked), wilson(sample, asked), wilson(oracle, asked)))
+        stands = [best_after(rows, number) for rows in problems]
+        right = [sum(row.hidden == "AC" for row in stand) for stand in stands]
+        shares = [count / len(stand) for count, stand in zip(right, stands, strict=True)]
+        scores.append(
+            RoundScore(
+                number,
+                public=wilson(sum(any(row.survives for row in stand) for stand in stands), asked),
+                sample=wilson(sum(shares), asked),
+                oracle=wilson(sum(count > 0 for count in right), asked),
+            )
+        )
     return tuple(scores)
 
 
@@ -175,30 +147,26 @@ def group_keys(run: Run, problem_id: str) -> dict[str, str]:
     }
 
 
-def _count_groups(
-    run: Run, counted: Sequence[str], table: Mapping[str, Mapping[str, float]]
-) -> dict[str, tuple[Group, ...]]:
+def _count_groups(run: Run) -> dict[str, tuple[Group, ...]]:
     groups: dict[str, tuple[Group, ...]] = {}
-    columns = {"pass@1": "pass@1", "selected@1": run.select, "oracle": "oracle"}
-    keys = {problem_id: group_keys(run, problem_id) for problem_id in counted}
     for kind in ("difficulty", "platform", "month"):
         members: dict[str, list[str]] = {}
-        for problem_id in counted:
-            members.setdefault(keys[problem_id][kind] or NOT_KNOWN, []).append(problem_id)
+        for problem_id in run.count.scores:
+            members.setdefault(group_keys(run, problem_id)[kind] or NOT_KNOWN, []).append(problem_id)
         if set(members) <= {NOT_KNOWN}:
             continue
+        rates = {name: run.count.rates(members[name]) for name in sorted(members, key=_order)}
         groups[kind] = tuple(
             Group(
                 name,
                 len(members[name]),
                 {
-                    label: wilson(
-                        sum(table[one].get(column, 0.0) for one in members[name]), len(members[name])
-                    )
-                    for label, column in columns.items()
+                    "pass@1": found["pass@1"],
+                    "selected@1": found.get(run.select) or wilson(0, len(members[name])),
+                    "oracle": found["oracle"],
                 },
             )
-            for name in sorted(members, key=_order)
+            for name, found in rates.items()
         )
     return groups
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import UserError
@@ -28,21 +27,16 @@ def find_problems(
     from sstar_code.problems.sets.load import BUNDLED, load_set
 
     config = manifest["config"]
-    if spec is None:
-        name = str(config.get("label", "")).removesuffix(f"-{config.get('model')}")
-        place = Path(str(manifest.get("data", "")))
-        if name not in BUNDLED and not place.exists():
-            say(f"sstar: {place} is not there; name the set with --set for statements, difficulty and dates")
-            return {}
-        spec = name if name in BUNDLED else f"{name}:{place}"
-        try:
-            whole = load_set(spec)
-        except UserError as error:
-            say(f"sstar: {error}; name the set with --set for statements, difficulty and dates")
-            return {}
-    else:
-        whole = load_set(spec)
+    name = str(config.get("label", "")).removesuffix(f"-{config.get('model')}")
+    found = spec or (name if name in BUNDLED else f"{name}:{manifest.get('data', '')}")
+    try:
+        whole = load_set(found)
+    except UserError as error:
+        if spec is not None:
+            raise
+        say(f"sstar: {error}; name the set with --set for statements, difficulty and dates")
+        return {}
     if whole.revision != config.get("set"):
-        say(f"sstar: {spec} is not the revision that the run used ({config.get('set')}); shown all the same")
+        say(f"sstar: {found} is not the revision that the run used ({config.get('set')}); shown all the same")
     wanted = set(config["problems"])
     return {problem.id: problem for problem in whole.problems if problem.id in wanted}

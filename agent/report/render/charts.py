@@ -1,109 +1,147 @@
-"""The report's charts of parts and rows: intervals side by side, the flow of problems, stacked bars."""
+"""The report's charts as SVG: intervals side by side, flow of problems, stacked bars, curves, calibration."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sstar_code.agent.report.data.curves import STATES
 from sstar_code.agent.report.render import svg
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sstar_code.agent.report.data.curves import Link, Step
+    from sstar_code.agent.report.data.curves import Calibration, Link, Step
     from sstar_code.agent.report.data.scores import Group
     from sstar_code.agent.run.statistics import Rate
 
-__all__ = ["draw_bars", "draw_flow", "draw_groups", "draw_intervals"]
+__all__ = [
+    "Curve",
+    "draw_bars",
+    "draw_calibration",
+    "draw_curves",
+    "draw_flow",
+    "draw_groups",
+    "draw_intervals",
+    "shorten_number",
+]
 
-_STATES = ("good", "bad", "lost")
+_QUARTERS = (0, 25, 50, 75, 100)
+_ROWS_LEFT, _ROWS_WIDE = 190.0, 400.0
+"""Where charts of rows have their axis of rates."""
+_LEFT, _TOP, _WIDE, _TALL = 48.0, 14.0, 360.0, 240.0
+"""Where charts with two axes have them."""
+_BAR, _FLOW_TOP, _FLOW_TALL = 16.0, 46.0, 190.0
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Rates at places of the first axis; a curve of one place is a point."""
+
+    name: str
+    kind: str
+    """Class of its colour."""
+    points: Sequence[tuple[float, Rate]]
 
 
 def draw_intervals(rows: Sequence[tuple[str, Rate, str]], title: str) -> str:
     """One row a rate: name, interval, dot, value. The third of each row is the class of its dot."""
-    width, left, right, step = 640.0, 190.0, 590.0, 27.0
-    bottom = 14 + step * len(rows)
-
-    def place(value: float) -> float:
-        return left + (right - left) * value
-
-    parts = _percent_grid(place, 8, bottom)
+    step = 27.0
+    parts = []
     for number, (name, rate, kind) in enumerate(rows):
-        y = 22 + step * number
-        words = f"{name}: {rate}"
-        parts += [
-            svg.text(left - 12, y + 4, name, kind="strong" if kind == "chosen" else "", anchor="end"),
-            svg.line(place(rate.low), y, place(rate.high), y, f"interval {kind}"),
-            svg.dot(place(rate.value), y, 5, f"dot {kind}", words),
-            svg.text(right + 8, y + 4, f"{100 * rate.value:.1f}", kind="strong" if kind == "chosen" else ""),
-        ]
-    said = "; ".join(f"{name} {rate}" for name, rate, _ in rows)
-    return svg.frame(width, bottom + 24, title, said, parts)
+        y, strong = 22 + step * number, "strong" if kind == "chosen" else ""
+        parts.append(svg.text(_ROWS_LEFT - 12, y + 4, name, kind=strong, anchor="end"))
+        parts += _interval(rate, y, kind, strong, name, radius=5)
+    return _frame_rows(parts, 14 + step * len(rows), title, [f"{name} {rate}" for name, rate, _ in rows])
 
 
 def draw_groups(groups: Sequence[Group], title: str) -> str:
     """Groups of problems, three rates each."""
-    width, left, right, step = 640.0, 190.0, 590.0, 19.0
+    step = 19.0
     kinds = {"pass@1": "s1", "selected@1": "chosen", "oracle": "s3"}
-    height = 14 + sum(step * len(group.rates) + 12 for group in groups)
-
-    def place(value: float) -> float:
-        return left + (right - left) * value
-
-    parts = _percent_grid(place, 8, height)
-    y = 20.0
+    parts, said, y = [], [], 20.0
     for group in groups:
         middle = y + step * (len(group.rates) - 1) / 2
-        parts.append(svg.text(left - 12, middle, group.name[:26], kind="strong", anchor="end"))
+        parts.append(svg.text(_ROWS_LEFT - 12, middle, group.name[:26], kind="strong", anchor="end"))
         words = f"{group.problems} problem{'' if group.problems == 1 else 's'}"
-        parts.append(svg.text(left - 12, middle + 14, words, kind="small", anchor="end"))
+        parts.append(svg.text(_ROWS_LEFT - 12, middle + 14, words, kind="small", anchor="end"))
         for name, rate in group.rates.items():
-            parts += [
-                svg.line(place(rate.low), y, place(rate.high), y, f"interval {kinds[name]}"),
-                svg.dot(place(rate.value), y, 4, f"dot {kinds[name]}", f"{group.name}, {name}: {rate}"),
-                svg.text(right + 8, y + 4, f"{100 * rate.value:.1f}", kind="small"),
-            ]
+            parts += _interval(rate, y, kinds[name], "small", f"{group.name}, {name}", radius=4)
+            said.append(f"{group.name}, {name}: {rate}")
             y += step
         y += 12
-    said = "; ".join(
-        f"{group.name}, {name}: {rate}" for group in groups for name, rate in group.rates.items()
-    )
-    return svg.frame(width, height + 24, title, said, parts)
+    return _frame_rows(parts, y - 6, title, said)
 
 
-def _percent_grid(place: object, top: float, bottom: float) -> list[str]:
-    assert callable(place)
-    parts = []
-    for percent in (0, 25, 50, 75, 100):
-        x = place(percent / 100)
-        parts.append(svg.line(x, top, x, bottom))
-        parts.append(svg.text(x, bottom + 16, f"{percent}%", kind="faint", anchor="middle"))
-    return parts
+def _interval(rate: Rate, y: float, kind: str, value_kind: str, name: str, *, radius: float) -> list[str]:
+    def place(value: float) -> float:
+        return _ROWS_LEFT + _ROWS_WIDE * value
+
+    return [
+        svg.line(place(rate.low), y, place(rate.high), y, f"interval {kind}"),
+        svg.dot(place(rate.value), y, radius, f"dot {kind}", f"{name}: {rate}"),
+        svg.text(place(1) + 8, y + 4, f"{100 * rate.value:.1f}", kind=value_kind),
+    ]
+
+
+def _frame_rows(parts: Sequence[str], bottom: float, title: str, said: Sequence[str]) -> str:
+    grid = []
+    for percent in _QUARTERS:
+        x = _ROWS_LEFT + _ROWS_WIDE * percent / 100
+        grid.append(svg.line(x, 8, x, bottom))
+        grid.append(svg.text(x, bottom + 16, f"{percent}%", kind="faint", anchor="middle"))
+    return svg.frame(640, bottom + 24, title, "; ".join(said), [*grid, *parts])
 
 
 def draw_flow(steps: Sequence[Step], links: Sequence[Link], title: str) -> str:
     """Columns of problems by state, with ribbons between them as wide as the problems that go there."""
-    bar, tall, gap = 16.0, 190.0, 18.0
     wide = max(150.0, 920.0 / max(1, len(steps) - 1))
-    total = max(1, sum(steps[0].states.values()))
-    width = 40 + wide * (len(steps) - 1) + 140
+    scale = _FLOW_TALL / max(1, sum(steps[0].states.values()))
+    tops = [_find_tops(step, scale) for step in steps]
+    parts = _draw_ribbons(steps, links, tops, scale, wide)
+    for place, (step, at) in enumerate(zip(steps, tops, strict=True)):
+        x = 20 + wide * place
+        parts.append(svg.text(x, 24, step.title, kind="strong"))
+        for state in STATES:
+            count, words = step.states[state], step.words[state]
+            if count:
+                high = count * scale
+                y = at[state] + max(11.0, min(high, 26.0) / 2 + 4)
+                parts += [
+                    svg.rect(x, at[state], _BAR, high, kind=f"block {state}", title=f"{count} {words}"),
+                    svg.text(x + _BAR + 6, y, f"{count}", kind="strong"),
+                    svg.text(x + _BAR + 6, y + 13, words, kind="small"),
+                ]
+    lowest = max(at["lost"] + step.states["lost"] * scale for at, step in zip(tops, steps, strict=True))
+    said = "; ".join(
+        f"{step.title}: " + ", ".join(f"{step.states[s]} {step.words[s]}" for s in STATES if step.states[s])
+        for step in steps
+    )
+    return svg.frame(40 + wide * (len(steps) - 1) + 140, lowest + 34, title, said, parts)
 
-    def tops(step: Step) -> dict[str, float]:
-        places, y = {}, 46.0
-        for state in _STATES:
-            places[state] = y
-            y += step.states[state] / total * tall + (gap if step.states[state] else 0)
-        return places
 
-    def x_of(place: int) -> float:
-        return 20 + wide * place
+def _find_tops(step: Step, scale: float) -> dict[str, float]:
+    """Upper end of each state's bar."""
+    places, y = {}, _FLOW_TOP
+    for state in STATES:
+        places[state] = y
+        y += step.states[state] * scale + (18.0 if step.states[state] else 0)
+    return places
 
-    at = [tops(step) for step in steps]
-    leaving = [dict(places) for places in at]
-    arriving = [dict(places) for places in at]
+
+def _draw_ribbons(
+    steps: Sequence[Step],
+    links: Sequence[Link],
+    tops: Sequence[Mapping[str, float]],
+    scale: float,
+    wide: float,
+) -> list[str]:
+    leaving, arriving = [dict(at) for at in tops], [dict(at) for at in tops]
     parts = []
     for link in links:
-        high = link.problems / total * tall
-        x1, x2 = x_of(link.step) + bar, x_of(link.step + 1)
+        high = link.problems * scale
+        x1, x2 = 20 + wide * link.step + _BAR, 20 + wide * (link.step + 1)
         y1, y2 = leaving[link.step][link.source], arriving[link.step + 1][link.target]
         leaving[link.step][link.source] += high
         arriving[link.step + 1][link.target] += high
@@ -113,74 +151,126 @@ def draw_flow(steps: Sequence[Step], links: Sequence[Link], title: str) -> str:
             f"L{x2:.1f},{y2 + high:.1f} C{middle:.1f},{y2 + high:.1f} {middle:.1f},{y1 + high:.1f} "
             f"{x1:.1f},{y1 + high:.1f} Z"
         )
-        words = f"{link.problems} problems: {steps[link.step].words[link.source]}, then "
-        parts.append(
-            svg.path(outline, f"ribbon {link.target}", words + steps[link.step + 1].words[link.target])
-        )
-    for place, step in enumerate(steps):
-        x = x_of(place)
-        parts.append(svg.text(x, 24, step.title, kind="strong"))
-        for state in _STATES:
-            count = step.states[state]
-            if not count:
-                continue
-            y, high = at[place][state], count / total * tall
-            parts.append(
-                svg.rect(x, y, bar, high, kind=f"block {state}", title=f"{count} {step.words[state]}")
-            )
-            parts.append(
-                svg.text(x + bar + 6, y + max(11.0, min(high, 26.0) / 2 + 4), f"{count}", kind="strong")
-            )
-            parts.append(
-                svg.text(
-                    x + bar + 6, y + max(11.0, min(high, 26.0) / 2 + 4) + 13, step.words[state], kind="small"
-                )
-            )
-    lowest = max(
-        places["lost"] + step.states["lost"] / total * tall for places, step in zip(at, steps, strict=True)
-    )
-    said = "; ".join(
-        f"{step.title}: " + ", ".join(f"{step.states[s]} {step.words[s]}" for s in _STATES if step.states[s])
-        for step in steps
-    )
-    return svg.frame(width, lowest + 34, title, said, parts)
+        before, after = steps[link.step].words[link.source], steps[link.step + 1].words[link.target]
+        words = f"{link.problems} problems: {before}, then {after}"
+        parts.append(svg.path(outline, f"ribbon {link.target}", words))
+    return parts
 
 
 def draw_bars(
-    rows: Mapping[str, Mapping[str, float]], kinds: Mapping[str, str], title: str, unit: str
+    rows: Mapping[str, Mapping[str, float]], kinds: Mapping[str, str], title: str, unit: str = ""
 ) -> str:
     """One bar a row, stacked from parts; `kinds` gives each part its class."""
-    width, left, right, step = 640.0, 130.0, 530.0, 30.0
-    most = max((sum(parts.values()) for parts in rows.values()), default=0.0) or 1.0
-    parts = []
+    left, wide, step = 130.0, 400.0, 30.0
+    most = max((sum(values.values()) for values in rows.values()), default=0.0) or 1.0
+    parts, said = [], []
     for number, (name, values) in enumerate(rows.items()):
         y, x = 12 + step * number, left
+        told = {part: f"{shorten_number(value)}{unit}" for part, value in values.items() if value}
+        said.append(f"{name}: " + ", ".join(f"{part} {words}" for part, words in told.items()))
         parts.append(svg.text(left - 12, y + 13, name, anchor="end"))
-        for part, value in values.items():
-            long = (right - left) * value / most
-            if value:
-                parts.append(
-                    svg.rect(
-                        x,
-                        y,
-                        long,
-                        18,
-                        kind=f"block {kinds[part]}",
-                        title=f"{name}, {part}: {say(value)}{unit}",
-                    )
-                )
+        for part, words in told.items():
+            long = wide * values[part] / most
+            title_of_part = f"{name}, {part}: {words}"
+            parts.append(svg.rect(x, y, long, 18, kind=f"block {kinds[part]}", title=title_of_part))
             x += long
-        parts.append(svg.text(x + 8, y + 13, say(sum(values.values())) + unit))
-    said = "; ".join(
-        f"{name}: " + ", ".join(f"{part} {say(value)}{unit}" for part, value in values.items() if value)
-        for name, values in rows.items()
-    )
-    return svg.frame(width, 18 + step * len(rows), title, said, parts)
+        parts.append(svg.text(x + 8, y + 13, shorten_number(sum(values.values())) + unit))
+    return svg.frame(640, 18 + step * len(rows), title, "; ".join(said), parts)
 
 
-def say(value: float) -> str:
+def shorten_number(value: float) -> str:
     """A number in three or four digits: 950, 12.3k, 4.56M."""
     for limit, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if value >= limit:
             return f"{value / (1e3 if letter == 'k' else limit):.3g}{letter}"
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def draw_curves(curves: Sequence[Curve], title: str, axis: str) -> str:
+    """Rates against a logarithmic axis, each curve named at its end; a point has its 95% interval."""
+    places = [x for curve in curves for x, _ in curve.points]
+    low, high = math.log2(min(places)), math.log2(max(places))
+
+    def x_of(value: float) -> float:
+        return _LEFT + _WIDE * (math.log2(value) - low) / (high - low or 1.0)
+
+    parts = []
+    labels: list[tuple[float, str, str]] = []
+    said = []
+    for curve in curves:
+        points = [(x_of(x), _y(rate.value)) for x, rate in curve.points]
+        if len(points) > 1:
+            parts.append(svg.polyline(points, f"curve {curve.kind}"))
+        for (x, rate), (px, py) in zip(curve.points, points, strict=True):
+            if len(points) == 1:
+                parts.append(svg.line(px, _y(rate.low), px, _y(rate.high), f"interval {curve.kind}"))
+            size, words = 6.0 if len(points) == 1 else 3.5, f"{curve.name} at {shorten_number(x)}: {rate}"
+            parts.append(svg.dot(px, py, size, f"dot {curve.kind}", words))
+        labels.append((points[-1][1], curve.name, curve.kind))
+        told = ", ".join(f"{shorten_number(x)} {100 * rate.value:.1f}%" for x, rate in curve.points)
+        said.append(f"{curve.name}: {told}")
+    ticks = [(x_of(tick), shorten_number(tick)) for tick in _find_ticks(min(places), max(places))]
+    return _frame_axes([*parts, *_name_ends(labels)], ticks, axis, title, said)
+
+
+def _name_ends(labels: Sequence[tuple[float, str, str]]) -> list[str]:
+    """Names beside the ends of the curves, pushed apart where they would overlap."""
+    parts, last = [], -math.inf
+    floor = _TOP + _TALL
+    ordered = sorted(labels)
+    for number, (y, name, kind) in enumerate(ordered):
+        last = min(max(y, last + 15), floor - 15 * (len(ordered) - 1 - number))
+        parts.append(svg.dot(_LEFT + _WIDE + 16, last, 4, f"dot {kind}"))
+        parts.append(svg.text(_LEFT + _WIDE + 26, last + 4, name))
+    return parts
+
+
+def _find_ticks(low: float, high: float) -> list[float]:
+    """Powers of two of few samples, else 1, 2 and 5 of every power of ten."""
+    if high <= 64:
+        return [float(2**power) for power in range(7) if low <= 2**power < 0.75 * high] + [high]
+    ticks = [
+        step * 10.0**power
+        for power in range(int(math.log10(low)), int(math.log10(high)) + 1)
+        for step in (1, 2, 5)
+        if low <= step * 10.0**power <= high
+    ]
+    return ticks if len(ticks) <= 6 else [tick for tick in ticks if str(int(tick))[0] == "1"]
+
+
+def draw_calibration(calibration: Calibration, title: str) -> str:
+    """How often choices of a confidence were right; on the diagonal confidence is to be believed."""
+    parts = [svg.line(_LEFT, _y(0), _LEFT + _WIDE, _y(1), "ideal")]
+    most = max((row.right.problems for row in calibration.bins), default=1)
+    for row in calibration.bins:
+        x, count = _LEFT + _WIDE * row.confidence, row.right.problems
+        radius = 3 + 6 * math.sqrt(count / most)
+        words = f"confidence {row.confidence:.2f}: {row.right} choices right"
+        parts += [
+            svg.line(x, _y(row.right.low), x, _y(row.right.high), "interval chosen"),
+            svg.dot(x, _y(row.right.value), radius, "dot chosen", words),
+            svg.text(x + radius + 3, _y(row.right.value) + 12, f"{count}", kind="small"),
+        ]
+    ticks = [(_LEFT + _WIDE * percent / 100, f"{percent}%") for percent in _QUARTERS]
+    said = [f"confidence {row.confidence:.2f}: {row.right}" for row in calibration.bins]
+    return _frame_axes(parts, ticks, "stated confidence", title, said)
+
+
+def _y(rate: float) -> float:
+    return _TOP + _TALL * (1 - rate)
+
+
+def _frame_axes(
+    parts: Sequence[str], ticks: Sequence[tuple[float, str]], axis: str, title: str, said: Sequence[str]
+) -> str:
+    """`ticks` are places of the first axis with their words; the second axis has rates."""
+    grid = []
+    for percent in _QUARTERS:
+        y = _y(percent / 100)
+        grid.append(svg.line(_LEFT, y, _LEFT + _WIDE, y))
+        grid.append(svg.text(_LEFT - 8, y + 4, f"{percent}%", kind="faint", anchor="end"))
+    grid.append(svg.text(_LEFT + _WIDE / 2, _TOP + _TALL + 36, axis, kind="faint", anchor="middle"))
+    for x, words in ticks:
+        grid.append(svg.line(x, _TOP, x, _TOP + _TALL))
+        grid.append(svg.text(x, _TOP + _TALL + 17, words, kind="faint", anchor="middle"))
+    return svg.frame(600, _TOP + _TALL + 46, title, "; ".join(said), [*grid, *parts])

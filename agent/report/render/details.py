@@ -1,19 +1,20 @@
-"""What the page shows of one problem when it is opened: plain data, long texts cut and marked as cut."""
+"""The data of one problem that the page shows when it is opened; long texts are cut and marked as cut."""
 
 from __future__ import annotations
 
 import base64
 import json
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sstar_code.agent.models.request import Answer, Request
     from sstar_code.agent.report.data.run import Run
 
-__all__ = ["Caps", "pack", "pack_all", "read_details"]
+__all__ = ["LEVELS", "Caps", "pack", "pack_all", "read_details"]
 
 _GZIP = 31
 """`wbits` for a gzip header, which is what browsers unpack."""
@@ -26,21 +27,23 @@ class Caps:
     statement: int = 20_000
     code: int = 20_000
     output: int = 2_000
-    """Of an input or an output."""
+    """An input or an output."""
     answer: int = 4_000
-    """Of a model's answer to a question of selection."""
+    """A model's answer to a question of selection."""
     feedback: int = 2_000
-    """Of what a debugging round was told."""
+    """The feedback that a debugging round was given."""
 
 
-_LEVELS = (
+LEVELS = (
     Caps(),
     Caps(12_000, 12_000, 800, 1_200, 800),
     Caps(8_000, 8_000, 400, 600, 0),
     Caps(4_000, 4_000, 200, 0, 0),
     Caps(1_500, 1_500, 100, 0, 0),
 )
+"""Caps to choose from, for small runs first."""
 _PROBED = 24
+"""Problems on which the caps are tried, about."""
 
 
 def cut(text: str, most: int) -> str | list[Any]:
@@ -62,7 +65,7 @@ def pack_all(run: Run, most_bytes: int) -> tuple[dict[str, str], Caps]:
     """
     ids = run.problem_ids
     probed = ids[:: max(1, len(ids) // _PROBED)]
-    for caps in _LEVELS:
+    for caps in LEVELS:
         size = sum(len(pack(read_details(run, one, caps))) for one in probed)
         if size * len(ids) <= most_bytes * len(probed):
             break
@@ -72,28 +75,31 @@ def pack_all(run: Run, most_bytes: int) -> tuple[dict[str, str], Caps]:
 def read_details(run: Run, problem_id: str, caps: Caps) -> dict[str, Any]:
     """One problem: statement, candidates by sample and round, selections with evidence, answers."""
     codes: dict[str, int] = {}
-    problem = run.problems.get(problem_id)
+    calls = run.store.calls(problem_id)
+    outcome = run.outcomes.get(problem_id)
     details: dict[str, Any] = {
         "id": problem_id,
-        "error": run.errors.get(problem_id),
+        "error": run.count.errors.get(problem_id),
         "samples": _samples(run, problem_id, codes),
-        "failed": _failed(run, problem_id),
-        "methods": _methods(run, problem_id, caps),
-        "feedback": _feedback(run, problem_id, caps.feedback),
-        "answers": _answers(run, problem_id, caps.answer),
+        "failed": {one.sample: one.failed for one in outcome.samples if one.failed} if outcome else {},
+        "methods": _methods(run, problem_id, caps) if outcome else [],
+        "feedback": _feedback(calls, caps.feedback),
+        "answers": _answers(calls, caps.answer),
         "stages": [
             [name, count.calls, count.prompt, count.output, count.seconds, count.executions, count.cpu_s]
             for name, count in run.stages.get(problem_id, {}).items()
         ],
     }
+    problem = run.problems.get(problem_id)
     if problem is not None:
         details["statement"] = cut(problem.statement, caps.statement)
         details["starter"] = cut(problem.starter_code, caps.code)
         tests = [test for test in problem.public_tests if test.program is None][:8]
         details["public"] = [[cut(t.input, caps.output), cut(t.output or "", caps.output)] for t in tests]
         details["hidden"] = len(problem.hidden_tests)
-    else:
-        details["prompt"] = cut(_first_prompt(run, problem_id), caps.statement)
+    else:  # the first prompt holds the statement
+        first = [request for request, _ in calls if request.purpose.stage == "generate"][:1]
+        details["prompt"] = cut("".join(request.messages[-1].content for request in first), caps.statement)
     details["codes"] = [cut(code, caps.code) for code in codes]
     return details
 
@@ -101,58 +107,40 @@ def read_details(run: Run, problem_id: str, caps: Caps) -> dict[str, Any]:
 def _samples(run: Run, problem_id: str, codes: dict[str, int]) -> list[list[list[Any]]]:
     """For each sample its rounds: [round, place of the code, public passed, of, best, hidden verdict]."""
     samples: dict[int, list[list[Any]]] = {}
-    for sample, number, code, *rest in run.database.execute(
-        "SELECT sample, round, code, public_passed, public_total, is_best, hidden_verdict FROM candidates "
-        "WHERE problem_id = ? ORDER BY sample, round",
-        (problem_id,),
-    ):
-        place = None if code is None else codes.setdefault(code, len(codes))
-        samples.setdefault(sample, []).append([number, place, *rest])
-    return [samples[sample] for sample in sorted(samples)]
-
-
-def _failed(run: Run, problem_id: str) -> dict[int, str]:
-    """By sample, why its last call failed for good."""
-    outcome = run.outcomes.get(problem_id)
-    samples = outcome.samples if outcome is not None else ()
-    return {sample.sample: sample.failed for sample in samples if sample.failed}
+    for row in run.rounds.get(problem_id, ()):
+        place = None if row.code is None else codes.setdefault(row.code, len(codes))
+        shown = [row.round, place, row.public_passed, row.public_total, int(row.is_best), row.hidden]
+        samples.setdefault(row.sample, []).append(shown)
+    return list(samples.values())
 
 
 def _methods(run: Run, problem_id: str, caps: Caps) -> list[dict[str, Any]]:
-    from sstar_code.agent.report.data.read import read_selection
-
     methods = []
-    for name in run.choices.get(problem_id, {}):
-        selection = read_selection(run, problem_id, name)
-        if selection is None:
-            continue
-        row: dict[str, Any] = asdict(selection)
-        row["right"] = run.outcomes[problem_id].is_right(selection.chosen)
+    for text in run.store.selections(problem_id).values():
+        row: dict[str, Any] = json.loads(text)
+        row["right"] = run.outcomes[problem_id].is_right(row["chosen"])
         row["confidence"] = round(row["confidence"], 4)
-        for item in row["distinguishing"]:
+        for item in row.get("distinguishing", ()):
             item["input"] = cut(item["input"], caps.output)
             item["outputs"] = {place: cut(text, caps.output) for place, text in item["outputs"].items()}
-        for item in row["asked"]:
+        for item in row.get("asked", ()):
             item["input"] = cut(item["input"], caps.output)
             item["options"] = [cut(text, caps.output) for text in item["options"]]
-        for item in row["derived"]:
+        for item in row.get("derived", ()):
             item["input"], item["output"] = cut(item["input"], caps.output), cut(item["output"], caps.output)
-        methods.append({key: value for key, value in row.items() if value not in ((), [], None)})
+        methods.append({key: value for key, value in row.items() if value not in ([], None)})
     return sorted(methods, key=lambda row: row["method"] != run.select)
 
 
-def _feedback(run: Run, problem_id: str, most: int) -> dict[str, Any]:
-    """What each debugging round was told, by `sample.round`."""
-    if not most:
-        return {}
-    told: dict[str, Any] = {}
-    for sample, number, text in run.database.execute(
-        "SELECT sample, round, json_extract(request, '$.messages[#-1].content') FROM calls "
-        "WHERE problem_id = ? AND stage = 'debug'",
-        (problem_id,),
-    ):
-        told[f"{sample}.{number}"] = cut(_between(text or "", "# What happened", "# Answer"), most)
-    return told
+def _feedback(calls: Sequence[tuple[Request, Answer]], most: int) -> dict[str, Any]:
+    """The feedback that each debugging round was given, by `sample.round`."""
+    return {
+        f"{request.purpose.sample}.{request.purpose.round}": cut(
+            _between(request.messages[-1].content, "# What happened", "# Answer"), most
+        )
+        for request, _ in calls
+        if most and request.purpose.stage == "debug"
+    }
 
 
 def _between(text: str, start: str, end: str) -> str:
@@ -161,27 +149,15 @@ def _between(text: str, start: str, end: str) -> str:
     return (rest.rpartition("\n" + end)[0] or rest).strip() if found else text
 
 
-def _answers(run: Run, problem_id: str, most: int) -> list[Any]:
-    """Stage, which question, answer, tokens: of everything selection asked."""
-    if not most:
-        return []
-    rows: Sequence[tuple[str, str, str, int, int]] = run.database.execute(
-        "SELECT stage, ordinal, json_extract(answer, '$.text'), "
-        "COALESCE(json_extract(answer, '$.usage.prompt'), 0), "
-        "COALESCE(json_extract(answer, '$.usage.output'), 0) FROM calls "
-        "WHERE problem_id = ? AND stage NOT IN ('generate', 'debug') ORDER BY rowid",
-        (problem_id,),
-    ).fetchall()
+def _answers(calls: Sequence[tuple[Request, Answer]], most: int) -> list[Any]:
+    """Stage, question, answer and tokens of everything that selection asked."""
     return [
-        [stage, which, cut(text or "", most), prompt + output] for stage, which, text, prompt, output in rows
+        [
+            request.purpose.stage,
+            request.purpose.ordinal,
+            cut(answer.text, most),
+            (answer.usage.prompt or 0) + (answer.usage.output or 0),
+        ]
+        for request, answer in calls
+        if most and request.purpose.stage not in ("generate", "debug")
     ]
-
-
-def _first_prompt(run: Run, problem_id: str) -> str:
-    """What the model was asked first: it holds the statement where the set itself cannot be read."""
-    row = run.database.execute(
-        "SELECT json_extract(request, '$.messages[#-1].content') FROM calls "
-        "WHERE problem_id = ? AND stage = 'generate' LIMIT 1",
-        (problem_id,),
-    ).fetchone()
-    return str(row[0] or "") if row else ""

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
 from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.report.data.curves import calibrate, trace_flow
-from sstar_code.agent.report.data.read import open_run
+from sstar_code.agent.report.data.curves import calibrate
+from sstar_code.agent.report.data.run import open_run
 from sstar_code.agent.report.data.scores import count_scores
-from sstar_code.agent.report.render import charts, page_charts, rows
+from sstar_code.agent.report.render import figures, tables
+from sstar_code.agent.report.render.charts import draw_groups
 from sstar_code.agent.report.render.details import pack_all
-from sstar_code.agent.run.folder import write_text
+from sstar_code.agent.run.files import write_text
+from sstar_code.agent.run.summary import LABELS
+from sstar_code.agent.run.usage import add_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["build_page", "write_page"]
 
 _DETAIL_BYTES = 15_000_000
-"""Of the packed sections of all problems: with the rest the page stays under 20 MB."""
+"""Size of the packed sections of all problems: with the rest the page stays under 20 MB."""
 
 
 def write_page(folder: Path, problems: Mapping[str, Problem] | None = None) -> Path:
@@ -51,10 +55,13 @@ def build_page(run: Run, scores: Scores) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
     style, script = _asset("page.css"), _asset("page.js")
     details, caps = pack_all(run, _DETAIL_BYTES)
-    problems = rows.problem_rows(run, scores)
-    drawings = {name: Markup(drawing) for name, drawing in _draw(run, scores).items()}  # noqa: S704 - our own SVG, every word in it escaped
+    calibration = calibrate(run, run.select)
+    problems = tables.problem_rows(run, scores)
+    outcomes = Counter(row.outcome for row in problems)
+    environment.filters |= {"percent": tables.percent, "interval": tables.interval}
+    drawings = {name: Markup(drawing) for name, drawing in figures.draw_all(run, scores).items()}  # noqa: S704 - our own SVG, every word in it escaped
     groups = [
-        {"kind": kind, "drawing": Markup(charts.draw_groups(members, f"Rates by {kind}"))}  # noqa: S704 - likewise
+        {"kind": kind, "drawing": Markup(draw_groups(members, f"Rates by {kind}"))}  # noqa: S704 - likewise
         for kind, members in scores.groups.items()
     ]
     page = environment.from_string(_asset("page.html.j2")).render(
@@ -62,46 +69,32 @@ def build_page(run: Run, scores: Scores) -> str:
         script=Markup(script),  # noqa: S704 - our own file
         style_hash=_digest(style),
         script_hash=_digest(script),
-        about=rows.about(run, scores),
+        run=run,
+        rates=scores.rates,
+        public=scores.public,
+        labels=LABELS,
+        graded_alone=tables.describe_graded(run, scores),
+        total=add_up(run.total.values()),
+        cost=run.summary.get("cost", {}).get("total"),
+        answered=run.store.answered_between(),
+        list_names=tables.list_names,
+        has_lost=not all(run.count.scores.values()),
         version=version("sstar-code"),
         caps=caps,
-        figures=rows.headline_figures(run, scores),
-        warnings=rows.warnings(scores),
-        has_lost=scores.asked > scores.graded,
-        rounds=rows.round_rows(scores),
-        methods=rows.method_rows(run, scores),
-        calibration=rows.calibration_words(calibrate(run, run.select)),
-        verdict_key=page_charts.verdict_key(scores),
-        token_key=page_charts.token_key(run),
-        stages=rows.stage_rows(run),
+        methods=tables.method_table(run, scores),
+        rounds=tables.round_table(scores),
+        stages=tables.stage_table(run),
+        calibration=calibration,
+        verdict_key=figures.verdict_key(scores),
+        token_key=figures.token_key(run),
         groups=groups,
-        outcomes=rows.count_outcomes(problems),
-        columns=rows.columns(scores),
-        text_columns=rows.TEXT_COLUMNS,
+        outcomes=outcomes,
+        marks=tables.OUTCOMES,
         problems=problems,
-        settings=rows.setting_rows(run),
         details=[details[problem_id] for problem_id in run.problem_ids],
         **drawings,
     )
     return page.encode("utf-8", "backslashreplace").decode()  # a text may hold lone surrogates
-
-
-def _draw(run: Run, scores: Scores) -> dict[str, str]:
-    """By the name that the template has for each; empty where there is nothing to draw."""
-    steps, links = trace_flow(run)
-    calibration = calibrate(run, run.select)
-    return {
-        "flow": charts.draw_flow(steps, links, "Problems from sampling to choice"),
-        "methods_chart": charts.draw_intervals(
-            page_charts.interval_rows(run, scores), "Rates of all methods"
-        ),
-        "samples_chart": page_charts.draw_samples(run, scores),
-        "tokens_chart": page_charts.draw_tokens(run, scores),
-        "calibration_chart": page_charts.draw_confidence(calibration),
-        "verdicts_chart": page_charts.draw_verdicts(scores),
-        "tokens_bars": page_charts.draw_token_bars(run),
-        "seconds_bars": page_charts.draw_second_bars(run),
-    }
 
 
 def _asset(name: str) -> str:
@@ -109,5 +102,5 @@ def _asset(name: str) -> str:
 
 
 def _digest(text: str) -> str:
-    """As a content security policy names it."""
+    """The digest as a content security policy names it."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

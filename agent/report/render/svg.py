@@ -33,15 +33,13 @@ def line(x1: float, y1: float, x2: float, y2: float, kind: str = "grid") -> str:
 
 def rect(x: float, y: float, width: float, height: float, *, kind: str, title: str = "") -> str:
     """A filled box; `title` shows when it is pointed at."""
-    inside = f"<title>{escape(title, quote=False)}</title>" if title else ""
     size = f'width="{max(0.0, width):.1f}" height="{max(0.0, height):.1f}"'
-    return f'<rect x="{x:.1f}" y="{y:.1f}" {size}{_kind(kind)}>{inside}</rect>'
+    return f'<rect x="{x:.1f}" y="{y:.1f}" {size}{_kind(kind)}>{_title(title)}</rect>'
 
 
 def dot(x: float, y: float, radius: float, kind: str, title: str = "") -> str:
     """A filled circle."""
-    inside = f"<title>{escape(title, quote=False)}</title>" if title else ""
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"{_kind(kind)}>{inside}</circle>'
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"{_kind(kind)}>{_title(title)}</circle>'
 
 
 def polyline(points: Sequence[tuple[float, float]], kind: str) -> str:
@@ -52,9 +50,12 @@ def polyline(points: Sequence[tuple[float, float]], kind: str) -> str:
 
 def path(data: str, kind: str, title: str = "") -> str:
     """Any outline."""
-    inside = f"<title>{escape(title, quote=False)}</title>" if title else ""
-    return f'<path d="{data}"{_kind(kind)}>{inside}</path>'
+    return f'<path d="{data}"{_kind(kind)}>{_title(title)}</path>'
 
 
 def _kind(kind: str) -> str:
     return f' class="{kind}"' if kind else ""
+
+
+def _title(title: str) -> str:
+    return f"<title>{escape(title, quote=False)}</title>" if title else ""

@@ -3,136 +3,106 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
+from typing import TYPE_CHECKING, Any, Literal
 
 from sstar_code.agent.report.data.curves import calibrate
-from sstar_code.agent.report.render.page_charts import label, ordered_stages
-from sstar_code.agent.report.render.rows import (
-    interval,
-    judge_outcome,
-    of_graded_alone,
-    percent,
-    points,
-    points_interval,
-    stage_rows,
-)
+from sstar_code.agent.report.junit import Case, write_junit
+from sstar_code.agent.report.markdown import write_table
+from sstar_code.agent.report.render import tables
+from sstar_code.agent.report.render.tables import interval, percent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.agent.report.data.compare import Comparison
     from sstar_code.agent.report.data.run import Run
     from sstar_code.agent.report.data.scores import Scores
 
 __all__ = ["compare_as_markdown", "run_as_json", "run_as_junit", "run_as_markdown"]
 
-_MOST_NAMES = 50
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
-
-    rule = "|".join(["", "---", *(["---:"] * (len(heads) - 1)), ""])
-    return [line(heads), rule, *(line(row) for row in rows), ""]
+_JUNIT_OUTCOMES: dict[str, Literal["passed", "error", "skipped"]] = {
+    "right": "passed",
+    "error": "error",
+    "unfinished": "skipped",
+    "no hidden tests": "skipped",
+}
 
 
 def run_as_markdown(run: Run, scores: Scores) -> str:
     """The numbers of one run as tables."""
-    rows, both = [], (scores.pass_at, scores.oracle_at)
-    for name, rate in scores.rates.items():
-        gain = scores.gains.get(name)
-        words = f"{points(gain)} ({points_interval(gain)})" if gain else ""
-        title = f"**{name}** (selected@1)" if name == run.select else label(name)
-        rows.append([title, percent(rate), interval(rate), words])
+    count, methods, rounds = run.count, tables.method_table(run, scores), tables.round_table(scores)
+    if methods.chosen is not None:
+        methods.rows[methods.chosen][0] = f"**{run.select}** (selected@1)"
+    stages = tables.stage_table(run)
+    at_k = [
+        [
+            str(k),
+            *(words(at[k]) for at in (scores.pass_at, scores.oracle_at) for words in (percent, interval)),
+        ]
+        for k in scores.pass_at
+    ]
+    denominator = (
+        f"{len(count.scores)} problems in the rates, {len(count.graded)} graded, {len(count.errors)} errors "
+        f"and {len(count.unfinished)} unfinished (wrong in every rate), {count.ungraded} without hidden "
+        "tests (in no rate)."
+    )
     parts = [
-        f"# {run.config.get('label', run.name)}",
+        f"# {run.label}",
         "",
-        _denominator(scores) + of_graded_alone(run, scores),
+        denominator + tables.describe_graded(run, scores),
         "",
-        *_table(["choice", "rate", "95% interval", "gain over random, points"], rows),
-        *_table(
-            ["k", "pass@k", "95% interval", "oracle of k, debugged", "95% interval"],
-            [
-                [f"{k}", *(words(at[k]) for at in both for words in (percent, interval))]
-                for k in scores.pass_at
-            ],
-        ),
-        *_table(
-            ["after", "public pass", "a right sample", "a random sample right"],
-            [
-                [f"round {row.round}", percent(row.public), percent(row.oracle), percent(row.sample)]
-                for row in scores.rounds
-            ],
-        ),
+        *write_table(methods.heads, methods.rows),
+        *write_table(("k", "pass@k", "95% interval", "oracle of k, debugged", "95% interval"), at_k),
+        *write_table(rounds.heads, rounds.rows),
     ]
     for kind, groups in scores.groups.items():
         rows = [
-            [group.name, f"{group.problems}"]
-            + [f"{percent(rate)} ({interval(rate)})" for rate in group.rates.values()]
+            [
+                *(group.name, str(group.problems)),
+                *(f"{percent(rate)} ({interval(rate)})" for rate in group.rates.values()),
+            ]
             for group in groups
         ]
-        parts += _table([kind, "problems", *groups[0].rates], rows)
-    parts += _table(["stage", "calls", "prompt", "output", "model s", "runs", "CPU s"], stage_rows(run))
-    parts += [f"- error: {problem_id}: {line}" for problem_id, line in scores.errors.items()]
-    if scores.unfinished:
-        parts.append(f"- unfinished: {_names(scores.unfinished)}")
+        parts += write_table((kind, "problems", *groups[0].rates), rows)
+    parts += write_table(stages.heads, stages.rows)
+    parts += [f"- error: {problem_id}: {line}" for problem_id, line in count.errors.items()]
+    if count.unfinished:
+        parts.append(f"- unfinished: {tables.list_names(count.unfinished)}")
     return "\n".join(parts).rstrip() + "\n"
-
-
-def _denominator(scores: Scores) -> str:
-    return (
-        f"{scores.asked} problems in the rates, {scores.graded} graded, {len(scores.errors)} errors and "
-        f"{len(scores.unfinished)} unfinished (wrong in every rate), {scores.ungraded} without hidden tests "
-        "(in no rate)."
-    )
 
 
 def run_as_json(run: Run, scores: Scores) -> dict[str, Any]:
     """Everything that is counted; rates are 0..1 with their intervals."""
+    count, counted = run.count, asdict(scores)
+    for name, key in (("pass_at", "pass@k"), ("oracle_at", "oracle@k")):
+        counted[key] = {str(k): rate for k, rate in counted.pop(name).items()}
     return {
         "run": str(run.folder),
         "select": run.select,
-        **{key: value for key, value in asdict(scores).items() if key not in ("pass_at", "oracle_at")},
-        "pass@k": {str(k): asdict(rate) for k, rate in scores.pass_at.items()},
-        "oracle@k": {str(k): asdict(rate) for k, rate in scores.oracle_at.items()},
+        "asked": len(count.scores),
+        "graded": len(count.graded),
+        "errors": count.errors,
+        "unfinished": count.unfinished,
+        "ungraded": count.ungraded,
+        **counted,
         "calibration": asdict(calibrate(run, run.select)),
-        "stages": {name: asdict(count) for name, count in ordered_stages(run).items()},
-        "outcomes": {problem_id: judge_outcome(run, problem_id) for problem_id in run.problem_ids},
+        "stages": {name: asdict(stage) for name, stage in tables.ordered_stages(run).items()},
+        "outcomes": {one: tables.judge_outcome(run, one) for one in run.problem_ids},
     }
 
 
 def run_as_junit(run: Run) -> str:
     """One test case a problem: wrong is a failure, an error an error, unfinished and ungraded skipped."""
-    outcomes = {problem_id: judge_outcome(run, problem_id) for problem_id in run.problem_ids}
-    counts = {"failure": 0, "error": 0, "skipped": 0}
-    suite = ET.Element("testsuite", name=_legal(str(run.config.get("label", run.name))))
-    for problem_id, outcome in outcomes.items():
-        seconds = sum(count.seconds for count in run.stages.get(problem_id, {}).values())
-        case = ET.SubElement(
-            suite, "testcase", name=_legal(problem_id), classname="sstar", time=f"{seconds:.3f}"
+    cases = []
+    for problem_id in run.problem_ids:
+        outcome = tables.judge_outcome(run, problem_id)
+        cases.append(
+            Case(
+                problem_id,
+                _JUNIT_OUTCOMES.get(outcome, "failure"),
+                message=run.count.errors.get(problem_id, outcome),
+                seconds=sum(count.seconds for count in run.stages.get(problem_id, {}).values()),
+            )
         )
-        if outcome == "right":
-            continue
-        kind = {"error": "error", "unfinished": "skipped", "no hidden tests": "skipped"}.get(
-            outcome, "failure"
-        )
-        counts[kind] += 1
-        ET.SubElement(case, kind, message=_legal(run.errors.get(problem_id, outcome)))
-    suite.set("tests", str(len(outcomes)))
-    for kind, attribute in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
-        suite.set(attribute, str(counts[kind]))
-    ET.indent(suite)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suite, encoding="unicode") + "\n"
-
-
-def _legal(text: str) -> str:
-    """XML has no way to write most control characters and no lone surrogate."""
-    return "".join(
-        c if c in "\t\n\r" or " " <= c < "\ud800" or "\ue000" <= c not in "\ufffe\uffff" else "\ufffd"
-        for c in text
-    )
+    return write_junit(run.label, cases)
 
 
 def compare_as_markdown(comparison: Comparison) -> str:
@@ -145,23 +115,18 @@ def compare_as_markdown(comparison: Comparison) -> str:
     parts = [f"# {comparison.second} against {comparison.first}", "", f"{common}.", ""]
     if comparison.settings:
         rows = [[key, str(old), str(new)] for key, (old, new) in comparison.settings.items()]
-        parts += _table(["setting", "first", "second"], rows)
+        parts += write_table(("setting", "first", "second"), rows)
     rows = [
         [
             *(line.name, percent(line.first), percent(line.second)),
-            *(points(line.difference), points_interval(line.difference)),
-            *(f"{len(line.won)}", f"{len(line.lost)}", "" if line.p is None else f"{line.p:.2g}"),
+            *(tables.points(line.difference), tables.points_interval(line.difference)),
+            *(str(len(line.won)), str(len(line.lost)), "" if line.p is None else f"{line.p:.2g}"),
         ]
         for line in comparison.lines
     ]
-    heads = ["rate", "first", "second", "points", "95% (paired bootstrap)", "won", "lost", "p (sign test)"]
-    parts += _table(heads, rows)
+    heads = ("rate", "first", "second", "points", "95% (paired bootstrap)", "won", "lost", "p (sign test)")
+    parts += write_table(heads, rows)
     line = comparison.lines[0]
-    parts.append(f"- {line.name} won by the second: {_names(line.won) or 'none'}")
-    parts.append(f"- {line.name} lost by the second: {_names(line.lost) or 'none'}")
+    parts.append(f"- {line.name} won by the second: {tables.list_names(line.won) or 'none'}")
+    parts.append(f"- {line.name} lost by the second: {tables.list_names(line.lost) or 'none'}")
     return "\n".join(parts) + "\n"
-
-
-def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more

@@ -36,7 +36,11 @@ def test_sets_are_listed(sstar, folder, monkeypatch):
     assert rows["mbpp+@v0.2.0"]["here"] is False
     for name in ("examples", "lists"):
         assert rows[name] == {"set": name, "here": True, "size_mb": None, "from": "bundled"}
-    assert "lcb@release_v6  " in sstar("ls").out
+    lines = [line.split(maxsplit=3) for line in sstar("ls").out.splitlines()]
+    assert lines[0] == ["set", "here", "size_mb", "from"]
+    table = {line[0]: line[1:] for line in lines[1:]}
+    assert table["examples"] == ["yes", "-", "bundled"]
+    assert table["lcb@release_v6"][0] == "no"
 
 
 def test_problems_of_a_set_are_listed(sstar, mine):
@@ -51,6 +55,11 @@ def test_problems_of_a_set_are_listed(sstar, mine):
         "difficulty": "easy",
         "date": "2024-08-03",
     }
+    assert sstar("ls", mine).out.splitlines() == [
+        "id     kind   public  hidden  difficulty  date",
+        "twice  stdin  0       1       easy        2024-08-03",
+        "half   stdin  0       1       hard        -",
+    ]
     assert sstar("ls", mine, "--start-date", "2024-08-01").out.splitlines()[1].split()[0] == "twice"
     failed = sstar("ls", mine, "--filter", "hardness=1")
     assert (failed.code, failed.out) == (2, "")

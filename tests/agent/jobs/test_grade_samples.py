@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from sstar_code.agent.jobs.grade_samples import Graded, Tally, grade_samples
-from sstar_code.agent.run.files import LineWriter
+from sstar_code.agent.run.files import replace_file
 from sstar_code.problems import InfrastructureError, Kind, Problem, Test
 from sstar_code.sandbox import Execution, Status, Verdict
 
@@ -53,15 +53,17 @@ async def test_verdicts_come_in_order_and_samples_are_read_as_needed():
     assert list(scores["rates"]) == ["pass@1", "pass@5", "pass@10", "pass@100"]
 
 
-def test_lines_are_whole_or_not_there(tmp_path):
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     """What fails in the middle leaves the old file; a full disk is no traceback."""
     path = tmp_path / "v.jsonl"
-    with LineWriter(path) as lines:
-        lines.write({"a": 1})
-    with pytest.raises(ZeroDivisionError), LineWriter(path) as lines:
-        lines.write({"b": 1 / 0})
-    assert [json.loads(line) for line in path.read_text().splitlines()] == [{"a": 1}]
-    with pytest.raises(InfrastructureError, match="free some space"), LineWriter(tmp_path / "no/v.jsonl"):
+    with replace_file(path) as write:
+        write('{"a": 1}')
+    with pytest.raises(ZeroDivisionError), replace_file(path) as write:
+        write(f"{1 / 0}")
+    with pytest.raises(FileNotFoundError, match="elsewhere"), replace_file(path):
+        (tmp_path / "elsewhere").read_text()
+    assert json.loads(path.read_text()) == {"a": 1}
+    with pytest.raises(InfrastructureError, match="free some space"), replace_file(tmp_path / "no/v.jsonl"):
         pass
 
 

@@ -104,7 +104,7 @@ def test_what_is_not_of_one_run_is_refused(sstar, words, folder):
     for second, part in (
         ("same", "same: has p0 in common with a"),
         ("other", "other: not of one run with a (seed was 0, is 7)"),
-        ("empty", "manifest.json: cannot read"),
+        ("empty", "no run folder (it has no manifest.json)"),
     ):
         ended = sstar("merge", "merged", "a", second)
         assert (ended.code, ended.out) == (2, "")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
 from sstar_code.agent.report.explain import derived_tests, explain_selection
@@ -25,6 +27,9 @@ SELECTION = Selection(
     derived=(Derived("10001", "false", 0.9, "the judge named it"),),
 )
 
+CHOSEN = "Chosen: sample 2, confidence 0.90 (3 calls, 120 runs)."
+EVIDENCE = (Weighed(0.5, 0.5, {"b": 9}), Weighed(0.5, 0.5, {"a": 1, "b": 5}))
+
 
 def render(selection, width=140):
     out = io.StringIO()
@@ -47,10 +52,72 @@ def test_outputs_are_no_markup():
     assert "[bold]false" in render(SELECTION)
 
 
-def test_methods_without_evidence_are_explained_too():
-    """Clusters alone, and an empty choice."""
-    assert "It is of cluster 0, 2 samples." in render(Selection("majority", 0, 0.5, ((0, 1), (2,))))
-    assert "nothing to choose from" in render(Selection("first", None, 0.0))
+@pytest.mark.parametrize(
+    ("selection", "sentence"),
+    [
+        (Selection("first", None, 0.0), "square: there is nothing to choose from."),
+        (Selection("first", 1, 0.5), "Chosen: sample 1, confidence 0.50 (0 calls, 0 runs)."),
+        (
+            Selection("majority", 0, 1.0, ((0, 1, 2),), calls=1, executions=1),
+            "Chosen: sample 0, confidence 1.00 (1 call, 1 run). No input told the candidates apart.",
+        ),
+        (
+            Selection("majority", 0, 0.5, ((0, 1), (2,))),
+            "Chosen: sample 0, confidence 0.50 (0 calls, 0 runs). It is of cluster 0, 2 samples.",
+        ),
+        (
+            replace(SELECTION, asked=(replace(SELECTION.asked[0], answer="A"),)),
+            f"{CHOSEN} What speaks for its cluster 1 most is agreement.",
+        ),
+        (
+            replace(SELECTION, asked=SELECTION.asked * 2),
+            f"{CHOSEN} The judge named the output of its cluster 2 times.",
+        ),
+        (
+            replace(
+                SELECTION,
+                chosen=0,
+                asked=(),
+                evidence=(Weighed(0.5, 0.5, {"a": 1, "b": 5}), Weighed(0.5, 0.5, {"b": 9})),
+            ),
+            "Chosen: sample 0, confidence 0.90 (3 calls, 120 runs). What speaks for its cluster 0 most is a.",
+        ),
+    ],
+)
+def test_the_choice_is_told_in_a_sentence(selection, sentence):
+    """Without candidates, without clusters, with one, by the judge, by the evidence, by size."""
+    assert render(selection, 300).splitlines()[-1] == sentence
+
+
+def test_the_tables_hold_every_value():
+    """Row by row: clusters by belief, inputs by what was done, options of a question with the answer once."""
+    cells = [
+        [cell.strip() for cell in line.strip("│┃").replace("┃", "│").split("│")]
+        for line in render(SELECTION).splitlines()
+        if line[0] in "│┃"
+    ]
+    assert cells == [
+        ["cluster", "samples", "agreement", "size", "before", "after"],
+        ["1 *", "1: 2", "+5.50", "", "0.300", "0.900"],
+        ["0", "2: 0, 1", "+6.00", "-0.30", "0.700", "0.100"],
+        ["input", "clusters", "did"],
+        ["f(10001)", "0", "true"],
+        ["", "1", "[bold]false"],
+        ["input", "option", "clusters", "shown", "answer"],
+        ["f(10001)", "A", "0", "True", "B"],
+        ["", "B", "1", "False", ""],
+    ]
+
+
+def test_long_texts_and_clusters_are_cut():
+    """After 300 characters of a text and twelve samples of a cluster it is said how much is left out."""
+    many = tuple(range(13))
+    selection = Selection(
+        "mbr", 0, 0.5, (many, (13,)), (Distinguishing("10001", {"0": "x" * 310, "1": "y\n"}),)
+    )
+    text = render(selection, 500)
+    assert "x" * 300 + " [10 characters left out]" in text
+    assert "13: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 1 more" in text
 
 
 def test_derived_tests_say_how_sure_they_are():

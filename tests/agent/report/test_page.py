@@ -10,6 +10,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from sstar_code.agent.report.data.run import open_run
+from sstar_code.agent.report.render.details import LEVELS, Caps, pack, pack_all, read_details
 from sstar_code.agent.report.render.page import write_page
 from tests.support.browser import browse, find_browser
 from tests.support.made_up_run import make_run
@@ -113,6 +115,22 @@ def test_long_texts_are_cut_and_say_so(tmp_path):
     shown, left_out = data["statement"]
     assert len(shown) == 20_000
     assert len(shown) + left_out > 50_000
+
+
+def test_more_is_cut_the_larger_the_run(tmp_path):
+    """Of five levels the first is taken with which the details of all problems are estimated to fit."""
+    problems = make_run(tmp_path, problems=30, samples=2)
+    with open_run(tmp_path, problems) as run:
+        assert pack_all(run, 10**9)[1] == Caps()
+        packed, caps = pack_all(run, 1)
+        assert caps == Caps(1_500, 1_500, 100, 0, 0)
+        assert list(packed) == list(problems)
+        sizes = [sum(len(pack(read_details(run, one, level))) for one in problems) for level in LEVELS]
+        for level, size in zip(LEVELS, sizes, strict=True):
+            if sizes.count(size) == 1:
+                assert pack_all(run, round(size * 1.02))[1] == level
+        assert sizes == sorted(sizes, reverse=True)
+        assert len(set(sizes)) > 2
 
 
 def test_page_without_the_set_shows_what_the_model_was_asked(tmp_path):

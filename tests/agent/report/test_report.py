@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from sstar_code.agent.models.request import Purpose, Request, Stage
 from sstar_code.agent.report.data.compare import compare_runs
 from sstar_code.agent.report.data.curves import calibrate, majority_at, trace_flow
-from sstar_code.agent.report.data.read import open_run, read_manifest
+from sstar_code.agent.report.data.run import open_run
 from sstar_code.agent.report.data.scores import count_scores
+from sstar_code.agent.report.render.details import Caps, read_details
 from sstar_code.agent.report.render.text import (
     compare_as_markdown,
     run_as_json,
     run_as_junit,
     run_as_markdown,
 )
-from sstar_code.agent.run.folder import write_json
+from sstar_code.agent.run.files import write_json
+from sstar_code.agent.run.folder import read_manifest
 from sstar_code.agent.run.outcomes import ProblemOutcome
-from sstar_code.agent.run.store import Store
-from sstar_code.agent.run.summary import summarize
+from sstar_code.agent.run.store import Store, StoreError
+from sstar_code.agent.run.summary import Count, Summary
 from sstar_code.problems import UserError
 from tests.support.made_up_run import make_run
 
@@ -41,13 +45,12 @@ def run(made):
 
 def test_rates_are_those_of_the_summary(run):
     """The report and `summary.json` count the same, errors and unfinished problems included."""
-    summary = summarize(list(run.outcomes.values()), problems=19, select="adaptive", stages={}, seconds=0)
-    scores = count_scores(run)
-    assert (scores.asked, scores.graded, len(scores.errors), len(scores.unfinished)) == (20, 17, 1, 2)
-    for name, rate in scores.rates.items():
-        assert rate.value * 20 == pytest.approx(summary.rates[name].value * 19), name
-        assert rate.problems == 20
-        assert scores.of_graded[name] == summary.graded[name]
+    summary = Summary(Count(run.problem_ids, run.outcomes, run.count.errors), "adaptive", 0)
+    scores, count = count_scores(run), run.count
+    assert (len(count.scores), len(count.graded), len(count.errors), len(count.unfinished)) == (20, 17, 1, 2)
+    assert scores.rates == summary.rates
+    assert {rate.problems for rate in scores.rates.values()} == {20}
+    assert scores.of_graded == summary.count.rates(summary.count.graded)
 
 
 def test_curves_begin_and_end_where_the_rates_are(run):
@@ -140,7 +143,7 @@ def test_nothing_in_common_is_refused(made, tmp_path):
 
 def test_junit_has_a_case_a_problem(run):
     """Right passes, wrong fails, an error is an error, an unfinished problem is skipped; the counts agree."""
-    suite = ET.fromstring(run_as_junit(run).partition("\n")[2])
+    (suite,) = ET.fromstring(run_as_junit(run).partition("\n")[2])
     cases = suite.findall("testcase")
     assert [case.get("name") for case in cases] == list(run.problem_ids)
     counts = {kind: len(suite.findall(f"testcase/{kind}")) for kind in ("failure", "error", "skipped")}
@@ -154,7 +157,7 @@ def test_junit_of_hostile_ids_is_xml(tmp_path):
     """Control characters and markup in an error give well-formed XML."""
     make_run(tmp_path, problems=2, samples=1, errors=1, text="\x00\x1b<&\ud800")
     with open_run(tmp_path) as opened:
-        suite = ET.fromstring(run_as_junit(opened).partition("\n")[2])
+        (suite,) = ET.fromstring(run_as_junit(opened).partition("\n")[2])
     assert "<&" in suite.findall("testcase/error")[0].get("message")
 
 
@@ -172,6 +175,28 @@ def test_markdown_and_json_name_what_is_missing(run):
     assert data["outcomes"]["made-17"] == "error"
 
 
+def test_a_whole_run_needs_no_second_rate(tmp_path):
+    """Where every problem is graded nothing is said of the graded ones alone, and nothing is warned of."""
+    make_run(tmp_path, problems=3, samples=2)
+    with open_run(tmp_path) as opened:
+        text = run_as_markdown(opened, count_scores(opened))
+    assert "3 problems in the rates, 3 graded, 0 errors and 0 unfinished" in text
+    assert "alone" not in text
+    assert "- error" not in text
+    assert "- unfinished" not in text
+
+
+def test_a_problem_that_is_worked_on_again_is_unfinished(tmp_path):
+    """After `--retry errors` reopened it, its earlier candidates and choices do no harm."""
+    make_run(tmp_path, problems=2, samples=2)
+    with closing(Store(tmp_path / "run.db")) as store:
+        store.reopen(["made-1"])
+    with open_run(tmp_path) as opened:
+        assert opened.count.unfinished == ["made-1"]
+        assert read_details(opened, "made-1", Caps())["methods"] == []
+        assert "- unfinished: made-1" in run_as_markdown(opened, count_scores(opened))
+
+
 def test_without_hidden_tests_there_is_no_rate(tmp_path):
     """A run whose problems have no hidden tests has denominator 0 and can be printed."""
     make_run(tmp_path, problems=2, samples=2)
@@ -184,7 +209,7 @@ def test_without_hidden_tests_there_is_no_rate(tmp_path):
     db.close()
     with open_run(tmp_path) as opened:
         scores = count_scores(opened)
-        assert (scores.asked, scores.ungraded, scores.rates) == (0, 2, {})
+        assert (opened.count.scores, opened.count.ungraded, scores.rates) == ({}, 2, {})
         assert "2 without hidden tests" in run_as_markdown(opened, scores)
 
 
@@ -197,9 +222,9 @@ def test_a_run_that_goes_on_is_read_without_its_lock(tmp_path):
         with open_run(tmp_path) as opened:
             store.put_selections("made-0", ProblemOutcome("made-0", (), {}, ()).to_json(), [])
             assert len(opened.outcomes["made-0"].samples) == 2, "one snapshot"
-            assert count_scores(opened).unfinished == ("made-2",)
-            with pytest.raises(sqlite3.OperationalError, match="readonly"):
-                opened.database.execute("DELETE FROM problems")
+            assert opened.count.unfinished == ["made-2"]
+            with pytest.raises(StoreError, match="readonly"):
+                opened.store.put_failure(Request((), Purpose("made-0", Stage.DEBUG)), "")
         assert before == {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
     finally:
         store.close()
@@ -212,8 +237,8 @@ def test_a_shard_is_asked_for_its_part_alone(tmp_path):
     manifest["config"]["shard"] = "2/3"
     write_json(tmp_path / "manifest.json", manifest)
     with open_run(tmp_path) as opened:
-        assert opened.problem_ids == ("made-1", "made-4", "made-7")
-        assert count_scores(opened).asked == 3
+        assert opened.problem_ids == ["made-1", "made-4", "made-7"]
+        assert len(opened.count.scores) == 3
 
 
 @pytest.mark.parametrize("case", ["none", "empty", "other", "torn", "newer"])

@@ -9,7 +9,8 @@ from contextlib import closing
 import pytest
 
 from sstar_code.agent.models import Answer, Purpose, Request, Stage
-from sstar_code.agent.run.folder import default_folder, open_folder, write_json
+from sstar_code.agent.run.files import write_json
+from sstar_code.agent.run.folder import default_folder, open_folder
 from sstar_code.agent.run.store import Store
 from sstar_code.problems import InfrastructureError, UserError
 

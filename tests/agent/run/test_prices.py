@@ -8,8 +8,7 @@ import pytest
 
 from sstar_code.agent.models import Answer, Usage
 from sstar_code.agent.models.load import LoadWatch, read_load
-from sstar_code.agent.run.prices import Prices
-from sstar_code.agent.run.usage import StageCount
+from sstar_code.agent.run.usage import Prices, StageCount
 from sstar_code.agent.telemetry.work import current_work, working_on
 from sstar_code.agent.testing.server import chat
 
@@ -48,9 +47,9 @@ def test_prices_that_are_unknown_make_no_sum():
 def test_counts_that_never_came_are_not_zero():
     """Cached and thinking tokens stay unknown until a server tells some."""
     count = StageCount()
-    count.add(Answer("x", usage=Usage(10, None, 5, None)))
+    count.add_answer(Answer("x", usage=Usage(10, None, 5, None)))
     assert (count.cached, count.reasoning) == (None, None)
-    count.add(Answer("", reasoning="hm", finish_reason="length", usage=Usage(10, 0, 5, 5)))
+    count.add_answer(Answer("", reasoning="hm", finish_reason="length", usage=Usage(10, 0, 5, 5)))
     assert (count.cached, count.reasoning, count.cut, count.cut_thinking) == (0, 5, 1, 1)
 
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.agent.run.statistics import mean_rate, paired_bootstrap, pass_at_k, sign_test, wilson
+from sstar_code.agent.run.statistics import (
+    Difference,
+    mean_rate,
+    paired_bootstrap,
+    pass_at_k,
+    sign_test,
+    wilson,
+)
 
 
 def test_wilson_matches_a_worked_example():
@@ -87,3 +95,32 @@ def test_sign_test_matches_the_binomial():
     """9 won and 1 lost is p = 22/1024; an even split is no evidence."""
     assert sign_test(9, 1) == pytest.approx(22 / 1024)
     assert sign_test(3, 3) == sign_test(0, 0) == 1.0
+
+
+def test_bootstrap_is_even_handed():
+    """With all differences turned round, the interval is turned round too: both ends are cut alike."""
+    differences = [1.0, 0.25, 0.0, -0.5, 0.75, 1.0, -1.0, 0.5, 0.0, 0.125]
+    found, turned = paired_bootstrap(differences), paired_bootstrap([-one for one in differences])
+    assert (turned.value, turned.low, turned.high) == (-found.value, -found.high, -found.low)
+    assert found.low < found.value < found.high
+    assert (found.value, found.problems) == (0.2125, 10)
+
+
+def test_bootstrap_of_many_draws_less():
+    """Of 4,000 problems 1,000 resamples are drawn, and never fewer."""
+    draw = random.Random(0)
+    few, many = ([draw.uniform(-1, 1) for _ in range(count)] for count in (20, 4000))
+    assert paired_bootstrap(many) == paired_bootstrap(many, resamples=1000)
+    assert paired_bootstrap(few, resamples=10) == paired_bootstrap(few, resamples=1000)
+    assert paired_bootstrap(few) == paired_bootstrap(few, resamples=10_000)
+    assert paired_bootstrap(few, resamples=2000) != paired_bootstrap(few, resamples=1000)
+
+
+def test_rates_and_differences_in_words():
+    """Percent and points with one digit, and the denominator; without problems there is no number."""
+    assert str(wilson(1, 4)) == "25.0% [4.6, 69.9] of 4"
+    assert str(wilson(0, 0)) == "- (no problems)"
+    assert (wilson(0, 0).low, wilson(0, 0).high) == (0.0, 1.0)
+    assert str(Difference(0.125, -0.25, 0.5, 8)) == "+12.5 points [-25.0, +50.0] over 8"
+    assert str(paired_bootstrap([])) == "- (no problems)"
+    assert (paired_bootstrap([]).low, paired_bootstrap([]).high) == (-1.0, 1.0)

@@ -9,16 +9,21 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import textwrap
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.agent.models import Answer, Message, Purpose, Request, Stage, Usage
+from sstar_code.agent.run.outcomes import RoundOutcome
 from sstar_code.agent.run.schema import MIGRATIONS
 from sstar_code.agent.run.store import Store, StoreError
+from sstar_code.agent.run.usage import StageCount
+from sstar_code.agent.telemetry.work import working_on
 from sstar_code.problems import UserError
 from sstar_code.sandbox import Execution, Failure, Status
 
@@ -250,3 +255,107 @@ def test_problem_is_written_whole(tmp_path):
         assert store.outcomes() == {"p": "{}"}
         assert store.candidates("p") == ["good", None]
         assert store.selections("p") == {"first": "{}"}
+
+
+def test_read_only_sees_one_snapshot_and_writes_nothing(tmp_path):
+    """While another holds the store it is read as it was when it was opened, without a lock of its own."""
+    path = tmp_path / "run.db"
+    with closing(Store(path)) as store:
+        store.put_answer(make_request(), Answer("first"))
+        with closing(Store(path, read_only=True)) as reader:
+            store.put_answer(make_request(seed=1), Answer("second"))
+            assert [answer.text for _, _, answer in reader.answers()] == ["first"]
+            with pytest.raises(StoreError, match="readonly"):
+                reader.put_failure(make_request(), "no")
+    (tmp_path / "run.lock").unlink()
+    with closing(Store(path, read_only=True)) as reader:
+        assert len(list(reader.answers())) == 2
+    assert not (tmp_path / "run.lock").exists()
+
+
+@pytest.mark.parametrize("version", [0, 1, 99])
+def test_read_only_refuses_what_it_cannot_read(tmp_path, version):
+    """A schema that has too little, or more than is known, is named; the file is not brought up to date."""
+    path = tmp_path / "run.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(f"{MIGRATIONS[0]}; PRAGMA user_version = {version};")
+    with pytest.raises(UserError, match=f"schema {version}, this one reads 2 to {len(MIGRATIONS)}"):
+        Store(path, read_only=True)
+    with pytest.raises(StoreError, match="cannot read the run store"):
+        Store(tmp_path / "none.db", read_only=True)
+    assert not (tmp_path / "none.db").exists()
+
+
+@pytest.mark.parametrize("version", range(2, len(MIGRATIONS) + 1))
+def test_read_only_reads_older_schemas_as_they_are(tmp_path, version):
+    """Calls, candidates, selections and outcomes of every version from the second on."""
+    path = tmp_path / "run.db"
+    with closing(sqlite3.connect(path)) as db:
+        for script in MIGRATIONS[:version]:
+            db.executescript(script)
+        db.execute(f"PRAGMA user_version = {version}")
+        db.execute("INSERT INTO problems VALUES ('old', '{}')")
+        db.execute("INSERT INTO selections VALUES ('old', 'first', '{}')")
+        db.execute("INSERT INTO candidates VALUES ('old', 0, 0, 'x', 1, 1, 1, 'AC')")
+        db.commit()
+    with closing(Store(path, read_only=True)) as store:
+        assert store.outcomes() == {"old": "{}"}
+        assert store.selections("old") == {"first": "{}"}
+        assert store.rounds() == {"old": [RoundOutcome(0, 0, "x", 1, 1, is_best=True, hidden="AC")]}
+        assert (store.count_stages(), store.calls("old"), store.answered_between()) == ({}, [], None)
+
+
+def test_work_is_counted_by_problem_and_stage(tmp_path):
+    """Every answer and every run of a program once; problems asked for come first, with or without work."""
+    answer = Answer("", "hm", "length", Usage(10, 4, 5, 3), seconds=1.5)
+    with closing(Store(tmp_path / "run.db")) as store:
+        store.put_answer(make_request(), answer)
+        store.put_answer(make_request(seed=1), Answer("x", usage=Usage(), seconds=0.5))
+        with working_on("q", "grade"):
+            store.put_executions({n: Execution(Status.OK, cpu_s=0.5) for n in "ab"})
+        assert store.count_stages(["r", "q"]) == {
+            "r": {},
+            "q": {"grade": StageCount(executions=2, cpu_s=1.0)},
+            "p": {
+                "generate": StageCount(
+                    calls=2,
+                    prompt=10,
+                    cached=4,
+                    output=5,
+                    reasoning=3,
+                    seconds=2.0,
+                    unknown=1,
+                    cut=1,
+                    cut_thinking=1,
+                )
+            },
+        }
+        assert list(store.count_stages(["r", "q"])) == ["r", "q", "p"]
+        assert [(request.seed, kept.text) for request, kept in store.calls("p")] == [(0, ""), (1, "x")]
+        first, last = store.answered_between() or ("", "")
+        assert first <= last
+        assert first.startswith("20")
+
+
+@pytest.mark.root
+def test_read_only_needs_no_right_to_write():
+    """Somebody who may only read the folder gets what is in the file."""
+    if os.geteuid() != 0:
+        pytest.skip("becoming somebody else needs root")
+    script = """
+import os, sys
+from pathlib import Path
+from sstar_code.agent.run.store import Store
+os.setgid(65534), os.setuid(65534)
+print(Store(Path(sys.argv[1]), read_only=True).outcomes())
+"""
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place, "run.db")
+        with closing(Store(path)) as store:
+            store.put_problem("p", "{}", [], [])
+        Path(place).chmod(0o755)
+        ended = subprocess.run(
+            [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False
+        )
+        assert (ended.stdout, ended.stderr) == ("{'p': '{}'}\n", "")
+        assert {item.name for item in Path(place).iterdir()} == {"run.db", "run.lock"}

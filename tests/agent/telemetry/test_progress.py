@@ -1,0 +1,87 @@
+"""Progress tells what is done and how long the rest takes, in lines that can be read without a terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from sstar_code.agent.telemetry import progress
+from sstar_code.agent.telemetry.progress import Progress
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that goes on only when it is told to: `clock.now_s`."""
+
+    class Clock:
+        now_s = 1000.0
+
+        def monotonic(self):
+            return self.now_s
+
+    made = Clock()
+    monkeypatch.setattr(progress, "time", made)
+    return made
+
+
+def test_a_line_every_ten_seconds_and_one_at_the_end(clock, capsys):
+    """Counts by outcome, details, time gone and time left; what an earlier start finished took no time."""
+    with Progress("eval", 10, details=lambda: "5 calls") as shown:
+        for _ in range(2):
+            shown.keep("solved")
+        shown.advance("unsolved")
+        clock.now_s += 9.9
+        shown.advance("solved")
+        assert capsys.readouterr().err == ""
+        clock.now_s += 50.1
+        shown.advance("solved")
+        assert capsys.readouterr().err == "eval 5/10 | solved 4 unsolved 1 | 5 calls | 1:00 | 1:40 left\n"
+        clock.now_s += 9.0
+        shown.advance("error")
+        assert capsys.readouterr().err == ""
+        shown.say("a word")
+        assert capsys.readouterr().err == "a word\n"
+        assert shown.done == 6
+    assert capsys.readouterr().err == (
+        "eval 6/10 | error 1 solved 4 unsolved 1 | 5 calls | 1:09 | 1:09 left\n"
+    )
+
+
+def test_at_the_end_nothing_is_left(clock, capsys):
+    """The last line has no time left; hours are told apart, and no details leave no gap."""
+    with Progress("grade", 1) as shown:
+        clock.now_s += 3661
+        shown.advance("AC")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["grade 1/1 | AC 1 | 1:01:01"] * 2
+
+
+def test_nothing_done_or_quiet_says_nothing(clock, capsys):
+    """No line for a start that finished nothing, nor where none is wanted."""
+    with Progress("eval", 3):
+        clock.now_s += 100
+    with Progress("eval", 3, quiet=True) as shown:
+        clock.now_s += 100
+        shown.advance("solved")
+    assert capsys.readouterr().err == ""
+
+
+def test_kept_items_alone_give_no_estimate(clock, capsys):
+    """Before the first item of this start there is nothing to judge by."""
+    with Progress("eval", 3) as shown:
+        shown.keep("solved")
+        clock.now_s += 5
+    assert capsys.readouterr().err == "eval 1/3 | solved 1 | 0:05\n"
+
+
+def test_a_terminal_gets_a_bar(clock, capsys, monkeypatch):
+    """With a terminal the counts stand beside a bar, and words are printed above it."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    with Progress("eval", 2) as shown:
+        shown.advance("solved")
+        table = shown._render()
+        assert [column._cells[0] for column in table.columns][0::2] == ["eval", "1/2"]
+        bar = table.columns[1]._cells[0]
+        assert (bar.total, bar.completed, bar.width) == (2, 1, 30)
+        shown.say("[a word]")
+    assert "[a word]" in capsys.readouterr().err
