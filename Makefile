@@ -40,15 +40,15 @@ test-live: setup ## the tests against a real vLLM on the CPU (its own environmen
 
 tiny-coder: setup ## make the live tests' model anew (about 15 minutes on one core)
 	.ci/vllm
-	$(BIN)/python -m scripts.tiny_coder.examples runs/tiny-coder
-	OMP_NUM_THREADS=1 .venv-vllm/bin/python -m scripts.tiny_coder.train runs/tiny-coder $(TINY)/model
+	$(BIN)/python -m scripts.train_tiny_model.examples runs/tiny-coder
+	OMP_NUM_THREADS=1 .venv-vllm/bin/python -m scripts.train_tiny_model.train runs/tiny-coder $(TINY)/model
 	cp runs/tiny-coder/problems.jsonl $(TINY)/problems.jsonl
 
 recordings: setup ## record the demo's answers anew: sampled from the tiny coder under vLLM, and the written ones
 	.ci/vllm
-	$(BIN)/python -m scripts.tiny_coder.lists
-	$(BIN)/python -m scripts.record_lists
-	$(BIN)/python -m scripts.record_examples
+	$(BIN)/python -m scripts.train_tiny_model.lists
+	$(BIN)/python -m scripts.record.lists
+	$(BIN)/python -m scripts.record.examples
 
 check: setup ## lint, format and types
 	$(BIN)/ruff check .

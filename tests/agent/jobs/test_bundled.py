@@ -23,7 +23,7 @@ from tests.support import ROOT
 FOLDER = Path(str(files("sstar_code.problems") / "bundled" / "lists"))
 ABOUT = json.loads((FOLDER / "recording.json").read_text(encoding="utf-8"))
 DEMO = ("eval", "lists", "-m", "replay:lists", "--n", "8", "--rounds", "2", "--out", "run", "--json")
-AGAIN = "record what is missing: python -m scripts.record_lists --add"
+AGAIN = "record what is missing: python -m scripts.record.lists --add"
 
 
 def assert_all_recorded(run: Path, said: str):

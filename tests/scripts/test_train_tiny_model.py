@@ -6,12 +6,12 @@ import re
 
 import pytest
 
-from scripts.tiny_coder.examples import make_examples
-from scripts.tiny_coder.lists import PLACE, make_lists
-from scripts.tiny_coder.questions import QUESTIONS, write_kit
-from scripts.tiny_coder.running import run_on, run_public
-from scripts.tiny_coder.steps import NUMBER_RESULTS, NUMBERS, WORD_RESULTS, WORDS, Form
-from scripts.tiny_coder.tasks import VOCABULARY, make_task, write_program, write_wrong
+from scripts.train_tiny_model.examples import make_examples
+from scripts.train_tiny_model.lists import PLACE, make_lists
+from scripts.train_tiny_model.questions import QUESTIONS, write_kit
+from scripts.train_tiny_model.running import run_on, run_public
+from scripts.train_tiny_model.steps import NUMBER_RESULTS, NUMBERS, WORD_RESULTS, WORDS, Form
+from scripts.train_tiny_model.tasks import VOCABULARY, make_task, write_program, write_wrong
 from sstar_code.agent.generation.extract import extract_code
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.problems.formats.jsonl import to_json

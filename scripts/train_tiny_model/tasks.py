@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from scripts.tiny_coder.running import run_on
-from scripts.tiny_coder.steps import NUMBER_RESULTS, NUMBERS, WORD_RESULTS, WORDS, Form, Step
+from scripts.train_tiny_model.running import run_on
+from scripts.train_tiny_model.steps import NUMBER_RESULTS, NUMBERS, WORD_RESULTS, WORDS, Form, Step
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.problems.values import encode
 

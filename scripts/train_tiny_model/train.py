@@ -1,6 +1,6 @@
 """Trains the tiny coder on FOLDER/examples.jsonl and writes the model to TARGET.
 
-    .venv-vllm/bin/python -m scripts.tiny_coder.train FOLDER TARGET [--minutes M]
+    .venv-vllm/bin/python -m scripts.train_tiny_model.train FOLDER TARGET [--minutes M]
 
 A Qwen2 of 1.35 million parameters (2.7 MB in bf16), one pass over the examples at most, loss on the answers
 alone. With `--minutes` it ends then whatever the speed: the rate of learning follows the clock, and two runs
@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from scripts.tiny_coder.tokens import END, make_tokenizer, render
+from scripts.train_tiny_model.tokens import END, make_tokenizer, render
 
 BATCH_TOKENS = 2048
 PEAK = 2e-3

@@ -1,6 +1,6 @@
 """Makes the recording behind `-m replay:lists`: the tiny coder's answers, served by a real vLLM on the CPU.
 
-    python -m scripts.record_lists [--add] [--sandbox auto] [--vllm-command .venv-vllm/bin/vllm]
+    python -m scripts.record.lists [--add] [--sandbox auto] [--vllm-command .venv-vllm/bin/vllm]
 
 First samples, repairs and the answers to selection's questions are all sampled. The same machine may give
 other answers another time, since what is computed together depends on what arrives together. So after a
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from scripts.recording import record
+from scripts.record.recording import record
 from sstar_code.agent.jobs.session import Endpoint, make_asked
 from sstar_code.agent.models.errors import ReplayMissError
 from sstar_code.agent.models.recorded.bundled import find_recording
@@ -31,7 +31,7 @@ from sstar_code.agent.solving.settings import Settings
 if TYPE_CHECKING:
     from sstar_code.agent.models.request import Answer, Model, Request
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "tests" / "live" / "tiny_coder" / "model"
 NAME = "tiny-coder"
 SETTINGS = Settings(n=8, rounds=2, temperature=0.7, seed=0)

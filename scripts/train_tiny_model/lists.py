@@ -1,6 +1,6 @@
 """Makes the problems of the bundled set `lists`, each with the program that it was made from.
 
-    python -m scripts.tiny_coder.lists [problems/bundled/lists/problems.jsonl]
+    python -m scripts.train_tiny_model.lists [problems/bundled/lists/problems.jsonl]
 
 They are the first 24 compositions that are kept out of the tiny coder's training and that the seed 1 draws,
 each composition once. The problems of the live tests come from seed 0. What the model makes of a problem
@@ -15,7 +15,7 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.tiny_coder.tasks import Task, draw_held_out, write_program
+from scripts.train_tiny_model.tasks import Task, draw_held_out, write_program
 from sstar_code.problems.formats.jsonl import to_json
 
 SEED = 1

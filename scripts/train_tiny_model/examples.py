@@ -1,6 +1,6 @@
 """Makes the training examples and the problems kept out: every prompt by the agent's own templates.
 
-    python -m scripts.tiny_coder.examples FOLDER [--count 12000] [--seed 0]
+    python -m scripts.train_tiny_model.examples FOLDER [--count 12000] [--seed 0]
 
 FOLDER/examples.jsonl holds {"messages", "answer"} in the order of training, FOLDER/problems.jsonl problems of
 compositions kept out. Failures in repair prompts are real: wrong programs are run on the public tests.
@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.tiny_coder.questions import QUESTIONS
-from scripts.tiny_coder.running import run_public
-from scripts.tiny_coder.tasks import Task, draw_held_out, make_task, write_program, write_wrong
+from scripts.train_tiny_model.questions import QUESTIONS
+from scripts.train_tiny_model.running import run_public
+from scripts.train_tiny_model.tasks import Task, draw_held_out, make_task, write_program, write_wrong
 from sstar_code.agent.generation.feedback import describe_failures
 from sstar_code.agent.generation.lineage import Round
 from sstar_code.agent.prompts.templates import Prompts

@@ -1,6 +1,6 @@
 """Makes the recording behind `-m replay:examples` from the hand-written answers of the example problems.
 
-    python -m scripts.record_examples
+    python -m scripts.record.examples
 
 Runs the method on the bundled problems with a scripted model and records every call. Samples, repairs and
 inputs are those of `answers.jsonl`; the judge is scripted too: it runs the reference program on the input
@@ -10,6 +10,7 @@ nothing about any model.
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
 import subprocess
@@ -20,7 +21,7 @@ from typing import Any
 
 import anyio
 
-from scripts.recording import record
+from scripts.record.recording import record
 from sstar_code.agent.models import Answer, Message, Request, Usage
 from sstar_code.agent.models.errors import CallError
 from sstar_code.agent.prompts.templates import Prompts
@@ -169,6 +170,7 @@ def is_right(problem: Problem, shown_input: str, right: str, output: str) -> boo
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter).parse_args()
     prompts = Remembering()
     script = Script(load_set("examples").problems, prompts)
     about = {

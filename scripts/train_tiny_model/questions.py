@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from scripts.tiny_coder.running import run_on
-from scripts.tiny_coder.tasks import VOCABULARY, Task, draw_input, write_program, write_wrong
+from scripts.train_tiny_model.running import run_on
+from scripts.train_tiny_model.tasks import VOCABULARY, Task, draw_input, write_program, write_wrong
 from sstar_code.problems import Kind
 from sstar_code.problems.values import decode
 from sstar_code.selection.evidence.clustering import Behaviour, behaviour_of
