@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,21 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from sstar_code.sandbox import Limits, Mode, Program
-from tests.support import ROOT
+from tests.support import ROOT, skip_unless_required
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say last, in one line, how many tests were skipped for which reason."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if skipped:
+        reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+        reporter.write_line(
+            "skipped: " + "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common())
+        )
 
 
 @pytest.fixture
@@ -24,10 +36,10 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The recorded data beside the checkout."""
+    """The recorded data beside the checkout; skipped without it unless SSTAR_REQUIRE_DATA=1."""
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
-        pytest.skip("no recorded data beside the checkout (../shared/data)")
+        skip_unless_required("DATA", "no recorded data beside the checkout (../shared/data)")
     return folder
 
 
@@ -120,9 +132,7 @@ def sandbox_docker(portal):
 
     reason = probe_engine(10).reason
     if reason is not None:
-        if os.environ.get("SSTAR_REQUIRE_DOCKER") == "1":
-            pytest.fail(f"SSTAR_REQUIRE_DOCKER=1, but {reason}")
-        pytest.skip(reason)
+        skip_unless_required("DOCKER", reason)
     from sstar_code.sandbox.docker.sandbox import DockerSandbox
 
     sandbox = DockerSandbox(2)

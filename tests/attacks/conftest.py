@@ -16,6 +16,7 @@ import pytest
 
 from sstar_code.sandbox import Limits, Program, SandboxError, Status
 from sstar_code.sandbox.inside import seccomp
+from tests.support import skip_unless_required
 
 _NUMBERS = dict(seccomp._TABLES.get(platform.machine(), (0, {}))[1])
 _NUMBERS |= {"x86_64": {"exit": 60, "timer_create": 222}, "aarch64": {"exit": 93, "timer_create": 107}}.get(
@@ -234,9 +235,7 @@ def attacked_docker(portal):
 
     reason = probe_engine(10).reason
     if reason is not None:
-        if os.environ.get("SSTAR_REQUIRE_DOCKER") == "1":
-            pytest.fail(f"SSTAR_REQUIRE_DOCKER=1, but {reason}")
-        pytest.skip(reason)
+        skip_unless_required("DOCKER", reason)
     with _enter(portal, DockerSandbox(1)) as held:
         yield held
 
@@ -272,9 +271,7 @@ def hold(attacked):
 
     def attack(code, kind):
         (allowed, limits) = _KINDS[kind]
-        started = time.monotonic()
         run = attacked.attack(code, output_kb=1024, **limits)
-        assert time.monotonic() - started < limits["wall_s"] * 2 + 60
         assert run.status in allowed, run
         assert "through" not in run.stdout, run
         assert kind != "barred" or "barred" in run.stdout, run

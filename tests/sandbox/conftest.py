@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from sstar_code.sandbox.docker.engine import connect_engine
 from sstar_code.sandbox.docker.probe import probe_engine
 from sstar_code.sandbox.image.build import ensure_image
+from tests.support import skip_unless_required
 
 
 @pytest.fixture(scope="session")
@@ -16,9 +15,7 @@ def engine():
     """A client of a real engine; skipped where none answers, failed where SSTAR_REQUIRE_DOCKER=1."""
     state = probe_engine(timeout_s=10)
     if not state.reachable:
-        if os.environ.get("SSTAR_REQUIRE_DOCKER") == "1":
-            pytest.fail(f"SSTAR_REQUIRE_DOCKER=1, but {state.reason}")
-        pytest.skip(str(state.reason))
+        skip_unless_required("DOCKER", str(state.reason))
     client = connect_engine(timeout_s=600)
     yield client
     client.close()

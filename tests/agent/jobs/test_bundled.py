@@ -23,6 +23,9 @@ from tests.support import ROOT
 FOLDER = Path(str(files("sstar_code.problems") / "bundled" / "lists"))
 ABOUT = json.loads((FOLDER / "recording.json").read_text(encoding="utf-8"))
 DEMO = ("eval", "lists", "-m", "replay:lists", "--n", "8", "--rounds", "2", "--out", "run", "--json")
+FEW_RUNS = "kinds$|capital|having|absolute"
+"""Seven problems that every stage is asked about, with 1,351 of the demo's 21,869 runs. Docker gets these
+alone, since on a busy machine each run there waits for the engine's processes too."""
 AGAIN = "record what is missing: python -m scripts.record.lists --add"
 
 
@@ -34,17 +37,19 @@ def assert_all_recorded(run: Path, said: str):
 
 
 @pytest.mark.parametrize(
-    ("sandbox", "shard"), [("local", "1/2"), pytest.param("docker", "2/2", marks=pytest.mark.docker)]
+    ("sandbox", "chosen", "count"),
+    [("local", (), 24), pytest.param("docker", ("--filter", FEW_RUNS), 7, marks=pytest.mark.docker)],
+    ids=["local", "docker"],
 )
-def test_every_call_of_the_demo_is_recorded(request, sstar, folder, sandbox, shard):
+def test_every_call_of_the_demo_is_recorded(request, sstar, folder, *, sandbox, chosen, count):
     """No call is missing, by either method, in either sandbox; nothing errs; the rates are in their order."""
     request.getfixturevalue(f"sandbox_{sandbox}")
-    ended = sstar(*DEMO, "--shard", shard, "--sandbox", sandbox)
+    ended = sstar(*DEMO, *chosen, "--sandbox", sandbox)
     assert ended.code == 0, ended.err
     assert "really sampled" in ended.err
     assert_all_recorded(folder / "run", ended.err)
     summary = json.loads((folder / "run" / "summary.json").read_text())
-    assert (summary["problems"], summary["errors"], summary["unfinished"]) == (12, 0, 0)
+    assert (summary["problems"], summary["errors"], summary["unfinished"]) == (count, 0, 0)
     assert all(summary["stages"][stage]["calls"] for stage in Stage)
     rates = {name: rate["value"] for name, rate in summary["methods"].items()}
     assert 0 < rates["pass@1"] <= rates["debugged@1"] < rates["oracle"] <= 1

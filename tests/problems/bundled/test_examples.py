@@ -77,7 +77,6 @@ def test_examples_reference_and_twin(problem_id, sandbox_local):
     assert grade(TWINS[problem_id], problem.public_tests).verdict is Verdict.AC
     hidden = grade(TWINS[problem_id], problem.hidden_tests)
     assert hidden.verdict in (Verdict.WA, Verdict.RE)
-    assert max(result.execution.cpu_s for result in hidden.results) < 1
 
 
 @pytest.mark.parametrize("problem_id", PROBLEMS)

@@ -142,7 +142,7 @@ def test_memory_above_the_container_ends_the_run_alone(make_worker):
 
 @pytest.mark.docker
 def test_killed_container_is_a_lost_worker(engine, make_worker):
-    """A container killed in the middle of a batch loses the worker, at once, and blames no program."""
+    """A container killed in the middle of a batch loses the worker there and then, and blames no program."""
     worker = make_worker()
     conversation = Conversation(worker)
     conversation.open()
@@ -151,10 +151,9 @@ def test_killed_container_is_a_lost_worker(engine, make_worker):
     )
     next(answers)
     engine.kill(worker.container)
-    began = time.monotonic()
-    with pytest.raises(WorkerLost):
+    with pytest.raises(WorkerLost) as lost:
         list(answers)
-    assert time.monotonic() - began < 10
+    assert "no answer" not in str(lost.value), "it was waited for"
 
 
 @pytest.mark.docker

@@ -135,10 +135,8 @@ async def test_nothing_is_left_after_an_exception(engine, nothing_left):
             await anyio.sleep(0.3)
             raise ZeroDivisionError
 
-    began = time.monotonic()
     with pytest.raises(ExceptionGroup):
         await fail()
-    assert time.monotonic() - began < 15
 
 
 FORGETFUL = """

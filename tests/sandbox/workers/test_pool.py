@@ -134,14 +134,12 @@ async def test_cancelled_run_leaves_no_broken_worker():
 async def test_leaving_ends_runs_at_work():
     """When the sandbox is left by an error, workers at work end with it."""
     sandbox = _Watched(workers=2)
-    started = time.monotonic()
     with pytest.raises(BaseExceptionGroup):  # noqa: PT012 - the block is what is left
         async with sandbox, anyio.create_task_group() as group:
             group.start_soon(sandbox.run, Program("import time; time.sleep(60)"), ["x"], Limits())
             await anyio.sleep(0.3)
             raise RuntimeError
-    assert time.monotonic() - started < 10
-    assert all(process.returncode is not None for process in sandbox.processes())
+    assert {process.returncode for process in sandbox.processes()} == {-signal.SIGKILL}
 
 
 @pytest.mark.anyio

@@ -33,9 +33,13 @@ class Judged:
     asked: dict = field(default_factory=dict)
 
 
-@pytest.fixture(scope="module")
-def judged(sandbox_local):
-    """Problem id -> the choice between the wrong program, which comes first, and the right one."""
+@pytest.fixture(scope="module", params=_PROBLEMS)
+def judged(request, sandbox_local):
+    """The choice between the wrong program of a problem, which comes first, and the right one.
+
+    A fixture for each problem: pytest puts the tests of one side by side, and pytest-xdist hands them out
+    together, so that hardly a choice is made twice.
+    """
     (right, wrong) = (_read("references.jsonl"), _read("twins.jsonl"))
 
     async def decide(problem):
@@ -48,19 +52,17 @@ def judged(sandbox_local):
         selection = await choose("adaptive")(Pool(problem, candidates, sandbox, ask))
         return Judged(selection, dict(ask.asked))
 
-    return {name: sandbox_local.call(decide, problem) for name, problem in _PROBLEMS.items()}
+    return sandbox_local.call(decide, _PROBLEMS[request.param])
 
 
-@pytest.mark.parametrize("name", _PROBLEMS)
-def test_free_inputs_tell_the_pair_apart(judged, name):
+def test_free_inputs_tell_the_pair_apart(judged):
     """Without a word of a model the two programs are seen to differ."""
-    assert judged[name].selection.clusters == ((0,), (1,))
+    assert judged.selection.clusters == ((0,), (1,))
 
 
-@pytest.mark.parametrize("name", _PROBLEMS)
-def test_a_judge_who_knows_picks_the_right_one(judged, name):
+def test_a_judge_who_knows_picks_the_right_one(judged):
     """The right program is chosen, in few questions, each on an input that a person can check."""
-    (selection, asked) = (judged[name].selection, judged[name].asked)
+    (selection, asked) = (judged.selection, judged.asked)
     assert selection.chosen == 1
     assert asked.get("choose", 0) <= _MOST_JUDGE_CALLS
     assert max((len(question.input) for question in selection.asked), default=0) <= _SHORT, selection.asked
