@@ -2,12 +2,16 @@
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null)
 BIN := .venv/bin
+INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet \
+	--disable-pip-version-check)
+N ?= 200
+SEED ?= 0
 STAMP := .venv/.installed
 DEMO := runs/demo
 TINY := tests/live/tiny_coder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-live tiny-coder recordings check format image bench docs clean
+.PHONY: help setup demo test test-live tiny-coder recordings check format image bench mutants clean
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,13 +21,12 @@ setup: $(STAMP) ## make .venv with sstar and its development tools (with uv wher
 $(STAMP): pyproject.toml
 ifneq ($(UV),)
 	$(UV) venv --quiet --seed --allow-existing --python $(PYTHON) .venv
-	$(UV) pip install --quiet --python $(BIN)/python -e '.[dev]'
 else
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "sstar needs Python 3.11 or newer: make setup PYTHON=/path/to/python3.11"; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 endif
+	$(INSTALL) -e '.[dev]'
 	@touch $@
 
 demo: setup ## the whole method on the bundled problems with a recorded model
@@ -64,6 +67,10 @@ image: setup ## build the sandbox image for Docker (from a registry, or from Deb
 
 bench: setup ## the benchmarks that need no recorded data
 	$(BIN)/python -m benchmarks.sandbox.speed
+
+mutants: setup ## which of N random changes of the product no test notices, of the seed SEED (hours; goes on where it ended)
+	$(INSTALL) -e '.[dev,mutants]'
+	$(BIN)/python -m scripts.mutants.run --count $(N) --seed $(SEED)
 
 clean: ## remove what make made (run folders stay)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
