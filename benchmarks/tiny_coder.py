@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from benchmarks.tables import write_table
 from sstar_code.agent.run.statistics import mean_rate, paired_bootstrap
 from sstar_code.problems.sets.load import load_set
 from sstar_code.sandbox.choose import make_sandbox
@@ -111,19 +112,19 @@ async def measure(set_name: str, folder: Path, sandbox_name: str) -> dict[str, d
     return results
 
 
-def write_table(results: dict[str, dict[str, Any]], tokens: dict[str, Tokens]) -> str:
+def show(results: dict[str, dict[str, Any]], tokens: dict[str, Tokens]) -> str:
     """The table, and what `adaptive` has over the others, with 95% intervals over problems."""
-    lines = [f"| | {' | '.join(STAGES)} |", "|---|" + "--:|" * len(STAGES)]
+    rows = []
     for name, label in LABELS.items():
         cells = []
         for stage in STAGES:
             rate = mean_rate([item["scores"][name] for item in results[stage].values()])
             cells.append(f"{100 * rate.value:.1f} [{100 * rate.low:.1f}, {100 * rate.high:.1f}]")
-        lines.append(f"| {label} | {' | '.join(cells)} |")
+        rows.append((label, *cells))
     for key in Tokens.__slots__:
         label = "calls" if key == "calls" else f"{key} tokens"
-        lines.append(f"| {label} | {' | '.join(f'{getattr(tokens[stage], key):,}' for stage in STAGES)} |")
-    lines.append("")
+        rows.append((label, *(f"{getattr(tokens[stage], key):,}" for stage in STAGES)))
+    lines = [write_table(("", *STAGES), rows), ""]
     first = [item["scores"]["sample"] for item in results[STAGES[0]].values()]
     for stage in STAGES:
         scores = [item["scores"] for item in results[stage].values()]
@@ -142,7 +143,7 @@ def main() -> None:
     parser.add_argument("--sandbox", default="auto")
     options = parser.parse_args()
     results = anyio.run(partial(measure, options.set, options.run, options.sandbox))
-    table = write_table(results, read_tokens(options.run))
+    table = show(results, read_tokens(options.run))
     print(table)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)

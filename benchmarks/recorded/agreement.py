@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from benchmarks.recorded.data import load, number, prepare, read_given_tests, read_lines
+from benchmarks.tables import write_table
 from sstar_code.agent.run.store import Store
 from sstar_code.problems import Problem, Test, load_set
 from sstar_code.sandbox import Verdict
@@ -209,8 +210,7 @@ async def judge_sets(
 
 
 def print_table(judged: Sequence[Judged]) -> None:
-    print("| set and verdict | programs | agree | share | only ours passes | only recorded passes | IE |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    rows = []
     for name in dict.fromkeys(item.case.name for item in judged):
         items = [item for item in judged if item.case.name == name]
         agree = sum(item.agrees for item in items)
@@ -220,7 +220,9 @@ def print_table(judged: Sequence[Judged]) -> None:
         )
         only_ours = len(items) - agree - lost - only_recorded
         share = f"{100 * agree / len(items):.2f}%"
-        print(f"| {name} | {len(items)} | {agree} | {share} | {only_ours} | {only_recorded} | {lost} |")
+        rows.append((name, len(items), agree, share, only_ours, only_recorded, lost))
+    names = ("programs", "agree", "share", "only ours passes", "only recorded passes", "IE")
+    print(write_table(("set and verdict", *names), rows))
 
 
 def list_differences(judged: Sequence[Judged]) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.tables import write_table
 from sstar_code.agent.generation.extract import extract_code
 from sstar_code.agent.generation.fences import parse
 from sstar_code.problems import Kind, Problem
@@ -98,17 +99,11 @@ def main() -> None:
             print(f"#### {name} {problem.id} {problem.entry_point}: {outcome}, {extraction.how}")
             print(answer, "\n---- ours", extraction.code, "\n---- theirs", theirs, sep="\n")
     seconds = time.perf_counter() - started
-    print("| run | answers |", " | ".join(COLUMNS), "|")
-    print("| --- " * (len(COLUMNS) + 2) + "|")
-    for name, run in sorted(counts.items()):
-        print(
-            f"| {name} | {sum(run[column] for column in COLUMNS)} |",
-            " | ".join(str(run[c]) for c in COLUMNS),
-            "|",
-        )
-    totals = sum(counts.values(), Counter())
-    answers = sum(totals[column] for column in COLUMNS)
-    print(f"| all | {answers} |", " | ".join(str(totals[c]) for c in COLUMNS), "|")
+    counts = {**dict(sorted(counts.items())), "all": sum(counts.values(), Counter())}
+    columns = {name: [run[column] for column in COLUMNS] for name, run in counts.items()}
+    rows = ((name, sum(values), *values) for name, values in columns.items())
+    print(write_table(("run", "answers", *COLUMNS), rows))
+    answers = sum(columns["all"])
     print(f"\n{1000 * seconds / answers:.2f} ms an answer, comparison included")
 
 

@@ -1,8 +1,7 @@
 """Measures what inputs without a model reach: how well they tell programs apart, and how small they shrink.
 
     python -m benchmarks.recorded.free_inputs FOLDER [--pools NAME ...] [--sandbox auto|docker|local]
-        [--memory FILE]
-        [--every N] [--shrink] [--tries N]
+        [--memory FILE] [--every N] [--shrink] [--tries N]
 
 Only problems whose survivors are right and wrong count. *Gap* = (selector - random survivor) / (best possible
 - random survivor); *ceiling* is the gap of a perfect choice among the clusters that the inputs make, where a
@@ -28,6 +27,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from benchmarks.recorded.pools import FIVE, NAMES, load_pool
+from benchmarks.tables import write_head, write_row
 from sstar_code.agent.run.store import Store
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.grade import limits_for
@@ -150,13 +150,13 @@ def print_row(pool: str, measured: Sequence[Measured], wall_s: float) -> None:
     room = sum(1 - item.survivor for item in measured)
     ceiling = sum(item.perfect - item.survivor for item in measured) / room
     mean = statistics.fmean
-    print(
-        f"| {pool} | {len(measured)} | {ceiling:.3f} | {mean(item.inputs for item in measured):.0f} "
-        f"| {mean(item.runs for item in measured):.0f} | {max(item.runs for item in measured)} "
-        f"| {mean(item.cpu_s for item in measured):.2f} | {max(item.cpu_s for item in measured):.1f} "
-        f"| {wall_s:.0f} |",
-        flush=True,
+    cells = (
+        *(pool, len(measured), f"{ceiling:.3f}", f"{mean(item.inputs for item in measured):.0f}"),
+        *(f"{mean(item.runs for item in measured):.0f}", max(item.runs for item in measured)),
+        *(f"{mean(item.cpu_s for item in measured):.2f}", f"{max(item.cpu_s for item in measured):.1f}"),
+        f"{wall_s:.0f}",
     )
+    print(write_row(cells), flush=True)
     for which, name in enumerate(_KINDS):
         sizes = [item.shrunk[which] for item in measured if item.shrunk]
         if sizes:
@@ -180,8 +180,8 @@ def main() -> None:
     parser.add_argument("--shrink", action="store_true", help="also shrink splitting inputs")
     parser.add_argument("--tries", type=int, default=150, metavar="N", help="of one shrinking")
     options = parser.parse_args()
-    print("| pool | mixed problems | ceiling | inputs | runs | most runs | CPU s | most CPU s | seconds |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    names = ("ceiling", "inputs", "runs", "most runs", "CPU s", "most CPU s", "seconds")
+    print(write_head(("pool", "mixed problems", *names)))
     with closing(Store(options.memory)) as store:
         anyio.run(
             partial(measure_pools, tries=options.tries if options.shrink else 0),

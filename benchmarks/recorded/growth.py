@@ -22,6 +22,7 @@ from itertools import cycle, islice, pairwise
 from pathlib import Path
 
 from benchmarks.recorded.data import load, number, prepare, read_lines
+from benchmarks.tables import write_head, write_row
 from sstar_code.problems.formats.jsonl import to_json
 
 _SSTAR = "import sys; from sstar_code.agent.cli.main import main; sys.argv[0] = 'sstar'; sys.exit(main())"
@@ -94,18 +95,14 @@ def main() -> None:
     parser.add_argument("--workers", default="2")
     options = parser.parse_args()
     words = ["--sandbox", options.sandbox, "--workers", options.workers]
-    print("| problems | seconds | a problem | peak MB | run.db MB | passed |")
-    print("|--:|--:|--:|--:|--:|--:|")
+    print(write_head(("problems", "seconds", "a problem", "peak MB", "run.db MB", "passed")))
     found: list[Measured] = []
     for size in map(int, options.sizes.split(",")):
         found.append(measure(options.folder, size, words))
         last = found[-1]
         each_ms = f"{1000 * last.seconds / size:.0f} ms"
-        print(
-            f"| {size} | {last.seconds:.1f} | {each_ms} | {last.peak_mb:.0f} | {last.run_db_mb:.1f} "
-            f"| {last.passed} |",
-            flush=True,
-        )
+        memory = (f"{last.peak_mb:.0f}", f"{last.run_db_mb:.1f}")
+        print(write_row((size, f"{last.seconds:.1f}", each_ms, *memory, last.passed)), flush=True)
     for before, after in pairwise(found):
         more = after.problems - before.problems
         kb = 1024 * (after.peak_mb - before.peak_mb) / more

@@ -1,6 +1,6 @@
 """Three packages from PyPI, each with one documented function blanked out: is the right answer kept?
 
-python -m benchmarks.recorded.packages [--sandbox local] [FOLDER]
+    python -m benchmarks.recorded.packages [--sandbox local] [FOLDER]
 
 Downloads the source distributions with pip (needs a package index; says so where none answers), blanks a
 function, and gives `sstar fix`'s machinery a right answer (the package's own) and a wrong one. The package's
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import anyio
 
+from benchmarks.tables import write_head, write_row
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.repository.author import Author
 from sstar_code.agent.repository.find.source import read_source
@@ -135,7 +136,7 @@ async def measure(case: Case, root: Path, sandbox_name: str) -> str:
     )
     seconds = time.monotonic() - started_s
     name = f"{case.package} {case.version}"
-    return f"| {name} | `{case.qualname}` | {result.finding.message} | {kept} | {seconds:.0f} |"
+    return write_row((name, f"`{case.qualname}`", result.finding.message, kept, f"{seconds:.0f}"))
 
 
 def main() -> int:
@@ -145,11 +146,11 @@ def main() -> int:
     options = parser.parse_args()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="packages-"))
     folder.mkdir(parents=True, exist_ok=True)
-    print("| package | function | what came of it | kept | seconds |\n|---|---|---|---|---|")
+    print(write_head(("package", "function", "what came of it", "kept", "seconds")))
     for case in CASES:
         root = unpack(case, folder)
         if root is None:
-            print(f"| {case.package} | | skipped: no package index gave its source | | |")
+            print(write_row((case.package, "", "skipped: no package index gave its source", "", "")))
             continue
         print(anyio.run(measure, case, root, options.sandbox), flush=True)
     return 0

@@ -16,6 +16,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.tables import write_table
 from sstar_code.problems import Kind, Problem
 from sstar_code.problems.statements.parse import parse_statement
 from sstar_code.problems.values import decode, decode_lines
@@ -160,14 +161,13 @@ def main() -> None:
                     f"\n#### {row} {problem.id}\n{problem.statement[-2500:]}\nFOUND {found}\n"
                     f"RECORDED {recorded}"
                 )
-    print("| statements | problems | kind and entry point right | tests equal | none wrong | none found |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    rows = []
     for row, count in sorted(counts.items()):
         total = count["problems"]
-        shares = " | ".join(
-            f"{count[key]} ({count[key] / total:.1%})" for key in ("known", "equal", "subset")
-        )
-        print(f"| {row} | {total} | {shares} | {count['none']} |")
+        shares = (f"{count[key]} ({count[key] / total:.1%})" for key in ("known", "equal", "subset"))
+        rows.append((row, total, *shares, count["none"]))
+    names = ("kind and entry point right", "tests equal", "none wrong", "none found")
+    print(write_table(("statements", "problems", *names), rows))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.recorded.data import read_lines
+from benchmarks.tables import write_head, write_row
 
 _SSTAR = "import sys; from sstar_code.agent.cli.main import main; sys.argv[0] = 'sstar'; sys.exit(main())"
 _BUSY = "while True: pass"
@@ -51,8 +52,8 @@ def main() -> None:
     options = parser.parse_args()
     place = options.folder / "livecodebench"
     rows = list(read_lines(place / "verdicts.jsonl.gz"))[:: options.every]
-    print("| workers | busy | load before | seconds | pass@1 | verdicts | other than in the first run |")
-    print("|--:|--:|--:|--:|--:|---|--:|")
+    names = ("busy", "load before", "seconds", "pass@1", "verdicts", "other than in the first run")
+    print(write_head(("workers", *names)))
     first: list[str] = []
     with tempfile.TemporaryDirectory() as name:
         samples = Path(name) / "samples.jsonl"
@@ -72,11 +73,8 @@ def main() -> None:
                 other = sum(one != another for one, another in zip(first, verdicts, strict=True))
                 counts = ", ".join(f"{key} {count}" for key, count in sorted(Counter(verdicts).items()))
                 seconds = time.monotonic() - started_s
-                print(
-                    f"| {workers} | {busy} | {load:.1f} | {seconds:.0f} | {scores['pass@1']:.4f} "
-                    f"| {counts} | {other} |",
-                    flush=True,
-                )
+                figures = (f"{load:.1f}", f"{seconds:.0f}", f"{scores['pass@1']:.4f}")
+                print(write_row((workers, busy, *figures, counts, other)), flush=True)
 
 
 if __name__ == "__main__":

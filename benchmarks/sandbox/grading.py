@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.sandbox.workload import CONTEST, make_inputs
+from benchmarks.tables import write_table
 from sstar_code.sandbox.docker.probe import probe_engine
 
 if TYPE_CHECKING:
@@ -94,11 +95,6 @@ def compare_grading(python: str, rounds: int, say: Callable[[str], None]) -> dic
                 seconds.setdefault(f"`sstar grade --sandbox {sandbox}`", []).append(took_s)
     medians = {way: statistics.median(times) for way, times in seconds.items()}
     peer_s = medians["pool of plain `python -I`"]
-    lines = [
-        f"{programs} contest programs x {_INPUTS} inputs, {_WORKERS} workers, start-up included:",
-        "",
-        "| way | seconds | x pool |",
-        "|---|--:|--:|",
-        *(f"| {way} | {took_s:.1f} | {peer_s / took_s:.2f} |" for way, took_s in medians.items()),
-    ]
-    return {"seconds": seconds, "text": "\n".join(lines)}
+    rows = [(way, f"{took_s:.1f}", f"{peer_s / took_s:.2f}") for way, took_s in medians.items()]
+    about = f"{programs} contest programs x {_INPUTS} inputs, {_WORKERS} workers, start-up included:"
+    return {"seconds": seconds, "text": f"{about}\n\n{write_table(('way', 'seconds', 'x pool'), rows)}"}

@@ -26,11 +26,12 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from benchmarks.chart import draw_bars
+from benchmarks.charts import draw_bars
 from benchmarks.sandbox import ways as methods
 from benchmarks.sandbox.cputime import Meter
 from benchmarks.sandbox.grading import compare_grading
 from benchmarks.sandbox.workload import CONTEST, TRIVIAL, Work
+from benchmarks.tables import write_table
 from sstar_code.sandbox.docker.engine import connect_engine
 from sstar_code.sandbox.docker.ownership import describe_owner
 from sstar_code.sandbox.docker.probe import probe_engine
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 _SYSTEM = "/usr/bin/python3"
 _PLAIN = "plain `python -I`"
 _WORKERS = (1, 2)
-_COLUMNS = " {}, 1 worker | 2 workers | x plain | CPU ms | x plain |"
+_COLUMNS = ("2 workers", "x plain", "CPU ms", "x plain")
 
 
 @dataclass(slots=True)
@@ -182,10 +183,7 @@ def make_table(found: dict[str, Any]) -> str:
     """Markdown: a row a way; the ratios are to the plain child process, at two workers."""
     by_key = {(row["way"], row["program"], row["workers"]): row for row in found["rows"]}
     ways = list(dict.fromkeys(row["way"] for row in found["rows"]))
-    lines = [
-        f"| way |{_COLUMNS.format('trivial')}{_COLUMNS.format('contest')}",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
-    ]
+    rows = []
     for way in ways:
         cells = [way]
         for work in (TRIVIAL, CONTEST):
@@ -195,8 +193,8 @@ def make_table(found: dict[str, Any]) -> str:
                 continue
             cells += [f"{one['runs_per_s']:.1f}", f"{two['runs_per_s']:.1f}", f"{two['x_plain']:.2f}"]
             cells += [f"{two['cpu_ms']:.2f}", f"{two['x_plain_cpu']:.2f}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append(cells)
+    return write_table(["way", "trivial, 1 worker", *_COLUMNS, "contest, 1 worker", *_COLUMNS], rows)
 
 
 def _parse() -> argparse.Namespace:

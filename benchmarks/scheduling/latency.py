@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
+from benchmarks.tables import write_table
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.calls.stored_model import StoredModel
 from sstar_code.agent.models import OpenAIModel
@@ -131,10 +132,11 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = anyio.run(measure, options.problems, options.n, options.sandbox, Path(folder))
-    print("| from the last token to | answers | p50 ms | p95 ms | most ms |\n|---|---|---|---|---|")
+    rows = []
     for name, values in found.items():
-        cells = (_percentile(values, 0.5), _percentile(values, 0.95), max(values))
-        print(f"| {name} | {len(values)} | {' | '.join(f'{cell:.1f}' for cell in cells)} |")
+        times_ms = (_percentile(values, 0.5), _percentile(values, 0.95), max(values))
+        rows.append((name, len(values), *(f"{time_ms:.1f}" for time_ms in times_ms)))
+    print(write_table(("from the last token to", "answers", "p50 ms", "p95 ms", "most ms"), rows))
     return int(_percentile(found["running"], 0.95) > _BAR_MS)
 
 

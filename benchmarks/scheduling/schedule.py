@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from benchmarks.scheduling.chart import draw_running
+from benchmarks.charts import draw_running
 from benchmarks.scheduling.table import Made, show
 from benchmarks.scheduling.workload import Dice, TimedSandbox, make_problems
 from sstar_code.agent.calls.budget import Budget

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from benchmarks.tables import write_table
+
 if TYPE_CHECKING:
     from sstar_code.agent.testing.simulator import EngineSpec
 
@@ -52,16 +54,13 @@ def show(rows: list[Made], spec: EngineSpec) -> str:
         "first problem s",
         "half of them s",
     )
-    lines = [
+    about = [
         f"engine: {spec.max_num_seqs} sequences, a step of {alone_ms:.1f} ms with one, {full_ms:.1f} full",
         f"saturated throughput = sequences / full step = {spec.tokens_per_s:,.0f} tokens/s",
         f"lower bound = output tokens / that + uncached prompt tokens x {prompt_us:.0f} us",
-        "",
-        f"| {' | '.join(head)} |",
-        "|---" * len(head) + "|",
     ]
-    for row in rows:
-        cells = (
+    cells = [
+        (
             row.name,
             f"{row.makespan_s:.1f}",
             f"{row.bound_s:.1f}",
@@ -74,5 +73,6 @@ def show(rows: list[Made], spec: EngineSpec) -> str:
             f"{row.first_done_s:.1f}",
             f"{row.half_done_s:.1f}",
         )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        for row in rows
+    ]
+    return "\n".join([*about, "", write_table(head, cells)]) + "\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from benchmarks.scheduling.chart import draw_running
+from benchmarks.charts import draw_running
 from benchmarks.scheduling.schedule import WAYS, bound_s, run_way, show
 from benchmarks.scheduling.workload import Dice, make_problems
 from sstar_code.agent.models import Message, Purpose, Request, Stage

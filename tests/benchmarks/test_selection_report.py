@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.charts import draw_gaps
 from benchmarks.recorded.pools import PoolProblem
-from benchmarks.recorded.selection.report import as_json, draw_gaps, mean_gaps, summarise, write_tables
+from benchmarks.recorded.selection.report import as_json, mean_gaps, summarise, write_tables
 from benchmarks.recorded.selection.run import Row, Trial, ceiling_of, in_split, is_mixed, shares
 from sstar_code.problems import Kind, Problem
 from sstar_code.selection import Candidate

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from benchmarks.recorded.allocation.chart import draw_curves
-from benchmarks.recorded.allocation.measure import measure, write_table
+from benchmarks.charts import draw_curves
+from benchmarks.recorded.allocation.measure import measure, show
 from benchmarks.recorded.allocation.pools import Recorded, Trial, in_half
 from sstar_code.agent.allocation.policy import SampleRange
 
@@ -60,5 +60,5 @@ def test_table_and_curves_show_what_was_measured():
         measure("pool", arm, [[EASY, SPLIT]], 1, lambda trial, count=count: trial.draw_all(count))
         for arm, count in (("fixed", 20), ("waves", 5), ("even", 5), ("spread", 5))
     ]
-    assert "| pool | 2 | 20.0 | 100.0% | 5.0 | 75% |" in write_table(points)
+    assert "| pool | 2 | 20.0 | 100.0% | 5.0 | 75% |" in show(points)
     ET.fromstring(draw_curves([("pool", [(p.arm, p.samples, p.rate) for p in points])]))

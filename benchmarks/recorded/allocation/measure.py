@@ -1,15 +1,13 @@
 """Allocation against a fixed number of samples and against an even spread, on recorded pools.
 
     python -m benchmarks.recorded.allocation.measure FOLDER [--pools NAME ...] [--half even|odd|all]
-        [--draws N]
-        [--models] [--sandbox NAME] [--cache FOLDER] [--out FOLDER]
+        [--draws N] [--models] [--sandbox NAME] [--cache FOLDER] [--out FOLDER]
 
-FOLDER holds the recorded sets that benchmarks/recorded/pools.py names. Samples of one model for one
-problem are drawn
-in a random order, without putting back; a model's problems are one set, whose counts are shared. Survivors
-pass the recorded public tests; every arm has the same simple chooser (`mbr`'s agreement on 40 inputs), and a
-choice counts as the share of right programs in the chosen cluster. There are no repairs. What survivors do is
-found out with the sandbox once and kept in --cache.
+FOLDER holds the recorded sets that benchmarks/recorded/pools.py names. Samples of one model for one problem
+are drawn in a random order, without putting back; a model's problems are one set, whose counts are shared.
+Survivors pass the recorded public tests; every arm has the same simple chooser (`mbr`'s agreement on 40
+inputs), and a choice counts as the share of right programs in the chosen cluster. There are no repairs. What
+survivors do is found out with the sandbox once and kept in --cache.
 
 *Fixed*: all samples that are recorded. *Waves*: `--n 2..MOST` with MOST that many. *Even*: as many samples
 as the waves used, the same number for every problem. *Spread*: the same total, each wave where it is worth
@@ -26,8 +24,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.recorded.allocation.chart import draw_curves
+from benchmarks.charts import draw_curves
 from benchmarks.recorded.allocation.pools import Recorded, Trial, in_half, load_models
+from benchmarks.tables import write_table
 from sstar_code.agent.allocation.policy import SampleRange
 from sstar_code.sandbox.choose import NAMES as SANDBOXES
 
@@ -115,22 +114,21 @@ def _draw_evenly(trial: Trial, total: int) -> Trial:
     return trial
 
 
-def write_table(points: Sequence[Point]) -> str:
+def show(points: Sequence[Point]) -> str:
     """Markdown: a row for each pool."""
-    lines = [
-        "| pool | problems | fixed: samples | rate | waves | fewer | rate | points | even | spread |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
+    rows = []
     for pool in dict.fromkeys(point.pool for point in points):
         arms = {point.arm: point for point in points if point.pool == pool}
         fixed, waves = arms["fixed"], arms["waves"]
-        lines.append(
-            f"| {pool} | {fixed.problems} | {fixed.samples:.1f} | {fixed.rate:.1%} | {waves.samples:.1f} "
-            f"| {1 - waves.samples / fixed.samples:.0%} | {waves.rate:.1%} "
-            f"| {100 * (waves.rate - fixed.rate):+.1f} "
-            f"| {arms['even'].rate:.1%} | {arms['spread'].rate:.1%} |"
+        cells = (
+            *(pool, fixed.problems, f"{fixed.samples:.1f}", f"{fixed.rate:.1%}", f"{waves.samples:.1f}"),
+            *(f"{1 - waves.samples / fixed.samples:.0%}", f"{waves.rate:.1%}"),
+            f"{100 * (waves.rate - fixed.rate):+.1f}",
+            *(f"{arms[arm].rate:.1%}" for arm in ("even", "spread")),
         )
-    return "\n".join(lines) + "\n"
+        rows.append(cells)
+    names = ("fixed: samples", "rate", "waves", "fewer", "rate", "points", "even", "spread")
+    return write_table(("pool", "problems", *names), rows) + "\n"
 
 
 def main() -> None:
@@ -157,7 +155,7 @@ def main() -> None:
             points += measure_pool(f"{pool}: {model}", {model: items}, options.draws, curves=False)
         points += measure_pool(pool, models, options.draws, curves=bool(options.out))
         print(f"{pool} done", file=sys.stderr)
-    table = write_table(points)
+    table = show(points)
     print(table)
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)

@@ -3,9 +3,8 @@
     python -m benchmarks.recorded.parity.inputs FOLDER WORK
 
 WORK is that of a run of benchmarks/recorded/parity/compare.py, which has what evalplus tests with. It is
-compared, types
-included, with the program that MbppPlus-OriginFmt.jsonl.gz publishes, and with the arguments to which our
-loader restores the types that JSON lost in MbppPlus.jsonl.gz.
+compared, types included, with the program that MbppPlus-OriginFmt.jsonl.gz publishes, and with the arguments
+to which our loader restores the types that JSON lost in MbppPlus.jsonl.gz.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.recorded.data import read_lines
+from benchmarks.tables import write_head, write_row
 from sstar_code.problems.formats.restore_types import read_arguments, restore
 
 if TYPE_CHECKING:
@@ -73,10 +73,8 @@ def main() -> None:
     place = options.folder / "mbpp"
     published = {f"Mbpp/{row['task_id']}": row for row in read_lines(place / "MbppPlus-OriginFmt.jsonl.gz")}
     untyped = {row["task_id"]: row for row in read_lines(place / "MbppPlus.jsonl.gz")}
-    print(
-        "| problem | evalplus's inputs | not published | not our loader's | published with another output |"
-    )
-    print("|---|--:|--:|--:|--:|")
+    names = ("evalplus's inputs", "not published", "not our loader's", "published with another output")
+    print(write_head(("problem", *names)))
     totals: Counter[str] = Counter()
     for row in read_lines(options.work / "mbpp.expected.jsonl"):
         task = row["task"]
@@ -99,8 +97,7 @@ def main() -> None:
         totals.update(problems=1, with_outputs=int(known))
         totals.update({name: int(count > 0) for name, count in other.items()})
         if any(other.values()):
-            told = " | ".join(map(str, other.values()))
-            print(f"| {task} | {len(base) + len(plus)} | {told} |")
+            print(write_row((task, len(base) + len(plus), *other.values())))
     print(dict(totals))
 
 

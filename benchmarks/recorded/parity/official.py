@@ -1,4 +1,4 @@
-"""Runs a benchmark's own judge once on programs; started by `parity_readings` with that judge's interpreter.
+"""Runs a benchmark's own judge once on programs; started by readings.py with that judge's interpreter.
 
     python official.py livecodebench|humaneval|mbpp CASES OUT CHECKOUT LIMIT_S
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.tables import write_table
 from sstar_code.sandbox import Verdict
 
 if TYPE_CHECKING:
@@ -53,9 +54,7 @@ def agrees(row: Mapping[str, Any], names: Sequence[str]) -> bool:
 
 def print_table(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
     """The table of the readings `names`, a row a set; "only it" counts the verdicts that we lost (IE) too."""
-    print(f"\nReadings: {', '.join(names)}\n")
-    print("| set | verdicts | judge contradicts itself | agree, of the rest | share | only ours | only it |")
-    print("|---|--:|--:|--:|--:|--:|--:|")
+    cells = []
     for name in dict.fromkeys(row["set"] for row in rows):
         items = [row for row in rows if row["set"] == name]
         steady = [row for row in items if is_steady(row, names)]
@@ -63,10 +62,10 @@ def print_table(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
         only_ours = sum(row["ours"] == Verdict.AC for row in differ)
         agree = len(steady) - len(differ)
         share = f"{100 * agree / len(steady):.2f}%" if steady else "-"
-        print(
-            f"| {name} | {len(items)} | {len(items) - len(steady)} | {agree} | {share} "
-            f"| {only_ours} | {len(differ) - only_ours} |"
-        )
+        unsteady, only_it = len(items) - len(steady), len(differ) - only_ours
+        cells.append((name, len(items), unsteady, agree, share, only_ours, only_it))
+    head = ("verdicts", "judge contradicts itself", "agree, of the rest", "share", "only ours", "only it")
+    print(f"\nReadings: {', '.join(names)}\n\n{write_table(('set', *head), cells)}")
 
 
 def print_loads(official: Mapping[str, Mapping[str, Mapping[str, Any]]], names: Sequence[str]) -> None:

@@ -1,19 +1,17 @@
 """All selection methods side by side on recorded candidates, without a model.
 
     python -m benchmarks.recorded.selection.measure FOLDER [--pools NAME ...] [--methods NAME ...]
-        [--judge ACCURACY ...]
-        [--draws N] [--limit N] [--split all|even|odd] [--mixed] [--memory FILE] [--out FOLDER]
-        [--sweep n|inputs] [--without fuzz|shrink|trust ...]
+        [--judge ACCURACY ...] [--draws N] [--limit N] [--split all|even|odd] [--mixed] [--memory FILE]
+        [--out FOLDER] [--sweep n|inputs] [--without fuzz|shrink|trust ...]
 
 FOLDER holds the recorded sets that benchmarks/recorded/pools.py names. A choice is right when the recorded
-hidden
-verdict says so. *Gap* is (method - random survivor) / (best possible - random survivor) over all problems of
-a pool; survivors pass all public tests. *Ceiling* is the gap that one would recover who always chose the
-cluster with the highest share of right programs, among the clusters that the method made. Runs and CPU
-seconds are means over the problems on which anything was run. `codet`, `b4` and `tests` get recorded tests,
-where there are any, as if a model had written them; `judge` needs --judge, a simulated one of that accuracy.
---mixed leaves out the problems where all survivors are alike, which changes no rate, only mean costs.
---memory keeps executions, so that a second run takes seconds.
+hidden verdict says so. *Gap* is (method - random survivor) / (best possible - random survivor) over all
+problems of a pool; survivors pass all public tests. *Ceiling* is the gap that one would recover who always
+chose the cluster with the highest share of right programs, among the clusters that the method made. Runs and
+CPU seconds are means over the problems on which anything was run. `codet`, `b4` and `tests` get recorded
+tests, where there are any, as if a model had written them; `judge` needs --judge, a simulated one of that
+accuracy. --mixed leaves out the problems where all survivors are alike, which changes no rate, only mean
+costs. --memory keeps executions, so that a second run takes seconds.
 """
 
 from __future__ import annotations
@@ -30,9 +28,10 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from benchmarks.charts import draw_gaps
 from benchmarks.recorded.pools import FIVE, NAMES
 from benchmarks.recorded.selection.ablations import ABLATIONS, ablate
-from benchmarks.recorded.selection.report import as_json, draw_gaps, mean_gaps, summarise, write_tables
+from benchmarks.recorded.selection.report import as_json, mean_gaps, summarise, write_tables
 from benchmarks.recorded.selection.run import Trial, run_pool
 from benchmarks.recorded.selection.sweeps import INPUT_COUNTS, SAMPLE_COUNTS, sweep_inputs
 from sstar_code.agent.run.store import Store

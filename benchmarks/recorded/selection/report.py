@@ -7,18 +7,20 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.chart import escape
+from benchmarks.tables import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from benchmarks.recorded.selection.run import Row
 
-__all__ = ["Summary", "draw_gaps", "mean_gaps", "summarise", "write_tables"]
+__all__ = ["Summary", "mean_gaps", "summarise", "write_tables"]
 
 RESAMPLES = 1000
-_HEAD = "| method | accuracy | over random | gap | ceiling | calls | tokens | runs (most) | CPU s (most) |"
-_FONT = 'font-family="sans-serif" font-size="13"'
+_HEAD = (
+    *("method", "accuracy", "over random", "gap", "ceiling"),
+    *("calls", "tokens", "runs (most)", "CPU s (most)"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,26 +155,31 @@ def mean_gaps(rows: Sequence[Row], pools: Sequence[str]) -> dict[str, dict[str, 
 
 def write_tables(found: Sequence[Summary], means: Mapping[str, Mapping[str, Any]], over: str) -> str:
     """Markdown: the means first, then a table a pool."""
-    lines = []
+    tables = []
     if means:
-        lines += [f"| method | gap, mean of {over} | ceiling of its clusters |", "| --- | --- | --- |"]
-        for trial, mean in means.items():
-            gap, ceiling = _bracket(mean["gap"], mean["interval"]), _show(mean["ceiling"])
-            lines.append(f"| {trial} | {gap} | {ceiling} |")
+        rows = [
+            (trial, _bracket(mean["gap"], mean["interval"]), _show(mean["ceiling"]))
+            for trial, mean in means.items()
+        ]
+        tables = [write_table(("method", f"gap, mean of {over}", "ceiling of its clusters"), rows)]
     for pool in dict.fromkeys(item.pool for item in found):
         mine = [item for item in found if item.pool == pool]
-        lines += ["", f"**{pool}** ({max(item.problems for item in mine)} problems)", ""]
-        lines += [_HEAD, "|" + " --- |" * _HEAD.count(" | ") + " --- |"]
-        lines += [_line(item) for item in mine]
-    return "\n".join(lines) + "\n"
+        tables.append(f"**{pool}** ({max(item.problems for item in mine)} problems)")
+        tables.append(write_table(_HEAD, map(_cells, mine)))
+    return "\n\n".join(tables) + "\n"
 
 
-def _line(item: Summary) -> str:
-    ceiling = _show(item.ceiling)
+def _cells(item: Summary) -> tuple[str, ...]:
     return (
-        f"| {item.trial} | {item.accuracy:.3f} | {_bracket(item.gain, item.gain_interval, 3)} "
-        f"| {_bracket(item.gap, item.gap_interval)} | {ceiling} | {item.calls:.1f} | {item.tokens:.0f} "
-        f"| {item.executions:.0f} ({item.most_executions}) | {item.cpu_s:.2f} ({item.most_cpu_s:.1f}) |"
+        item.trial,
+        f"{item.accuracy:.3f}",
+        _bracket(item.gain, item.gain_interval, 3),
+        _bracket(item.gap, item.gap_interval),
+        _show(item.ceiling),
+        f"{item.calls:.1f}",
+        f"{item.tokens:.0f}",
+        f"{item.executions:.0f} ({item.most_executions})",
+        f"{item.cpu_s:.2f} ({item.most_cpu_s:.1f})",
     )
 
 
@@ -187,36 +194,3 @@ def _bracket(value: float, interval: tuple[float, float], digits: int = 2) -> st
 def as_json(found: Sequence[Summary], means: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that the tables show."""
     return {"mean": dict(means), "pools": [asdict(item) for item in found]}
-
-
-def draw_gaps(means: Mapping[str, Mapping[str, Any]], caption: str) -> str:
-    """SVG: a bar a trial with its interval, and a mark at the ceiling of its clusters."""
-    width, left, top, step = 900, 230, 60, 26
-    height = top + step * len(means) + 40
-    low = min([0.0, *(mean["interval"][0] for mean in means.values())])
-
-    def place(gap: float) -> float:
-        return left + (width - left - 40) * (gap - low) / (1.0 - low)
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {_FONT}>',
-        '<rect width="100%" height="100%" fill="white"/>',
-        '<text x="16" y="24" font-size="17" font-weight="bold">Share of the gap to the best choice</text>',
-        f'<text x="16" y="42" font-size="10" fill="#555">{escape(caption)}</text>',
-    ]
-    for tenth in range(int(low * 10), 11):
-        x = place(tenth / 10)
-        parts.append(f'<line x1="{x:.1f}" y1="{top - 6}" x2="{x:.1f}" y2="{height - 30}" stroke="#ddd"/>')
-        parts.append(f'<text x="{x:.1f}" y="{height - 14}" text-anchor="middle">{tenth / 10:g}</text>')
-    for number, (trial, mean) in enumerate(means.items()):
-        y = top + step * number
-        first, last = sorted((place(0.0), place(mean["gap"])))
-        ends, middle = [place(end) for end in mean["interval"]], y + 8
-        parts += [
-            f'<text x="{left - 8}" y="{y + 13}" text-anchor="end">{escape(trial)}</text>',
-            f'<rect x="{first:.1f}" y="{y}" width="{last - first:.1f}" height="16" fill="#2f6db3"/>',
-            f'<line x1="{ends[0]:.1f}" y1="{middle}" x2="{ends[1]:.1f}" y2="{middle}" stroke="#222"/>',
-        ]
-        if mean["ceiling"] is not None:
-            parts.append(f'<circle cx="{place(mean["ceiling"]):.1f}" cy="{middle}" r="4" fill="#e08e2b"/>')
-    return "\n".join([*parts, "</svg>"]) + "\n"
