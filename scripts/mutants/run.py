@@ -27,13 +27,17 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coverage import CoverageData
 
 from scripts.mutants.sites import PACKAGES, Mutant, draw_mutants
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 _PYTEST = ("-m", "pytest", "-q", "-x", "-p", "scripts.mutants.plugin", "-m", "not live and not data")
@@ -48,7 +52,7 @@ class Notes:
     """What is known of the tests of a package."""
 
     tree: Path
-    """Where they ran."""
+    """A copy that holds them."""
     seconds: dict[str, float]
     """Test that passed -> what it took."""
     data: CoverageData
@@ -56,8 +60,7 @@ class Notes:
 
     def choose_tests(self, mutant: Mutant) -> list[str]:
         """The tests that execute the mutant's line, else its file, else all, in the order to run them."""
-        path = self.tree / mutant.file
-        lines = self.data.contexts_by_lineno(str(path))
+        lines = self.data.contexts_by_lineno(mutant.file)
         found = {*lines.get(mutant.line, ())} - {""} or {test for names in lines.values() for test in names}
         tests = [test for test in self.seconds if test in found] or [*self.seconds]
         spent: Counter[str] = Counter()
@@ -130,7 +133,8 @@ def note_package(tree: Path, package: str, target: Path) -> Notes:
     if not target.exists():
         print(f"noting what the tests of {package} execute", file=sys.stderr)
         settings = target.with_suffix(".coveragerc")
-        settings.write_text(f"[run]\ndata_file = {data}\ninclude = {tree}/{package}/*\n", encoding="utf-8")
+        told = ("[run]", f"data_file = {data}", f"include = {package}/*", "relative_files = True")
+        settings.write_text("\n".join(told), encoding="utf-8")
         words = ["-m", "coverage", "run", f"--rcfile={settings}", *_PYTEST, "--maxfail=1000"]
         run_tests(tree, [*words, f"tests/{package}"], MUTANTS_NOTE=str(target))
         if not target.exists():
@@ -195,17 +199,23 @@ def main() -> None:
     file = folder / f"results-{mark}.jsonl"
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     results = {row["key"]: row for row in map(json.loads, lines)}
-    notes = {
-        package: note_package(copies[0], package, folder / f"notes-{mark}-{package}.json")
-        for package in dict.fromkeys(mutant.package for mutant in mutants)
-    }
+    notes: dict[str, Notes] = {}
 
-    def work(mutant: Mutant) -> None:
+    @contextmanager
+    def borrow() -> Iterator[Path]:
         copy = free.get()
         try:
-            result = try_mutant(copy, notes[mutant.package], mutant)
+            yield copy
         finally:
             free.put(copy)
+
+    def note(package: str) -> None:
+        with borrow() as copy:
+            notes[package] = note_package(copy, package, folder / f"notes-{mark}-{package}.json")
+
+    def work(mutant: Mutant) -> None:
+        with borrow() as copy:
+            result = try_mutant(copy, notes[mutant.package], mutant)
         results[mutant.key] = result
         with file.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(result) + "\n")
@@ -213,6 +223,7 @@ def main() -> None:
         print(f"{len(results)}: {mutant.key} {fate}", file=sys.stderr)
 
     with ThreadPoolExecutor(options.jobs) as threads:
+        list(threads.map(note, dict.fromkeys(mutant.package for mutant in mutants)))
         list(threads.map(work, [mutant for mutant in mutants if mutant.key not in results]))
     report(mutants, results)
 

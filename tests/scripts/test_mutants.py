@@ -8,7 +8,10 @@ import pytest
 
 pytest.importorskip("cosmic_ray", reason="the extra mutants is not installed")
 
-from scripts.mutants.sites import draw_mutants
+from coverage import CoverageData
+
+from scripts.mutants.run import Notes
+from scripts.mutants.sites import Mutant, draw_mutants
 
 SOURCE = """
 from __future__ import annotations
@@ -73,3 +76,45 @@ def test_a_call_is_dropped_with_all_its_line(tree):
     mutant = next(mutant for mutant in drawn if mutant.operator == "DropCall")
     changed = mutant.apply(SOURCE)
     assert changed == SOURCE.replace("items.append(limit)", "pass")
+
+
+@pytest.fixture
+def notes(tmp_path):
+    """Test files of `agent/a.py`: one beside it, a slow one that imports it, a quick one that does not."""
+    texts = {
+        "tests/agent/test_a.py": "",
+        "tests/agent/test_slow.py": "from sstar_code.agent.a import f",
+        "tests/agent/test_quick.py": "",
+    }
+    for file, text in texts.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text)
+    data = CoverageData(no_disk=True)
+    executed = {
+        "": [1, 2, 3],
+        "tests/agent/test_quick.py::test_2": [2],
+        "tests/agent/test_slow.py::test_1": [2],
+        "tests/agent/test_a.py::test_3": [3],
+        "tests/agent/test_a.py::test_fails": [2],
+    }
+    for test, lines in executed.items():
+        data.set_context(test)
+        data.add_lines({"agent/a.py": lines})
+    seconds = {test: 1.0 for test in executed if test and "fails" not in test}
+    seconds |= {"tests/agent/test_slow.py::test_1": 9.0, "tests/agent/test_quick.py::test_4": 0.5}
+    return Notes(tmp_path, seconds, data)
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "chosen"),
+    [
+        ("agent/a.py", 2, ["slow.py::test_1", "quick.py::test_2"]),
+        ("agent/a.py", 1, ["a.py::test_3", "slow.py::test_1", "quick.py::test_2"]),
+        ("agent/b.py", 1, ["a.py::test_3", "quick.py::test_2", "quick.py::test_4", "slow.py::test_1"]),
+    ],
+    ids=["its line", "its file", "all"],
+)
+def test_a_mutant_is_tested_by_what_executes_it_nearest_and_quickest_first(notes, file, line, chosen):
+    """The tests of its line, else of its file, else all that pass; the nearest first, then the quickest."""
+    tests = notes.choose_tests(Mutant(file, line, 0, "AddNot", 0))
+    assert tests == [f"tests/agent/test_{name}" for name in chosen]
