@@ -4,7 +4,7 @@
 
 Every mutant is made alone, in a copy of the tree in FOLDER (runs/mutants), and tested by the tests of its
 package that execute its line: those of the test file beside its path first, then those of files that import
-it, then the others, the quickest files first. Which test executes which line is noted once a package, by
+it or have its name, then the others, the quickest files first. Which test executes which line is noted once a package, by
 running its tests under coverage. A line of which nothing is known (another process runs it, or it runs at
 import alone) is tested by what executes the file, else by all tests of the package. A mutant whose tests take
 far longer than they should is noticed.
@@ -70,8 +70,9 @@ class Notes:
 
         def rank(file: str) -> tuple[bool, bool, float, str]:
             beside = file == f"tests/{Path(mutant.file).parent}/test_{Path(mutant.file).name}"
-            imports = module in (self.tree / file).read_text(encoding="utf-8")
-            return not beside, not imports, spent[file], file
+            text = (self.tree / file).read_text(encoding="utf-8")
+            close = module in text or Path(mutant.file).stem in Path(file).stem
+            return not beside, not close, spent[file], file
 
         order = {file: number for number, file in enumerate(sorted(spent, key=rank))}
         return sorted(tests, key=lambda test: order[_file_of(test)])
