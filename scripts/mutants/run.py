@@ -4,10 +4,11 @@
 
 Every mutant is made alone, in a copy of the tree in FOLDER (runs/mutants), and tested by the tests of its
 package that execute its line: those of the test file beside its path first, then those of files that import
-it or have its name, then the others, the quickest files first. Which test executes which line is noted once a package, by
-running its tests under coverage. A line of which nothing is known (another process runs it, or it runs at
-import alone) is tested by what executes the file, else by all tests of the package. A mutant whose tests take
-far longer than they should is noticed.
+it or have its name, then the others, the quickest files first. Which test executes which line is noted once
+a package, by running its tests under coverage. A line of which nothing is known (another process runs it,
+or it runs at import alone) is tested by what executes the file, else by all tests of the package. A mutant
+whose tests take far longer than they should is noticed. So is one that makes a test fail that fails now and
+then.
 
 The results are appended to FOLDER/results-*.jsonl: the same command goes on where it was ended, and a larger
 count adds to it. A change of the product or its tests starts anew.
@@ -137,7 +138,8 @@ def note_package(tree: Path, package: str, target: Path) -> Notes:
         told = ("[run]", f"data_file = {data}", f"include = {package}/*", "relative_files = True")
         settings.write_text("\n".join(told), encoding="utf-8")
         words = ["-m", "coverage", "run", f"--rcfile={settings}", *_PYTEST, "--maxfail=1000"]
-        run_tests(tree, [*words, f"tests/{package}"], MUTANTS_NOTE=str(target))
+        folders = [f"tests/{package}", *(["tests/attacks"] if package == "sandbox" else [])]
+        run_tests(tree, [*words, *folders], MUTANTS_NOTE=str(target))
         if not target.exists():
             sys.exit(f"pytest ends without a result: cd {tree}; {sys.executable} -m pytest tests/{package}")
     lines = CoverageData(basename=str(data))
