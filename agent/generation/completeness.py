@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 import ast
-import builtins
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from sstar_code.agent.generation.definitions import BUILTINS, bound_names, first_line, free_names, reach
 from sstar_code.agent.generation.fences import parse
 from sstar_code.problems import Kind, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["Grade", "borrow_definitions", "grade_text", "grade_tree"]
 
 _READS = frozenset({"input", "open", "stdin", "fileinput"})
 _WRITES = frozenset({"print", "write", "writelines", "stdout"})
-_BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__"}
-_DEFINITIONS = (
-    ast.FunctionDef,
-    ast.AsyncFunctionDef,
-    ast.ClassDef,
-    ast.Import,
-    ast.ImportFrom,
-    ast.Assign,
-    ast.AnnAssign,
-)
 
 
 class Grade(IntEnum):
     """How much of the program asked for a piece of code is."""
 
     NOTHING = 0
-    """No statement that does anything: a sample output, a name."""
+    """It has no statement that does anything: a sample output, a name."""
     SOMETHING = 1
     BROKEN = 2
-    """Means to be the program but does not parse."""
+    """It is meant to be the program but does not parse."""
     PARTIAL = 3
     """The class without the method; input or output but not both; defined but never called."""
     COMPLETE = 4
@@ -72,44 +62,32 @@ def borrow_definitions(tree: ast.Module, earlier: Sequence[tuple[str, ast.Module
     The last definition of a name wins. Only imports, functions, classes and assignments are borrowed, so that
     nothing reads the input twice.
     """
-    known = _BUILTINS | _supplied_names(problem)
-    needed = [name for name in _free_names(tree) if name not in known]
+    known = BUILTINS | _supplied_names(problem)
     offers = {
         name: (block, node)
         for block, (_, body) in enumerate(earlier)
         for node in body.body
-        if isinstance(node, _DEFINITIONS)
-        for name in _bound_names(node)
+        for name in bound_names(node)
+        if name not in known
     }
-    taken: dict[tuple[int, int], str] = {}
-    seen: set[str] = set()
-    while needed:
-        name = needed.pop()
-        if name in seen or name not in offers:
-            continue
-        seen.add(name)
-        block, node = offers[name]
-        taken[block, node.lineno] = _source_of(earlier[block][0], node)
-        needed += [name for name in _free_names(node) if name not in known]
-    return "\n".join(taken[place] for place in sorted(taken))
+    taken = reach(free_names(tree), offers, lambda offer: free_names(offer[1]))
+    sources = {(block, node.lineno): _source_of(earlier[block][0], node) for block, node in taken}
+    return "\n".join(sources[line] for line in sorted(sources))
 
 
 def _grade_function(tree: ast.Module, entry_point: str) -> Grade:
     owner, _, name = entry_point.rpartition(".")
     if not owner:
-        defined = any(name in _bound_names(node) for node in tree.body)
-        return Grade.COMPLETE if defined else Grade.SOMETHING
+        return Grade.COMPLETE if _defines(tree, name) else Grade.SOMETHING
     for node in tree.body:
-        if owner in _bound_names(node):
-            complete = not isinstance(node, ast.ClassDef) or any(
-                name in _bound_names(item) for item in node.body
-            )
-            return Grade.COMPLETE if complete or _has_bases(node) else Grade.PARTIAL
-    return Grade.PARTIAL if any(name in _bound_names(node) for node in tree.body) else Grade.SOMETHING
+        if owner in bound_names(node):
+            complete = not isinstance(node, ast.ClassDef) or node.bases or _defines(node, name)
+            return Grade.COMPLETE if complete else Grade.PARTIAL
+    return Grade.PARTIAL if _defines(tree, name) else Grade.SOMETHING
 
 
-def _has_bases(node: ast.stmt) -> bool:
-    return isinstance(node, ast.ClassDef) and bool(node.bases)
+def _defines(holder: ast.Module | ast.ClassDef, name: str) -> bool:
+    return any(name in bound_names(node) for node in holder.body)
 
 
 def _does_something(node: ast.stmt) -> bool:
@@ -119,7 +97,7 @@ def _does_something(node: ast.stmt) -> bool:
 
 
 def _acts(node: ast.stmt) -> bool:
-    """Running the module runs something, not only definitions."""
+    """Whether running the statement runs something, so that it is not only a definition."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
         return False
     return any(isinstance(part, ast.Call) for part in ast.walk(node))
@@ -137,51 +115,10 @@ def _all_names(tree: ast.AST) -> set[str]:
     return names
 
 
-def _bound_names(node: ast.stmt) -> set[str]:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {node.name}
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        return {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
-    if isinstance(node, ast.Assign):
-        parts = [part for target in node.targets for part in ast.walk(target)]
-        return {part.id for part in parts if isinstance(part, ast.Name)}
-    if isinstance(node, ast.AnnAssign) and node.value and isinstance(node.target, ast.Name):
-        return {node.target.id}
-    return set()
-
-
-def _free_names(tree: ast.AST) -> list[str]:
-    """Names read and bound nowhere inside, in order: a name bound in any scope counts as defined."""
-    loaded: dict[str, None] = {}
-    bound: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            if isinstance(node.ctx, ast.Load):
-                loaded[node.id] = None
-            else:
-                bound.add(node.id)
-        elif isinstance(node, ast.arg):
-            bound.add(node.arg)
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            bound.add(node.name)
-        elif isinstance(node, ast.stmt):
-            bound |= _bound_names(node)
-    return [name for name in loaded if name not in bound]
-
-
 def _supplied_names(problem: Problem) -> set[str]:
-    names: set[str] = set()
-    for source in (problem.preamble, problem.starter_code):
-        tree = parse(source)
-        names |= _names_of(tree.body) if tree is not None else set()
-    return names
-
-
-def _names_of(body: Iterable[ast.stmt]) -> set[str]:
-    return {name for node in body for name in _bound_names(node)}
+    trees = [parse(source) for source in (problem.preamble, problem.starter_code)]
+    return {name for tree in trees if tree is not None for node in tree.body for name in bound_names(node)}
 
 
 def _source_of(code: str, node: ast.stmt) -> str:
-    decorators = getattr(node, "decorator_list", [])
-    first = min([node.lineno, *(item.lineno for item in decorators)])
-    return "\n".join(code.split("\n")[first - 1 : node.end_lineno])
+    return "\n".join(code.split("\n")[first_line(node) - 1 : node.end_lineno])

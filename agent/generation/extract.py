@@ -6,7 +6,7 @@ The order of preference, highest first; among equals the last block wins, becaus
    when run;
 2. all Python blocks joined, where only together they are complete;
 3. a block that is part of a program; a block that means to be one but does not parse (the sandbox then says
-   where, and a debugging round can mend it); any other block with statements in it;
+   where, and a round of repair can correct it); any other block with statements in it;
 4. code without fences, prose before and after it cut off.
 
 Names that the chosen block uses but does not define are taken from the earlier blocks that define them.
@@ -35,17 +35,8 @@ __all__ = ["Extraction", "extract_code"]
 _MAX_CHARS = 1_000_000
 _MAX_CUTS = 8
 _MAX_STARTS = 4
-_INVISIBLE = str.maketrans(
-    {
-        "\u00a0": " ",
-        "\u200b": None,
-        "\ufeff": None,
-        "\u2018": "'",
-        "\u2019": "'",
-        "\u201c": '"',
-        "\u201d": '"',
-    }
-)
+_INVISIBLE = str.maketrans("\u00a0\u2018\u2019\u201c\u201d", " ''\"\"", "\u200b\ufeff")
+"""Characters that only look like Python's own, and what they stand for; the last two stand for nothing."""
 _CONTINUES = re.compile(r"[\s)\]}#]|(?:else|elif|except|finally)\b")
 _STARTS_CODE = re.compile(
     r"(?:for|while|if|with|try|def|class|async def)\b.*[:(,\[{\\]\s*(?:#.*)?"
@@ -59,11 +50,11 @@ class Extraction:
     """What was found in an answer."""
 
     code: str | None
-    """None where the answer holds no program."""
+    """The program; None where the answer holds none."""
     how: str
     """`fenced`, `joined`, `cut`, `unparsed` (it does not compile), `bare` (no fence) or `none`."""
     truncated: bool
-    """The server cut the answer, or its last block ends in the middle of a statement."""
+    """Whether the server cut the answer, or its last block ends in the middle of a statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,27 +106,24 @@ def _drop_thinking(text: str) -> tuple[str, bool]:
 def _read_block(block: Block, problem: Problem) -> _Found | None:
     if not block.may_be_python or not block.text.strip():
         return None
-    mended = _mend(block.text, problem)
-    if mended is not None:
-        code, tree = mended
-        grade = grade_tree(tree, problem)
-        return _Found(code, grade, "fenced", tree) if grade > Grade.NOTHING else None
+    parsed = _read_program(block.text, problem, "fenced")
+    if parsed is not None:
+        return parsed if parsed.grade > Grade.NOTHING else None
     if not block.closed and (kept := _cut_tail(block.text, problem)) is not None:
         return kept
     grade = grade_text(block.text, problem)
     return _Found(block.text, grade, "unparsed") if grade > Grade.NOTHING or block.tag else None
 
 
-def _mend(text: str, problem: Problem) -> tuple[str, ast.Module] | None:
-    """The first reading of `text` that parses."""
+def _read_program(text: str, problem: Problem, how: str) -> _Found | None:
+    """The first reading of `text` that parses, by itself or as the body of the starter code."""
     for reading in _readings(text):
         tree = parse(reading)
+        starter = problem.starter_code.rstrip() if problem.kind is Kind.FUNCTION else ""
+        if tree is None and starter and reading[:1].isspace():
+            tree = parse(f"{starter}\n{reading}")
         if tree is not None:
-            return reading, tree
-        if problem.kind is Kind.FUNCTION and problem.starter_code and reading[:1].isspace():
-            tree = parse(f"{problem.starter_code.rstrip()}\n{reading}")
-            if tree is not None:
-                return reading, tree
+            return _Found(reading, grade_tree(tree, problem), how, tree)
     return None
 
 
@@ -189,11 +177,9 @@ def _choose(found: list[_Found], problem: Problem) -> _Found | None:
 
 def _read_bare(text: str, problem: Problem) -> _Found | None:
     """A program in text without fences: the whole text, or what is left without the prose around it."""
-    mended = _mend(text, problem)
-    if mended is not None:
-        code, tree = mended
-        grade = grade_tree(tree, problem)
-        return _Found(code, grade, "bare", tree) if grade > Grade.NOTHING else None
+    whole = _read_program(text, problem, "bare")
+    if whole is not None:
+        return whole if whole.grade > Grade.NOTHING else None
     lines = text.split("\n")
     best: _Found | None = None
     tries = 0

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.generation.fences import parse
-from sstar_code.agent.prompts.formatting import cap, fence, show_call, show_value
+from sstar_code.agent.prompts.formatting import cap, show_call, show_value
+from sstar_code.agent.prompts.templates import render_macro
 from sstar_code.problems import Kind, Problem
 from sstar_code.sandbox import Execution, Verdict
 from sstar_code.sandbox.grade import assemble
@@ -25,7 +26,14 @@ __all__ = ["FailureNote", "describe_failures"]
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 _TEST_LINE = re.compile(r'File "test\.py", line (\d+)')
 """The sandbox runs assertions under this file name."""
-_MIN_FIELD = 60
+_MIN_FIELD_CHARS = 60
+_MAX_NOTES = 3
+_TEMPLATE = "feedback.j2"
+_LIMIT_NAMES = {
+    Verdict.TLE: "TimeLimitExceeded",
+    Verdict.MLE: "MemoryLimitExceeded",
+    Verdict.OLE: "OutputLimitExceeded",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +62,9 @@ class FailureNote:
 
 
 def describe_failures(
-    problem: Problem, code: str, report: Report, *, max_tests: int = 3, max_chars: int = 4000
+    problem: Problem, code: str, report: Report, *, max_chars: int = 4000
 ) -> tuple[FailureNote, ...]:
-    """Notes on the failures of `code` in `report`, at most `max_tests` of them, about `max_chars` in all.
+    """Notes on the failures of `code` in `report`, at most three of them, about `max_chars` in all.
 
     Each kind of failure comes once before any comes twice, the shortest tests first. Hidden tests are left
     out, and so are runs that the sandbox lost (`IE`).
@@ -69,8 +77,8 @@ def describe_failures(
     ]
     if any(result.verdict is Verdict.CE for result in failures):
         failures = [result for result in failures if result.verdict is Verdict.CE][:1]
-    chosen = _vary(failures)[:max_tests]
-    field_chars = max(_MIN_FIELD, max_chars // (3 * max(1, len(chosen))))
+    chosen = _vary(failures)[:_MAX_NOTES]
+    field_chars = max(_MIN_FIELD_CHARS, max_chars // (3 * max(1, len(chosen))))
     return tuple(_describe(problem, code, result, field_chars) for result in chosen)
 
 
@@ -111,27 +119,19 @@ def _describe(problem: Problem, code: str, result: TestResult, limit: int) -> Fa
         line_text=cap(line_text, 200),
         text="",
     )
-    return _with_text(note, difference, exact=isinstance(problem.checker, str))
+    is_exact = isinstance(problem.checker, str)
+    return replace(note, text=render_macro(_TEMPLATE, "failure", note, difference, is_exact))
 
 
 def _explain(problem: Problem, result: TestResult) -> tuple[str, str]:
     """The class of the failure and what it says."""
-    failure = result.execution.failure
-    match result.verdict:
-        case Verdict.TLE:
-            limit_s = f"{problem.time_limit_s:g} s"
-            if result.execution.limit == "wall":
-                return (
-                    "TimeLimitExceeded",
-                    f"it waited or slept and did not finish; it has {limit_s} of CPU time",
-                )
-            return "TimeLimitExceeded", f"it did not finish within {limit_s} of CPU time"
-        case Verdict.MLE:
-            return "MemoryLimitExceeded", f"it used more than {problem.memory_limit_mb} MB of memory"
-        case Verdict.OLE:
-            return "OutputLimitExceeded", "it wrote far too much output"
-        case _:
-            return (failure.type, failure.message) if failure else ("", "")
+    name = _LIMIT_NAMES.get(result.verdict)
+    if name is None:
+        failure = result.execution.failure
+        return (failure.type, failure.message) if failure else ("", "")
+    is_wall = result.execution.limit == "wall"
+    limits = (problem.time_limit_s, problem.memory_limit_mb)
+    return name, render_macro(_TEMPLATE, "broken_limit", result.verdict, is_wall, *limits)
 
 
 def _locate(problem: Problem, code: str, run: Execution) -> tuple[int | None, str]:
@@ -168,44 +168,10 @@ def _first_difference(expected: str | None, got: str | None) -> str:
     wanted, given = expected.rstrip().split("\n"), got.rstrip().split("\n")
     if max(len(wanted), len(given)) < 3:
         return ""
-    for place, (want, give) in enumerate(zip(wanted, given, strict=False), start=1):
+    for number, (want, give) in enumerate(zip(wanted, given, strict=False), start=1):
         if want.rstrip() != give.rstrip():
-            return (
-                f"They differ first in line {place}: expected {cap(repr(want.rstrip()), 200)}, "
-                f"got {cap(repr(give.rstrip()), 200)}."
-            )
+            texts = [cap(repr(text.rstrip()), 200) for text in (want, give)]
+            return render_macro(_TEMPLATE, "differing_line", number, *texts)
     if len(wanted) != len(given):
-        return f"Expected {len(wanted)} lines, got {len(given)}."
+        return render_macro(_TEMPLATE, "differing_length", len(wanted), len(given))
     return ""
-
-
-def _with_text(note: FailureNote, difference: str, *, exact: bool) -> FailureNote:
-    parts: list[str] = []
-    if note.verdict is Verdict.CE:
-        parts.append("The program cannot be used on any test.")
-    elif note.assertion:
-        parts.append(f"This test failed:\n{fence(note.assertion, 'python')}")
-    elif note.call:
-        parts.append(f"On this call:\n{fence(note.call, 'python')}")
-    else:
-        parts.append(f"On this input:\n{fence(note.input)}")
-    if note.error:
-        what = f"{note.error}: {note.message}" if note.message else note.error
-        parts.append(f"Error:\n{fence(what + _where(note))}")
-    if note.got is not None:
-        parts.append(
-            f"Output of the program:\n{fence(note.got)}" if note.got.strip() else "It printed nothing."
-        )
-    if note.expected is not None and note.verdict is not Verdict.CE:
-        wanted = "Expected output" if exact else "One accepted output (others may be right too)"
-        parts.append(f"{wanted}:\n{fence(note.expected)}")
-    if difference:
-        parts.append(difference)
-    fields = {name: getattr(note, name) for name in FailureNote.__slots__}
-    return FailureNote(**{**fields, "text": "\n".join(parts)})
-
-
-def _where(note: FailureNote) -> str:
-    if note.line is not None:
-        return f"\nline {note.line}: {note.line_text}"
-    return f"\nat: {note.line_text}" if note.line_text else ""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.models.request import Purpose, Request, Stage
+from sstar_code.agent.prompts.templates import render_macro
 
 if TYPE_CHECKING:
-    from sstar_code.agent.generation.lineage import Lineage, Round
+    from sstar_code.agent.generation.lineage import Lineage
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.solving.settings import Settings
     from sstar_code.problems import Problem
@@ -56,7 +57,7 @@ def repair_round(
             passed=best.passed,
             total=best.total,
             earlier=others[-_MAX_EARLIER:] if width == "all" else [],
-            reason=_say_why_no_code(lineage.rounds[-1]),
+            reason=render_macro("feedback.j2", "no_program", lineage.rounds[-1].truncated),
         ),
         purpose=Purpose(
             problem.id,
@@ -69,9 +70,3 @@ def repair_round(
         max_tokens=settings.max_tokens,
         seed=seed_for(settings.seed, lineage.sample, len(lineage.rounds)),
     )
-
-
-def _say_why_no_code(last: Round) -> str:
-    if last.truncated:
-        return "it was cut before the program was complete; keep the reasoning short"
-    return "no code found"

@@ -8,7 +8,7 @@ Values (`VALUES` says which template gets which), all text unless said otherwise
 
     problem      id, statement, kind ("stdin", "function"), entry_point, starter_code,
                  public_tests (each: input, output, program; the last two may be None)
-    code         the program to mend, None where no answer held one
+    code         the program to repair, None where no answer held one
     failures     its failures on public tests, `feedback.FailureNote` each; may be empty
     passed total its public tests
     earlier      the other rounds, oldest first: code, failures, passed, total each; empty for context "last"
@@ -27,7 +27,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -38,11 +38,11 @@ from sstar_code.problems import UserError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jinja2 import Environment, TemplateError
+    from jinja2 import BaseLoader, Environment, Template, TemplateError
 
     from sstar_code.problems import Problem, Test
 
-__all__ = ["NAMES", "VALUES", "PromptProblem", "Prompts"]
+__all__ = ["NAMES", "VALUES", "PromptProblem", "Prompts", "load_fixed", "render_macro"]
 
 VALUES: dict[str, frozenset[str]] = {
     "generate": frozenset({"problem"}),
@@ -134,22 +134,13 @@ class Prompts:
 
     @cached_property
     def _environment(self) -> Environment:
-        from jinja2 import FunctionLoader, StrictUndefined
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
+        from jinja2 import FunctionLoader
 
         def load(name: str) -> tuple[str, str, None] | None:
             source = self._sources.get(name)
             return None if source is None else (self._mark(source), self._paths[name], None)
 
-        environment = ImmutableSandboxedEnvironment(
-            loader=FunctionLoader(load),
-            undefined=StrictUndefined,
-            autoescape=False,  # the result is a prompt, not HTML
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters |= {"cap": cap, "fence": fence, "pyrepr": show_value}
-        return environment
+        return _make_environment(FunctionLoader(load))
 
     def _replace(self, directory: Path) -> None:
         if not directory.is_dir():
@@ -205,3 +196,31 @@ class Prompts:
             role, _, content = part.partition(":")
             pairs.append((role, content))
         return tuple(Message(role, content.strip()) for role, content in pairs if content.strip())
+
+
+@cache
+def load_fixed(file: str) -> Template:
+    """A template of the package that no directory of the user's replaces: it is no prompt by itself."""
+    from jinja2 import PackageLoader
+
+    return _make_environment(PackageLoader("sstar_code.agent.prompts", "text")).get_template(file)
+
+
+def render_macro(file: str, macro: str, *values: Any) -> str:
+    """The text that `macro` of the fixed template `file` makes of `values`, without its last line end."""
+    return str(getattr(load_fixed(file).module, macro)(*values)).removesuffix("\n")
+
+
+def _make_environment(loader: BaseLoader) -> Environment:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        loader=loader,
+        undefined=StrictUndefined,
+        autoescape=False,  # the result is a prompt, not HTML
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"cap": cap, "fence": fence, "pyrepr": show_value}
+    return environment

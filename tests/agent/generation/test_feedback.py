@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.agent.generation.feedback import describe_failures
+from sstar_code.agent.prompts.formatting import fence
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Execution, Failure, Status, Verdict
 from sstar_code.sandbox.grade import Report, TestResult
@@ -126,6 +129,24 @@ def test_the_failing_assert_is_shown():
         assert note.text.count("assert g(2) == 4") == ("g(2)" in shown or test is single)
 
 
+@pytest.mark.parametrize(
+    ("verdict", "limit", "text"),
+    [
+        (Verdict.TLE, "cpu", "it did not finish within 0.25 s of CPU time"),
+        (Verdict.TLE, "wall", "it waited or slept and did not finish; it has 0.25 s of CPU time"),
+        (Verdict.MLE, None, "it used more than 64 MB of memory"),
+        (Verdict.OLE, None, "it wrote far too much output"),
+    ],
+)
+def test_every_word_about_a_limit(verdict, limit, text):
+    """The whole message of each broken limit, to the letter: stored answers are found by it."""
+    problem = replace(STDIN, time_limit_s=0.25, memory_limit_mb=64)
+    (note,) = describe_failures(
+        problem, CODE, _report((STDIN.public_tests[0], *_failed(verdict, limit=limit)))
+    )
+    assert note.message == text
+
+
 def test_each_kind_of_failure_comes_before_a_second_of_one_kind():
     """Three notes at most, the shortest tests first, variety before repetition."""
     tests = tuple(Test("1" * size, "0") for size in (5, 1, 2, 3))
@@ -186,3 +207,41 @@ def test_notes_are_capped_and_deterministic(given_input, output, count, limit):
     assert len(notes) == min(3, count)
     bare = [note.text.replace("`", "") for note in notes]
     assert sum(map(len, bare)) < 2 * limit + 3 * 900
+
+
+_TEXTS = st.text(alphabet="ab`%{}#\\\n \"'<&\ud800", max_size=12)
+
+
+@given(
+    st.tuples(_TEXTS, _TEXTS),
+    st.none() | _TEXTS,
+    st.sampled_from([None, "2", "9"]),
+    st.sampled_from(["exact", {"program": "..."}]),
+    st.sampled_from([Verdict.WA, Verdict.RE, Verdict.CE, Verdict.TLE]),
+)
+def test_not_a_byte_of_a_note_is_lost(texts, expected, line, checker, verdict):
+    """Whatever stands in them, input, error, outputs and line come in this order, in these words."""
+    given_input, got = texts
+    test = Test(given_input, expected)
+    problem = Problem("p", "S", Kind.STDIN, public_tests=(test,), checker=checker)
+    failure = Failure("X", got, int(line) if line else None)
+    run = Execution(
+        Status.OK if verdict is Verdict.WA else Status(verdict.value), stdout=got, failure=failure
+    )
+    (note,) = describe_failures(problem, CODE, _report((test, verdict, run)))
+    said = f"X: {got}" if got else "X"
+    if verdict is Verdict.TLE:
+        said = "TimeLimitExceeded: it did not finish within 6 s of CPU time"
+    where = {None: "", "2": "\nline 2: print(1 // n)", "9": "\nline 9: "}[line]
+    parts = ["The program cannot be used on any test."]
+    if verdict is not Verdict.CE:
+        parts = [f"On this input:\n{fence(given_input)}"]
+    parts += [f"Error:\n{fence(said + where)}"]
+    if verdict is Verdict.WA:
+        parts += [f"Output of the program:\n{fence(got)}" if got.strip() else "It printed nothing."]
+    if expected is not None and verdict is not Verdict.CE:
+        label = "Expected output" if checker == "exact" else "One accepted output (others may be right too)"
+        parts += [f"{label}:\n{fence(expected)}"]
+    assert note.text.startswith("\n".join(parts))
+    rest = note.text.removeprefix("\n".join(parts))
+    assert rest == "" or rest.startswith(("\nThey differ first in line ", "\nExpected "))

@@ -38,11 +38,12 @@ def test_last_context_shows_the_program_to_mend_only():
 
 
 def test_an_answer_without_a_program_is_said_to_be_one():
-    """The model hears that no code was found, or that its answer was cut."""
-    for truncated, words in ((False, "no code found"), (True, "it was cut")):
+    """The model hears that no code was found, or that its answer was cut and what to do."""
+    cut = "it was cut before the program was complete; keep the reasoning short"
+    for truncated, reason in ((False, "no code found"), (True, cut)):
         lineage = Lineage(0, (_round(0, None, 0, truncated=truncated),))
         text = repair_round(PROBLEM, PROMPTS, lineage, Settings(), "all").messages[1].content
-        assert words in text
+        assert f"\nYour last answer could not be used: {reason}.\n" in text
         assert "mend, which" not in text
 
 
