@@ -6,7 +6,14 @@ import ast
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.generation.definitions import BUILTINS, bound_names, first_line, free_names, reach
+from sstar_code.agent.generation.definitions import (
+    BUILTINS,
+    all_names,
+    bound_names,
+    first_line,
+    free_names,
+    reach,
+)
 from sstar_code.agent.generation.fences import parse
 from sstar_code.problems import Kind, Problem
 
@@ -38,7 +45,7 @@ def grade_tree(tree: ast.Module, problem: Problem) -> Grade:
         return Grade.NOTHING
     if problem.kind is Kind.FUNCTION and problem.entry_point:
         return _grade_function(tree, problem.entry_point)
-    names = _all_names(tree)
+    names = all_names(tree)
     reads, writes = bool(names & _READS), bool(names & _WRITES)
     if reads and writes and any(_acts(node) for node in tree.body):
         return Grade.COMPLETE
@@ -101,18 +108,6 @@ def _acts(node: ast.stmt) -> bool:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
         return False
     return any(isinstance(part, ast.Call) for part in ast.walk(node))
-
-
-def _all_names(tree: ast.AST) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            names.add(node.id)
-        elif isinstance(node, ast.Attribute):
-            names.add(node.attr)
-        elif isinstance(node, ast.alias):
-            names.add(node.name.partition(".")[0])
-    return names
 
 
 def _supplied_names(problem: Problem) -> set[str]:

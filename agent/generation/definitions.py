@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["BUILTINS", "bound_names", "first_line", "free_names", "reach"]
+__all__ = ["BUILTINS", "all_names", "bound_names", "first_line", "free_names", "reach"]
 
 BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__", "__class__"}
 """Names that every module has."""
@@ -31,6 +31,19 @@ def bound_names(node: ast.AST) -> set[str]:
     if isinstance(node, ast.AnnAssign) and node.value and isinstance(node.target, ast.Name):
         return {node.target.id}
     return set()
+
+
+def all_names(tree: ast.AST) -> set[str]:
+    """The names that occur in a piece of code: variables, attributes, what is imported."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            names.add(node.attr)
+        elif isinstance(node, ast.alias):
+            names.add(node.name.partition(".")[0])
+    return names
 
 
 def free_names(tree: ast.AST) -> list[str]:
@@ -55,7 +68,7 @@ def free_names(tree: ast.AST) -> list[str]:
 def reach(
     names: Iterable[str], offers: Mapping[str, Offer], needs: Callable[[Offer], Iterable[str]]
 ) -> set[Offer]:
-    """What `names` need of `offers` (name -> what defines it), and what that needs in turn."""
+    """The `offers` (name -> its definition) for `names`, and for the names that these need in turn."""
     waiting, taken = list(names), set[Offer]()
     while waiting:
         offer = offers.get(waiting.pop())

@@ -47,7 +47,7 @@ _STARTS_CODE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What was found in an answer."""
+    """The program in an answer, and how it was found."""
 
     code: str | None
     """The program; None where the answer holds none."""

@@ -1,4 +1,4 @@
-"""What a model is told about the public tests that its program failed.
+"""Describes to a model the public tests that its program failed.
 
 Deterministic: no times, no addresses, nothing measured. The same program on the same tests gives the same
 text, so that a stored answer is found again by its request.

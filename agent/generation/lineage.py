@@ -19,21 +19,21 @@ class Round:
     """One answer of the model and what its program did on the public tests."""
 
     index: int
-    """0 for the first sample, 1.. for debugging rounds."""
+    """0 for the first program, 1 and up for repairs."""
     code: str | None = None
     """None where the call failed or the answer held no program."""
     passed: int = 0
     total: int = 0
-    """Public tests."""
+    """Number of public tests."""
     verdict: Verdict | None = None
-    """On the public tests together; None without a program. `IE`: the sandbox lost a run."""
+    """Verdict on the public tests together; None without a program. `IE`: the sandbox lost a run."""
     failures: tuple[FailureNote, ...] = ()
     how: str = "none"
     """How the program was found in the answer: `extract.Extraction.how`."""
     truncated: bool = False
-    """The answer was cut."""
+    """Whether the answer was cut."""
     base: int | None = None
-    """Index of the round that this one tried to mend."""
+    """Index of the round that this one tried to repair."""
     repeats: int | None = None
     """Index of the earlier round with the same program, whose verdicts were taken over."""
     error: str = ""
@@ -41,7 +41,7 @@ class Round:
     finish_reason: str = ""
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
-    """Of the call."""
+    """Wall time of the call."""
 
     @property
     def solved(self) -> bool:
@@ -51,7 +51,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """One sample and its debugging rounds."""
+    """One sample: its first program and the repairs."""
 
     sample: int
     rounds: tuple[Round, ...]

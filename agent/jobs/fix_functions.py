@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.repository.author import Author
 from sstar_code.agent.repository.fix import Fixing
 from sstar_code.agent.repository.interactive import Person
-from sstar_code.agent.repository.pose.checks import named_tests
-from sstar_code.agent.repository.prove.candidate_sandbox import Stand
-from sstar_code.agent.repository.prove.runner import Workshop
+from sstar_code.agent.repository.task.checks import named_tests
+from sstar_code.agent.repository.verify.candidate_sandbox import CandidateSandbox
+from sstar_code.agent.repository.verify.runner import RepositoryRunner
+from sstar_code.agent.repository.write_function import FunctionWriter
 from sstar_code.agent.solving.context import SolveContext
 from sstar_code.sandbox.memo import MemoSandbox
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.jobs.session import Session
     from sstar_code.agent.prompts.templates import Prompts
-    from sstar_code.agent.repository.author import Fixed
     from sstar_code.agent.repository.find.stubs import Stub
+    from sstar_code.agent.repository.write_function import WriteResult
     from sstar_code.agent.solving.settings import Settings
 
 __all__ = ["fix_run"]
@@ -37,7 +37,7 @@ async def fix_run(
     python: str,
     tests: Sequence[str],
     answer: Callable[[str], str] | None,
-) -> tuple[list[Fixed], Fixing]:
+) -> tuple[list[WriteResult], Fixing]:
     """Work on `stubs`; what became of each, and the files as they would be.
 
     `answer` puts a question to the user where candidates still differ; None: nobody is asked.
@@ -47,11 +47,10 @@ async def fix_run(
     """
     async with (
         opening as session,
-        Workshop(root, python, session.programs, workers=session.programs.workers) as workshop,
+        RepositoryRunner(root, python, session.programs, workers=session.programs.workers) as runner,
     ):
-        stand = Stand(session.programs, workshop)
-        context = SolveContext(session.model, MemoSandbox(stand, session.store), prompts, settings)
+        sandbox = CandidateSandbox(runner, fallback=session.programs)
+        context = SolveContext(session.model, MemoSandbox(sandbox, session.store), prompts, settings)
         settle = None if answer is None else Person(answer).settle
-        author = Author(root, workshop, stand, context, named_tests(tests, root), settle, session.say)
-        fixing = Fixing(author)
+        fixing = Fixing(FunctionWriter(runner, sandbox, context, named_tests(tests, root), settle, session.say))
         return await fixing.fix(stubs), fixing

@@ -62,12 +62,12 @@ NAMES = tuple(f"{name}.j2" for name in VALUES)
 
 _ROLES = ("system", "user", "assistant")
 _FAULTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What an expression of a template can raise besides Jinja2's own errors."""
+"""Errors that an expression of a template can raise besides Jinja2's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromptProblem:
-    """What a template may see of a problem: nothing that grades it."""
+    """The part of a problem that a template may see: nothing that grades it."""
 
     id: str
     statement: str

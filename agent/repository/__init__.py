@@ -1,1 +1,1 @@
-"""The repository helper: finds functions left open, has them written, proves them, and shows a diff."""
+"""The repository helper: finds functions left open, has them written, verifies them, and shows a diff."""

@@ -1,4 +1,4 @@
-"""What `check` and `fix` have to say about a function, in the forms that people and CI read.
+"""Findings of `check` and `fix` about functions, in the forms that people and CI read.
 
 The one place for these forms: text, JSON, GitHub's workflow commands, Markdown, SARIF 2.1.0 (OASIS standard)
 and JUnit's XML as GitHub, GitLab and Jenkins read it.
@@ -19,12 +19,16 @@ from sstar_code.agent.report.markdown import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from sstar_code.agent.repository.find.stubs import Stub
 
 __all__ = [
     "FORMATS",
     "RULES",
     "Finding",
     "Outcome",
+    "about_function",
     "write_github",
     "write_junit",
     "write_markdown",
@@ -69,6 +73,12 @@ class Finding:
     def fingerprint(self) -> str:
         """The same as long as rule, file and function are, wherever the function moves in its file."""
         return hashlib.sha256(f"{self.rule}\0{self.path}\0{self.qualname}".encode()).hexdigest()
+
+
+def about_function(stub: Stub, root: Path, rule: str, outcome: Outcome, message: str) -> Finding:
+    """A finding about `stub` in the repository `root`."""
+    path = stub.source.path.relative_to(root).as_posix()
+    return Finding(rule, outcome, path, stub.line, stub.qualname, message)
 
 
 def write_text(findings: Sequence[Finding]) -> str:

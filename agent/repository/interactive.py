@@ -13,7 +13,7 @@ from sstar_code.selection.pytest_export.source import literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sstar_code.agent.repository.pose.problem import Posed
+    from sstar_code.agent.repository.task.problem import Task
     from sstar_code.selection import Candidate, Selection
 
 __all__ = ["Person"]
@@ -30,7 +30,7 @@ class Person:
     """Shows a question and gives the answer."""
 
     async def settle(
-        self, posed: Posed, candidates: Sequence[Candidate], selection: Selection
+        self, task: Task, candidates: Sequence[Candidate], selection: Selection
     ) -> tuple[Selection, tuple[Derived, ...]]:
         """The choice after the person's answers, and the answers as tests.
 
@@ -42,7 +42,7 @@ class Person:
             options = list(dict.fromkeys(item.outputs[str(number)] for number in sorted(left)))
             if len(options) < 2:
                 continue
-            answer = self._put(posed, item.input, options)
+            answer = self._ask_which(task, item.input, options)
             if answer is None:
                 continue
             left = {number for number in left if item.outputs[str(number)] == answer}
@@ -57,17 +57,17 @@ class Person:
         sure = 1.0 if answers else selection.confidence
         return replace(selection, chosen=chosen, confidence=sure), tuple(answers)
 
-    def _put(self, posed: Posed, text: str, options: list[str]) -> str | None:
-        assert posed.choosing is not None
-        shown = [_say(option)[:_MOST_SHOWN] for option in options]
-        lines = [f"For {' '.join(show_input(posed.choosing, text).split())[:_MOST_SHOWN]} should it"]
+    def _ask_which(self, task: Task, text: str, options: list[str]) -> str | None:
+        assert task.choosing is not None
+        shown = [_describe(option)[:_MOST_SHOWN] for option in options]
+        lines = [f"For {' '.join(show_input(task.choosing, text).split())[:_MOST_SHOWN]} should it"]
         lines += [f"  {number}: {option}" for number, option in enumerate(shown, start=1)]
-        said = self.ask("\n".join([*lines, f"1-{len(options)}, or nothing to leave it open: "])).strip()
-        return options[int(said) - 1] if said.isdecimal() and 0 < int(said) <= len(options) else None
+        answer = self.ask("\n".join([*lines, f"1-{len(options)}, or nothing to leave it open: "])).strip()
+        return options[int(answer) - 1] if answer.isdecimal() and 0 < int(answer) <= len(options) else None
 
 
-def _say(option: str) -> str:
-    """A behaviour as a predicate."""
+def _describe(option: str) -> str:
+    """A behaviour as a predicate: `give 1`, `raise ValueError`."""
     if option.startswith("<"):
         return f"fail ({option.strip('<>')})"
     try:

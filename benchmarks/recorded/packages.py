@@ -23,13 +23,13 @@ import anyio
 
 from benchmarks.tables import write_head, write_row
 from sstar_code.agent.prompts.templates import Prompts
-from sstar_code.agent.repository.author import Author
 from sstar_code.agent.repository.find.source import read_source
 from sstar_code.agent.repository.find.stubs import find_function
 from sstar_code.agent.repository.fix import Fixing
-from sstar_code.agent.repository.prove.candidate_sandbox import Stand
-from sstar_code.agent.repository.prove.runner import Workshop
+from sstar_code.agent.repository.verify.candidate_sandbox import CandidateSandbox
+from sstar_code.agent.repository.verify.runner import RepositoryRunner
 from sstar_code.agent.repository.write.splice import put_body
+from sstar_code.agent.repository.write_function import FunctionWriter
 from sstar_code.agent.solving.context import SolveContext
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.agent.testing.scripted import ScriptedModel
@@ -119,17 +119,17 @@ async def measure(case: Case, root: Path, sandbox_name: str) -> str:
     model = ScriptedModel(lambda request: f"```python\n{(case.wrong, right)[request.purpose.sample % 2]}```")
     started_s = time.monotonic()
     async with AsyncExitStack() as stack:
-        behind = await stack.enter_async_context(make_sandbox(sandbox_name, workers=2))
-        workshop = await stack.enter_async_context(Workshop(root, sys.executable, behind, workers=2))
-        stand = Stand(behind, workshop)
-        context = SolveContext(model, MemoSandbox(stand), Prompts(), Settings(n=2, rounds=0))
-        author = Author(
-            root, workshop, stand, context, [case.tests], say=lambda line: print(line, file=sys.stderr)
+        fallback = await stack.enter_async_context(make_sandbox(sandbox_name, workers=2))
+        runner = await stack.enter_async_context(RepositoryRunner(root, sys.executable, fallback, workers=2))
+        sandbox = CandidateSandbox(runner, fallback=fallback)
+        context = SolveContext(model, MemoSandbox(sandbox), Prompts(), Settings(n=2, rounds=0))
+        writer = FunctionWriter(
+            runner, sandbox, context, [case.tests], say=lambda line: print(line, file=sys.stderr)
         )
-        (result,) = await Fixing(author).fix([stub])
+        (result,) = await Fixing(writer).fix([stub])
     kept = (
         "right"
-        if author.sources[path].text == whole.text
+        if writer.state.sources[path].text == whole.text
         else "same meaning"
         if result.code == right
         else "WRONG"

@@ -45,8 +45,17 @@ class MakesRooms(Protocol):
         ...
 
 
-class RoomLostError(Exception):
+class RoomLostError(SandboxError):
     """The room ended or hung in the middle of a request: the repository's code, or the machine, ended it."""
+
+    def __init__(self, reason: str, last_line: str = "") -> None:
+        """`last_line`: what the inside last wrote to standard error."""
+        why = f"{reason}: {last_line}" if last_line else reason
+        super().__init__(
+            f"the sandbox in which the repository's code ran is lost ({why}); run the command again, or "
+            "with another --sandbox (docker, local)"
+        )
+        self.reason = reason
 
 
 class ProjectSession:
@@ -71,11 +80,11 @@ class ProjectSession:
         settings = {**self.room.settings, "seccomp": seccomp.SUPPORTED}
         try:
             await self._in_thread(partial(self._open, json.dumps(settings).encode("ascii") + b"\n"))
-        except (OSError, RoomLostError) as error:
-            words = self._worker.log().strip().splitlines()
+        except (OSError, ValueError) as error:
+            last_line = self._last_line()
             await self.close()
             raise SandboxError(
-                f"{self.room.python} does not start in the sandbox: {words[-1] if words else error}"
+                f"{self.room.python} does not start in the sandbox: {last_line or error}"
             ) from error
         except BaseException:
             await self.close()
@@ -107,10 +116,14 @@ class ProjectSession:
                 answers: list[dict[str, Any]] = await self._in_thread(
                     partial(self._exchange, request, timeout_s + _GRACE_S)
                 )
-            except (OSError, ValueError, RoomLostError) as error:
+            except (OSError, ValueError) as error:
+                last_line = self._last_line()
                 await self.close()
-                raise RoomLostError(str(error)) from error
+                raise RoomLostError(str(error), last_line) from error
             return answers
+
+    def _last_line(self) -> str:
+        return (self._worker.log().strip().splitlines() or [""])[-1]
 
     async def _in_thread(self, work: Any) -> Any:
         try:
@@ -138,10 +151,10 @@ class ProjectSession:
         while b"\n" not in self._left:
             data = self._worker.receive(max(0.01, deadline_s - time.monotonic()))
             if not data:
-                raise RoomLostError("the room ended")
+                raise ConnectionResetError("the room ended")
             self._left += data
         line, _, self._left = self._left.partition(b"\n")
         answer = json.loads(line)
         if not isinstance(answer, dict):
-            raise RoomLostError("the room talks nonsense")
+            raise ValueError("the room talks nonsense")  # noqa: TRY004 - like other malformed answers
         return answer

@@ -82,14 +82,14 @@ async def _run(
 ) -> list[Finding]:
     """What fails of examples and tests."""
     from sstar_code.agent.repository.find.project_files import find_root
-    from sstar_code.agent.repository.prove.environment import find_python
-    from sstar_code.agent.repository.prove.failing import find_failing_examples, find_failing_tests
-    from sstar_code.agent.repository.prove.runner import Workshop
+    from sstar_code.agent.repository.verify.environment import find_python
+    from sstar_code.agent.repository.verify.failing import find_failing_examples, find_failing_tests
+    from sstar_code.agent.repository.verify.runner import RepositoryRunner
 
     root = find_root(first)
     async with (
         opening as session,
-        Workshop(root, find_python(root, python), session.programs) as workshop,
+        RepositoryRunner(root, find_python(root, python), session.programs) as runner,
     ):
-        findings = await find_failing_examples(targets, workshop)
-        return findings + (await find_failing_tests(tests, workshop) if tests else [])
+        findings = await find_failing_examples(targets, runner)
+        return findings + (await find_failing_tests(tests, runner) if tests else [])

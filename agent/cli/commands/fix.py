@@ -18,7 +18,7 @@ from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from sstar_code.agent.repository.author import Fixed
+    from sstar_code.agent.repository.write_function import WriteResult
     from sstar_code.agent.repository.find.source import Source
     from sstar_code.agent.repository.find.stubs import Stub
 
@@ -83,8 +83,8 @@ def command(
     from sstar_code.agent.jobs.session import make_config, open_run, open_session
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.repository.find.project_files import find_root, read_targets
-    from sstar_code.agent.repository.prove.environment import find_python
-    from sstar_code.agent.repository.write.replace_file import replace_file, write_changes
+    from sstar_code.agent.repository.verify.environment import find_python
+    from sstar_code.agent.repository.write.changes import replace_file, write_changes
     from sstar_code.agent.run.folder import default_folder
 
     if interactive and not sys.stdin.isatty():
@@ -128,7 +128,7 @@ def command(
             answer=_ask if interactive else None,
         )
     )
-    changes = list_changes(stubs, fixing.author.sources)
+    changes = list_changes(stubs, fixing.sources)
     diff = b"".join(make_diffs(changes, root))
     if patch is not None:
         replace_file(patch, diff)
@@ -191,20 +191,20 @@ def list_changes(stubs: list[Stub], sources: dict[Path, Source]) -> list[tuple[S
 
 def make_diffs(changes: list[tuple[Source, Source]], root: Path) -> list[bytes]:
     """A diff a file."""
-    from sstar_code.agent.repository.write.diff import make_diff
+    from sstar_code.agent.repository.write.changes import make_diff
 
     return [make_diff(before, after, root) for before, after in changes]
 
 
-def _emit(path: Path, results: list[Fixed]) -> None:
+def _emit(path: Path, results: list[WriteResult]) -> None:
     from sstar_code.agent.repository.write.emit_tests import write_tests
 
-    found = [(item.posed.task.target, item.derived) for item in results if item.posed is not None]
+    found = [(item.task.target, item.derived) for item in results if item.task is not None]
     count = write_tests(path, [(target, derived) for target, derived in found if target is not None])
     say(f"sstar: {count} tests in {path}" if count else f"sstar: no confirmed input, so {path} is not made")
 
 
-def _show(results: list[Fixed], diff: bytes, reports: FindingOptions) -> None:
+def _show(results: list[WriteResult], diff: bytes, reports: FindingOptions) -> None:
     told = publish([item.finding for item in results], reports)
     if reports.form != "text":
         sys.stdout.write(told)

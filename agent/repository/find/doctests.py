@@ -2,106 +2,85 @@
 
 from __future__ import annotations
 
-import ast
 import doctest
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Test
-from sstar_code.problems.statements.docstrings import read_literal
+from sstar_code.problems.statements.docstrings import read_call, read_literal
 from sstar_code.problems.values import encode, encode_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from doctest import Example
 
-__all__ = ["Example", "Wanted", "find_examples", "judge_example", "literal_tests"]
+__all__ = ["explain_malformed", "find_examples", "judge_example", "judge_examples", "read_test"]
 
 _PARSER = doctest.DocTestParser()
 _CHECKER = doctest.OutputChecker()
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One prompt of a docstring and what has to come of it."""
-
-    source: str
-    want: str
-    raises: str
-    """`ValueError: message` where the example has to raise, else empty."""
-    flags: int
-    line: int
-    """0-based, within the docstring."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What an example gave: text printed, or the last line of a traceback."""
-
-    got: str
-    raised: str
-
-
 def find_examples(docstring: str) -> list[Example]:
-    """The examples of `docstring` in order; those marked to be skipped are left out.
+    """The examples of `docstring` in order, without those to be skipped; none where it is malformed."""
+    if explain_malformed(docstring):
+        return []
+    return [item for item in _PARSER.get_examples(docstring) if not item.options.get(doctest.SKIP)]
 
-    Raises:
-        ValueError: its prompts are malformed; the message says where.
+
+def explain_malformed(docstring: str) -> str:
+    """Why doctest cannot read the examples of `docstring`, with the line; empty where it can."""
+    try:
+        _PARSER.get_examples(docstring)
+    except ValueError as error:
+        return " ".join(str(error).split())
+    return ""
+
+
+def judge_examples(examples: Sequence[Example], outcomes: Any) -> str | None:
+    """The first of `examples` that does not hold, and why; empty where all hold, None where not all were run.
+
+    `outcomes`: for each example the text that it printed, and the last line of its traceback or nothing.
     """
-    found = []
-    for item in _PARSER.get_examples(docstring):
-        if item.options.get(doctest.SKIP):
-            continue
-        flags = sum(flag for flag, wanted in item.options.items() if wanted)
-        raises = (item.exc_msg or "").strip()
-        found.append(Example(item.source, item.want, raises, flags, item.lineno))
-    return found
+    if not isinstance(outcomes, list) or len(outcomes) != len(examples):
+        return None
+    for example, (got, raised) in zip(examples, outcomes, strict=True):
+        fault = judge_example(example, str(got), str(raised))
+        if fault:
+            return f">>> {example.source.strip()} : {fault}"
+    return ""
 
 
-def judge_example(example: Example, wanted: Wanted) -> str:
+def judge_example(example: Example, got: str, raised: str) -> str:
     """Why what came of `example` is not right, in doctest's words; empty where it is."""
-    if wanted.raised:
-        if not example.raises:
-            return f"raised {wanted.raised}"
-        if example.flags & doctest.IGNORE_EXCEPTION_DETAIL:
-            same = (
-                wanted.raised.partition(":")[0].rpartition(".")[2]
-                == example.raises.partition(":")[0].rpartition(".")[2]
-            )
+    flags = sum(flag for flag, wanted in example.options.items() if wanted)
+    must_raise = (example.exc_msg or "").strip()
+    if raised:
+        if not must_raise:
+            return f"raised {raised}"
+        if flags & doctest.IGNORE_EXCEPTION_DETAIL:
+            same = _exception_name(raised) == _exception_name(must_raise)
         else:
-            same = _CHECKER.check_output(example.raises + "\n", wanted.raised.strip() + "\n", example.flags)
-        return "" if same else f"raised {wanted.raised}, expected {example.raises}"
-    if example.raises:
-        return f"expected {example.raises}, nothing was raised"
-    if _CHECKER.check_output(example.want, wanted.got, example.flags):
+            same = _CHECKER.check_output(f"{must_raise}\n", f"{raised.strip()}\n", flags)
+        return "" if same else f"raised {raised}, expected {must_raise}"
+    if must_raise:
+        return f"expected {must_raise}, nothing was raised"
+    if _CHECKER.check_output(example.want, got, flags):
         return ""
-    return f"expected {example.want.strip()!s}, got {wanted.got.strip() or 'nothing'}"
+    return f"expected {example.want.strip()}, got {got.strip() or 'nothing'}"
 
 
-def literal_tests(examples: Sequence[Example], name: str) -> list[Test | None]:
-    """For each example the test it is where it is one call of `name` with literal arguments and result."""
-    return [_read(example, name) for example in examples]
+def _exception_name(line: str) -> str:
+    return line.partition(":")[0].rpartition(".")[2]
 
 
-def _read(example: Example, name: str) -> Test | None:
-    if example.raises or example.flags or not example.want.strip():
+def read_test(example: Example, name: str) -> Test | None:
+    """The test that `example` is, where it is one call of `name` with literal arguments and result."""
+    wanted = example.want.strip()
+    if example.exc_msg or any(example.options.values()) or not wanted:
         return None
     try:
-        arguments = _arguments(example.source, name)
-        value = read_literal(example.want)
-        if repr(value) != example.want.strip():
+        value = read_literal(wanted)
+        if repr(value) != wanted:
             return None  # doctest compares text: another spelling of the value would fail there
-        return Test(encode_lines(arguments), encode(value))
-    except (ValueError, SyntaxError, RecursionError, TypeError):
+        return Test(encode_lines(read_call(example.source, name)), encode(value))
+    except (ValueError, RecursionError, TypeError):
         return None
-
-
-def _arguments(source: str, name: str) -> list[Any]:
-    call = ast.parse(source.strip(), mode="eval").body
-    if (
-        not isinstance(call, ast.Call)
-        or call.keywords
-        or not isinstance(call.func, ast.Name)
-        or call.func.id != name
-    ):
-        raise ValueError("not a plain call")
-    return [ast.literal_eval(item) for item in call.args]

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from sstar_code.problems import UserError
 
-__all__ = ["Place", "find_root", "list_files", "list_python", "locate", "read_targets"]
+__all__ = [
+    "Place",
+    "find_root",
+    "is_test_file",
+    "list_files",
+    "list_python",
+    "list_tests",
+    "locate",
+    "read_targets",
+    "read_words",
+]
 
 _ROOT_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg", ".hg")
 _SKIPPED = frozenset({"__pycache__", "node_modules", "build", "dist", "site-packages"})
+_TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 _GIT_S = 60
 
 
@@ -76,6 +88,21 @@ def list_files(root: Path, *, generated: bool = False) -> list[str]:
 def list_python(root: Path) -> list[Path]:
     """The repository's Python files."""
     return [root / name for name in list_files(root) if name.endswith(".py")]
+
+
+def list_tests(root: Path) -> list[str]:
+    """The repository's files of tests and fixtures."""
+    return [name for name in list_files(root) if is_test_file(name)]
+
+
+def is_test_file(path: str) -> bool:
+    """Whether pytest would look for tests in a file of that name, or it holds fixtures."""
+    return _TEST_FILE.search(path) is not None
+
+
+def read_words(path: Path) -> frozenset[str]:
+    """The words of a file, names among them."""
+    return frozenset(re.findall(r"\w+", path.read_text("utf-8", "replace")))
 
 
 def _ask_git(root: Path, *words: str) -> list[str] | None:

@@ -10,6 +10,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sstar_code.agent.generation.definitions import first_line
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class Source:
     def data(self) -> bytes:
         """The file's bytes."""
         return self.text.encode(self.encoding)
+
+    def cut(self, node: ast.stmt, last: int | None = None) -> str:
+        """The lines of a statement, its decorators included; `last`: the 1-based line to end with."""
+        return "".join(split_lines(self.text)[first_line(node) - 1 : last or node.end_lineno])
 
     def with_text(self, text: str) -> Source:
         """The same file with another content.

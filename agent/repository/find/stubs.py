@@ -16,10 +16,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from sstar_code.agent.generation.definitions import first_line
+from sstar_code.agent.repository.find.project_files import is_test_file
 from sstar_code.agent.repository.find.source import split_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sstar_code.agent.repository.find.source import Source
 
@@ -31,7 +33,7 @@ __all__ = [
     "find_function",
     "find_stubs",
     "is_open_body",
-    "is_test_file",
+    "statements",
 ]
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
@@ -41,7 +43,6 @@ _IGNORED = re.compile(r"#\s*sstar:\s*ignore\b")
 _FOR_OTHERS = re.compile(
     r"\b(subclass|sub-class|overrid|abstract|must be implemented|derived class)", re.IGNORECASE
 )
-_TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 _PLAIN_DECORATORS = frozenset({
     "property", "cached_property", "staticmethod", "classmethod", "cache", "lru_cache", "wraps", "final",
     "override", "contextmanager", "asynccontextmanager", "total_ordering", "no_type_check", "deprecated",
@@ -75,7 +76,7 @@ class Stub:
     owners: tuple[ast.ClassDef, ...]
     """The classes around it, outermost first."""
     why: str
-    """What makes it open: `...`, `pass`, `raise NotImplementedError`, `marked`, or `asked for`."""
+    """Reason why it is to be written: `...`, `pass`, `raise NotImplementedError`, `marked`, `asked for`."""
     is_nested: bool = False
     """Inside another function, where nobody outside can call it."""
 
@@ -141,41 +142,40 @@ def find_function(source: Source, qualname: str) -> Stub | None:
     return (plain or [*found] or [None])[-1]
 
 
-def is_test_file(path: str) -> bool:
-    """Whether pytest would look for tests in a file of that name, or it holds fixtures."""
-    return _TEST_FILE.search(path) is not None
-
-
 def all_functions(source: Source) -> Iterator[Stub]:
     """Every function of a file, in order, what is there for the type checker alone left out."""
     return _walk(source, source.tree.body, (), nested=False)
 
 
+def statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Every statement of a module or class that exists when it runs: in branches too, not in functions."""
+    for node in body:
+        yield node
+        if isinstance(node, FunctionNode | ast.ClassDef):
+            continue
+        for_types = isinstance(node, ast.If) and _last_name(node.test) == "TYPE_CHECKING"
+        for part in ("orelse",) if for_types else ("body", "orelse", "finalbody"):
+            yield from statements(getattr(node, part, []))
+        for handler in getattr(node, "handlers", []):
+            yield from statements(handler.body)
+
+
 def _walk(
     source: Source, body: list[ast.stmt], owners: tuple[ast.ClassDef, ...], *, nested: bool, prefix: str = ""
 ) -> Iterator[Stub]:
-    for node in body:
+    for node in statements(body):
         if isinstance(node, FunctionNode):
             qualname = prefix + ".".join([*(owner.name for owner in owners), node.name])
             yield Stub(source, qualname, node, owners, "asked for", nested)
             yield from _walk(source, node.body, (), nested=True, prefix=f"{qualname}.<locals>.")
         elif isinstance(node, ast.ClassDef):
             yield from _walk(source, node.body, (*owners, node), nested=nested, prefix=prefix)
-        elif isinstance(node, ast.If) and _last_name(node.test) == "TYPE_CHECKING":
-            yield from _walk(source, node.orelse, owners, nested=nested, prefix=prefix)
-        else:
-            for part in ("body", "orelse", "finalbody"):
-                yield from _walk(source, getattr(node, part, []), owners, nested=nested, prefix=prefix)
-            for handler in getattr(node, "handlers", []):
-                yield from _walk(source, handler.body, owners, nested=nested, prefix=prefix)
 
 
 def _why_open(stub: Stub, lines: list[str], overridden: set[tuple[str, str]], *, in_tests: bool) -> str:
-    """What makes it open, empty where nothing does."""
+    """The reason why it is open; empty where it is not."""
     node = stub.node
-    end = node.end_lineno or node.lineno
-    first = min([node.lineno, *(item.lineno for item in node.decorator_list)])
-    own = "".join(line for line in lines[first - 1 : end] if "#" in line)
+    own = "".join(line for line in lines[first_line(node) - 1 : node.end_lineno] if "#" in line)
     if _IGNORED.search(own):
         return ""
     if MARKER.search(own) and not _marks_inner(node, lines):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from sstar_code.agent.repository.pose.target import Target
+    from sstar_code.agent.repository.task.call import Target
     from sstar_code.selection.protocols import Derived
 
 __all__ = ["render_tests", "write_tests"]

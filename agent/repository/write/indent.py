@@ -15,14 +15,14 @@ _ENDS = {getattr(token, name, None) for name in ("FSTRING_END", "TSTRING_END")} 
 
 @dataclass(slots=True)
 class _Lines:
-    """What is known of each line of a block, by its 1-based number."""
+    """How the lines of a block are indented, by their 1-based numbers."""
 
     depth: dict[int, int]
-    """Of lines that begin a statement, or hold a comment alone."""
+    """Depth of each line that begins a statement, or holds a comment alone."""
     column: dict[int, int]
-    """Of lines that begin a statement."""
+    """Column of each line that begins a statement."""
     first: dict[int, int]
-    """Of lines that go on a statement: the line that begins it."""
+    """For each line that goes on a statement the line that begins it."""
     raw: set[int]
     """Lines that begin inside a string."""
 
@@ -47,32 +47,24 @@ def indent_block(block: str, base: str, unit: str) -> list[str]:
     Raises:
         SyntaxError: `block` is not made of whole statements.
     """
-    lines = ["if 1:", *block.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")]
-    if lines[1] and not lines[1][0].isspace():
-        lines[1:] = _push(lines[1:])
+    block = block.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+    outer = int(block[:1].isspace())  # a block that is indented is read inside a statement
+    lines = ["if 1:"] * outer + block.split("\n")
     known = _read("\n".join(lines) + "\n")
     moved = []
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in enumerate(lines[outer:], start=outer + 1):
         rest = line.lstrip(" \t\f")
+        first = known.first.get(number, number)
+        margin = base + unit * max(0, known.depth.get(first, outer) - outer)
         if number in known.raw:
             moved.append(line)
         elif not rest:
             moved.append("")
-        elif number in known.first:
-            first = known.first[number]
-            ahead = max(0, _width(line) - known.column[first])
-            moved.append(base + unit * (known.depth[first] - 1) + " " * ahead + rest)
+        elif first != number:
+            moved.append(margin + " " * max(0, _width(line) - known.column[first]) + rest)
         else:
-            moved.append(base + unit * max(0, known.depth.get(number, 1) - 1) + rest)
+            moved.append(margin + rest)
     return moved
-
-
-def _push(lines: list[str]) -> list[str]:
-    """A block at the margin, one step in; the inside of strings stays."""
-    raw = _read("\n".join(lines) + "\n").raw
-    return [
-        line if number in raw or not line else f"    {line}" for number, line in enumerate(lines, start=1)
-    ]
 
 
 def _read(text: str) -> _Lines:  # noqa: C901 - one branch a kind of token is the clearest form

@@ -8,28 +8,27 @@ start of the body.
 from __future__ import annotations
 
 import ast
-import builtins
 import re
+import symtable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sstar_code.agent.generation.definitions import BUILTINS, bound_names, first_line, reach
 from sstar_code.agent.repository.find.source import split_lines
-from sstar_code.agent.repository.find.stubs import MARKER, FunctionNode, is_open_body
+from sstar_code.agent.repository.find.stubs import MARKER, FunctionNode, is_open_body, statements
 from sstar_code.agent.repository.write.indent import indent_block, indent_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from sstar_code.agent.repository.find.source import Source
     from sstar_code.agent.repository.find.stubs import Stub
 
 __all__ = ["MisfitError", "Written", "put_body", "put_candidate"]
 
-_BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__", "__class__"}
-
 
 class MisfitError(ValueError):
-    """A candidate cannot stand in the function's place; the message says why, for the model."""
+    """A candidate cannot take the function's place; the message says why, for the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +83,11 @@ def put_body(stub: Stub, blocks: Sequence[str]) -> Written:
     lines = split_lines(source.text)
     newline = source.newline
     documented = ast.get_docstring(node, clean=False) is not None
-    statements = node.body[1:] if documented else node.body
-    first = statements[0] if statements else None
-    base = _margin(lines, node) + indent_unit(source.text)
-    if first is not None and lines[first.lineno - 1][: first.col_offset].strip() == "":
-        base = lines[first.lineno - 1][: first.col_offset]
-    elif documented and node.body[0].lineno > node.lineno:
-        doc = node.body[0]
-        base = lines[doc.lineno - 1].encode()[: doc.col_offset].decode() if doc.col_offset else base
-        base = base if not base.strip() else _margin(lines, node) + indent_unit(source.text)
+    replaced = node.body[1:] if documented else node.body
+    first = replaced[0] if replaced else None
+    margins = [_text_before(lines, item) for item in (*replaced[:1], node.body[0])]
+    own_margin = _text_before(lines, node) + indent_unit(source.text)
+    base = next((margin for margin in margins if margin.isspace()), own_margin)
     inner = [line for block in blocks for line in indent_block(block, base, indent_unit(source.text))]
     start, end, head = _range(lines, node, first)
     kept = _drop_marks(lines, node, start, end)
@@ -115,15 +110,15 @@ def _range(lines: list[str], node: FunctionNode, first: ast.stmt | None) -> tupl
     if first is None:
         last = node.body[-1]
         return last.end_lineno or last.lineno, end, None
-    before = lines[first.lineno - 1].encode()[: first.col_offset].decode()
+    before = _text_before(lines, first)
     if before.strip():
         return first.lineno, end, before
-    return first.lineno - 1, end, None
+    return first_line(first) - 1, end, None
 
 
 def _drop_marks(lines: list[str], node: FunctionNode, start: int, end: int) -> list[str]:
     """The lines before the body, without the function's own marks (`# sstar: implement`)."""
-    first = min([node.lineno, *(item.lineno for item in node.decorator_list)]) - 1
+    first = first_line(node) - 1
     kept = lines[:first]
     for line in lines[first : min(start, end)]:
         if not MARKER.search(line):
@@ -135,7 +130,8 @@ def _drop_marks(lines: list[str], node: FunctionNode, start: int, end: int) -> l
     return kept
 
 
-def _margin(lines: list[str], node: FunctionNode) -> str:
+def _text_before(lines: list[str], node: ast.stmt) -> str:
+    """The text before a statement on its line; decorators have lines of their own."""
     return lines[node.lineno - 1].encode()[: node.col_offset].decode()
 
 
@@ -184,11 +180,9 @@ def _check_members(stub: Stub, owners: list[ast.ClassDef], node: FunctionNode) -
     """No further methods: they would have to be written into the class."""
     if not owners or not stub.owners or not node.args.args:
         return
-    (me, theirs) = (
-        node.args.args[0].arg,
-        {item.name for item in owners[-1].body if isinstance(item, FunctionNode)},
-    )
-    ours = {name for item in ast.walk(stub.owners[-1]) for name in _bound(item)}
+    me = node.args.args[0].arg
+    theirs = {item.name for item in owners[-1].body if isinstance(item, FunctionNode)}
+    ours = {name for item in ast.walk(stub.owners[-1]) for name in bound_names(item)}
     used = {
         item.attr
         for item in ast.walk(node)
@@ -203,85 +197,53 @@ def _check_members(stub: Stub, owners: list[ast.ClassDef], node: FunctionNode) -
 
 def _carry(stub: Stub, tree: ast.Module, node: FunctionNode) -> list[ast.stmt]:
     """The statements of the candidate's module that its function needs and the file lacks, in order."""
-    known = _BUILTINS | _module_names(stub.source.tree.body) | {stub.name}
-    offers = {name: item for item in tree.body if _is_offer(item) for name in _bound(item)}
-    needed = [name for name in _free(node) if name not in known]
-    taken: dict[int, ast.stmt] = {}
-    while needed:
-        item = offers.get(needed.pop())
-        if item is None or item.lineno in taken or item is node:
-            continue
-        taken[item.lineno] = item
-        needed += [name for name in _free(item) if name not in known]
+    known = BUILTINS | _module_names(stub.source.tree) | {stub.name}
+    offers = {name: item for item in tree.body for name in bound_names(item) if name not in known}
+    try:
+        carried = reach(_global_names(node, node.name), offers, _global_names)
+    except (SyntaxError, RecursionError) as error:
+        raise MisfitError(f"it does not compile: {error}") from error
     lost = {name for part in ast.walk(node) if isinstance(part, ast.Global) for name in part.names} - known
     if lost:
         raise MisfitError(
             f"it needs module-level variables ({', '.join(sorted(lost))}) that the module lacks"
         )
-    return [taken[line] for line in sorted(taken)]
+    return sorted(carried, key=lambda item: (item.lineno, item.col_offset))
 
 
-def _is_offer(item: ast.stmt) -> bool:
-    if isinstance(item, ast.ImportFrom):
-        return item.module != "__future__" and item.names[0].name != "*"
-    return isinstance(item, FunctionNode | ast.ClassDef | ast.Import | ast.Assign | ast.AnnAssign)
-
-
-def _module_names(body: Iterable[ast.stmt]) -> set[str]:
+def _module_names(tree: ast.Module) -> set[str]:
     """Names that a module defines, in branches too; those for the type checker alone do not exist."""
     names: set[str] = set()
-    for item in body:
-        names |= set(_bound(item))
-        if isinstance(item, ast.If) and "TYPE_CHECKING" in ast.unparse(item.test):
-            names |= _module_names(item.orelse)
-        elif not isinstance(item, FunctionNode | ast.ClassDef):
-            for part in ("body", "orelse", "finalbody"):
-                names |= _module_names(getattr(item, part, []))
-            for handler in getattr(item, "handlers", []):
-                names |= _module_names(handler.body)
+    for item in statements(tree.body):
+        names |= bound_names(item)
+        target = getattr(item, "target", None)  # of a loop or an assignment with an annotation
+        names |= {part.id for part in ast.walk(target) if isinstance(part, ast.Name)} if target else set()
     return names
 
 
-def _bound(item: ast.AST) -> list[str]:
-    if isinstance(item, FunctionNode | ast.ClassDef):
-        return [item.name]
-    if isinstance(item, ast.Import | ast.ImportFrom):
-        return [(alias.asname or alias.name).partition(".")[0] for alias in item.names]
-    targets = item.targets if isinstance(item, ast.Assign) else []
-    targets = [item.target] if isinstance(item, ast.AnnAssign | ast.AugAssign | ast.For) else targets
-    return [part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)]
+def _global_names(node: ast.stmt, function: str = "") -> set[str]:
+    """Names of the module that a statement reads, or that the body of the `function` reads which it defines.
+
+    The function's own annotations, decorators and defaults do not travel with its body, so they do not count.
+    """
+    tables = _with_inner(symtable.symtable(ast.unparse(node), "<candidate>", "exec"))
+    if function:
+        own = (item for item in tables if item.get_type() == "function" and item.get_name() == function)
+        tables = _with_inner(next(own))
+    symbols = (symbol for table in tables for symbol in table.get_symbols())
+    return {symbol.get_name() for symbol in symbols if symbol.is_global() and symbol.is_referenced()}
 
 
-def _free(tree: ast.AST) -> list[str]:
-    """Names that are read; annotations of the function itself do not travel and so do not count."""
-    skipped: set[int] = set()
-    if isinstance(tree, FunctionNode):
-        every = [
-            tree.returns,
-            *(item.annotation for item in ast.walk(tree.args) if isinstance(item, ast.arg)),
-        ]
-        outside = [*every, *tree.decorator_list, *tree.args.defaults, *tree.args.kw_defaults]
-        skipped = {id(part) for item in outside if item is not None for part in ast.walk(item)}
-    own = [item for item in ast.walk(tree) if id(item) not in skipped]
-    bound: set[str] = set()
-    if isinstance(tree, FunctionNode):
-        bound |= {name for item in own if item is not tree for name in _bound(item)}
-        bound |= {item.arg for item in own if isinstance(item, ast.arg)}
-        bound |= {
-            item.id for item in own if isinstance(item, ast.Name) and not isinstance(item.ctx, ast.Load)
-        }
-        bound |= {item.name for item in own if isinstance(item, ast.ExceptHandler) and item.name}
-    names = [item.id for item in own if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Load)]
-    return [name for name in dict.fromkeys(names) if name not in bound]
+def _with_inner(table: symtable.SymbolTable) -> list[symtable.SymbolTable]:
+    """The table of a name space and those of the name spaces inside it."""
+    return [table, *(inner for child in table.get_children() for inner in _with_inner(child))]
 
 
 def _cut(lines: list[str], first: ast.stmt, last: ast.stmt) -> str:
     """The source from `first` to `last`, comments above the first (in its block) and decorators included."""
-    decorators = getattr(first, "decorator_list", [])
-    start = min([first.lineno, *(item.lineno for item in decorators)]) - 1
+    start = first_line(first) - 1
     end = last.end_lineno or last.lineno
-    before = lines[start].encode()[: first.col_offset].decode() if not decorators else ""
-    if before.strip():  # on the line of its `def`
+    if start == first.lineno - 1 and _text_before(lines, first).strip():  # on the line of its `def`
         cut = [lines[start].encode()[first.col_offset :].decode(), *lines[start + 1 : end]]
         return "\n".join(cut)
     while start > 0 and lines[start - 1].strip().startswith("#"):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.agent.repository.find.doctests import Wanted, find_examples, judge_example, literal_tests
+from sstar_code.agent.repository.find.doctests import find_examples, judge_example, read_test
 from sstar_code.agent.repository.findings import (
     FORMATS,
     RULES,
@@ -20,7 +20,7 @@ from sstar_code.agent.repository.findings import (
     write_markdown,
     write_sarif,
 )
-from sstar_code.agent.repository.write.replace_file import replace_file
+from sstar_code.agent.repository.write.changes import replace_file
 from sstar_code.problems import InfrastructureError
 
 FINDINGS = [
@@ -119,13 +119,13 @@ def test_fingerprints_outlive_a_move():
 def test_examples_are_judged_as_doctest_does(text, got, raised, passes):
     """Output, exceptions and options count as in the standard library."""
     (example,) = find_examples(text)
-    assert (judge_example(example, Wanted(got, raised)) == "") is passes
+    assert (judge_example(example, got, raised) == "") is passes
 
 
 def test_plain_calls_become_inputs_and_outputs():
     """One call with literals and a literal in its own spelling; everything else runs as it is written."""
     examples = find_examples(">>> f(1, [2])\n3\n>>> f(x)\n3\n>>> f(1)\n03.50\n>>> f(1)\n'a'\n>>> g(1)\n2\n")
-    tests = literal_tests(examples, "f")
+    tests = [read_test(example, "f") for example in examples]
     assert [test is not None for test in tests] == [True, False, False, True, False]
     assert (tests[0].input, tests[0].output) == ("1\n[2]", "3")
 

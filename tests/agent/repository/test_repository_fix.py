@@ -13,7 +13,7 @@ import pytest
 
 from sstar_code.agent.repository.find.project_files import list_files
 from sstar_code.agent.repository.find.source import read_source
-from sstar_code.agent.repository.write.replace_file import write_changes
+from sstar_code.agent.repository.write.changes import write_changes
 from sstar_code.problems import UserError
 from tests.support import ROOT
 
@@ -110,7 +110,7 @@ def test_secrets_are_not_copied(module):
 WRITER = """
 import sys, os, signal
 from pathlib import Path
-from sstar_code.agent.repository.write.replace_file import replace_file
+from sstar_code.agent.repository.write.changes import replace_file
 path = Path(sys.argv[1])
 print("ready", flush=True)
 number = 0

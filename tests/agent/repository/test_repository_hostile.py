@@ -12,10 +12,10 @@ import pytest
 
 from sstar_code.agent.repository.find.source import read_source
 from sstar_code.agent.repository.find.stubs import find_stubs
-from sstar_code.agent.repository.pose.checks import Survey, find_checks, mark_open, survey
-from sstar_code.agent.repository.pose.problem import pose
-from sstar_code.agent.repository.prove.candidate_sandbox import Stand
-from sstar_code.agent.repository.prove.runner import Workshop
+from sstar_code.agent.repository.task.checks import Survey, find_checks, mark_open, survey
+from sstar_code.agent.repository.task.problem import make_task
+from sstar_code.agent.repository.verify.candidate_sandbox import CandidateSandbox
+from sstar_code.agent.repository.verify.runner import RepositoryRunner
 from sstar_code.problems.values import encode_lines
 from sstar_code.sandbox.outcome import Limits, Mode, Program, Status
 
@@ -90,21 +90,21 @@ def state(root):
 
 async def attack(sandbox, root, code, inputs, *, looks=False):
     """What the checks and calls of a candidate gave; `looks`: find out first which tests reach it."""
-    async with Workshop(root, sys.executable, sandbox) as workshop:
+    async with RepositoryRunner(root, sys.executable, sandbox) as runner:
         (stub,) = find_stubs(read_source(root / "a.py"))
-        workshop.texts = {stub.source.path: mark_open(stub).source.data}
+        runner.texts = {stub.source.path: mark_open(stub).source.data}
         seen = Survey({stub.label: REACHING})
         if looks:
-            seen = await survey([stub], workshop, [])
-        posed = pose(stub, find_checks(stub, seen, root, is_alone=True), root, "x")
-        assert len(posed.task.checks.tests) == 2
-        stand = Stand(sandbox, workshop)
-        stand.add(posed.task)
-        checks = await stand.run(
-            Program(code, Mode.ASSERT, preamble=posed.task.mark), posed.task.checks.texts, Limits()
+            seen = await survey([stub], runner, [])
+        task = make_task(stub, find_checks(stub, seen, root), root, "x")
+        assert len(task.checks.tests) == 2
+        candidates = CandidateSandbox(runner, fallback=sandbox)
+        candidates.add(task)
+        checks = await candidates.run(
+            Program(code, Mode.ASSERT, preamble=task.mark), task.checks.texts, Limits()
         )
-        calls = await stand.run(
-            Program(code, Mode.CALL, "f", preamble=posed.task.mark), inputs, Limits(cpu_s=2.0)
+        calls = await candidates.run(
+            Program(code, Mode.CALL, "f", preamble=task.mark), inputs, Limits(cpu_s=2.0)
         )
         return checks, calls
 
@@ -163,4 +163,4 @@ def test_a_right_candidate_passes(sandbox_held, repository):
 def test_without_a_survey_nothing_is_proved_by_tests(repository):
     """Tests count for a function only where they were seen to reach it."""
     (stub,) = find_stubs(read_source(repository / "a.py"))
-    assert find_checks(stub, Survey({}), repository, is_alone=True).tests == ()
+    assert find_checks(stub, Survey({}), repository).tests == ()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sstar_code.agent.repository.find.source import parse_source, split_lines
 from sstar_code.agent.repository.find.stubs import find_function, find_stubs
-from sstar_code.agent.repository.write.diff import make_diff
+from sstar_code.agent.repository.write.changes import make_diff
 from sstar_code.agent.repository.write.indent import indent_block
 from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
 
@@ -63,6 +63,16 @@ def fill(text, code, name="f", data=None):
             "def f(x): return 2",
             'def f(x):\n    """Only."""\n    return 2\n',
         ),
+        (
+            "def f(x):\n    # sstar: implement\n    @d\n    def g(): return x\n    return g\n",
+            "def f(x): return 2",
+            "def f(x):\n    return 2\n",
+        ),
+        (
+            "class A:\n    def f(self):  # sstar: implement\n        pass\n\n    y = 1",
+            "class A:\n    def f(self):\n        if 1:\n            return 2",
+            "class A:\n    def f(self):\n        if 1:\n            return 2\n\n    y = 1",
+        ),
     ],
 )
 def test_only_the_body_changes(before, code, after):
@@ -87,6 +97,50 @@ def test_misfits_are_told_why(code, why):
     with pytest.raises(MisfitError) as error:
         fill("def f(x): ...\n", code)
     assert why in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "carried"),
+    [
+        ("from typing import List\nclass R: pass\ndef f(x: List) -> R:\n    return x", []),
+        ("K = 1\nfrom functools import cache\n@cache\ndef f(x=K):\n    return x", []),
+        (
+            "from functools import cache\nK = 1\n@cache\ndef g(y=K): return y\ndef f(x):\n    return g()",
+            [0, 1, 2],
+        ),
+        ("class R: pass\ndef g(y: R): return y\ndef f(x):\n    return g(x)", [0, 1]),
+        ("import os\ndef f(x):\n    os = x\n    return os", []),
+        ("import os\ndef f(x):\n    def g(os): return os\n    return g(os)", [0]),
+        ("import os\ndef f(x):\n    return [os for os in x]", []),
+        ("import os\ndef f(x):\n    y: os = x\n    return y", [0]),
+        ("import os.path as p, sys\ndef f(x):\n    return p", [0]),
+        ("import known\nimport typed\ndef f(x):\n    return known, typed, looped", [1]),
+        ("def print(y): pass\ndef f(x):\n    return print(x)", []),
+        ("a = b = 1; c = 2\ndef f(x):\n    return a", [0, 1]),
+        ("class G:\n    def m(self): return K\nK = 1\ndef f(x):\n    return G()", [0, 1]),
+        ("from __future__ import annotations\nfrom os import *\ndef f(x):\n    return annotations", []),
+        ("def g(y): return f(y)\ndef f(x):\n    return g(x)", [0]),
+    ],
+)
+def test_what_the_body_needs_travels_with_it(code, carried):
+    """Imports, helpers and constants that the body reads and the file lacks; nothing for the own head."""
+    before = (
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import typed\nelse:\n    import known\n"
+        "for looped in (): pass\ndef f(x): ...\n"
+    )
+    own = ast.parse(code).body
+    source = fill(before, code)
+    body = find_function(source, "f").node.body
+    wanted = [own[index] for index in carried]
+    assert [ast.unparse(item) for item in body[: len(wanted)]] == [ast.unparse(item) for item in wanted]
+    node = next(item for item in own if isinstance(item, ast.FunctionDef) and item.name == "f")
+    assert [ast.unparse(item) for item in body[len(wanted) :]] == [ast.unparse(item) for item in node.body]
+
+
+def test_a_candidate_that_does_not_compile_is_refused():
+    """What parses but cannot be compiled is told like what does not parse."""
+    with pytest.raises(MisfitError, match="does not compile"):
+        fill("def f(x): ...\n", "def f(x):\n    global x\n    return x")
 
 
 def test_further_methods_are_refused():

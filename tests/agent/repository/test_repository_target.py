@@ -11,9 +11,9 @@ from sstar_code.agent.repository.find.project_files import Place, locate
 from sstar_code.agent.repository.find.source import parse_source
 from sstar_code.agent.repository.find.stubs import find_function
 from sstar_code.agent.repository.interactive import Person
-from sstar_code.agent.repository.pose.checks import Checks
-from sstar_code.agent.repository.pose.problem import pose
-from sstar_code.agent.repository.pose.target import find_target
+from sstar_code.agent.repository.task.call import find_target
+from sstar_code.agent.repository.task.checks import Checks
+from sstar_code.agent.repository.task.problem import make_task
 from sstar_code.agent.repository.write.emit_tests import render_tests, write_tests
 from sstar_code.problems import UserError
 from sstar_code.problems.values import encode, encode_lines
@@ -79,13 +79,13 @@ def test_what_takes_foreign_objects_is_not_called(qualname):
     assert target(qualname) is None
 
 
-def posed(qualname="f"):
-    return pose(stub(qualname), Checks(), ROOT, "x")
+def task(qualname="f"):
+    return make_task(stub(qualname), Checks(), ROOT, "x")
 
 
 def test_the_statement_shows_what_is_needed():
     """Module, file, rules; for a method the class around it, and what a call stands for."""
-    found = posed("Item.times")
+    found = task("Item.times")
     assert "`Item.times` in the module `a` (file `shop/a.py`)" in found.writing.statement
     assert found.writing.starter_code.startswith("class Item:\n    def times(self, name: int) -> int:\n")
     ast.parse(found.writing.starter_code)
@@ -108,7 +108,7 @@ async def test_a_person_decides_where_candidates_differ(answer, chosen, kept):
     """The answer leaves the candidates that do so, and becomes a test; no answer leaves the choice."""
     asked = []
     person = Person(lambda question: asked.append(question) or answer)
-    selection, derived = await person.settle(posed(), CANDIDATES, CHOICE)
+    selection, derived = await person.settle(task(), CANDIDATES, CHOICE)
     assert (selection.chosen, len(derived)) == (chosen, kept)
     assert "should it\n  1: give 0\n  2: raise ValueError\n" in asked[0]
 

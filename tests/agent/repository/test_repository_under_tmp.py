@@ -9,10 +9,10 @@ import pytest
 
 from sstar_code.agent.repository.find.source import read_source
 from sstar_code.agent.repository.find.stubs import find_stubs
-from sstar_code.agent.repository.pose.checks import Survey, find_checks, mark_open
-from sstar_code.agent.repository.pose.problem import pose
-from sstar_code.agent.repository.prove.candidate_sandbox import Stand
-from sstar_code.agent.repository.prove.runner import Workshop
+from sstar_code.agent.repository.task.checks import Survey, find_checks, mark_open
+from sstar_code.agent.repository.task.problem import make_task
+from sstar_code.agent.repository.verify.candidate_sandbox import CandidateSandbox
+from sstar_code.agent.repository.verify.runner import RepositoryRunner
 from sstar_code.problems.values import encode_lines
 from sstar_code.sandbox.local.sandbox import LocalSandbox
 from sstar_code.sandbox.local.ways import list_ways
@@ -36,15 +36,15 @@ def test_an_environment_under_tmp_is_found_in_the_room(tmp_path, name):
     async def work():
         async with (
             LocalSandbox(1, ways=[WAYS[name]]) as sandbox,
-            Workshop(root, str(tmp_path / "env" / "bin" / "python"), sandbox) as workshop,
+            RepositoryRunner(root, str(tmp_path / "env" / "bin" / "python"), sandbox) as runner,
         ):
             (stub,) = find_stubs(read_source(root / "a.py"))
-            workshop.texts = {stub.source.path: mark_open(stub).source.data}
-            task = pose(stub, find_checks(stub, Survey({}), root, is_alone=True), root, "x").task
-            stand = Stand(sandbox, workshop)
-            stand.add(task)
+            runner.texts = {stub.source.path: mark_open(stub).source.data}
+            task = make_task(stub, find_checks(stub, Survey({}), root), root, "x")
+            candidates = CandidateSandbox(runner, fallback=sandbox)
+            candidates.add(task)
             program = Program("def f(x):\n    return x + 1\n", Mode.CALL, "f", preamble=task.mark)
-            return await stand.run(program, [encode_lines([4])], Limits())
+            return await candidates.run(program, [encode_lines([4])], Limits())
 
     (call,) = anyio.run(work)
     assert call.result == "5", call

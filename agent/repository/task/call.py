@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from sstar_code.agent.repository.find.stubs import FunctionNode, Shape
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sstar_code.agent.repository.find.project_files import Place
     from sstar_code.agent.repository.find.stubs import Stub
 
@@ -27,7 +25,7 @@ _RAISES = re.compile(r"\b([A-Z]\w*(?:Error|Exception|Warning|Exit|Interrupt|Stop
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A call: with arguments of the constructor first where it takes an object."""
+    """A call with plain values; the arguments of the constructor come first where it takes an object."""
 
     place: Place
     path: tuple[str, ...]
@@ -39,15 +37,15 @@ class Target:
     raises: tuple[str, ...]
     """Exceptions that are promised: raising one is a behaviour like returning a value."""
     signature: str
-    """A plain function that stands for the call: `def name(parameters) -> result`."""
+    """Head of the plain function that stands for the call: `def name(parameters) -> result:`."""
     entry_point: str
-    """Its name."""
+    """Name of the plain function that stands for the call."""
     explanation: str
-    """What it stands for, in a sentence; empty for plain functions."""
+    """A sentence that says what the plain function stands for; empty where it is called itself."""
     is_async: bool
 
     def as_json(self) -> dict[str, Any]:
-        """As `inside.project` takes it."""
+        """The call as `inside.project` takes it."""
         return {
             "module": self.place.module,
             "path": list(self.path),
@@ -56,11 +54,6 @@ class Target:
             "keywords": list(self.keywords),
             "raises": list(self.raises),
         }
-
-    @property
-    def base(self) -> Path:
-        """The folder from which the module is imported."""
-        return self.place.base
 
 
 def find_target(stub: Stub, place: Place, told: str) -> Target | None:
@@ -90,9 +83,6 @@ def find_target(stub: Stub, place: Place, told: str) -> Target | None:
     )
     returns = f" -> {ast.unparse(stub.node.returns)}" if stub.node.returns is not None else ""
     entry_point = stub.qualname.replace(".", "_")
-    explanation = ""
-    if stub.owners:
-        explanation = _explain(stub, names, len(constructor or []))
     return Target(
         place,
         tuple(stub.qualname.split(".")),
@@ -102,7 +92,7 @@ def find_target(stub: Stub, place: Place, told: str) -> Target | None:
         tuple(sorted(set(_RAISES.findall(told)))),
         f"def {entry_point}({shown}){returns}:",
         entry_point,
-        explanation,
+        _explain(stub, names, len(constructor or [])) if stub.owners else "",
         stub.is_async,
     )
 
@@ -120,7 +110,7 @@ def _explain(stub: Stub, names: list[str], count: int) -> str:
 
 
 def _constructor(stub: Stub) -> list[ast.arg] | None:
-    """The parameters that make an object of the class: of its `__init__`, or its fields as a dataclass."""
+    """The parameters that make an object of the class: those of `__init__`, or the fields of a dataclass."""
     if len(stub.owners) != 1:
         return None
     owner = stub.owners[0]
@@ -161,9 +151,5 @@ def _is_plain(annotation: ast.expr | None) -> bool:
 
 def _distinct(names: list[str]) -> list[str]:
     """The names, with a number where one repeats."""
-    seen: dict[str, int] = {}
-    found = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        found.append(name if seen[name] == 1 else f"{name}{seen[name]}")
-    return found
+    counts = [names[:index].count(name) + 1 for index, name in enumerate(names)]
+    return [name if count == 1 else f"{name}{count}" for name, count in zip(names, counts, strict=True)]

@@ -1,4 +1,4 @@
-"""A repository's copy and the rooms in which versions of it run: one a version, the last few kept open."""
+"""Runs versions of a repository's copy, each in a sandbox of its own; the last few are kept open."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections import OrderedDict
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,25 +16,32 @@ from anyio import to_thread
 
 from sstar_code.agent.repository.find.project_files import list_files, locate
 from sstar_code.problems import UserError
+from sstar_code.sandbox.errors import SandboxError
+from sstar_code.sandbox.outcome import Limits
 from sstar_code.sandbox.repository.room import CONTROL, Room, find_packages, write_control, write_snapshot
-from sstar_code.sandbox.repository.session import ProjectSession, RoomLostError
+from sstar_code.sandbox.repository.session import ProjectSession
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+    from doctest import Example
     from types import TracebackType
     from typing import Self
 
-    from sstar_code.sandbox.outcome import Limits
+    from sstar_code.agent.repository.find.project_files import Place
 
-__all__ = ["TestRun", "Workshop", "limits_as_json"]
+__all__ = ["TEST_LIMITS", "TEST_TOTAL_S", "RepositoryRunner", "TestRun", "limits_as_json"]
 
+TEST_LIMITS = Limits(cpu_s=60.0, memory_mb=2048)
+"""Limits of one test or group of examples."""
+TEST_TOTAL_S = 600.0
+"""How long the tests asked for may take together."""
 _ROOM_UID = 1000
 _MOST_OPEN = 8
 
 
 @dataclass(frozen=True, slots=True)
 class TestRun:
-    """What pytest did in one room."""
+    """The results of pytest on one version."""
 
     __test__ = False
 
@@ -43,7 +50,7 @@ class TestRun:
     log: str
     has_pytest: bool
     is_over: bool
-    """It ran out of time as a whole."""
+    """Whether it ran out of time as a whole."""
 
 
 @dataclass(slots=True)
@@ -52,8 +59,8 @@ class _Open:
     users: int = 0
 
 
-class Workshop:
-    """Versions of one repository, run in `sandbox` (a Docker or local one that has been entered)."""
+class RepositoryRunner:
+    """Runs versions of one repository in `sandbox`, a Docker or local one that has been entered."""
 
     def __init__(self, root: Path, python: str, sandbox: Any, *, workers: int = 1) -> None:
         """Nothing is copied or started before it is entered."""
@@ -63,18 +70,18 @@ class Workshop:
         """Files that every version has otherwise than the user's: written functions, marks in open ones."""
         self._sandbox = sandbox
         self._limiter = anyio.CapacityLimiter(workers)
-        self._rooms: OrderedDict[str, _Open] = OrderedDict()
+        self._open: OrderedDict[str, _Open] = OrderedDict()
         self._opening = anyio.Lock()
         self._folder: Path | None = None
-        self._plain: Room | None = None
+        self._original: Room | None = None
         self.digest = ""
-        """Of every file of the copy: another state of the repository has another one."""
+        """Hash of every file of the copy: another state of the repository has another one."""
 
     async def __aenter__(self) -> Self:
         """Copy the repository.
 
         Raises:
-            UserError: it is too large, or this kind of sandbox has no rooms.
+            UserError: it is too large, or this kind of sandbox cannot hold a repository.
         """
         if not hasattr(self._sandbox, "make_room"):
             raise UserError(
@@ -82,11 +89,10 @@ class Workshop:
             )
         try:
             await to_thread.run_sync(self._copy)
-        except ValueError as error:
+        except BaseException as error:
             self._remove()
-            raise UserError(str(error)) from error
-        except BaseException:
-            self._remove()
+            if isinstance(error, ValueError):
+                raise UserError(str(error)) from error
             raise
         return self
 
@@ -96,11 +102,11 @@ class Workshop:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close every room and remove the copy."""
+        """Close every version and remove the copy."""
         with anyio.CancelScope(shield=True):
-            for item in self._rooms.values():
+            for item in self._open.values():
                 await item.session.close()
-            self._rooms.clear()
+            self._open.clear()
             await to_thread.run_sync(self._remove)
 
     def _copy(self) -> None:
@@ -116,19 +122,12 @@ class Workshop:
             content.update(name.encode("utf-8", "surrogateescape") + b"\0")
             content.update((folder / "copy" / name).read_bytes() + b"\0")
         self.digest = content.hexdigest()[:16]
-        self._plain = Room(
-            self.root,
-            folder / "copy",
-            folder / "control",
-            self.python,
-            trees,
-            files,
-            links,
-            self._paths(names),
-            {},
-        )
+        self._original = Room(
+            self.root, folder / "copy", folder / "control", self.python, trees, files, links,
+            self._list_bases(names), {},
+        )  # fmt: skip
 
-    def _paths(self, names: Sequence[str]) -> tuple[str, ...]:
+    def _list_bases(self, names: Sequence[str]) -> tuple[str, ...]:
         """Folders from which the repository's modules are imported: `src`, the root, those above packages."""
         bases = {str(self.root): None}
         for name in names:
@@ -143,31 +142,17 @@ class Workshop:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
-    def read(self, path: Path) -> bytes | None:
-        """The copy's content of `path`; None where it was left out."""
-        assert self._plain is not None
-        copied = self._plain.snapshot / path.relative_to(self.root)
-        return copied.read_bytes() if copied.is_file() else None
-
     @asynccontextmanager
-    async def room(
-        self, texts: Mapping[Path, bytes], base: Path | None = None
-    ) -> AsyncIterator[ProjectSession]:
-        """The room of the version with `texts` in place, at most `workers` of them at work at once.
-
-        `base` is put in front of `sys.path` besides.
-
-        Raises:
-            SandboxError: it does not start.
-        """
+    async def _session(self, texts: Mapping[Path, bytes], base: Path | None) -> AsyncIterator[ProjectSession]:
+        """A session on the version with `texts` in place, at most `workers` of them at work at once."""
         version = {**self.texts, **texts}
         key = hashlib.sha256(repr((sorted(version.items()), base)).encode()).hexdigest()
         async with self._limiter:
             async with self._opening:
-                item = self._rooms.get(key)
+                item = self._open.get(key)
                 if item is None or item.session.is_closed:
-                    item = self._rooms[key] = _Open(await self._open(key, version, base))
-                self._rooms.move_to_end(key)
+                    item = self._open[key] = _Open(await self._start(key, version, base))
+                self._open.move_to_end(key)
                 item.users += 1
                 await self._close_oldest()
             try:
@@ -175,8 +160,8 @@ class Workshop:
             finally:
                 item.users -= 1
 
-    async def _open(self, key: str, version: Mapping[Path, bytes], base: Path | None) -> ProjectSession:
-        assert self._plain is not None
+    async def _start(self, key: str, version: Mapping[Path, bytes], base: Path | None) -> ProjectSession:
+        assert self._original is not None
         assert self._folder is not None
         overlay = {}
         for number, (path, data) in enumerate(sorted(version.items())):
@@ -184,71 +169,71 @@ class Workshop:
             file.write_bytes(data)
             file.chmod(0o644)
             overlay[str(path)] = str(file)
-        plain = self._plain
-        paths = tuple(dict.fromkeys([*([str(base)] if base else []), *plain.path]))
-        room = Room(
-            plain.root,
-            plain.snapshot,
-            plain.control,
-            plain.python,
-            plain.trees,
-            plain.files,
-            plain.links,
-            paths,
-            overlay,
-        )
-        session = ProjectSession(self._sandbox, room)
-        return await session.__aenter__()
+        paths = tuple(dict.fromkeys([*([str(base)] if base else []), *self._original.path]))
+        room = replace(self._original, path=paths, overlay=overlay)
+        return await ProjectSession(self._sandbox, room).__aenter__()
 
     async def _close_oldest(self) -> None:
-        for key, item in list(self._rooms.items()):
-            if len(self._rooms) <= _MOST_OPEN:
+        for key, item in list(self._open.items()):
+            if len(self._open) <= _MOST_OPEN:
                 return
             if not item.users:
-                del self._rooms[key]
+                del self._open[key]
                 await item.session.close()
 
-    async def run_tests(
-        self, texts: Mapping[Path, bytes], select: Sequence[str], limits: Limits, total_s: float
-    ) -> TestRun:
+    async def run_tests(self, texts: Mapping[Path, bytes], select: Sequence[str]) -> TestRun:
         """Run the tests that `select` (arguments of pytest) names on the version with `texts` in place.
 
         Raises:
-            SandboxError: the room does not start.
-            RoomLostError: it ended twice.
+            SandboxError: as `ask`.
         """
         request = {
             "do": "tests",
             "control": CONTROL,
             "select": list(select),
-            "limits": limits_as_json(limits),
-            "total_s": total_s,
+            "limits": limits_as_json(TEST_LIMITS),
+            "total_s": TEST_TOTAL_S,
         }
-        answers = await self.ask(texts, request, total_s)
+        answers = await self.ask(texts, request, TEST_TOTAL_S)
         results = tuple(item for item in answers if "test" in item)
         log = next((str(item["log"]) for item in answers if "log" in item), "")
         missing = any("missing" in item for item in answers)
         return TestRun(results, log, not missing, any("over" in item for item in answers))
 
+    async def run_examples(
+        self, texts: Mapping[Path, bytes], place: Place, groups: Iterable[Sequence[Example]]
+    ) -> list[dict[str, Any]]:
+        """Run the examples of each group, one after the other, in the module's name space; an answer a group.
+
+        Raises:
+            SandboxError: as `ask`.
+        """
+        sources = [[example.source for example in group] for group in groups]
+        limits = limits_as_json(TEST_LIMITS)
+        request = {"do": "examples", "module": place.module, "groups": sources, "limits": limits}
+        return await self.ask(texts, request, len(sources) * TEST_LIMITS.wall_ceiling_s, place.base)
+
     async def ask(
         self, texts: Mapping[Path, bytes], request: dict[str, Any], timeout_s: float, base: Path | None = None
     ) -> list[dict[str, Any]]:
-        """The room's answers to `request`; a room that ends is opened once more.
+        """The answers of the version with `texts` in place to `request` (`inside.project`).
+
+        `base` is put in front of `sys.path`. A sandbox that does not start or ends is started once more.
 
         Raises:
-            SandboxError: the room does not start.
             RoomLostError: it ended twice.
+            SandboxError: it does not start.
         """
         try:
-            async with self.room(texts, base) as session:
+            async with self._session(texts, base) as session:
                 return await session.ask(request, timeout_s)
-        except RoomLostError:
-            async with self.room(texts, base) as session:
+        except SandboxError:
+            async with self._session(texts, base) as session:
                 return await session.ask(request, timeout_s)
 
 
 def limits_as_json(limits: Limits) -> dict[str, Any]:
-    """As `inside.project_fork.run_apart` takes them."""
+    """The limits as `inside.project_fork.run_apart` takes them."""
     return {
         "cpu_s": limits.cpu_s,
         "wall_s": limits.wall_ceiling_s,

@@ -1,1 +1,0 @@
-"""Makes a problem of an open function."""

@@ -1,0 +1,244 @@
+"""The checks that verify a function: examples in docstrings and the repository's tests that reach it.
+
+Which tests reach a function is seen, not guessed: they run once with a body that reports that it was called.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sstar_code.agent.generation.definitions import all_names, first_line
+from sstar_code.agent.repository.find.doctests import find_examples, read_test
+from sstar_code.agent.repository.find.project_files import (
+    is_test_file,
+    list_files,
+    list_tests,
+    locate,
+    read_words,
+)
+from sstar_code.agent.repository.find.source import read_source
+from sstar_code.agent.repository.find.stubs import FunctionNode, Shape, find_function
+from sstar_code.agent.repository.task.call import find_target
+from sstar_code.agent.repository.verify.runner import TEST_TOTAL_S
+from sstar_code.agent.repository.write.splice import put_body
+from sstar_code.problems import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from doctest import Example
+    from pathlib import Path
+
+    from sstar_code.agent.repository.find.stubs import Stub
+    from sstar_code.agent.repository.verify.runner import RepositoryRunner
+    from sstar_code.problems import Test
+
+__all__ = [
+    "Checks",
+    "ExampleGroup",
+    "Survey",
+    "TestFunction",
+    "find_checks",
+    "mark_open",
+    "named_tests",
+    "survey",
+]
+
+_MOST_TEXT = 4000
+_MOST_HOPS = 3
+_MOST_FILES = 60
+_MOST_NOTES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleGroup:
+    """Examples of one docstring, run one after the other in one name space."""
+
+    label: str
+    """Name of the function, class or module whose docstring it is."""
+    examples: tuple[Example, ...]
+
+    @property
+    def text(self) -> str:
+        """The group for a prompt; also what names it among a problem's tests."""
+        shown = "".join(f">>> {_prompted(item.source)}{item.want}" for item in self.examples)
+        return f"# the examples of {self.label}, as doctest runs them\n{shown}"
+
+
+@dataclass(frozen=True, slots=True)
+class TestFunction:
+    """One test function of the repository, with every set of parameters it runs with."""
+
+    __test__ = False
+
+    file: str
+    name: str
+    """`test_f` or `TestClass::test_f`."""
+    ids: tuple[str, ...]
+    """pytest's names."""
+    source: str = ""
+    first_line: int = 1
+    """1-based line of `source` in the file."""
+
+    @property
+    def text(self) -> str:
+        """The test for a prompt; also what names it among a problem's tests."""
+        return f"# {self.file}::{self.name}\n{self.source}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Everything that verifies one function."""
+
+    literals: tuple[Test, ...] = ()
+    """Examples that are one call with plain values: what they give is compared outside."""
+    groups: tuple[ExampleGroup, ...] = ()
+    tests: tuple[TestFunction, ...] = ()
+
+    @property
+    def texts(self) -> list[str]:
+        """The names of those that run in the repository's own way."""
+        return [item.text for item in self.groups] + [item.text for item in self.tests]
+
+    @property
+    def count(self) -> int:
+        """How many things can fail."""
+        return len(self.literals) + len(self.groups) + len(self.tests)
+
+    @property
+    def summary(self) -> str:
+        """How many examples and tests these are, in words."""
+        examples = len(self.literals) + sum(len(item.examples) for item in self.groups)
+        tests = sum(len(item.ids) for item in self.tests)
+        counts = {"example": examples, "test": tests}
+        parts = [f"{count} {noun}{'s' * (count != 1)}" for noun, count in counts.items() if count]
+        return " and ".join(parts) or "nothing yet"
+
+    def without(self, texts: Collection[str]) -> Checks:
+        """Those that `texts` do not name."""
+        groups = tuple(item for item in self.groups if item.text not in texts)
+        return Checks(self.literals, groups, tuple(item for item in self.tests if item.text not in texts))
+
+
+def mark_open(stub: Stub) -> Stub:
+    """`stub` in a file where its body reports that it was called, and raises."""
+    body = (
+        f"getattr(__import__('builtins'), '_sstar_reached', str)({stub.label!r})\n"
+        f"raise NotImplementedError({f'{stub.qualname} is still open'!r})"
+    )
+    return replace(stub, source=put_body(stub, [body]).source)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Which tests call which open functions, as seen when they ran."""
+
+    reached: Mapping[str, tuple[tuple[str, str], ...]]
+    """Label of a function -> (file, pytest's name) of the tests in which it was called first."""
+    notes: tuple[str, ...] = ()
+    """Lines about what could not be used."""
+
+
+async def survey(stubs: Sequence[Stub], runner: RepositoryRunner, named: Sequence[str]) -> Survey:
+    """Run the tests once with every one of `stubs` reporting that it was called, and raising.
+
+    `named` are arguments of pytest that name the tests; empty: those in test files that mention one of the
+    functions, or what calls it. The runner's texts have to hold the marks (`mark_open`).
+
+    Raises:
+        SandboxError: the sandbox broke, or the tests end what runs them.
+    """
+    select = list(named) or _mentioning(stubs, runner.root)
+    if not select:
+        return Survey({})
+    run = await runner.run_tests({}, select)
+    if not run.has_pytest:
+        return Survey({}, (f"{runner.python} has no pytest: no test is run",))
+    notes = []
+    if run.is_over:
+        notes.append(f"the tests took more than {TEST_TOTAL_S:.0f} s; those that came to an end count")
+    broken = [item for item in run.results if item["status"] == "CE"]
+    notes += [f"{item['test']} cannot be collected: {item['failure'][1]}" for item in broken[:_MOST_NOTES]]
+    if not run.results and "error" in run.log.lower():
+        last_line = next((line for line in reversed(run.log.splitlines()) if line.strip()), "")
+        notes.append(f"pytest failed: {last_line.strip()[:300]}")
+    reached: dict[str, list[tuple[str, str]]] = {}
+    for item in run.results:
+        for label in item.get("reached", ()):
+            reached.setdefault(label, []).append((str(item["file"]), str(item["test"])))
+    return Survey({label: tuple(tests) for label, tests in reached.items()}, tuple(notes))
+
+
+def find_checks(stub: Stub, seen: Survey, root: Path) -> Checks:
+    """The examples and the seen tests that verify `stub`."""
+    examples = find_examples(stub.docstring)
+    literals: list[Test] = []
+    is_plain = find_target(stub, locate(stub.source.path, root), "") is not None
+    if stub.shape is Shape.FUNCTION and not stub.is_async and is_plain:
+        literals = [test for item in examples if (test := read_test(item, stub.name)) is not None]
+    groups = []
+    if len(literals) < len(examples):
+        groups.append(ExampleGroup(stub.qualname, tuple(examples)))
+    holders: list[tuple[ast.ClassDef | ast.Module, str]] = [(owner, owner.name) for owner in stub.owners]
+    called = re.compile(rf"\b{re.escape(_called_as(stub))}\b")
+    for holder, label in [*holders, (stub.source.tree, "the module")]:
+        found = find_examples(ast.get_docstring(holder) or "")
+        if any(called.search(item.source) for item in found):
+            groups.append(ExampleGroup(label, tuple(found)))
+    tests = _group_tests(seen.reached.get(stub.label, ()), root)
+    return Checks(tuple(dict.fromkeys(literals)), tuple(groups), tuple(tests))
+
+
+def _called_as(stub: Stub) -> str:
+    return stub.owners[-1].name if stub.name.startswith("__") and stub.owners else stub.name
+
+
+def _prompted(source: str) -> str:
+    return source.rstrip("\n").replace("\n", "\n... ") + "\n"
+
+
+def _mentioning(stubs: Sequence[Stub], root: Path) -> list[str]:
+    """Test files that mention one of the functions, or what mentions it, up to three steps away."""
+    users: list[tuple[str, set[str]]] = []
+    for file in list_files(root):
+        if file.endswith(".py") and not is_test_file(file):
+            with suppress(UserError):
+                nodes = ast.walk(read_source(root / file).tree)
+                defined = (node for node in nodes if isinstance(node, FunctionNode | ast.ClassDef))
+                users += [(node.name, all_names(node)) for node in defined]
+    own = {_called_as(stub) for stub in stubs}
+    names = set(own)
+    for _ in range(_MOST_HOPS):
+        names |= {name for name, used in users if used & names and not name.startswith("__")}
+    words = {name: read_words(root / name) for name in list_tests(root) if not name.endswith("conftest.py")}
+    hits = sorted((not own & found, name) for name, found in words.items() if found & names)
+    return [name for _, name in hits][:_MOST_FILES]
+
+
+def _group_tests(found: Sequence[tuple[str, str]], root: Path) -> Iterator[TestFunction]:
+    """(file, pytest's name) pairs as functions, in order."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for file, name in found:
+        plain = name.partition("::")[2].partition("[")[0]
+        groups.setdefault((file, plain), []).append(name)
+    for (file, name), ids in groups.items():
+        test = TestFunction(file, name, tuple(ids))
+        with suppress(UserError):  # a generated test has no source; it counts all the same
+            source = read_source(root / file)
+            stub = find_function(source, name.replace("::", "."))
+            if stub is not None:
+                text = source.cut(stub.node)[:_MOST_TEXT]
+                test = replace(test, source=text, first_line=first_line(stub.node))
+        yield test
+
+
+def named_tests(words: Sequence[str], root: Path) -> list[str]:
+    """`--tests` as arguments of pytest: paths as they are, anything else as an expression for `-k`."""
+    select: list[str] = []
+    for word in words:
+        is_path = (root / word.partition("::")[0]).exists()
+        select += [word] if is_path else ["-k", word]
+    return select

@@ -1,0 +1,205 @@
+"""A sandbox for candidates that are one function of a repository; all else goes to another sandbox.
+
+The method develops and selects programs by running them in a `sandbox.Sandbox`. Here a program is the source
+of a function: it is put in place in its file, and that version of the repository runs by itself. A call gives
+what the function does on plain arguments; an assertion names a group of examples or a test function. What
+examples have to give is compared here, outside.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sstar_code.agent.repository.find.doctests import judge_examples
+from sstar_code.agent.repository.find.source import split_lines
+from sstar_code.agent.repository.verify.runner import TEST_LIMITS, limits_as_json
+from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
+from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Program, Status
+from sstar_code.sandbox.repository.session import RoomLostError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from sstar_code.agent.repository.task.checks import TestFunction
+    from sstar_code.agent.repository.task.problem import Task
+    from sstar_code.agent.repository.verify.runner import RepositoryRunner
+    from sstar_code.agent.repository.write.splice import Written
+    from sstar_code.sandbox.outcome import Sandbox
+
+__all__ = ["CandidateSandbox"]
+
+
+class CandidateSandbox:
+    """Implements `sandbox.Sandbox` over a sandbox and a runner that have been entered."""
+
+    def __init__(self, runner: RepositoryRunner, *, fallback: Sandbox) -> None:
+        """Candidates for the tasks that are added run in `runner`, all other programs in `fallback`."""
+        self.name = fallback.name
+        self._fallback = fallback
+        self._runner = runner
+        self._tasks: dict[str, Task] = {}
+
+    @property
+    def workers(self) -> int:
+        """Programs that run at once."""
+        return self._fallback.workers
+
+    def add(self, task: Task) -> None:
+        """Know candidates for `task` by their preamble."""
+        self._tasks[task.mark] = task
+
+    async def __aenter__(self) -> Self:
+        """Do nothing: both are their owner's to enter."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Do nothing: both are their owner's to leave."""
+
+    async def run(
+        self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
+    ) -> list[Execution]:
+        """As `Sandbox.run`; a candidate that does not fit into its file is `CE`."""
+        task = self._tasks.get(program.preamble.partition("\n")[0])
+        if task is None:
+            return await self._fallback.run(program, inputs, limits, stop_on_failure=stop_on_failure)
+        try:
+            written = put_candidate(task.stub, program.code)
+        except MisfitError as error:
+            return [Execution(Status.CE, failure=Failure("CannotBeUsed", str(error)))] * len(inputs)
+        try:
+            if program.mode is Mode.CALL:
+                runs = await self._call(task, written, inputs, limits)
+            else:
+                runs = await self._check(task, written, inputs)
+        except RoomLostError as error:
+            lost = Failure("RoomLost", f"it ended the process that runs it: {error.reason}")
+            runs = [Execution(Status.RE, failure=lost)] * len(inputs)
+        if stop_on_failure:
+            bad = [index for index, run in enumerate(runs) if run.status is not Status.OK]
+            runs = runs[: bad[0] + 1] if bad else runs
+        return runs
+
+    async def _call(
+        self, task: Task, written: Written, inputs: Sequence[str], limits: Limits
+    ) -> list[Execution]:
+        if task.target is None:
+            failure = Failure("CannotBeCalled", "it takes objects that plain values do not make")
+            return [Execution(Status.RE, failure=failure)] * len(inputs)
+        public_inputs = {test.input for test in task.checks.literals}
+        request = {
+            "do": "call",
+            "target": task.target.as_json(),
+            "inputs": list(inputs),
+            "plain": [text in public_inputs for text in inputs],
+            "limits": limits_as_json(limits),
+        }
+        total_s = len(inputs) * limits.wall_ceiling_s
+        answers = await self._runner.ask(_version(written), request, total_s, task.place.base)
+        return [_execution(task, written, answer, limits) for answer in answers]
+
+    async def _check(self, task: Task, written: Written, texts: Sequence[str]) -> list[Execution]:
+        """Run the examples and tests that `texts` are the texts of."""
+        groups = [item for item in task.checks.groups if item.text in texts]
+        tests = [item for item in task.checks.tests if item.text in texts]
+        runs: dict[str, Execution] = {}
+        if groups:
+            examples = [group.examples for group in groups]
+            answers = await self._runner.run_examples(_version(written), task.place, examples)
+            for group, answer in zip(groups, answers, strict=True):
+                run = _execution(task, written, answer, TEST_LIMITS, checked=group.text)
+                fault: str | None = ""
+                if run.status is Status.OK:
+                    fault = judge_examples(group.examples, answer.get("outcomes"))
+                runs[group.text] = run if fault == "" else _failed_examples(fault, run)
+        if tests:
+            runs |= await self._run_tests(task, written, tests)
+        unknown = Execution(Status.RE, failure=Failure("NoSuchTest", "the repository has no such test"))
+        return [runs.get(text, unknown) for text in texts]
+
+    async def _run_tests(
+        self, task: Task, written: Written, tests: Sequence[TestFunction]
+    ) -> dict[str, Execution]:
+        ids = [name for test in tests for name in test.ids]
+        run = await self._runner.run_tests(_version(written), ids)
+        by_id = {str(item["test"]): item for item in run.results}
+        lost = {"status": "RE", "failure": ["NotRun", "the test process ended before this test"]}
+        if run.is_over:
+            lost = {"status": "TLE", "limit": "wall"}
+        executions = {}
+        for test in tests:
+            answers = [by_id.get(name, lost) for name in test.ids]
+            worst = next((item for item in answers if item["status"] != "OK"), answers[0])
+            stderr = ""
+            if line := int(worst.get("line") or 0):  # the text shown has one line before the test's first
+                stderr = f'File "test.py", line {line - test.first_line + 2}'
+            executions[test.text] = _execution(
+                task, written, worst, TEST_LIMITS, checked=test.text, stderr=stderr
+            )
+        return executions
+
+
+def _version(written: Written) -> dict[Path, bytes]:
+    return {written.source.path: written.source.data}
+
+
+def _failed_examples(fault: str | None, run: Execution) -> Execution:
+    if fault is None:
+        return Execution(Status.RE, failure=Failure("NotRun", "the examples did not come to their end"))
+    return Execution(Status.RE, failure=Failure("AssertionError", fault[:500]), cpu_s=run.cpu_s)
+
+
+def _execution(
+    task: Task,
+    written: Written,
+    answer: dict[str, Any],
+    limits: Limits,
+    *,
+    checked: str = "",
+    stderr: str = "",
+) -> Execution:
+    """The answer as the record that the method knows; `checked`: the text of the check that was run."""
+    status = Status(answer["status"])
+    others = set(answer.get("reached", ())) - {task.stub.label}
+    task.reached.update(others)
+    if others and checked:
+        task.blocked.add(checked)
+    failure = None
+    if status is Status.OK:
+        stderr = ""
+        if answer.get("memory_mb", 0) > limits.memory_mb:
+            status = Status.MLE
+    else:
+        kind, message = [*answer.get("failure", ["", ""]), "", ""][:2]
+        line = _failing_line(written, answer)
+        at = f" (in line `{line}`)" if line else ""
+        also = f"; it calls {', '.join(sorted(others))}, still open" if others else ""
+        failure = Failure(str(kind), f"{message}{at}{also}"[:500]) if kind else None
+    return Execution(
+        status,
+        stdout=str(answer.get("stdout", "")) if "result" not in answer else "",
+        stderr=stderr,
+        result=answer.get("result"),
+        failure=failure,
+        cpu_s=float(answer.get("cpu_s", 0.0)),
+        wall_s=float(answer.get("wall_s", 0.0)),
+        memory_mb=float(answer.get("memory_mb", 0.0)),
+        limit=answer.get("limit"),
+    )
+
+
+def _failing_line(written: Written, answer: dict[str, Any]) -> str:
+    """The line of the new body in which it failed."""
+    own = [
+        int(line)
+        for file, line in answer.get("places", ())
+        if Path(str(file)) == written.source.path and written.first_line <= int(line) <= written.last_line
+    ]
+    return split_lines(written.source.text)[own[-1] - 1].strip()[:120] if own else ""

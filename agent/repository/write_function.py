@@ -1,0 +1,234 @@
+"""Writes one open function: asks for candidates, verifies them, chooses one."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from sstar_code.agent.repository.find.assess import why_impossible
+from sstar_code.agent.repository.find.stubs import find_function
+from sstar_code.agent.repository.findings import Finding, about_function
+from sstar_code.agent.repository.task.checks import Survey, find_checks, mark_open, survey
+from sstar_code.agent.repository.task.problem import make_task
+from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
+from sstar_code.agent.solving.solve import candidates_of, sample
+from sstar_code.agent.telemetry.work import working_on
+from sstar_code.selection.judging.output_judge import show_input
+from sstar_code.selection.methods.registry import select_all
+from sstar_code.selection.pool import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
+
+    from sstar_code.agent.generation.lineage import Lineage
+    from sstar_code.agent.repository.find.source import Source
+    from sstar_code.agent.repository.find.stubs import Stub
+    from sstar_code.agent.repository.task.problem import Task
+    from sstar_code.agent.repository.verify.candidate_sandbox import CandidateSandbox
+    from sstar_code.agent.repository.verify.runner import RepositoryRunner
+    from sstar_code.agent.solving.context import SolveContext
+    from sstar_code.selection.protocols import Candidate, Derived, Selection
+
+    Settle = Callable[
+        [Task, Sequence[Candidate], Selection], Awaitable[tuple[Selection, tuple[Derived, ...]]]
+    ]
+
+__all__ = ["FunctionWriter", "RepositoryState", "WriteResult", "refuse"]
+
+_MOST_DIFFERENCES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """The outcome for one open function."""
+
+    stub: Stub
+    finding: Finding
+    why: tuple[str, ...] = ()
+    """Lines for a person; empty where the finding says everything."""
+    code: str = ""
+    """The chosen candidate; empty where there is none that is verified."""
+    task: Task | None = None
+    derived: tuple[Derived, ...] = ()
+    """Inputs whose right output was found out."""
+    waits_for: frozenset[str] = frozenset()
+    """Labels of open functions that have to be written first."""
+    unverified: frozenset[str] = frozenset()
+    """Texts of checks that wait for other functions: only with them the result is verified."""
+
+
+@dataclass(slots=True)
+class RepositoryState:
+    """How far the work on a repository is: what is written, and what was seen while it was."""
+
+    sources: dict[Path, Source] = field(default_factory=dict)
+    """Each file as it is so far: with the functions that are written."""
+    blocked: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Label of a function -> texts of its checks that need other open functions."""
+    survey: Survey = field(default_factory=lambda: Survey({}))
+    provisional: frozenset[str] = frozenset()
+    """Labels of the functions that are written without all their checks."""
+    surveyed_with: frozenset[str] | None = None
+    """The value of `provisional` when the survey was made: the more is written, the further tests get."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionWriter:
+    """Writes functions of one repository, one at a time."""
+
+    runner: RepositoryRunner
+    sandbox: CandidateSandbox
+    """The context's sandbox, without the memory of earlier runs that may be in front of it."""
+    context: SolveContext
+    tests: Sequence[str] = ()
+    """Arguments of pytest that name the tests; empty: those that mention the function."""
+    settle: Settle | None = None
+    """Asks a person where candidates still differ."""
+    say: Callable[[str], None] = lambda _: None
+    state: RepositoryState = field(default_factory=RepositoryState)
+
+    @property
+    def root(self) -> Path:
+        """The repository's folder."""
+        return self.runner.root
+
+    async def write(self, stub: Stub, others: Sequence[Stub], *, provisional: bool = False) -> WriteResult:
+        """Write `stub` while `others` are open; where it is verified, the state's sources hold it then.
+
+        With `provisional` the checks that need one of the others are put off: they are the caller's to run.
+
+        Raises:
+            BudgetSpentError: nothing is left to spend.
+            InfrastructureError: the endpoint or the sandbox broke.
+        """
+        obstacle = why_impossible(stub)
+        if obstacle:
+            return refuse(self.root, stub, obstacle, rule="cannot-be-written")
+        state = self.state
+        own = _find_present(stub, state.sources)
+        await self._survey([stub, *others])
+        marked = _find_present(stub, self._mark_open(others))
+        checks = find_checks(marked, state.survey, self.root)
+        put_off = state.blocked.get(stub.label, frozenset()) if provisional else frozenset()
+        if not checks.count and not put_off:
+            nothing = "no example and no test reaches it, so nothing could verify it; add one"
+            waits_for = frozenset(item.label for item in others)
+            return replace(refuse(self.root, stub, nothing, rule="cannot-be-written"), waits_for=waits_for)
+        task = make_task(own, checks.without(put_off), self.root, self._hash_texts(), all_checks=checks)
+        task = replace(task, stub=marked)
+        self.sandbox.add(task)
+        self.say(f"sstar: {stub.qualname}: {task.checks.summary}")
+        lineages = await sample(task.writing, self.context, lambda _: None)
+        state.blocked[stub.label] = state.blocked.get(stub.label, frozenset()) | task.blocked
+        if not any(lineage.survives for lineage in lineages):
+            waits_for = frozenset(task.reached & {item.label for item in others})
+            return replace(self._explain_failure(stub, lineages), waits_for=waits_for)
+        candidates = candidates_of(task.writing, lineages)
+        selection, derived = await self._select(task, candidates)
+        result = self._accept(own, task, candidates, selection)
+        unverified = frozenset(checks.texts) & put_off
+        if unverified and result.code:
+            state.provisional |= {stub.label}
+        return replace(result, derived=derived if result.code else (), unverified=unverified)
+
+    async def _survey(self, stubs: Sequence[Stub]) -> None:
+        """See which tests call which of `stubs`; once, and again for one that was out of reach before."""
+        state = self.state
+        is_out_of_reach = stubs[0].label not in state.survey.reached
+        if state.surveyed_with is None or (is_out_of_reach and state.surveyed_with != state.provisional):
+            self._mark_open(stubs)
+            found = await survey(stubs, self.runner, self.tests)
+            for note in set(found.notes) - set(state.survey.notes):
+                self.say(f"sstar: {note}")
+            state.survey = replace(found, reached={**found.reached, **state.survey.reached})
+            state.surveyed_with = state.provisional
+
+    async def _select(
+        self, task: Task, candidates: Sequence[Candidate]
+    ) -> tuple[Selection, tuple[Derived, ...]]:
+        problem = task.choosing or replace(task.writing, starter_code="", public_tests=())
+        settings = self.context.settings
+        with working_on(problem.id, "select"):
+            pool = Pool(
+                problem, tuple(candidates), self.context.sandbox, ask=self.context.ask, seed=settings.seed
+            )
+            selection = (await select_all(pool, [settings.select]))[settings.select]
+        derived = selection.derived
+        if self.settle is not None and len(selection.clusters) > 1 and task.choosing is not None:
+            selection, more = await self.settle(task, candidates, selection)
+            derived = (*more, *derived)
+        return selection, derived
+
+    def _accept(
+        self, stub: Stub, task: Task, candidates: Sequence[Candidate], selection: Selection
+    ) -> WriteResult:
+        chosen = selection.chosen
+        if chosen is None or not candidates[chosen].survives:
+            return refuse(self.root, stub, "no candidate that passes its tests was chosen")
+        code = candidates[chosen].code
+        try:
+            self.state.sources[stub.source.path] = put_candidate(stub, code).source
+        except MisfitError as error:
+            return refuse(self.root, stub, f"the chosen candidate does not fit: {error}")
+        survivors = sum(item.survives for item in candidates)
+        message = f"written: {survivors} of {len(candidates)} candidates pass {task.checks.summary}"
+        if len(selection.clusters) > 1:
+            message += f" and behave in {len(selection.clusters)} ways"
+        why = [f"{stub.qualname}: {message}; confidence {selection.confidence:.2f}"]
+        why += [f"  {line}" for line in _list_differences(task, selection)]
+        finding = about_function(stub, self.root, "function-written", "passed", message)
+        return WriteResult(stub, finding, tuple(why), code, task)
+
+    def _explain_failure(self, stub: Stub, lineages: Sequence[Lineage]) -> WriteResult:
+        best = max(lineages, key=lambda item: (item.code is not None, item.best.passed), default=None)
+        if best is None or best.code is None:
+            errors = [item.rounds[-1].error for item in lineages if item.rounds[-1].error]
+            why = f" ({errors[0]})" if errors else ""
+            return refuse(self.root, stub, f"no answer held a program{why}")
+        failure = ""
+        for note in best.best.failures[:1]:
+            words = " ".join(f"{note.call} {note.error} {note.message}".split())
+            failure = f"; it fails so: {words[:200]}"
+        passed = f"{best.best.passed} of {best.best.total} checks"
+        return refuse(self.root, stub, f"the best of {len(lineages)} candidates passes {passed}{failure}")
+
+    def _mark_open(self, stubs: Sequence[Stub]) -> dict[Path, Source]:
+        """Give the runner the files in which each of `stubs` reports that it is called; they are returned."""
+        marked = dict(self.state.sources)
+        for stub in stubs:
+            found = find_function(marked[stub.source.path], stub.qualname)
+            if found is not None and not found.is_nested:
+                marked[stub.source.path] = mark_open(found).source
+        self.runner.texts = {path: source.data for path, source in marked.items()}
+        return marked
+
+    def _hash_texts(self) -> str:
+        content = hashlib.sha256(self.runner.digest.encode())
+        for path, data in sorted(self.runner.texts.items()):
+            content.update(f"{path}\0".encode("utf-8", "surrogateescape") + data)
+        return content.hexdigest()[:16]
+
+
+def refuse(root: Path, stub: Stub, message: str, *, rule: str = "function-not-written") -> WriteResult:
+    """The result for a function that is not written, and why."""
+    return WriteResult(stub, about_function(stub, root, rule, "failure", message))
+
+
+def _find_present(stub: Stub, sources: dict[Path, Source]) -> Stub:
+    """`stub` as it stands in its file among `sources`."""
+    found = find_function(sources[stub.source.path], stub.qualname)
+    assert found is not None
+    return replace(found, why=stub.why)
+
+
+def _list_differences(task: Task, selection: Selection) -> list[str]:
+    """The inputs that told the candidates apart, with the outputs, a line each."""
+    if task.choosing is None:
+        return []
+    lines = []
+    for item in selection.distinguishing[:_MOST_DIFFERENCES]:
+        shown = " or ".join(text[:60] for text in list(dict.fromkeys(item.outputs.values()))[:4])
+        lines.append(f"{' '.join(show_input(task.choosing, item.input).split())[:100]}: {shown}")
+    return lines
