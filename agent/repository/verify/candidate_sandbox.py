@@ -20,7 +20,6 @@ from sstar_code.sandbox.repository.session import RoomLostError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
     from typing import Self
 
     from sstar_code.agent.repository.task.checks import TestFunction
@@ -55,12 +54,7 @@ class CandidateSandbox:
         """Do nothing: both are their owner's to enter."""
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Do nothing: both are their owner's to leave."""
 
     async def run(

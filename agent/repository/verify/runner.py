@@ -24,7 +24,6 @@ from sstar_code.sandbox.repository.session import ProjectSession
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
     from doctest import Example
-    from types import TracebackType
     from typing import Self
 
     from sstar_code.agent.repository.find.project_files import Place
@@ -96,12 +95,7 @@ class RepositoryRunner:
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Close every version and remove the copy."""
         with anyio.CancelScope(shield=True):
             for item in self._open.values():

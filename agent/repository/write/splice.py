@@ -54,7 +54,7 @@ def put_candidate(stub: Stub, code: str) -> Written:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise MisfitError(f"it does not parse: {error}") from error
-    owners, node = _find(tree, stub)
+    holder, node = _find(tree, stub)
     _check_signature(stub, node)
     open_body = is_open_body(node)
     if open_body:
@@ -62,7 +62,7 @@ def put_candidate(stub: Stub, code: str) -> Written:
     body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
     if not body:
         raise MisfitError("it has no body")
-    _check_members(stub, owners, node)
+    _check_members(stub, holder, node)
     lines = code.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     carried = _carry(stub, tree, node)
     blocks = [_cut(lines, item, item) for item in carried] + [_cut(lines, body[0], body[-1])]
@@ -89,43 +89,32 @@ def put_body(stub: Stub, blocks: Sequence[str]) -> Written:
     own_margin = _text_before(lines, node) + indent_unit(source.text)
     base = next((margin for margin in margins if margin.isspace()), own_margin)
     inner = [line for block in blocks for line in indent_block(block, base, indent_unit(source.text))]
-    start, end, head = _range(lines, node, first)
-    kept = _drop_marks(lines, node, start, end)
+    end = node.end_lineno or node.lineno
+    start = end if first is None else first_line(first) - 1
+    head = "" if first is None else _text_before(lines, first)
+    on_line_of_def = bool(head.strip())
+    kept = _drop_marks(lines[: start + on_line_of_def], first_line(node) - 1)
     tail = lines[end:]
     ends_open = not tail and lines and not lines[-1].endswith(("\n", "\r"))
     body = [line + newline for line in inner]
     if ends_open:
         body[-1] = body[-1].removesuffix(newline)
-    if head is not None:
+    if on_line_of_def:
         kept[-1] = head.rstrip() + newline
-    elif kept and not kept[-1].endswith(("\n", "\r")):
+    elif not kept[-1].endswith(("\n", "\r")):
         kept[-1] += newline
     text = "".join([*kept, *body, *tail])
     return Written(source.with_text(text), len(kept) + 1, len(kept) + len(body))
 
 
-def _range(lines: list[str], node: FunctionNode, first: ast.stmt | None) -> tuple[int, int, str | None]:
-    """Lines [start, end) that the body takes; the text before it on its first line unless that is blank."""
-    end = node.end_lineno or node.lineno
-    if first is None:
-        last = node.body[-1]
-        return last.end_lineno or last.lineno, end, None
-    before = _text_before(lines, first)
-    if before.strip():
-        return first.lineno, end, before
-    return first_line(first) - 1, end, None
-
-
-def _drop_marks(lines: list[str], node: FunctionNode, start: int, end: int) -> list[str]:
-    """The lines before the body, without the function's own marks (`# sstar: implement`)."""
-    first = first_line(node) - 1
+def _drop_marks(lines: list[str], first: int) -> list[str]:
+    """`lines` without the marks (`# sstar: implement`) of the function that begins with `lines[first]`."""
     kept = lines[:first]
-    for line in lines[first : min(start, end)]:
-        if not MARKER.search(line):
-            kept.append(line)
-            continue
+    for line in lines[first:]:
         rest = MARKER.sub("", line)
-        if rest.strip():
+        if rest == line:
+            kept.append(line)
+        elif rest.strip():
             kept.append(re.sub(r"[ \t]+(?=[\r\n]*\Z)", "", rest))
     return kept
 
@@ -135,28 +124,25 @@ def _text_before(lines: list[str], node: ast.stmt) -> str:
     return lines[node.lineno - 1].encode()[: node.col_offset].decode()
 
 
-def _find(tree: ast.Module, stub: Stub) -> tuple[list[ast.ClassDef], FunctionNode]:
-    """The class around the candidate's function, if any, and the function.
+def _find(tree: ast.Module, stub: Stub) -> tuple[ast.Module | ast.ClassDef, FunctionNode]:
+    """The candidate's function, and the class or module around it.
 
     Looked for in the class of its name, wherever that is, then at the margin; one with a body wins over one
     that is open, as the starter code in front of an answer is, and the last over earlier ones.
     """
-    found: list[tuple[list[ast.ClassDef], FunctionNode]] = []
-    for holder in ast.walk(tree):
-        is_class = isinstance(holder, ast.ClassDef)
-        if isinstance(holder, ast.Module) or (
-            isinstance(holder, ast.ClassDef) and stub.owners and holder.name == stub.owners[-1].name
-        ):
-            found += [
-                ([holder] if is_class else [], item)  # type: ignore[list-item]
-                for item in holder.body
-                if isinstance(item, FunctionNode) and item.name == stub.name
-            ]
+    owner = stub.owners[-1].name if stub.owners else None
+    found = [
+        (holder, item)
+        for holder in ast.walk(tree)
+        if isinstance(holder, ast.Module) or (isinstance(holder, ast.ClassDef) and holder.name == owner)
+        for item in holder.body
+        if isinstance(item, FunctionNode) and item.name == stub.name
+    ]
     if not found:
         raise MisfitError(f"it does not define {stub.qualname}")
-    return max(enumerate(found), key=lambda pair: (not is_open_body(pair[1][1]), bool(pair[1][0]), pair[0]))[
-        1
-    ]
+    return max(
+        reversed(found), key=lambda pair: (not is_open_body(pair[1]), isinstance(pair[0], ast.ClassDef))
+    )
 
 
 def _check_signature(stub: Stub, node: FunctionNode) -> None:
@@ -176,12 +162,12 @@ def _parameters(node: FunctionNode) -> list[str]:
     return names + ([f"**{given.kwarg.arg}"] if given.kwarg else [])
 
 
-def _check_members(stub: Stub, owners: list[ast.ClassDef], node: FunctionNode) -> None:
-    """No further methods: they would have to be written into the class."""
-    if not owners or not stub.owners or not node.args.args:
+def _check_members(stub: Stub, holder: ast.Module | ast.ClassDef, node: FunctionNode) -> None:
+    """Refuse further methods: they would have to be written into the class."""
+    if isinstance(holder, ast.Module) or not node.args.args:
         return
     me = node.args.args[0].arg
-    theirs = {item.name for item in owners[-1].body if isinstance(item, FunctionNode)}
+    theirs = {item.name for item in holder.body if isinstance(item, FunctionNode)}
     ours = {name for item in ast.walk(stub.owners[-1]) for name in bound_names(item)}
     used = {
         item.attr
