@@ -44,7 +44,7 @@ METHOD = Problem("m", "S", Kind.FUNCTION, "A.f")
     ],
 )
 def test_code_is_graded_by_what_it_defines_and_does(code, problem, grade):
-    """Reading, writing and doing so when run; the entry point in its class, or a class that may inherit it."""
+    """It reads, writes, and does so when run; or has the entry point, in its class or a base of that."""
     assert grade_tree(ast.parse(code), problem) is grade
 
 

@@ -89,6 +89,22 @@ def test_the_block_that_defines_the_entry_point_is_preferred(answer, problem):
     assert ">>>" not in code
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def double(x):\n    return 2 * x if x &lt; 9 &amp; 8 else 1\n",
+        "def double(x):\n\u00a0   return \u201c\u201d if x < 9 & 8 else 1\u200b\n",
+        "    def double(x):\n        return 2 if x < 9 & 8 else 1\n",
+    ],
+)
+def test_a_damaged_program_is_repaired(text):
+    """Entities, typographic quotes, invisible characters and a margin are undone where it is needed."""
+    extraction = extract_code(f"```python\n{text}```", FUNCTION)
+    assert extraction.how == "fenced"
+    assert "x < 9 & 8 else 1" in extraction.code
+    ast.parse(extraction.code)
+
+
 def test_a_fence_inside_a_string_does_not_end_the_program():
     """A docstring with a fenced example belongs to the program."""
     program = 'def double(x):\n    """Twice.\n\n```python\ndouble(2)\n```\n"""\n    return 2 * x\n'

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.agent.repository.find.doctests import find_examples, judge_example, read_test
+from sstar_code.agent.repository.find.doctests import (
+    explain_malformed,
+    find_examples,
+    judge_example,
+    judge_examples,
+    read_test,
+)
 from sstar_code.agent.repository.findings import (
     FORMATS,
     RULES,
@@ -122,12 +128,33 @@ def test_examples_are_judged_as_doctest_does(text, got, raised, passes):
     assert (judge_example(example, got, raised) == "") is passes
 
 
+def test_the_first_example_that_does_not_hold_is_told():
+    """None where they did not all run, nothing where all hold; details of exceptions may be ignored."""
+    examples = find_examples(">>> f()\n1\n>>> g()  # doctest: +SKIP\n2\n>>> h()\n3\n")
+    assert [item.source for item in examples] == ["f()\n", "h()\n"]
+    assert judge_examples(examples, [["1\n", ""], ["3\n", ""]]) == ""
+    assert judge_examples(examples, [["1\n", ""], ["4\n", ""]]) == ">>> h() : expected 3, got 4"
+    assert judge_examples(examples, [["1\n", ""]]) is None
+    assert judge_examples(examples, None) is None
+    head = ">>> f()  # doctest: +IGNORE_EXCEPTION_DETAIL\nTraceback (most recent call last):\n...\n"
+    (ignoring,) = find_examples(f"{head}a.b.E: x")
+    assert judge_example(ignoring, "", "c.E: y") == ""
+    assert judge_example(ignoring, "", "F: x") == "raised F: x, expected a.b.E: x"
+    assert find_examples(">>>f()") == []
+    assert "line 1" in explain_malformed(">>>f()")
+
+
 def test_plain_calls_become_inputs_and_outputs():
     """One call with literals and a literal in its own spelling; everything else runs as it is written."""
     examples = find_examples(">>> f(1, [2])\n3\n>>> f(x)\n3\n>>> f(1)\n03.50\n>>> f(1)\n'a'\n>>> g(1)\n2\n")
     tests = [read_test(example, "f") for example in examples]
     assert [test is not None for test in tests] == [True, False, False, True, False]
     assert (tests[0].input, tests[0].output) == ("1\n[2]", "3")
+    raising, optional, silent, keyword = find_examples(
+        ">>> f(1)\nTraceback (most recent call last):\n...\nE: x\n>>> f(1)  # doctest: +ELLIPSIS\n2\n"
+        ">>> f(1)\n>>> f(x=1)\n2\n"
+    )
+    assert [read_test(item, "f") for item in (raising, optional, silent, keyword)] == [None] * 4
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):

@@ -88,6 +88,7 @@ def test_only_the_body_changes(before, code, after):
         ("def f(y): return y", "parameters have to be (x), not (y)"),
         ("async def f(x): return x", "a plain def"),
         ("def f(x): ...", "left open"),
+        ("def f(x):\n    'Only a docstring.'", "has no body"),
         ("def f(x):\n    global N\n    N = x", "module-level variables (N)"),
         ("def f(x:", "does not parse"),
     ],
@@ -137,6 +138,23 @@ def test_what_the_body_needs_travels_with_it(code, carried):
     assert [ast.unparse(item) for item in body[len(wanted) :]] == [ast.unparse(item) for item in node.body]
 
 
+@pytest.mark.parametrize(
+    ("code", "value"),
+    [
+        ("class A:\n  def f(self): return 1\ndef f(self): return 2", 1),
+        ("def f(self): return 2\nclass A:\n  def f(self): return 1", 1),
+        ("class A:\n  def f(self): ...\ndef f(self): return 2", 2),
+        ("class A:\n  def f(self): return 1\nclass A:\n  def f(self): return 3", 3),
+        ("class A:\n  def f(self): return 1\nclass A:\n  def f(self): pass", 1),
+        ("class B:\n  def f(self): return 1\ndef f(self): return 2", 2),
+        ("class O:\n  class A:\n    def f(self): return 1", 1),
+    ],
+)
+def test_the_definition_that_is_meant_is_taken(code, value):
+    """In the class of its name before the margin, one with a body before an open one, then the last."""
+    assert fill("class A:\n  def f(self): ...\n", code, "A.f").text.endswith(f"return {value}\n")
+
+
 def test_a_candidate_that_does_not_compile_is_refused():
     """What parses but cannot be compiled is told like what does not parse."""
     with pytest.raises(MisfitError, match="does not compile"):
@@ -182,6 +200,15 @@ def test_moved_blocks_mean_the_same(parts, base, unit):
     moved = "\n".join(indent_block(textwrap.indent(block, "    ", lambda _: False) or block, base, unit))
     assert ast.dump(ast.parse(f"if 1:\n{moved}").body[0].body[-1]) == ast.dump(ast.parse("z = 0").body[0])
     assert ast.dump(ast.parse(block)) == ast.dump(ast.Module(ast.parse(f"if 1:\n{moved}").body[0].body, []))
+
+
+@pytest.mark.parametrize("margin", ["", " ", "\t"])
+def test_a_block_is_moved_from_any_margin(margin):
+    """Statements keep their depth, lines that go on one their distance from it."""
+    block = f"{margin}if x:\n{margin}  y = (1,\n{margin}       2)\n\n{margin}# note\n{margin}z = 0"
+    assert indent_block(block, "        ", "    ") == [
+        "        if x:", "            y = (1,", "                 2)", "", "        # note", "        z = 0",
+    ]  # fmt: skip
 
 
 @given(st.text(alphabet="ab\r\n\f ", max_size=40))

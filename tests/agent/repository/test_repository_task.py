@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from sstar_code.agent.repository.find.project_files import list_files, read_words
+from sstar_code.agent.repository.find.project_files import list_files, read_targets, read_words
 from sstar_code.agent.repository.find.source import parse_source, read_source
 from sstar_code.agent.repository.find.stubs import find_function, find_stubs, statements
 from sstar_code.agent.repository.fix import order
-from sstar_code.agent.repository.task.checks import Checks, Survey, find_checks, mark_open, named_tests
+from sstar_code.agent.repository.task.checks import (
+    Checks,
+    ExampleGroup,
+    Survey,
+    find_checks,
+    mark_open,
+    named_tests,
+)
 from sstar_code.agent.repository.task.problem import make_task
+from sstar_code.problems import UserError
 
 
 @pytest.fixture
@@ -149,7 +158,8 @@ class A:
     def kept(self):
         return here
 """
-    task = make_task(find_function(write(root, "pkg.py", text), "A.f"), Checks(), root, "x")
+    checks = Checks(groups=(ExampleGroup("A.f", ()),))
+    task = make_task(find_function(write(root, "pkg.py", text), "A.f"), checks, root, "x")
     shown = task.writing.statement
     assert "The file, the bodies of other functions left out" in shown
     assert "@d\ndef other(a):\n    'Says.'\n    ...\n" in shown
@@ -159,6 +169,7 @@ class A:
     assert "return here" in shown
     assert task.mark == "# pkg.py::A.f in state x"
     assert task.writing.entry_point == "A.f"
+    assert [test.program for test in task.writing.public_tests] == checks.texts
     assert task.choosing.public_tests == ()
 
 
@@ -170,3 +181,26 @@ def test_named_tests_are_paths_or_expressions(root):
     ]  # fmt: skip
     assert read_words(write(root, "b.py", "a.b_c = 'd e'\n").path) == {"a", "b_c", "d", "e"}
     assert list_files(root) == ["b.py", "t.py"]
+
+
+def test_ignored_files_count_only_where_imports_may_need_them(root):
+    """Generated Python and extension modules are listed when asked for; caches and environments never."""
+    (root / ".git").rmdir()
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    write(root, "a.py", "")
+    (root / ".gitignore").write_text("gen/\n*.so\nmade.py\nnode_modules/\n")
+    for name in ("gen/v.py", "gen/note.txt", "x.so", "made.py", "node_modules/b.py", "gen/.hidden/c.py"):
+        write(root, name, "")
+    assert list_files(root) == [".gitignore", "a.py"]
+    assert list_files(root, generated=True) == [".gitignore", "a.py", "gen/v.py", "made.py", "x.so"]
+
+
+def test_targets_are_files_folders_and_functions(root, monkeypatch):
+    """Each once; what is no Python is passed over, what is not there is an error."""
+    monkeypatch.chdir(root)
+    for name in ("a.py", "b.pyi", "pkg/c.py", "notes.txt"):
+        write(root, name, "")
+    found = read_targets(["a.py::A.f", "b.pyi", "notes.txt", "pkg", "pkg/c.py"])
+    assert found == [(root / "a.py", "A.f"), (root / "b.pyi", ""), (root / "pkg" / "c.py", "")]
+    with pytest.raises(UserError, match="no such file"):
+        read_targets(["none.py"])
