@@ -236,6 +236,26 @@ def test_time_is_linear_in_the_length_of_the_answer(piece):
     assert_linear(lambda size: extract_code(piece * (size // len(piece)), METHOD), 25_000)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Run it: ```bash\nls\n```\n", [("", False)]),
+        ("See: ```py\na\n```\n", [("py", True)]),
+        ("`` `a` ``\n```a``` b\n", []),
+        ("a ```b``` c ```py\n", []),
+        ("```py\na\n", [("py", False)]),
+        ("```py\na```\nb\n", [("py", True)]),
+        ("```py\na ``` b ```\nc\n", [("py", False)]),
+        ("````py\na\n```\n````\n", [("py", True)]),
+        ("~~~\n```\n~~~\n", [("", True)]),
+    ],
+)
+def test_what_opens_and_closes_a_block(text, found):
+    """At the end of prose only Python opens one; a line of code may close one that nothing else closes."""
+    blocks, _ = find_blocks(text)
+    assert [(block.tag, block.closed) for block in blocks] == found
+
+
 def test_a_fence_knows_its_tag():
     """Tags in braces, in capitals or followed by attributes are read."""
     blocks, before = find_blocks("p\n```{.Python title=x}\na\n```\n``` Py\nb\n```\n```c++\nd\n```")

@@ -173,6 +173,17 @@ class A:
     assert task.choosing.public_tests == ()
 
 
+def test_a_nested_class_is_called_by_its_last_two_names(root):
+    """What is sampled defines the class and the method; the starter code shows the classes around."""
+    source = write(root, "a.py", "class O:\n    class A(B):\n        def f(self, x: int) -> int: ...\n")
+    task = make_task(find_function(source, "O.A.f"), Checks(), root, "x")
+    assert task.writing.entry_point == "A.f"
+    assert task.writing.starter_code == (
+        "class O:\n    class A(B):\n        def f(self, x: int) -> int:\n            ...\n"
+    )
+    assert task.choosing is None
+
+
 def test_named_tests_are_paths_or_expressions(root):
     """What exists is a path, with or without a test's name; anything else selects by expression."""
     (root / "t.py").write_text("")
