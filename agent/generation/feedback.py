@@ -83,14 +83,15 @@ def describe_failures(
 
 
 def _vary(failures: list[TestResult]) -> list[TestResult]:
+    """The failures in an order in which each kind comes once before any comes twice, short tests first."""
     failures = sorted(failures, key=lambda item: len(item.test.input) + len(item.test.program or ""))
     seen: dict[tuple[Verdict, str], int] = {}
     ranked: list[tuple[int, int]] = []
-    for place, result in enumerate(failures):
+    for index, result in enumerate(failures):
         kind = (result.verdict, result.execution.failure.type if result.execution.failure else "")
-        ranked.append((seen.get(kind, 0), place))
+        ranked.append((seen.get(kind, 0), index))
         seen[kind] = seen.get(kind, 0) + 1
-    return [failures[place] for _, place in sorted(ranked)]
+    return [failures[index] for _, index in sorted(ranked)]
 
 
 def _describe(problem: Problem, code: str, result: TestResult, limit: int) -> FailureNote:
@@ -139,8 +140,8 @@ def _locate(problem: Problem, code: str, run: Execution) -> tuple[int | None, st
     if run.failure is None or run.failure.line is None:
         return None, ""
     lines = assemble(problem, code).split("\n")
-    place = run.failure.line - 1
-    text = lines[place].strip() if 0 <= place < len(lines) else ""
+    index = run.failure.line - 1
+    text = lines[index].strip() if 0 <= index < len(lines) else ""
     line = run.failure.line - (len(lines) - len(code.split("\n")))
     return (line if line > 0 else None), text
 
@@ -150,9 +151,9 @@ def _failing_assert(program: str, run: Execution) -> str:
     asserts = [node for node in ast.walk(tree) if isinstance(node, ast.Assert)] if tree else []
     lines = program.split("\n")
     named = _TEST_LINE.findall(run.stderr)
-    place = int(named[-1]) if named else 0
+    line = int(named[-1]) if named else 0
     for node in asserts:
-        if len(asserts) == 1 or node.lineno <= place <= (node.end_lineno or node.lineno):
+        if len(asserts) == 1 or node.lineno <= line <= (node.end_lineno or node.lineno):
             return "\n".join(lines[node.lineno - 1 : node.end_lineno]).strip()
     return program.strip()
 
