@@ -52,5 +52,7 @@ async def fix_run(
         sandbox = CandidateSandbox(runner, fallback=session.programs)
         context = SolveContext(session.model, MemoSandbox(sandbox, session.store), prompts, settings)
         settle = None if answer is None else Person(answer).settle
-        fixing = Fixing(FunctionWriter(runner, sandbox, context, named_tests(tests, root), settle, session.say))
+        fixing = Fixing(
+            FunctionWriter(runner, sandbox, context, named_tests(tests, root), settle, session.say)
+        )
         return await fixing.fix(stubs), fixing

@@ -18,9 +18,9 @@ from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from sstar_code.agent.repository.write_function import WriteResult
     from sstar_code.agent.repository.find.source import Source
     from sstar_code.agent.repository.find.stubs import Stub
+    from sstar_code.agent.repository.write_function import WriteResult
 
 NAME = "fix"
 _PANEL = "Repository"
