@@ -15,10 +15,10 @@ __all__ = [
     "Candidate",
     "Derived",
     "Distinguishing",
+    "Evidence",
     "Question",
     "Reply",
     "Selection",
-    "Weighed",
 ]
 
 
@@ -48,6 +48,7 @@ class Reply:
     """A model's answer as selection sees it."""
 
     text: str
+    """The answer without the model's thinking."""
     tokens: int
     """Prompt and output together."""
 
@@ -121,8 +122,8 @@ class Derived:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
-    """What speaks for one cluster."""
+class Evidence:
+    """The evidence for one cluster."""
 
     prior: float
     """Probability before any question, 0..1."""
@@ -148,8 +149,8 @@ class Selection:
     executions: int = 0
     notes: tuple[str, ...] = field(default=())
     """One line each: what was asked, dropped or unparsable."""
-    evidence: tuple[Weighed, ...] = ()
-    """For each cluster; of methods that weigh evidence."""
+    evidence: tuple[Evidence, ...] = ()
+    """One for each cluster; only of methods that score evidence."""
     asked: tuple[Asked, ...] = ()
     """In the order asked."""
     derived: tuple[Derived, ...] = ()

@@ -90,7 +90,7 @@ def _clusters(selection: Selection) -> Table:
 
 def _inputs(problem: Problem, selection: Selection) -> Table:
     """The inputs that tell the clusters apart: one row for each thing that was done on one."""
-    from sstar_code.selection.judging.output_judge import show_input
+    from sstar_code.selection.judging.question import show_input
 
     table = _table("Inputs that split them", "input", "clusters", "did")
     for item in selection.distinguishing[:_MAX_INPUTS]:
@@ -104,13 +104,15 @@ def _inputs(problem: Problem, selection: Selection) -> Table:
 
 
 def _questions(selection: Selection) -> Table:
+    from sstar_code.selection.judging.question import LETTERS
+
     table = _table("Questions to the judge", "input", "option", "clusters", "shown", "answer")
     for question in selection.asked:
         for place, (output, clusters) in enumerate(zip(question.options, question.clusters, strict=True)):
             first = place == 0
             table.add_row(
                 _cell(question.input if first else ""),
-                "ABCD"[place],
+                LETTERS[place],
                 ", ".join(map(str, clusters)),
                 _cell(output),
                 question.answer if first else "",
@@ -139,7 +141,9 @@ def _why(problem: Problem, selection: Selection) -> str:
 
 
 def _names(answer: str, clusters: Sequence[Sequence[int]], place: int) -> bool:
-    return len(answer) == 1 and place in clusters["ABCD".index(answer)]
+    from sstar_code.selection.judging.question import LETTERS
+
+    return len(answer) == 1 and place in clusters[LETTERS.index(answer)]
 
 
 def _mean(selection: Selection, name: str) -> float:

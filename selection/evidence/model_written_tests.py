@@ -61,7 +61,6 @@ def parse_tests(text: str, problem: Problem, *, limit: int = MAX_TESTS) -> list[
     For functions asserts of the form `assert f(literals) == literal`; for both kinds JSON objects with
     `input` and `output`. At most `limit`. What cannot be read is left out; never raises.
     """
-    text = text.rpartition("</think>")[2]
     found: Counter[WrittenTest] = Counter()
     if problem.kind is Kind.FUNCTION and problem.entry_point:
         found.update(_asserted(text, problem.entry_point.rpartition(".")[2]))

@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING
 
 from sstar_code.selection.evidence.board import Ledger
-from sstar_code.selection.evidence.observe import ask_inputs, find_free_inputs, observe
+from sstar_code.selection.evidence.observe import ask_inputs, find_model_free_inputs, observe
 from sstar_code.selection.inputs.contract.examples import public_inputs
 from sstar_code.selection.pool import tier
 from sstar_code.selection.protocols import Selection
@@ -57,15 +57,15 @@ async def select_oracle(pool: Pool) -> Selection:
 
 
 async def observe_all(pool: Pool, members: Sequence[int], ledger: Ledger) -> Clustering:
-    """What `members` do on the model's inputs (where there is one; one call), the public and the free ones.
+    """What `members` do on the model's inputs (one call, with a model), the public and the model-free ones.
 
     Where all are the same program nothing is asked or run.
     """
     inputs: list[str] = []
-    if len({pool.board.program_of[index] for index in members}) > 1:
+    if len(pool.board.programs(members)) > 1:
         inputs += await ask_inputs(pool, ledger)
         inputs += public_inputs(pool.problem)
-        inputs += await find_free_inputs(pool, members, ledger)
+        inputs += await find_model_free_inputs(pool, members, ledger)
     return await observe(pool, members, list(dict.fromkeys(inputs)), ledger)
 
 
@@ -81,12 +81,10 @@ async def select_majority(pool: Pool) -> Selection:
     ledger = Ledger()
     found = await observe_all(pool, members, ledger)
     largest = max(found.clusters, key=len)  # the first of several
-    return Selection(
+    return ledger.conclude(
         "majority",
         largest[0],
         share(pool, largest[0], len(largest), members),
         found.clusters,
         explain(found),
-        notes=tuple(ledger.notes),
-        **ledger.cost,
     )

@@ -25,7 +25,7 @@ __all__ = ["agreement", "cluster_weights", "select_mbr", "valid_places"]
 
 
 def cluster_weights(found: Clustering, program_of: Sequence[int]) -> list[float]:
-    """The say of each cluster: the root of the number of copies, added up over its distinct programs.
+    """The weight of each cluster: the root of the number of copies, added up over its distinct programs.
 
     Ten copies of one text are less than ten independent programs, and more than one.
     """
@@ -98,12 +98,10 @@ async def select_mbr(pool: Pool) -> Selection:
     copies = Counter(pool.board.program_of[index] for index in members)
     cluster = found.clusters[best]
     chosen = max(cluster, key=lambda index: (copies[pool.board.program_of[index]], -index))
-    return Selection(
+    return ledger.conclude(
         "mbr",
         chosen,
         share(pool, chosen, len(cluster), members),
         found.clusters,
         explain(found),
-        notes=tuple(ledger.notes),
-        **ledger.cost,
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Sized
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sstar_code.problems.statements.literals import read_value
 from sstar_code.problems.values import Opaque, decode_lines, encode_lines
 from sstar_code.selection.inputs.stdin_layout.counts import balance
 from sstar_code.selection.inputs.stdin_layout.layout import read_layout, write_layout
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from sstar_code.selection.inputs.stdin_layout.layout import Element
 
 __all__ = ["CallForm", "Form", "LayoutForm", "LinesForm"]
-
-_UNREADABLE = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
 
 
 class Form(Protocol):
@@ -123,12 +121,7 @@ class LinesForm:
         lines = text.rstrip("\n").split("\n")
         if len(lines) != len(self.literal):
             raise ValueError("another number of lines")
-        try:
-            return [
-                _literal(line) if known else line for line, known in zip(lines, self.literal, strict=True)
-            ]
-        except _UNREADABLE as error:
-            raise ValueError(str(error)) from error
+        return [read_value(line) if known else line for line, known in zip(lines, self.literal, strict=True)]
 
     def write(self, record: Sequence[Any]) -> str | None:
         """One value a line, spelt as in the samples."""
@@ -142,19 +135,11 @@ class LinesForm:
         return "\n".join(lines)
 
 
-def _literal(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError:
-        return ast.literal_eval(line.strip())
-
-
 def _is_literal(line: str) -> bool:
     try:
-        value = _literal(line)
-    except _UNREADABLE:
+        return isinstance(read_value(line), Sized | int | float | None)
+    except ValueError:
         return False
-    return isinstance(value, Sized | int | float | None)
 
 
 def _is_json(line: str) -> bool:

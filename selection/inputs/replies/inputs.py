@@ -32,7 +32,7 @@ def parse_inputs(text: str, problem: Problem, *, limit: int = 20, max_chars: int
     At most `limit`, each of at most `max_chars` characters. Never raises: where nothing can be read the
     list is empty.
     """
-    text = text.rpartition("</think>")[2][:_MAX_REPLY_CHARS]
+    text = text[:_MAX_REPLY_CHARS]
     shape = CallShape.of(problem) if problem.kind is Kind.FUNCTION else None
     has_lines = any("\n" in test.input.strip() for test in problem.public_tests)
     for source in _sources(text):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-import warnings
 from typing import TYPE_CHECKING, Any
+
+from sstar_code.problems.statements.literals import read_value
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -33,13 +33,7 @@ def read_literal(source: str) -> Any:
     try:
         return json.loads(without_commas, strict=False)
     except (ValueError, RecursionError):
-        pass
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd escapes in somebody's literal
-            return ast.literal_eval(source.strip())
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
-        raise ValueError(f"not a literal: {source[:60]!r}") from error
+        return read_value(source)
 
 
 def find_literals(text: str) -> Iterator[Any]:

@@ -75,7 +75,6 @@ def test_single_argument_may_be_bare(reply, inputs):
         (r'["1\\n2"]', ["1\n2\n"]),
         ('["1\\n2", "3', ["1\n2\n"]),
         ('["\\ud800", "1\\n2", "", true, null]', ["1\n2\n"]),
-        ('<think>["9\\n9"]</think>\n["1\\n2"]', ["1\n2\n"]),
     ],
 )
 def test_stdin_inputs(reply, inputs):

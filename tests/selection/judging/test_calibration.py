@@ -58,13 +58,13 @@ def test_no_probe_without_a_known_output(test):
 
 def test_an_unmeasured_judge_is_asked_a_coin_is_not():
     """The prior trusts; 20 questions of a coin do not, and neither does one wrong answer pair."""
-    assert JudgeRecord().trusted
-    assert JudgeRecord(2, 2, 1, 1).trusted
-    assert not JudgeRecord(0, 2, 0, 1).trusted
-    assert not JudgeRecord(1, 2).trusted
-    assert not JudgeRecord(22, 40, 8, 14).trusted
-    assert not JudgeRecord(28, 40, 14, 20).trusted
-    assert JudgeRecord(32, 40, 14, 17).trusted
+    assert JudgeRecord().is_worth_asking
+    assert JudgeRecord(2, 2, 1, 1).is_worth_asking
+    assert not JudgeRecord(0, 2, 0, 1).is_worth_asking
+    assert not JudgeRecord(1, 2).is_worth_asking
+    assert not JudgeRecord(22, 40, 8, 14).is_worth_asking
+    assert not JudgeRecord(28, 40, 14, 20).is_worth_asking
+    assert JudgeRecord(32, 40, 14, 17).is_worth_asking
 
 
 @given(st.lists(st.tuples(ANSWERS, ANSWERS), max_size=30))
@@ -101,4 +101,4 @@ async def test_the_record_does_not_depend_on_the_order_of_problems():
     assert len(once) == 16
     assert {name for name, _, _ in once} == {f"p{number:02}" for number in range(8)}
     assert first.accuracy < 0.6  # "A" in both orders is right in exactly one
-    assert not first.trusted
+    assert not first.is_worth_asking

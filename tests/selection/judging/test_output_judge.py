@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sstar_code.problems import Kind, Problem
 from sstar_code.sandbox import Status
 from sstar_code.selection.evidence.clustering import Behaviour
-from sstar_code.selection.judging.output_judge import (
+from sstar_code.selection.judging.question import (
     Ruling,
     clip,
     make_case,

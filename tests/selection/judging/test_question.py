@@ -30,7 +30,6 @@ def ok(*outputs):
         ("ANSWER: the input is outside the statement", Refusal.INVALID),
         ("ANSWER: A\nwait\nANSWER: B", 1),
         ("ANSWER: A\nANSWER:", 0),
-        ("<think>ANSWER: A</think>\nANSWER: B", 1),
         ("The second one prints\n```\nANSWER: A\n```\nso\nANSWER: B", 1),
         ("ANSWER: B\nfor it printed\n```\nANSWER: A\n```", 1),
         ("```\nANSWER: A\n```", 0),

@@ -179,7 +179,7 @@ async def test_trusted_writers_decide_between_equals(square_problem, trusting_sa
             Candidate(code, 2, 2, sources=("good" if place == better else "bad",))
             for place, code in enumerate([EXACT, NEVER])
         )
-        pool = Pool(square_problem, candidates, trusting_sandbox, trust={"good": 0.9, "bad": 0.4})
+        pool = Pool(square_problem, candidates, trusting_sandbox, reliability={"good": 0.9, "bad": 0.4})
         assert (await select(pool)).chosen == better
 
 
@@ -228,6 +228,6 @@ async def test_without_a_usable_input_the_writer_decides(trusting_sandbox):
     for codes, sure in ((different, False), (different[:1] * 3, True)):
         pairs = zip(codes, ("poor", "good", "poor"), strict=True)
         candidates = tuple(Candidate(code, 0, 0, sources=(name,)) for code, name in pairs)
-        selection = await select(Pool(problem, candidates, trusting_sandbox, trust=trust))
+        selection = await select(Pool(problem, candidates, trusting_sandbox, reliability=trust))
         assert (selection.chosen == 1) is not sure
         assert (selection.confidence > 0.5) is sure
