@@ -26,8 +26,7 @@ from sstar_code.selection.inputs.contract.examples import (
 )
 from sstar_code.selection.inputs.contract.forms import CallForm, LayoutForm, LinesForm
 from sstar_code.selection.inputs.contract.stated_limits import narrow_call, narrow_layout, narrow_words
-from sstar_code.selection.inputs.stdin_layout.domains import layout_domain
-from sstar_code.selection.inputs.stdin_layout.infer import find_layout
+from sstar_code.selection.inputs.stdin_layout.infer import find_layout, layout_domain
 from sstar_code.selection.inputs.strategies.draw import draw
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sstar_code.problems.statements.literals import read_value
 from sstar_code.problems.values import Opaque, decode_lines, encode_lines
-from sstar_code.selection.inputs.stdin_layout.counts import balance
-from sstar_code.selection.inputs.stdin_layout.layout import read_layout, write_layout
+from sstar_code.selection.inputs.stdin_layout.layout import balance, read_layout, write_layout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

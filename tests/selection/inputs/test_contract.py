@@ -4,7 +4,7 @@ import pytest
 
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.selection.inputs.contract.contract import Contract
-from sstar_code.selection.inputs.contract.statement_ranges import Stated, read_stated
+from sstar_code.selection.inputs.contract.stated_limits import Stated, read_stated
 from sstar_code.selection.inputs.strategies.dictionary import quoted_signs, read_dictionary
 
 
