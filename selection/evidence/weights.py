@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from sstar_code.problems import Kind
 from sstar_code.problems.values import Opaque, decode, encode
 from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.evidence.agreement import agreement, valid_places
 from sstar_code.selection.evidence.clustering import compare_with
 from sstar_code.selection.evidence.harness import call, unpack
 from sstar_code.selection.evidence.posterior import log_odds
-from sstar_code.selection.methods.mbr import agreement, valid_places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

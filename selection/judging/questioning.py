@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.evidence.agreement import valid_places
 from sstar_code.selection.evidence.clustering import behaviour_of, compare_with, label
 from sstar_code.selection.evidence.posterior import log_odds
 from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.search.shrink import shrink_input
 from sstar_code.selection.judging.calibration import JudgeRecord, grade, make_probe
 from sstar_code.selection.judging.question import LETTERS, Refusal, persuades, present
-from sstar_code.selection.methods.mbr import valid_places
 from sstar_code.selection.protocols import Asked, Derived, Question
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.evidence.agreement import cluster_weights
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.clustering import cluster_programs
 from sstar_code.selection.evidence.harness import Harness, ask_harness, ask_reference, reject_invalid
@@ -15,7 +16,6 @@ from sstar_code.selection.evidence.posterior import Beliefs
 from sstar_code.selection.evidence.weights import NONE_RIGHT, check_outputs, prefer, score_clusters
 from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.judging.questioning import Questioning
-from sstar_code.selection.methods.mbr import cluster_weights
 from sstar_code.selection.pool import tier
 from sstar_code.selection.protocols import Derived, Evidence, Selection
 from sstar_code.selection.result import explain

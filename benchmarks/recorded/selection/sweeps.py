@@ -10,9 +10,9 @@ import anyio
 from benchmarks.recorded.pools import load_pool
 from benchmarks.recorded.selection.run import Row, ceiling_of, shares
 from sstar_code.selection import Pool, tier
+from sstar_code.selection.evidence.agreement import agreement, cluster_weights
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.observe import find_model_free_inputs, observe
-from sstar_code.selection.methods.mbr import agreement, cluster_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,6 +14,7 @@ from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.search.cpu_budget import CpuBudget, charge_s
 from sstar_code.selection.inputs.search.explore import find_model_free_inputs
 from sstar_code.selection.inputs.search.shrink import shrink_input
+from sstar_code.selection.inputs.strategies.streams import Mutations
 
 pytestmark = pytest.mark.anyio
 
@@ -135,6 +136,34 @@ async def test_the_same_every_time(trusting_sandbox):
         for _ in range(2)
     ]
     assert once == again
+
+
+async def test_the_search_goes_on_from_inputs_that_told_programs_apart(trusting_sandbox, monkeypatch):
+    """Every input that splits a group of programs that looked alike is learnt from, and no other."""
+    learnt = []
+    monkeypatch.setattr(Mutations, "learn", lambda _, text: learnt.append(text))
+    codes = ["def f(n): return n > 2", "def f(n): return n > 3", "def f(n): return n > 11"]
+    pool = make_pool(trusting_sandbox, "4", *codes)
+    inputs = await find_model_free_inputs(pool, range(3), Ledger(), max_runs=300)
+    runs = await pool.board.run(range(3), inputs, Ledger())
+    split = {
+        text
+        for text, *row in zip(inputs, *runs.values(), strict=True)
+        if len({run.output for run in row}) > 1
+    }
+    assert 1 <= len(learnt) <= 2
+    assert set(learnt) <= split
+
+
+def test_deep_goes_on_from_what_was_learnt():
+    """After learning, the strategy `deep` makes neighbours of the learnt inputs; an odd text is no input."""
+    problem = Problem("p", "", Kind.FUNCTION, "f", public_tests=(Test("4", "1"),))
+    mutations = Mutations(problem, "s")
+    mutations.learn('"no number"\n1')
+    for number in range(12):
+        mutations.learn(str(10**6 + number))
+    near = [int(text) for _ in range(20) if (text := mutations.take("deep")) is not None]
+    assert sum(10**5 < number < 10**7 for number in near) > 5
 
 
 async def test_inputs_inside_the_contract_come_first(trusting_sandbox):

@@ -103,6 +103,15 @@ async def test_no_verdict_leaves_the_larger_cluster(make_pool, scripted_ask, jud
     assert selection.confidence == pytest.approx(confidence)
 
 
+@pytest.mark.parametrize("judge", ["ANSWER: neither", "ANSWER: 1", None])
+async def test_the_earlier_of_two_equal_clusters_is_taken(make_pool, scripted_ask, judge):
+    """With points and sizes alike, place decides: the cluster that comes first wins."""
+    ask = scripted_ask(inputs=INPUTS, distinguish=f"[[{BIG}]]", judge=judge)
+    selection = await select(make_pool([*variants(ROUGH, 2), *variants(EXACT, 2)], ask))
+    assert selection.clusters == ((0, 1), (2, 3))
+    assert selection.chosen in (0, 1)
+
+
 @pytest.mark.parametrize("reply", [None, "garbage \x00 [[", '```json\n["x", {}]\n```'])
 async def test_failed_calls_are_no_evidence(make_pool, scripted_ask, reply):
     """When every reply fails or is unreadable, mutated inputs stand in and notes say so; nothing crashes."""
