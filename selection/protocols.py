@@ -1,4 +1,4 @@
-"""What selection needs from outside, owned here so that the arrow points one way."""
+"""Records and protocols that selection shares with its callers: owned here, so the arrow points one way."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ class Candidate:
     hidden_pass: bool | None = None
     """Known only where a run has been graded; read by `oracle` alone."""
     sources: tuple[str, ...] = ()
-    """Who wrote it: models, or model and method. Several where the same text came from several; none where
-    it is not known or all candidates have the same."""
+    """The writers of the program: models, or model and method. Several where the same text came from several;
+    none where it is not known or all candidates have the same."""
 
     @property
     def survives(self) -> bool:
@@ -103,11 +103,11 @@ class Asked:
     options: tuple[str, ...]
     """The outputs as shown, A first."""
     clusters: tuple[tuple[int, ...], ...]
-    """For each option the clusters that gave it."""
+    """The clusters that gave each option."""
     answer: str
     """`A` ... `D`, `neither`, `invalid`, `flips` (with the order), `unreadable` or `failed`."""
     posterior: tuple[float, ...]
-    """Of each cluster after the answer."""
+    """The probability of each cluster after the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What was chosen and why."""
+    """A choice and the reasons for it."""
 
     method: str
     chosen: int | None
@@ -152,6 +152,6 @@ class Selection:
     evidence: tuple[Evidence, ...] = ()
     """One for each cluster; only of methods that score evidence."""
     asked: tuple[Asked, ...] = ()
-    """In the order asked."""
+    """The questions in the order asked."""
     derived: tuple[Derived, ...] = ()
     """Inputs whose right output was found out: first those that tell clusters apart."""

@@ -45,7 +45,7 @@ def valid_places(found: Clustering, weights: Sequence[float]) -> list[int]:
 
 
 def agreement(found: Clustering, weights: Sequence[float], *, power: float = 1.0) -> list[float]:
-    """For each cluster how much, by weight, the programs do as it does, 0..1.
+    """The share of the programs, by weight, that do as each cluster does, 0..1.
 
     A program counts with the share of the valid inputs on which the two do the same, to `power`. With 1 that
     is the mean share of programs that give the same output, input by input; the higher it is, the more only

@@ -1,4 +1,4 @@
-"""What the candidates of one problem do, found out once and shared by every method.
+"""Runs of the candidates of one problem and answers about it, found out once and shared by every method.
 
 A program runs on an input at most once, a question is put at most once; a method that needs what another
 one has already found out gets it from memory. Its own `Ledger` still counts it, so the costs that are
@@ -31,7 +31,7 @@ __all__ = ["Board", "Ledger"]
 
 @dataclass(slots=True)
 class Ledger:
-    """What one method's choice rests on: its cost as if it had been the only one."""
+    """The runs and calls that one method's choice rests on: its cost as if it had been the only one."""
 
     runs: set[tuple[int | str, str]] = field(default_factory=set)
     """(candidate's index or other program's key, input)."""
@@ -90,7 +90,7 @@ class Board:
     async def run(
         self, members: Iterable[int], inputs: Sequence[str], ledger: Ledger, cpu_s: float | None = None
     ) -> dict[int, list[Execution]]:
-        """What each candidate of `members` does on each of `inputs`, in order; all candidates at once.
+        """The executions of each of `members` on each of `inputs`, in order; all candidates at once.
 
         `cpu_s` caps the CPU time of what has not run yet; None: the problem's limit holds alone.
         """
@@ -119,7 +119,7 @@ class Board:
     async def run_again(
         self, members: Iterable[int], inputs: Sequence[str], ledger: Ledger, cpu_s: float
     ) -> dict[int, list[Execution]]:
-        """What each of `members` does when it really runs a second time, whatever is remembered anywhere."""
+        """The executions when `members` really run a second time, whatever is remembered anywhere."""
         wanted, limits = list(members), self._limits(cpu_s)
         programs = self.programs(wanted)
         others = [  # another key, the same program
@@ -133,7 +133,7 @@ class Board:
     async def run_tool(
         self, program: Program, inputs: Sequence[str], limits: Limits, ledger: Ledger
     ) -> list[Execution]:
-        """What a program that is no candidate does on each of `inputs`; each runs at most once."""
+        """The executions of a program that is no candidate on each of `inputs`; each runs at most once."""
         key = f"{program.code}\0{program.preamble}\0{program.entry_point}"
         await self._run_missing(key, program, inputs, limits)
         ledger.runs.update((key, text) for text in inputs)

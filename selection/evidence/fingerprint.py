@@ -21,7 +21,7 @@ class _Bare(ast.NodeTransformer):
 
 
 def _rewrite(code: str, render: Callable[[ast.AST], str]) -> str | None:
-    """What `render` makes of the tree of `code` without docstrings; None where `code` does not parse."""
+    """The tree of `code` without docstrings as `render` writes it; None where `code` does not parse."""
     tree = parse_python(code)
     if tree is None:
         return None

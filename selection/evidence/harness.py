@@ -69,7 +69,7 @@ def unpack(problem: Problem, text: str) -> Any:
 
 
 def _pack(problem: Problem, value: Any) -> str | None:
-    """What `generate` returned as an encoded input; None where it is none."""
+    """A value that `generate` returned as an encoded input; None where it is none."""
     try:
         if problem.kind is Kind.STDIN:
             return value if isinstance(value, str) and value.strip() else None
@@ -81,7 +81,7 @@ def _pack(problem: Problem, value: Any) -> str | None:
 async def call(
     pool: Pool, source: str, name: str, calls: Sequence[Sequence[Any]], ledger: Ledger
 ) -> list[Any]:
-    """What `name` of `source` returns for each of `calls`; `Ellipsis` where it returned nothing usable."""
+    """The values that `name` of `source` returns for `calls`; `Ellipsis` where it gives nothing usable."""
     program = Program(source, Mode.CALL, name)
     texts = [encode_lines(list(arguments)) for arguments in calls]
     runs = await pool.board.run_tool(program, texts, _LIMITS, ledger)
@@ -138,7 +138,7 @@ async def _generate(pool: Pool, harness: Harness, source: str, ledger: Ledger) -
 
 
 async def reject_invalid(pool: Pool, harness: Harness, inputs: Sequence[str], ledger: Ledger) -> list[str]:
-    """Those of `inputs` that the validator does not reject; all where there is none or it crashes."""
+    """The `inputs` that the validator does not reject; all where there is none or it crashes."""
     if harness.valid is None or not inputs:
         return list(inputs)
     said = await call(pool, harness.valid, "valid", [[unpack(pool.problem, text)] for text in inputs], ledger)

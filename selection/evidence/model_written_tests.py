@@ -13,8 +13,7 @@ from sstar_code.problems.statements.asserts import read_assert
 from sstar_code.problems.values import encode, encode_lines
 from sstar_code.sandbox.outcome import Status
 from sstar_code.selection.evidence.clustering import compare_with
-from sstar_code.selection.inputs.replies.arguments import CallShape
-from sstar_code.selection.inputs.replies.literals import find_literals
+from sstar_code.selection.inputs.replies import CallShape, find_literals
 from sstar_code.selection.protocols import Question
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class Outcomes:
     members: tuple[int, ...]
     tests: tuple[WrittenTest, ...]
     passed: tuple[frozenset[int], ...]
-    """For each of `members` the places in `tests` of those it passes."""
+    """The places in `tests` of those that each of `members` passes."""
 
 
 def parse_tests(text: str, problem: Problem, *, limit: int = MAX_TESTS) -> list[WrittenTest]:

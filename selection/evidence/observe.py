@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sstar_code.selection.evidence.clustering import Clustering, cluster_programs
-from sstar_code.selection.inputs.replies.inputs import parse_inputs
+from sstar_code.selection.inputs.replies import parse_inputs
 from sstar_code.selection.inputs.search.explore import find_model_free_inputs
 from sstar_code.selection.protocols import Question
 

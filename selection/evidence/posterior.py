@@ -21,12 +21,12 @@ _FLOOR = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Beliefs:
-    """Probabilities that sum to 1."""
+    """Probabilities of the hypotheses; they sum to 1."""
 
     clusters: tuple[float, ...]
-    """For each cluster, that it is right."""
+    """The probability of each cluster that it is right."""
     none: float
-    """That no cluster is."""
+    """The probability that no cluster is right."""
 
     @classmethod
     def from_scores(cls, scores: Sequence[float], none: float) -> Beliefs:

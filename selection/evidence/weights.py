@@ -68,7 +68,7 @@ def prefer(pool: Pool, cluster: Sequence[int]) -> int:
 
 
 def score_clusters(pool: Pool, found: Clustering, weights: Sequence[float]) -> list[dict[str, float]]:
-    """For each cluster the name of each kind of evidence -> what it adds to the cluster's log-score.
+    """The terms of each cluster: name of the evidence -> what it adds to the cluster's log-score.
 
     `agreement`: share of the programs, by weight, that do nearly the same (`NEARNESS`); where no input
     counts, none unless all are copies of one text, since of others nothing is known. `failures`: share of
@@ -97,7 +97,7 @@ def score_clusters(pool: Pool, found: Clustering, weights: Sequence[float]) -> l
 async def check_outputs(
     pool: Pool, harness: Harness, found: Clustering, weights: Sequence[float], ledger: Ledger
 ) -> list[dict[str, float]]:
-    """For each cluster what the harness's brute force and rules add; nothing where the harness has none.
+    """The terms that the harness's brute force and rules add to each cluster; none where it has none.
 
     `brute force`: share of the inputs on which the cluster gives what the brute force gives. `rules`: share
     of its outputs that break a rule of the statement.
@@ -120,7 +120,7 @@ async def check_outputs(
 async def _compare(
     pool: Pool, solve: str, found: Clustering, places: Sequence[int], ledger: Ledger
 ) -> list[float]:
-    """For each cluster the share of the inputs on which it gives the brute force's output."""
+    """The share of the inputs on which each cluster gives the brute force's output."""
     problem, alike = pool.problem, compare_with(pool.problem)
     said = await call(
         pool, solve, "solve", [[unpack(problem, found.inputs[place])] for place in places], ledger
@@ -138,7 +138,7 @@ async def _compare(
 async def _break(
     pool: Pool, holds: str, found: Clustering, places: Sequence[int], ledger: Ledger
 ) -> list[float]:
-    """For each cluster the share of its outputs of which the check says that they cannot be right."""
+    """The share of each cluster's outputs of which the check says that they cannot be right."""
     asked: dict[tuple[int, str], list[Any]] = {}
     for place in places:
         for seen in found.behaviours[place]:
@@ -155,7 +155,7 @@ async def _break(
 
 
 def _output(pool: Pool, value: Any) -> str | None:
-    """What the brute force returned as an output of the problem."""
+    """The value that the brute force returned as an output of the problem."""
     if pool.problem.kind is Kind.STDIN:
         return value if isinstance(value, str) else None
     try:

@@ -101,19 +101,19 @@ class JudgeRecord:
         )
 
 
-def make_probe(problem: Problem, number: int, wrong: Sequence[str] = ()) -> Choice | None:
+def make_probe(problem: Problem, number: int) -> Choice | None:
     """A question about the `number`th public test; its first option (group 0) is the true one.
 
-    `wrong` are outputs that programs gave instead; without a usable one the true output is changed a little.
-    None where the test has no output of its own or nothing wrong can be made of it.
+    The other is the true output changed a little. None where the test has no output of its own or nothing
+    wrong can be made of it.
     """
     test = problem.public_tests[number]
     if test.program is not None or test.output is None:
         return None
     alike = compare_with(problem)
     rng = random.Random(f"probe:{problem.id}:{number}")
-    tries = (_perturb(problem, test.output, rng) for _ in range(_TRIES))
-    for other in (*wrong, *tries):
+    for _ in range(_TRIES):
+        other = _perturb(problem, test.output, rng)
         if other.split() != test.output.split() and not alike(test.output, other):
             seen = Behaviour(Status.OK, test.output), Behaviour(Status.OK, other)
             return present(problem, test.input, seen)

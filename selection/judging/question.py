@@ -104,7 +104,7 @@ def show_input(problem: Problem, text: str) -> str:
 
 
 def show_behaviour(problem: Problem, behaviour: Behaviour) -> str:
-    """What a program did as a person would write it: its output, its value as Python, or how it failed."""
+    """A behaviour as a person would write it: the output, the value as Python, or how the program failed."""
     if behaviour.status is not Status.OK:
         why = f" ({behaviour.failure})" if behaviour.failure else ""
         return f"no output: {_FAILED.get(behaviour.status, behaviour.status.value)}{why}"
@@ -125,7 +125,7 @@ def _show_differences(shown: Sequence[str]) -> list[str]:
 
 
 class Ruling(StrEnum):
-    """What a judge said."""
+    """A judge's opinion on two outputs."""
 
     FIRST = "first"
     SECOND = "second"
@@ -139,7 +139,7 @@ class Ruling(StrEnum):
 
 
 def read_ruling(text: str) -> Ruling | None:
-    """What the last line `ANSWER: 1`, `ANSWER: 2` or `ANSWER: neither` (`tie`, `both`) of `text` says.
+    """The ruling in the last line `ANSWER: 1`, `ANSWER: 2` or `ANSWER: neither` (`tie`, `both`) of `text`.
 
     None where there is none or it names more than one of them: no evidence.
     """
@@ -213,9 +213,9 @@ class Choice:
 
     input: str
     outputs: tuple[str, ...]
-    """As shown, in the order shown: A, B, ..."""
+    """The outputs as shown, in the order shown: A, B, ..."""
     groups: tuple[int, ...]
-    """For each output the caller's number of it."""
+    """The caller's number of each output."""
 
     @property
     def swapped(self) -> Choice:
@@ -253,7 +253,7 @@ def persuades(choice: Choice) -> bool:
 
 
 def read_choice(text: str, count: int) -> Answer:
-    """What the last line `ANSWER: ...` of `text` says: 0 for A, 1 for B, ..., or a word of `Refusal`.
+    """The answer in the last line `ANSWER: ...` of `text`: 0 for A, 1 for B, ..., or a word of `Refusal`.
 
     Lines inside fenced blocks count only where there is none outside: there an output may have been
     quoted. None where there is no such line, it names several or an output that was not shown: no evidence.

@@ -79,7 +79,7 @@ class Questioning:
         return math.log(ranked[0] / ranked[1]) < answers * log_odds(self.record.accuracy_twice)
 
     async def _measure_judge(self) -> None:
-        """Where no record of the set is at hand: one question about this problem's own public tests."""
+        """Measure the judge on one of this problem's own public tests, for want of a record of the set."""
         tests = range(len(self.pool.problem.public_tests))
         probes = [probe for number in tests if (probe := make_probe(self.pool.problem, number))]
         for number, probe in enumerate(probes[:_OWN_PROBES]):
@@ -119,7 +119,7 @@ class Questioning:
         return share if self._contract.admits(self.found.inputs[place]) else share / 2
 
     def _group(self, labels: Sequence[int]) -> list[int | None]:
-        """For each cluster its label, None where the output is not among the likeliest that can be shown."""
+        """The label of each cluster; None where its output is not among the likeliest that can be shown."""
         mass: dict[int, float] = {}
         for number, probability in zip(labels, self.beliefs.clusters, strict=True):
             mass[number] = mass.get(number, 0.0) + probability

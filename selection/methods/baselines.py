@@ -59,7 +59,7 @@ async def select_oracle(pool: Pool) -> Selection:
 
 
 async def _observe_all(pool: Pool, members: Sequence[int], ledger: Ledger) -> Clustering:
-    """What `members` do on the model's inputs (one call, with a model), the public and the model-free ones.
+    """Behaviour of `members` on the model's inputs (one call, with a model), public and model-free ones.
 
     Where all are the same program nothing is asked or run.
     """

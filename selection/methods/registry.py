@@ -68,7 +68,7 @@ def choose(name: str) -> Method:
 
 
 async def select_all(pool: Pool, names: Iterable[str] = tuple(METHODS)) -> dict[str, Selection]:
-    """What each method chooses, on the same executions and answers.
+    """The choice of each method, on the same executions and answers.
 
     Raises:
         UserError: an unknown name; raised before anything is run.

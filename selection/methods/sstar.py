@@ -13,7 +13,7 @@ from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.clustering import Behaviour, Clustering, find_differences
 from sstar_code.selection.evidence.fingerprint import strip_comments
 from sstar_code.selection.evidence.observe import ask_inputs, find_model_free_inputs, observe
-from sstar_code.selection.inputs.replies.inputs import parse_inputs
+from sstar_code.selection.inputs.replies import parse_inputs
 from sstar_code.selection.judging.question import ask_in_both_orders, clip, make_case, swap_cases
 from sstar_code.selection.pool import tier
 from sstar_code.selection.protocols import Distinguishing, Question, Selection

@@ -106,7 +106,7 @@ class _Subject:
     """The program under test."""
 
     call: str
-    """What is called with the arguments, or with the text on standard input."""
+    """Expression that is called with the arguments, or with the text on standard input."""
     source: str
     imports: tuple[str, ...] = ()
 

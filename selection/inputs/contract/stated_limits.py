@@ -47,11 +47,11 @@ _PARTS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What a statement says about one variable."""
+    """The range that a statement gives for one variable."""
 
     name: str
     depth: int = 0
-    """0: of the variable; 1: of its items; 2: of the items of its items."""
+    """0: the variable itself; 1: its items; 2: the items of its items."""
     of_length: bool = False
     low: int | None = None
     high: int | None = None

@@ -64,7 +64,7 @@ class CpuBudget:
         return max(0, int(self.left_s / self.quick_cpu_s + 1e-9))
 
     async def run(self, programs: Sequence[int], texts: Sequence[str]) -> dict[int, list[Execution]] | None:
-        """What each of `programs` does on each of `texts`.
+        """The executions of each of `programs` on each of `texts`.
 
         None where the budget does not last for all of them: what has run by then is charged and remembered.
         Runs that the ledger holds already are free.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -13,17 +13,16 @@ from sstar_code.selection.evidence.clustering import behaviour_of, compare_with,
 from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.contract.examples import public_inputs
 from sstar_code.selection.inputs.search.cpu_budget import CpuBudget
-from sstar_code.selection.inputs.search.guess_stdin_form import find_form
 from sstar_code.selection.inputs.strategies.streams import Mutations, large_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from sstar_code.sandbox.outcome import Execution
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool
 
-__all__ = ["find_model_free_inputs"]
+__all__ = ["find_form", "find_model_free_inputs"]
 
 _CPU_S, _QUICK_CPU_S = 0.5, 0.2
 """CPU limits in seconds of one run, and of one run of a program that is known to be quick. Small inputs need
@@ -94,12 +93,12 @@ class _Search:
     group: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """Program -> what it did so far, as labels."""
     tried: list[_Tried] = field(default_factory=list)
-    records: dict[str, _Record] = field(default_factory=dict)
+    records: defaultdict[str, _Record] = field(default_factory=lambda: defaultdict(_Record))
     lost: int = 0
 
     @property
     def runs_left(self) -> int:
-        """Without those kept for the large inputs."""
+        """Runs left without those kept for the large inputs."""
         return self.max_runs - self.budget.runs - _LARGE_INPUTS * len(self.copies)
 
     @property
@@ -114,35 +113,36 @@ class _Search:
     async def broad(self) -> None:
         """Strategies in turn, every program on every input."""
         turn: list[str] = []
-        room = int(_BROAD_SHARE * self.max_runs / len(self.copies))
-        wanted = max(1, min(_BROAD_INPUTS, room))
+
+        def pick() -> str | None:
+            turn.extend(() if turn else self._open())
+            return turn.pop(0) if turn else None
+
+        wanted = max(1, min(_BROAD_INPUTS, int(_BROAD_SHARE * self.max_runs / len(self.copies))))
         while len(self.tried) < wanted and not self.is_over:
-            chunk: list[tuple[str, str]] = []
-            while len(chunk) < min(_CHUNK, wanted - len(self.tried)):
-                turn = turn or self._open()
-                if not turn:
-                    break
-                strategy = turn.pop(0)
-                if (text := self.mutations.take(strategy)) is not None:
-                    chunk.append((strategy, text))
-            if not chunk:
+            if not (chunk := self._take(wanted - len(self.tried), pick)):
                 return
             await self._try(chunk, list(self.copies))
 
     async def focus(self, rng: random.Random) -> None:
         """More inputs for the programs that look alike, from the strategies that have told most apart."""
+
+        def pick() -> str | None:
+            names = self._open()
+            return rng.choices(names, [self.records[name].score for name in names])[0] if names else None
+
         while not self.is_over and (alike := self.unresolved()):
-            chunk: list[tuple[str, str]] = []
-            while len(chunk) < min(_CHUNK, self.runs_left // len(alike)):
-                if not (names := self._open()):
-                    break
-                weights = [self.records.setdefault(name, _Record()).score for name in names]
-                (strategy,) = rng.choices(names, weights)
-                if (text := self.mutations.take(strategy)) is not None:
-                    chunk.append((strategy, text))
-            if not chunk:
+            if not (chunk := self._take(self.runs_left // len(alike), pick)):
                 return
             await self._try(chunk, alike)
+
+    def _take(self, wanted: int, pick: Callable[[], str | None]) -> list[tuple[str, str]]:
+        """Up to `wanted` new inputs, at most a chunk, of strategies that `pick` names; it ends with None."""
+        chunk: list[tuple[str, str]] = []
+        while len(chunk) < min(_CHUNK, wanted) and (strategy := pick()) is not None:
+            if (text := self.mutations.take(strategy)) is not None:
+                chunk.append((strategy, text))
+        return chunk
 
     async def large(self, budget: CpuBudget) -> None:
         """The largest inputs last, each on its own: they cost most."""
@@ -153,8 +153,7 @@ class _Search:
                 await self._try([("large", text)], list(self.copies))
 
     def _open(self) -> list[str]:
-        names = list(self.mutations.strategies)
-        return [name for name in names if not self.records.setdefault(name, _Record()).is_hopeless]
+        return [name for name in self.mutations.strategies if not self.records[name].is_hopeless]
 
     async def _try(self, chunk: Sequence[tuple[str, str]], programs: Sequence[int]) -> None:
         """Run `programs` on new inputs, and all others on those that split them.
@@ -169,7 +168,7 @@ class _Search:
         if len(programs) * len(slow) > self.budget.runs_affordable():
             costly = slow  # if others are as slow as the first, it costs too much to find out
         for strategy, text in chunk:
-            record = self.records.setdefault(strategy, _Record())
+            record = self.records[strategy]
             record.tried += 1
             record.costly += text in costly
         fit = [(strategy, text) for strategy, text in chunk if text not in costly]
@@ -201,9 +200,8 @@ class _Search:
         if all(run.status is not Status.OK for run in column.values()):
             return False
         labels = self._labels(column)
-        return len({(self.group[program], labels[program]) for program in column}) > len(
-            {self.group[program] for program in column}
-        )
+        before = {self.group[program] for program in column}
+        return len({(self.group[program], labels[program]) for program in column}) > len(before)
 
     def _note(self, strategy: str, text: str, column: dict[int, Execution]) -> None:
         """Keep what all programs did on `text`."""
@@ -260,3 +258,41 @@ async def find_model_free_inputs(
     if search.lost:
         ledger.notes.append(f"{search.lost} model-free inputs dropped: the sandbox failed on them")
     return [item.text for item in sorted(search.tried, key=lambda item: item.rank)]
+
+
+_FORMS: tuple[tuple[str, ...], ...] = (
+    ("abc\n", "Hello World\n", "aabb c\n"),
+    ("ab\nabcab\n", "a b\nabba\n"),
+    ("7\n", "12\n", "1\n"),
+    ("2.5\n", "3\n"),
+    ("7\n3\n", "2\n5\n"),
+    ("3 5\n", "7 2\n"),
+    ("4 1 2 3\n", "2 2\n", "5\n"),
+    ("[3, 1, 2]\n", "[5]\n", "[2, 2, 1, 7]\n"),
+    ("[3, 1, 2]\n2\n", "[5, 5]\n1\n"),
+    ("[3, 1, 2]\n[2, 4]\n", "[5]\n[5]\n"),
+    ("abc\n2\n", "Hello World\n5\n"),
+    ("[[1, 2], [3, 4]]\n", "[[5, 1]]\n"),
+    ("[[1, 2], [3, 4]]\n[[2, 2], [1, 4]]\n", "[[5, 1]]\n[[1, 1]]\n"),
+    ('["ab", "c"]\n', '["a"]\n'),
+    ("3\n1 2 3\n", "2\n5 5\n"),
+)
+"""Samples of common inputs. Text comes first: a program that reads text also reads all that follows."""
+
+
+async def find_form(
+    run: Callable[[Sequence[str]], Awaitable[dict[int, list[Execution]] | None]], copies: Mapping[int, int]
+) -> tuple[str, ...]:
+    """The samples of the first common form that more than half of the candidates read without failing.
+
+    `copies` says of how many candidates each program of `run` is the text. `run` gives None where there is
+    nothing left to spend. Empty where there is none.
+    """
+    total = sum(copies.values())
+    for samples in _FORMS:
+        if (runs := await run(samples)) is None:
+            break
+        fine = [program for program, found in runs.items() if all(one.status is Status.OK for one in found)]
+        if 2 * sum(copies[program] for program in fine) > total:
+            return samples
+    return ()

@@ -27,7 +27,7 @@ _TINY = 24
 """Fresh small inputs tried first: a long way down by steps may be a short one from below."""
 _MAX_CANDIDATES = 1_000
 _MAX_CANDIDATE_CHARS = 200_000
-"""Of all candidates that are looked at in one step: long inputs are cut in large pieces first."""
+"""Characters of all candidates of one step together: long inputs are cut in large pieces first."""
 
 
 async def shrink_input(
@@ -36,7 +36,6 @@ async def shrink_input(
     holds: Callable[[Sequence[str]], Awaitable[list[bool]]],
     *,
     max_tries: int,
-    contract: Contract | None = None,
 ) -> str:
     """The smallest input found, `text` itself where there is none, for which `holds` is true.
 
@@ -44,7 +43,7 @@ async def shrink_input(
     for which it must be true. What comes back keeps to the contract of `problem` if `text` does, and is
     never longer than `text`. Ends where nothing smaller holds.
     """
-    shrinking = _Shrinking(contract or Contract.of(problem), text, holds, max_tries)
+    shrinking = _Shrinking(Contract.of(problem), text, holds, max_tries)
     if text in await shrinking.try_all(shrinking.tiny(problem)):
         return text
     while (smaller := await shrinking.step()) is not None:
@@ -145,7 +144,7 @@ def _spread(items: list[str]) -> list[str]:
 
 
 def _shorter_text(text: str) -> Iterator[str]:
-    """Where nothing is known: without some lines, or without some words of a line."""
+    """`text`, of which no form is known, without some lines or without some words of a line."""
     lines = text.split("\n")
     for size in (len(lines) // 2, len(lines) // 4, 1):
         for start in range(0, len(lines), size or 1):

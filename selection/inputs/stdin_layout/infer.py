@@ -67,7 +67,7 @@ class _Search:
         return None
 
     def _fits(self, elements: tuple[Element, ...], *, whole: bool) -> bool:
-        """Whether every sample begins so or, if `whole`, is so."""
+        """Whether the elements match the beginning (with `whole`: all) of every sample."""
         self._tries += 1
         for lines in self._samples:
             try:
@@ -93,7 +93,7 @@ class _Search:
         return None
 
     def _options(self, at: int, scope: tuple[int | None, ...], depth: int) -> Iterator[Element]:
-        """What may begin at line `at` of the guide, best explained first.
+        """The elements that may begin at line `at` of the guide, best explained first.
 
         Inside a body plain lines come before blocks: a nested block seldom comes first.
         """

@@ -35,10 +35,10 @@ class Dictionary:
 
 
 def read_dictionary(statement: str, codes: Iterable[str]) -> Dictionary:
-    """What the literals of the programs and the statement name.
+    """The numbers and texts that the literals of the programs and the statement name.
 
-    First what few programs know, since it may set them apart; what all of them know, and the
-    statement, come last. 0 and 1 are left out, as are docstrings.
+    Values that few programs know come first, since they may set them apart; those that all of them know, and
+    those of the statement, come last. 0 and 1 are left out, as are docstrings.
     """
     counts: Counter[int | str] = Counter()
     for code in codes:

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.problems.values import decode_lines
-from sstar_code.selection.inputs.replies.inputs import parse_inputs
-from sstar_code.selection.inputs.replies.literals import find_literals, read_literal
+from sstar_code.selection.inputs.replies import find_literals, parse_inputs, read_literal
 
 PAIR = Problem("p", "", Kind.FUNCTION, "f", "def f(nums: list, k: int):\n", (Test("[1, 2]\n3", "1"),))
 ONE_LIST = Problem(

@@ -7,8 +7,7 @@ from sstar_code.sandbox import Execution, Status
 from sstar_code.sandbox.fake import FakeSandbox
 from sstar_code.selection import Candidate, Pool
 from sstar_code.selection.evidence.board import Ledger
-from sstar_code.selection.inputs.search.explore import find_model_free_inputs
-from sstar_code.selection.inputs.search.guess_stdin_form import find_form
+from sstar_code.selection.inputs.search.explore import find_form, find_model_free_inputs
 
 pytestmark = pytest.mark.anyio
 
