@@ -195,15 +195,8 @@ def _comparison(problem: Problem) -> _Comparison:
 
 
 def _compare_text(name: str, tolerance: float) -> _Comparison:
-    check = "assert _shape({got}) == _shape({wanted})"
-    if name == "exact":
-        return _Comparison(check, _EXACT)
-    if name in ("lines", "unordered"):
-        return _Comparison(check, _LINES if name == "lines" else _LINES_IN_ANY_ORDER)
-    if name == "livecodebench":
-        return _Comparison(
-            check, _NUMBERS, ("from contextlib import suppress", "from decimal import Decimal")
-        )
+    if name in _SHAPES:
+        return _Comparison("assert _shape({got}) == _shape({wanted})", *_SHAPES[name])
     if name == "codecontests":
         return _Comparison(
             "assert _same({wanted}.lower(), {got}.lower())",
@@ -288,3 +281,10 @@ def _close(wanted, got):
         return wanted == got
     return near or wanted == got
 '''
+_SHAPES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "exact": (_EXACT, ()),
+    "lines": (_LINES, ()),
+    "unordered": (_LINES_IN_ANY_ORDER, ()),
+    "livecodebench": (_NUMBERS, ("from contextlib import suppress", "from decimal import Decimal")),
+}
+"""Checker of text -> source of `_shape`, and the import statements that it needs."""

@@ -132,17 +132,23 @@ def narrow_call(domain: Domain, names: Sequence[str], statement: str) -> Domain:
 
 
 def _narrow(domain: Domain, stated: Stated, depth: int) -> Domain:
-    if domain.kind == "list" and depth and domain.parts[0].kind != "record":
-        return replace(domain, parts=(_narrow(domain.parts[0], stated, depth - 1),))
     if domain.kind in ("list", "record") and depth:
-        inner = [_narrow(part, stated, depth - 1) for part in domain.parts[0].parts]
-        return replace(domain, parts=(replace(domain.parts[0], parts=tuple(inner)),))
-    if stated.of_length and domain.kind in ("list", "text"):
-        return _with_length(domain, stated)
-    return domain if depth or stated.of_length else _with_range(domain, stated)
+        if domain.kind == "list" and domain.parts[0].kind == "record":  # the rows of a table are no level
+            return replace(domain, parts=(_narrow(domain.parts[0], stated, depth),))
+        return replace(domain, parts=tuple(_narrow(part, stated, depth - 1) for part in domain.parts))
+    if depth and not (stated.of_length and domain.kind in ("list", "text")):
+        return domain
+    return _limit(domain, stated)
+
+
+def _limit(domain: Domain, stated: Stated) -> Domain:
+    """The domain with the stated range of its lengths or values, unless an example breaks it."""
+    return _with_length(domain, stated) if stated.of_length else _with_range(domain, stated)
 
 
 def _with_length(domain: Domain, stated: Stated) -> Domain:
+    if domain.kind not in ("list", "text"):
+        return domain
     sizes = [len(value) for value in domain.seen]
     if (stated.low or 0) > min(sizes, default=10**9) or _exceeds(max(sizes, default=0), stated.high):
         return domain  # it speaks of something else
@@ -270,13 +276,12 @@ def _align(fields: Sequence[tuple[Domain, bool]], stated: Sequence[Stated]) -> l
 def _fit(domain: Domain, in_list: bool, stated: Stated) -> float:
     if (domain.kind == "text") != stated.of_length:
         return 0.0
-    narrowed = _with_length(domain, stated) if stated.of_length else _with_range(domain, stated)
-    if narrowed == domain:
+    if _limit(domain, stated) == domain:
         return 0.0
     return 2.0 if in_list == bool(stated.depth) else 0.6
 
 
 def _rebuild(domain: Domain, chosen: dict[int, Stated]) -> Domain:
     if (stated := chosen.get(id(domain))) is not None:
-        return _with_length(domain, stated) if stated.of_length else _with_range(domain, stated)
+        return _limit(domain, stated)
     return replace(domain, parts=tuple(_rebuild(part, chosen) for part in domain.parts))

@@ -10,7 +10,7 @@ from sstar_code.selection.inputs.strategies.values import mutate_value
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sstar_code.selection.inputs.contract.domain import Domain
     from sstar_code.selection.inputs.strategies.dictionary import Dictionary
@@ -30,20 +30,16 @@ def list_nodes(domain: Domain, value: Any, rng: random.Random) -> list[tuple[Pat
 
     Of a list's items the first, the last and a random one.
     """
-    found: list[tuple[Path, Domain, Any]] = []
-    _collect(domain, value, rng, (), found)
-    return found
+    return list(_walk(domain, value, rng, ()))
 
 
-def _collect(
-    domain: Domain, value: Any, rng: random.Random, path: Path, found: list[tuple[Path, Domain, Any]]
-) -> None:
+def _walk(domain: Domain, value: Any, rng: random.Random, path: Path) -> Iterator[tuple[Path, Domain, Any]]:
     if domain.kind == "mixed":
         domain = next((part for part in domain.parts if part.admits(value)), domain.parts[0])
     if not is_of_kind(domain, value):
         return  # an earlier change went beyond the domain
     if path and domain.kind != "record":
-        found.append((path, domain, value))
+        yield path, domain, value
     if domain.kind not in ("list", "record") or not isinstance(value, list | tuple):
         return
     places = range(len(value))
@@ -51,7 +47,7 @@ def _collect(
         places = sorted({0, len(value) - 1, rng.randrange(len(value))})  # type: ignore[assignment]
     for place in places:
         part = domain.parts[min(place, len(domain.parts) - 1)]
-        _collect(part, value[place], rng, (*path, place), found)
+        yield from _walk(part, value[place], rng, (*path, place))
 
 
 def is_of_kind(domain: Domain, value: Any) -> bool:

@@ -67,6 +67,16 @@ def test_ranges_are_read_from_statements(text, stated):
         ),
         (function('"a*b"', statement="with `+` or `?` in it"), ['"c*d"'], ['"c?d"', '"c+d"']),
         (function('"*?*?"', statement="`*`, `?` and `!`"), ['"!*"'], ['"a"']),
+        (
+            function('["a", 2]', '["b", 3]', statement="1 <= p[i] <= 5", starter="def f(p):\n"),
+            ['["c", 5]'],
+            ['["c", 6]', '["c"]', '["c", 0]'],
+        ),
+        (
+            function('[["a", 2], ["b", 3]]', statement="1 <= p[i] <= 5", starter="def f(p):\n"),
+            ['[["c", 5]]'],
+            ['[["c", 6]]', '[["c"]]'],
+        ),
         (function("3", "7", statement="a positive integer"), ["1", "9"], ["0", "-1"]),
         (function("2.5", "1.5", statement="a positive number"), ["1.25", "3"], ["0.5", "0"]),
         (function("2.5", "0.5", statement="a positive number"), ["0.25", "0"], ["-1"]),
