@@ -27,7 +27,7 @@ class Pool:
     sandbox: Sandbox
     """Runs candidates; entered by the caller."""
     ask: Ask | None = None
-    """None: free evidence only, no model is asked."""
+    """None: model-free evidence only, nothing is asked."""
     seed: int = 0
     reliability: Mapping[str, float] = field(default_factory=dict)
     """Source -> share of its candidates, over all problems at hand, that pass their public tests, 0..1."""

@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool
 
-__all__ = ["Harness", "ask_harness", "ask_reference", "call", "find_functions", "reject_invalid", "unpack"]
+__all__ = [
+    "Harness",
+    "ask_harness",
+    "ask_reference",
+    "call",
+    "decode_result",
+    "find_functions",
+    "reject_invalid",
+    "unpack",
+]
 
 _SIZES = {"tiny": 16, "boundary": 12, "random": 8, "worst": 3}
 """Size that the generator is asked for -> number of inputs of that size."""
@@ -85,14 +94,15 @@ async def call(
     program = Program(source, Mode.CALL, name)
     texts = [encode_lines(list(arguments)) for arguments in calls]
     runs = await pool.board.run_tool(program, texts, _LIMITS, ledger)
-    return [_value(run.result) if run.status is Status.OK else ... for run in runs]
+    return [decode_result(run.result or "") if run.status is Status.OK else ... for run in runs]
 
 
-def _value(result: str | None) -> Any:
+def decode_result(result: str) -> Any:
+    """The value that `result` encodes; `Ellipsis` where it is none, since None and False are values."""
     try:
-        value = decode(result or "")
+        value = decode(result)
     except (ValueError, RecursionError):
-        return ...  # no value of ours: None, False and the like are ones
+        return ...
     return ... if isinstance(value, Opaque) else value
 
 

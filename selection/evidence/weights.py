@@ -11,11 +11,11 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind
-from sstar_code.problems.values import Opaque, decode, encode
+from sstar_code.problems.values import encode
 from sstar_code.sandbox.outcome import Status
 from sstar_code.selection.evidence.agreement import agreement, valid_places
 from sstar_code.selection.evidence.clustering import compare_with
-from sstar_code.selection.evidence.harness import call, unpack
+from sstar_code.selection.evidence.harness import call, decode_result, unpack
 from sstar_code.selection.evidence.posterior import log_odds
 
 if TYPE_CHECKING:
@@ -168,10 +168,4 @@ def _value(pool: Pool, seen: Behaviour) -> Any:
     """A candidate's output as the check sees it; `Ellipsis` where there is none."""
     if seen.status is not Status.OK:
         return ...
-    if pool.problem.kind is Kind.STDIN:
-        return seen.output
-    try:
-        value = decode(seen.output)
-    except (ValueError, RecursionError):
-        return ...
-    return ... if isinstance(value, Opaque) else value
+    return seen.output if pool.problem.kind is Kind.STDIN else decode_result(seen.output)

@@ -1,4 +1,4 @@
-"""Pairs of programs that free inputs alone tell apart, and the budget that this keeps to."""
+"""Pairs of programs that model-free inputs alone tell apart, and the budget that this keeps to."""
 
 from __future__ import annotations
 

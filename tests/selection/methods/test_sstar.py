@@ -124,7 +124,7 @@ async def test_failed_calls_are_no_evidence(make_pool, scripted_ask, reply):
 
 
 async def test_without_a_model(make_pool):
-    """Free evidence only: mutated inputs and the largest cluster, said in the notes."""
+    """Model-free evidence only: mutated inputs and the largest cluster, said in the notes."""
     selection = await select(make_pool([ROUGH, *variants(EXACT, 2)]))
     assert selection.chosen in (1, 2)
     assert selection.calls == 0
