@@ -188,6 +188,14 @@ def test_case_reads_like_python():
     }
 
 
+def test_an_early_difference_is_in_sight():
+    """Outputs that differ at their beginning are shown from there, however long they are."""
+    first, second = Behaviour(Status.OK, "X" + "a" * 5000), Behaviour(Status.OK, "Y" + "a" * 5000)
+    case = make_case(STDIN, "1", first, second)
+    assert (case["first"][:2], case["second"][:2]) == ("Xa", "Ya")
+    assert {output[:2] for output in present(STDIN, "1", [first, second]).outputs} == {"Xa", "Ya"}
+
+
 def test_case_shows_a_late_difference():
     """Long outputs are capped around the place where they differ."""
     case = make_case(

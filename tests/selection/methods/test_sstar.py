@@ -103,6 +103,13 @@ async def test_no_verdict_leaves_the_larger_cluster(make_pool, scripted_ask, jud
     assert selection.confidence == pytest.approx(confidence)
 
 
+async def test_a_failed_call_costs_no_tokens(make_pool, scripted_ask):
+    """It counts as a call, and nothing else."""
+    selection = await select(make_pool([ROUGH, EXACT], scripted_ask()))
+    assert selection.calls > 0
+    assert selection.tokens == 0
+
+
 @pytest.mark.parametrize("judge", ["ANSWER: neither", "ANSWER: 1", None])
 async def test_the_earlier_of_two_equal_clusters_is_taken(make_pool, scripted_ask, judge):
     """With points and sizes alike, place decides: the cluster that comes first wins."""
