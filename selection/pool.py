@@ -1,4 +1,4 @@
-"""What every method chooses from."""
+"""The pool that every method chooses from."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Pool:
     sandbox: Sandbox
     """Runs candidates; entered by the caller."""
     ask: Ask | None = None
-    """None: free evidence only, no model is asked."""
+    """None: model-free evidence only, nothing is asked."""
     seed: int = 0
-    trust: Mapping[str, float] = field(default_factory=dict)
+    reliability: Mapping[str, float] = field(default_factory=dict)
     """Source -> share of its candidates, over all problems at hand, that pass their public tests, 0..1."""
     judge: JudgeRecord | None = None
     """How the model behind `ask` does on known answers of the whole set; None: measured on this problem."""

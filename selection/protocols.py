@@ -1,4 +1,4 @@
-"""What selection needs from outside, owned here so that the arrow points one way."""
+"""Records and protocols that selection shares with its callers: owned here, so the arrow points one way."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = [
     "Candidate",
     "Derived",
     "Distinguishing",
+    "Evidence",
     "Question",
     "Reply",
     "Selection",
-    "Weighed",
 ]
 
 
@@ -48,6 +48,7 @@ class Reply:
     """A model's answer as selection sees it."""
 
     text: str
+    """The answer without the model's thinking."""
     tokens: int
     """Prompt and output together."""
 
@@ -76,8 +77,8 @@ class Candidate:
     hidden_pass: bool | None = None
     """Known only where a run has been graded; read by `oracle` alone."""
     sources: tuple[str, ...] = ()
-    """Who wrote it: models, or model and method. Several where the same text came from several; none where
-    it is not known or all candidates have the same."""
+    """The writers of the program: models, or model and method. Several where the same text came from several;
+    none where it is not known or all candidates have the same."""
 
     @property
     def survives(self) -> bool:
@@ -102,11 +103,11 @@ class Asked:
     options: tuple[str, ...]
     """The outputs as shown, A first."""
     clusters: tuple[tuple[int, ...], ...]
-    """For each option the clusters that gave it."""
+    """The clusters that gave each option."""
     answer: str
     """`A` ... `D`, `neither`, `invalid`, `flips` (with the order), `unreadable` or `failed`."""
     posterior: tuple[float, ...]
-    """Of each cluster after the answer."""
+    """The probability of each cluster after the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,8 @@ class Derived:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
-    """What speaks for one cluster."""
+class Evidence:
+    """The evidence for one cluster."""
 
     prior: float
     """Probability before any question, 0..1."""
@@ -133,7 +134,7 @@ class Weighed:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What was chosen and why."""
+    """A choice and the reasons for it."""
 
     method: str
     chosen: int | None
@@ -148,9 +149,9 @@ class Selection:
     executions: int = 0
     notes: tuple[str, ...] = field(default=())
     """One line each: what was asked, dropped or unparsable."""
-    evidence: tuple[Weighed, ...] = ()
-    """For each cluster; of methods that weigh evidence."""
+    evidence: tuple[Evidence, ...] = ()
+    """One for each cluster; only of methods that score evidence."""
     asked: tuple[Asked, ...] = ()
-    """In the order asked."""
+    """The questions in the order asked."""
     derived: tuple[Derived, ...] = ()
     """Inputs whose right output was found out: first those that tell clusters apart."""

@@ -1,10 +1,10 @@
-"""What a method says about its choice."""
+"""Confidence and explanation of a choice."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sstar_code.selection.judging.output_judge import clip
+from sstar_code.selection.judging.question import clip
 from sstar_code.selection.protocols import Distinguishing
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_OUTPUT_CHARS", "explain", "share"]
 
 MAX_OUTPUT_CHARS = 2_000
-"""Of one behaviour in a `Selection`."""
+"""Characters of one behaviour in a `Selection`."""
 
 
 def share(pool: Pool, chosen: int | None, alike: int, members: Sequence[int]) -> float:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from sstar_code.sandbox.grade import limits_for, program_for
 from sstar_code.sandbox.outcome import Execution, Status
 from sstar_code.selection.concurrency import run_together
+from sstar_code.selection.evidence.agreement import valid_places
 from sstar_code.selection.evidence.clustering import cluster_programs
 from sstar_code.selection.evidence.fingerprint import fingerprint
 from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.strategies.streams import Mutations
-from sstar_code.selection.methods.mbr import valid_places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

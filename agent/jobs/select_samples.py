@@ -14,7 +14,7 @@ from sstar_code.sandbox.grade import run_tests
 from sstar_code.selection import Candidate
 from sstar_code.selection.concurrency import run_together
 from sstar_code.selection.evidence.fingerprint import fingerprint
-from sstar_code.selection.evidence.source_trust import measure_trust
+from sstar_code.selection.evidence.source_reliability import measure_reliability
 from sstar_code.selection.judging.calibration import measure_judge
 from sstar_code.selection.methods.registry import select_all
 from sstar_code.selection.pool import Pool, tier
@@ -140,7 +140,7 @@ async def select_samples(
         SandboxError: the sandbox broke.
         ModelError: the endpoint is down.
     """
-    trust = measure_trust(candidates)
+    trust = measure_reliability(candidates)
     record = None
     if ask is not None and method == "adaptive" and _count_open(candidates) >= SEVERAL:
         record = await measure_judge([item.problem for item in work], ask)

@@ -9,8 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from sstar_code.selection.judging.output_judge import clip, show_input
-from sstar_code.selection.judging.question import LETTERS
+from sstar_code.selection.judging.question import LETTERS, clip, show_input
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

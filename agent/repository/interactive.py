@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems.values import Opaque, decode
-from sstar_code.selection.judging.output_judge import show_input
+from sstar_code.selection.judging.question import show_input
 from sstar_code.selection.protocols import Derived
-from sstar_code.selection.pytest_export.source import literal
+from sstar_code.selection.pytest_export.render import literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

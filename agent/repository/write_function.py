@@ -14,7 +14,7 @@ from sstar_code.agent.repository.task.problem import make_task
 from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
 from sstar_code.agent.solving.solve import candidates_of, sample
 from sstar_code.agent.telemetry.work import working_on
-from sstar_code.selection.judging.output_judge import show_input
+from sstar_code.selection.judging.question import show_input
 from sstar_code.selection.methods.registry import select_all
 from sstar_code.selection.pool import Pool
 

@@ -36,7 +36,7 @@ from sstar_code.selection import Pool
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.clustering import cluster_programs, find_differences
 from sstar_code.selection.inputs.contract.examples import public_inputs
-from sstar_code.selection.inputs.search.explore import find_free_inputs
+from sstar_code.selection.inputs.search.explore import find_model_free_inputs
 from sstar_code.selection.inputs.search.shrink import shrink_input
 from sstar_code.selection.pool import tier
 
@@ -74,7 +74,7 @@ async def measure(item: PoolProblem, sandbox: Sandbox, tries: int) -> Measured |
     if len(set(right.values())) < 2:
         return None
     pool, ledger = Pool(item.problem, item.candidates, sandbox), Ledger()
-    found = await find_free_inputs(pool, members, ledger)
+    found = await find_model_free_inputs(pool, members, ledger)
     inputs = list(dict.fromkeys([*public_inputs(item.problem), *found]))
     runs = await pool.board.run(members, inputs, ledger)
     clustering = cluster_programs(item.problem, inputs, runs)

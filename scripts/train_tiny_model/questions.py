@@ -11,7 +11,7 @@ from sstar_code.problems import Kind
 from sstar_code.problems.values import decode
 from sstar_code.selection.evidence.clustering import Behaviour, behaviour_of
 from sstar_code.selection.evidence.fingerprint import strip_comments
-from sstar_code.selection.judging.output_judge import make_case
+from sstar_code.selection.judging.question import make_case
 
 if TYPE_CHECKING:
     import random

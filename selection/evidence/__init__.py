@@ -1,1 +1,1 @@
-"""What speaks for each candidate without asking for a verdict."""
+"""Evidence for each candidate that needs no verdict."""

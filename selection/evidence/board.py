@@ -1,4 +1,4 @@
-"""What the candidates of one problem do, found out once and shared by every method.
+"""Runs of the candidates of one problem and answers about it, found out once and shared by every method.
 
 A program runs on an input at most once, a question is put at most once; a method that needs what another
 one has already found out gets it from memory. Its own `Ledger` still counts it, so the costs that are
@@ -10,52 +10,57 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from sstar_code.sandbox.grade import limits_for, program_for
 from sstar_code.selection.concurrency import run_together
 from sstar_code.selection.evidence.fingerprint import fingerprint
+from sstar_code.selection.protocols import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sstar_code.problems import Problem
     from sstar_code.sandbox.outcome import Execution, Limits, Program, Sandbox
-    from sstar_code.selection.protocols import Ask, Candidate, Question, Reply
+    from sstar_code.selection.protocols import Ask, Candidate, Distinguishing, Question, Reply
 
 __all__ = ["Board", "Ledger"]
 
 
-class Cost(TypedDict):
-    """What a `Selection` says of its cost."""
-
-    calls: int
-    tokens: int
-    executions: int
-
-
 @dataclass(slots=True)
 class Ledger:
-    """What one method's choice rests on: its cost as if it had been the only one."""
+    """The runs and calls that one method's choice rests on: its cost as if it had been the only one."""
 
-    runs: set[tuple[int, str]] = field(default_factory=set)
-    """(program, input)."""
-    tool_runs: set[tuple[str, str]] = field(default_factory=set)
-    """(program that is no candidate, input)."""
+    runs: set[tuple[int | str, str]] = field(default_factory=set)
+    """(candidate's index or other program's key, input)."""
     tokens: dict[str, int] = field(default_factory=dict)
     """Call -> tokens."""
     notes: list[str] = field(default_factory=list)
 
-    @property
-    def cost(self) -> Cost:
-        """The three of them, to be passed on to a `Selection`."""
-        return {
-            "calls": len(self.tokens),
-            "tokens": sum(self.tokens.values()),
-            "executions": len(self.runs) + len(self.tool_runs),
-        }
+    def conclude(
+        self,
+        method: str,
+        chosen: int,
+        confidence: float,
+        clusters: tuple[tuple[int, ...], ...],
+        distinguishing: tuple[Distinguishing, ...] = (),
+        **found: Any,
+    ) -> Selection:
+        """The selection with the notes and the cost; `found` are further fields of it."""
+        return Selection(
+            method,
+            chosen,
+            confidence,
+            clusters,
+            distinguishing,
+            calls=len(self.tokens),
+            tokens=sum(self.tokens.values()),
+            executions=len(self.runs),
+            notes=tuple(self.notes),
+            **found,
+        )
 
 
 class Board:
@@ -72,63 +77,67 @@ class Board:
         self.program_of = tuple(
             first.setdefault(fingerprint(candidate.code), index) for index, candidate in enumerate(candidates)
         )
-        """Candidate index -> index of the first candidate that is the same program (`source.fingerprint`)."""
+        """Candidate index -> index of the first candidate that is the same program (`fingerprint`)."""
         self._programs = {index: program_for(problem, candidates[index].code) for index in first.values()}
-        self._runs: dict[tuple[int, str], Execution] = {}
-        self._tool_runs: dict[tuple[str, str], Execution] = {}
+        self._runs: dict[tuple[int | str, str], Execution] = {}
         self._replies: dict[str, Reply | None] = {}
         self._locks: dict[int | str, anyio.Lock] = {}
 
-    async def run(
-        self, members: Iterable[int], inputs: Sequence[str], ledger: Ledger, limits: Limits | None = None
-    ) -> dict[int, list[Execution]]:
-        """What each candidate of `members` does on each of `inputs`, in order; all candidates at once.
+    def programs(self, members: Iterable[int]) -> list[int]:
+        """The different programs among `members`, ascending."""
+        return sorted({self.program_of[index] for index in members})
 
-        `limits` (None: the problem's) hold for what has not run yet.
+    async def run(
+        self, members: Iterable[int], inputs: Sequence[str], ledger: Ledger, cpu_s: float | None = None
+    ) -> dict[int, list[Execution]]:
+        """The executions of each of `members` on each of `inputs`, in order; all candidates at once.
+
+        `cpu_s` caps the CPU time of what has not run yet; None: the problem's limit holds alone.
         """
-        limits = limits or limits_for(self.problem)
-        wanted = list(members)
-        programs = sorted({self.program_of[index] for index in wanted})
-        await run_together(partial(self._run_program, program, inputs, limits) for program in programs)
+        wanted, limits = list(members), self._limits(cpu_s)
+        programs = self.programs(wanted)
+        await run_together(
+            partial(self._run_missing, program, self._programs[program], inputs, limits)
+            for program in programs
+        )
         ledger.runs.update((program, text) for program in programs for text in inputs)
         return {index: [self._runs[self.program_of[index], text] for text in inputs] for index in wanted}
 
-    async def _run_program(self, program: int, inputs: Sequence[str], limits: Limits) -> None:
-        async with self._locks.setdefault(program, anyio.Lock()):
-            missing = [text for text in dict.fromkeys(inputs) if (program, text) not in self._runs]
+    def _limits(self, cpu_s: float | None) -> Limits:
+        limits = limits_for(self.problem)
+        return limits if cpu_s is None else replace(limits, cpu_s=min(limits.cpu_s, cpu_s))
+
+    async def _run_missing(
+        self, key: int | str, program: Program, inputs: Sequence[str], limits: Limits
+    ) -> None:
+        async with self._locks.setdefault(key, anyio.Lock()):
+            missing = [text for text in dict.fromkeys(inputs) if (key, text) not in self._runs]
             if missing:
-                runs = await self._sandbox.run(self._programs[program], missing, limits)
-                self._runs.update(zip(((program, text) for text in missing), runs, strict=True))
+                runs = await self._sandbox.run(program, missing, limits)
+                self._runs.update(zip(((key, text) for text in missing), runs, strict=True))
 
     async def run_again(
-        self, members: Iterable[int], inputs: Sequence[str], ledger: Ledger, limits: Limits
+        self, members: Iterable[int], inputs: Sequence[str], ledger: Ledger, cpu_s: float
     ) -> dict[int, list[Execution]]:
-        """As `run`, but really a second time, whatever is remembered anywhere."""
-        wanted = list(members)
-        results: dict[int, list[Execution]] = {}
-
-        async def rerun(program: int) -> None:
-            source = self._programs[program]
-            other = replace(source, preamble=f"{source.preamble}\n# again\n")  # another key, the same program
-            results[program] = await self.run_tool(other, inputs, limits, ledger)
-
-        await run_together(
-            partial(rerun, program) for program in {self.program_of[index] for index in wanted}
-        )
+        """The executions when `members` really run a second time, whatever is remembered anywhere."""
+        wanted, limits = list(members), self._limits(cpu_s)
+        programs = self.programs(wanted)
+        others = [  # another key, the same program
+            replace(self._programs[program], preamble=f"{self._programs[program].preamble}\n# again\n")
+            for program in programs
+        ]
+        runs = await run_together(partial(self.run_tool, other, inputs, limits, ledger) for other in others)
+        results = dict(zip(programs, runs, strict=True))
         return {index: results[self.program_of[index]] for index in wanted}
 
     async def run_tool(
         self, program: Program, inputs: Sequence[str], limits: Limits, ledger: Ledger
     ) -> list[Execution]:
-        """What a program that is no candidate does on each of `inputs`; each runs at most once."""
+        """The executions of a program that is no candidate on each of `inputs`; each runs at most once."""
         key = f"{program.code}\0{program.preamble}\0{program.entry_point}"
-        async with self._locks.setdefault(key, anyio.Lock()):
-            missing = [text for text in dict.fromkeys(inputs) if (key, text) not in self._tool_runs]
-            if missing:
-                runs = await self._sandbox.run(program, missing, limits)
-                self._tool_runs.update(zip(((key, text) for text in missing), runs, strict=True))
-        ledger.tool_runs.update((key, text) for text in inputs)
-        return [self._tool_runs[key, text] for text in inputs]
+        await self._run_missing(key, program, inputs, limits)
+        ledger.runs.update((key, text) for text in inputs)
+        return [self._runs[key, text] for text in inputs]
 
     async def ask(self, question: Question, ordinal: str, ledger: Ledger, **values: Any) -> Reply | None:
         """The model's reply to `question`; None where the call failed. Needs a model."""

@@ -41,7 +41,7 @@ _MAX_TYPE = 80
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """What one program did on one input."""
+    """The behaviour of one program on one input."""
 
     status: Status
     output: str = ""
@@ -51,14 +51,14 @@ class Behaviour:
 
     @property
     def text(self) -> str:
-        """For reports: the output, or the failure in angle brackets."""
+        """The output, or the failure in angle brackets, for reports."""
         if self.status is Status.OK:
             return self.output
         return f"<{self.status.value}: {self.failure}>" if self.failure else f"<{self.status.value}>"
 
 
 def behaviour_of(execution: Execution) -> Behaviour:
-    """What `execution` shows."""
+    """The behaviour that `execution` shows."""
     if execution.status is Status.OK:
         return Behaviour(Status.OK, execution.output or "")
     failure = execution.failure.type[:_MAX_TYPE] if execution.failure else ""
@@ -107,9 +107,9 @@ class Clustering:
     inputs: tuple[str, ...] = ()
     """The inputs that count, in the order tried."""
     labels: tuple[tuple[int, ...], ...] = ()
-    """For each input, the label of each cluster's behaviour: equal where clusters agree."""
+    """The labels of the clusters' behaviours on each input: equal where clusters agree."""
     behaviours: tuple[tuple[Behaviour, ...], ...] = ()
-    """For each input, what each cluster's first member did."""
+    """The behaviours of the clusters' first members on each input."""
     all_failed: int = 0
     """Inputs left out because no candidate survived them: most likely not valid."""
     lost: int = 0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
-import warnings
+from typing import TYPE_CHECKING
+
+from sstar_code.problems.statements.literals import parse_python
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["fingerprint", "strip_comments"]
-
-_UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 class _Bare(ast.NodeTransformer):
@@ -17,16 +20,20 @@ class _Bare(ast.NodeTransformer):
         return None if isinstance(node.value, ast.Constant) else node
 
 
-def _parse(code: str) -> ast.Module:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a candidate's odd escapes are no news here
-        tree = ast.parse(code)
-    bare: ast.Module = _Bare().visit(tree)
-    for node in ast.walk(bare):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and not body and not isinstance(node, ast.Module):
-            node.body = [ast.Pass()]  # type: ignore[attr-defined]  # else it is no longer Python
-    return bare
+def _rewrite(code: str, render: Callable[[ast.AST], str]) -> str | None:
+    """The tree of `code` without docstrings as `render` writes it; None where `code` does not parse."""
+    tree = parse_python(code)
+    if tree is None:
+        return None
+    try:
+        bare = _Bare().visit(tree)
+        for node in ast.walk(bare):
+            body = getattr(node, "body", None)
+            if isinstance(body, list) and not body and not isinstance(node, ast.Module):
+                node.body = [ast.Pass()]  # type: ignore[attr-defined]  # else it is no longer Python
+        return render(ast.fix_missing_locations(bare))
+    except (ValueError, RecursionError, MemoryError):
+        return None
 
 
 def fingerprint(code: str) -> str:
@@ -35,10 +42,7 @@ def fingerprint(code: str) -> str:
     Names are kept: a renamed variable makes another program, since renaming can change behaviour.
     Source that does not parse is its own fingerprint, without outer blanks.
     """
-    try:
-        return ast.dump(_parse(code))
-    except _UNREADABLE:
-        return code.strip()
+    return _rewrite(code, ast.dump) or code.strip()
 
 
 def strip_comments(code: str) -> str:
@@ -46,7 +50,5 @@ def strip_comments(code: str) -> str:
 
     A comment is text of the candidate addressed to whoever reads it, so a model must not.
     """
-    try:
-        return ast.unparse(ast.fix_missing_locations(_parse(code)))
-    except _UNREADABLE:
-        return code
+    bare = _rewrite(code, ast.unparse)
+    return code if bare is None else bare

@@ -1,4 +1,4 @@
-"""The test kit: programs that a model writes once for a problem, and that help to judge all candidates.
+"""The test harness that a model writes once for a problem: programs that help to judge all candidates.
 
 One call gives a seeded generator with a size knob and a validator, another a brute force and a check of
 outputs. Nothing of it is believed before it has been tried on the public tests: the validator has to
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind
 from sstar_code.problems.checkers.registry import accepts
+from sstar_code.problems.statements.literals import parse_python
 from sstar_code.problems.values import Opaque, decode, decode_lines, encode_lines
 from sstar_code.sandbox.outcome import Limits, Mode, Program, Status
 from sstar_code.selection.concurrency import run_together
@@ -29,20 +30,29 @@ if TYPE_CHECKING:
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool
 
-__all__ = ["SIZES", "Kit", "ask_kit", "ask_reference", "call", "find_functions", "reject_invalid", "unpack"]
+__all__ = [
+    "Harness",
+    "ask_harness",
+    "ask_reference",
+    "call",
+    "decode_result",
+    "find_functions",
+    "reject_invalid",
+    "unpack",
+]
 
-SIZES = {"tiny": 16, "boundary": 12, "random": 8, "worst": 3}
-"""How many inputs of each size are made."""
+_SIZES = {"tiny": 16, "boundary": 12, "random": 8, "worst": 3}
+"""Size that the generator is asked for -> number of inputs of that size."""
 _LIMITS = Limits(cpu_s=2.0)
 _MAX_INPUT_CHARS = 200_000
 _LEAST_VALID = 0.5
-"""A generator of which the validator takes less contradicts it: one of the two is wrong."""
+"""Share of the generator's inputs below which the validator contradicts it: one of the two is wrong."""
 _BLOCK = re.compile(r"```[ \t]*(?:python|py)?[^\n`]*\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(slots=True)
-class Kit:
-    """What has stood the test; None or empty where nothing has."""
+class Harness:
+    """The parts that passed their trial on the public tests; None or empty where none did."""
 
     valid: str | None = None
     """Source that defines `valid(data)`."""
@@ -55,23 +65,20 @@ class Kit:
 def find_functions(reply: str, names: Sequence[str]) -> dict[str, str]:
     """Function name -> source of the last Python block of `reply` that parses and defines it at top level."""
     found = {}
-    for block in _BLOCK.findall(reply.rpartition("</think>")[2]):
-        try:
-            tree = ast.parse(block)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    for block in _BLOCK.findall(reply):
+        tree = parse_python(block)
+        defined = {node.name for node in getattr(tree, "body", ()) if isinstance(node, ast.FunctionDef)}
         found.update({name: block for name in names if name in defined})
     return found
 
 
 def unpack(problem: Problem, text: str) -> Any:
-    """An encoded input as the kit's functions see it: a text, or the list of arguments."""
+    """An encoded input as the harness's functions see it: a text, or the list of arguments."""
     return text if problem.kind is Kind.STDIN else decode_lines(text)
 
 
 def _pack(problem: Problem, value: Any) -> str | None:
-    """What `generate` returned as an encoded input; None where it is none."""
+    """A value that `generate` returned as an encoded input; None where it is none."""
     try:
         if problem.kind is Kind.STDIN:
             return value if isinstance(value, str) and value.strip() else None
@@ -83,71 +90,73 @@ def _pack(problem: Problem, value: Any) -> str | None:
 async def call(
     pool: Pool, source: str, name: str, calls: Sequence[Sequence[Any]], ledger: Ledger
 ) -> list[Any]:
-    """What `name` of `source` returns for each of `calls`; `Ellipsis` where it returned nothing usable."""
+    """The values that `name` of `source` returns for `calls`; `Ellipsis` where it gives nothing usable."""
     program = Program(source, Mode.CALL, name)
     texts = [encode_lines(list(arguments)) for arguments in calls]
     runs = await pool.board.run_tool(program, texts, _LIMITS, ledger)
-    return [_value(run.result) if run.status is Status.OK else ... for run in runs]
+    return [decode_result(run.result or "") if run.status is Status.OK else ... for run in runs]
 
 
-def _value(result: str | None) -> Any:
+def decode_result(result: str) -> Any:
+    """The value that `result` encodes; `Ellipsis` where it is none, since None and False are values."""
     try:
-        value = decode(result or "")
+        value = decode(result)
     except (ValueError, RecursionError):
-        return ...  # no value of ours: None, False and the like are ones
+        return ...
     return ... if isinstance(value, Opaque) else value
 
 
-async def ask_kit(pool: Pool, ledger: Ledger) -> Kit:
+async def ask_harness(pool: Pool, ledger: Ledger) -> Harness:
     """One call: a generator and a validator, tried on the public inputs; the inputs that they agree on."""
-    kit = Kit()
+    harness = Harness()
     reply = await pool.board.ask(Question.KIT, "kit", ledger)
     parts = find_functions(reply.text, ("generate", "valid")) if reply else {}
     if not parts:
-        ledger.notes.append("kit: the call failed" if reply is None else "kit: no function could be read")
-        return kit
+        ledger.notes.append(
+            "harness: the call failed" if reply is None else "harness: no function could be read"
+        )
+        return harness
     if "valid" in parts:
         shown = [[unpack(pool.problem, text)] for text in public_inputs(pool.problem)]
         said = await call(pool, parts["valid"], "valid", shown, ledger)
         if said and all(item is True for item in said):
-            kit.valid = parts["valid"]
+            harness.valid = parts["valid"]
         else:
-            ledger.notes.append("kit: validator dropped: " + _why(said, "public inputs rejected"))
+            ledger.notes.append("harness: validator dropped: " + _why(said, "public inputs rejected"))
     if "generate" in parts:
-        await _generate(pool, kit, parts["generate"], ledger)
-    return kit
+        await _generate(pool, harness, parts["generate"], ledger)
+    return harness
 
 
-async def _generate(pool: Pool, kit: Kit, source: str, ledger: Ledger) -> None:
-    orders = [[seed, size] for size, count in SIZES.items() for seed in range(count)]
+async def _generate(pool: Pool, harness: Harness, source: str, ledger: Ledger) -> None:
+    orders = [[seed, size] for size, count in _SIZES.items() for seed in range(count)]
     made = await call(pool, source, "generate", orders, ledger)
     texts = [_pack(pool.problem, value) for value in made]
     known = set(public_inputs(pool.problem))
     usable = [text for text in texts if text and len(text) <= _MAX_INPUT_CHARS and text not in known]
     inputs = list(dict.fromkeys(usable))
     if not inputs:
-        ledger.notes.append("kit: generator dropped: it gave no input")
+        ledger.notes.append("harness: generator dropped: it gave no input")
         return
-    valid = await reject_invalid(pool, kit, inputs, ledger)
+    valid = await reject_invalid(pool, harness, inputs, ledger)
     if len(valid) < _LEAST_VALID * len(inputs):
-        ledger.notes.append(
-            f"kit: generator and validator dropped: they agree on {len(valid)} of {len(inputs)} inputs only"
-        )
-        kit.valid = None
+        count = f"{len(valid)} of {len(inputs)} inputs"
+        ledger.notes.append(f"harness: generator and validator dropped: they agree on {count} only")
+        harness.valid = None
         return
-    kit.inputs = valid
+    harness.inputs = valid
 
 
-async def reject_invalid(pool: Pool, kit: Kit, inputs: Sequence[str], ledger: Ledger) -> list[str]:
-    """Those of `inputs` that the validator does not reject; all where there is none or it crashes."""
-    if kit.valid is None or not inputs:
+async def reject_invalid(pool: Pool, harness: Harness, inputs: Sequence[str], ledger: Ledger) -> list[str]:
+    """The `inputs` that the validator does not reject; all where there is none or it crashes."""
+    if harness.valid is None or not inputs:
         return list(inputs)
-    said = await call(pool, kit.valid, "valid", [[unpack(pool.problem, text)] for text in inputs], ledger)
+    said = await call(pool, harness.valid, "valid", [[unpack(pool.problem, text)] for text in inputs], ledger)
     return [text for text, item in zip(inputs, said, strict=True) if item is not False]
 
 
-async def ask_reference(pool: Pool, kit: Kit, ledger: Ledger) -> None:
-    """One call: a brute force and a check of outputs; `kit` gets what the public tests do not refute."""
+async def ask_reference(pool: Pool, harness: Harness, ledger: Ledger) -> None:
+    """One call: a brute force and a check of outputs; `harness` gets what the public tests do not refute."""
     reply = await pool.board.ask(Question.REFERENCE, "reference", ledger)
     parts = find_functions(reply.text, ("solve", "holds")) if reply else {}
     if not parts:
@@ -165,7 +174,7 @@ async def ask_reference(pool: Pool, kit: Kit, ledger: Ledger) -> None:
         else:
             passes = [_is_right(pool.problem, *pair) for pair in zip(public, said, strict=True)]
         if passes and all(passes):
-            setattr(kit, name, parts[name])
+            setattr(harness, name, parts[name])
         else:
             label = {"solve": "brute force", "holds": "check of outputs"}[name]
             count = f"{sum(passes)} of {len(passes)} public tests passed"
@@ -173,7 +182,7 @@ async def ask_reference(pool: Pool, kit: Kit, ledger: Ledger) -> None:
 
 
 def _answered(problem: Problem) -> list[tuple[Any, Any]]:
-    """Inputs and outputs of the public tests as the kit's functions see them."""
+    """Inputs and outputs of the public tests as the harness's functions see them."""
     found = []
     for test in problem.public_tests:
         if test.program is None and test.output is not None:

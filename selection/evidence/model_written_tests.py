@@ -1,10 +1,11 @@
-"""Tests that a model writes: reading them, and which programs pass them."""
+"""Reads tests that a model writes, and finds out which programs pass them."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind
@@ -12,8 +13,7 @@ from sstar_code.problems.statements.asserts import read_assert
 from sstar_code.problems.values import encode, encode_lines
 from sstar_code.sandbox.outcome import Status
 from sstar_code.selection.evidence.clustering import compare_with
-from sstar_code.selection.inputs.replies.arguments import CallShape
-from sstar_code.selection.inputs.replies.literals import find_literals
+from sstar_code.selection.inputs.replies import CallShape, find_literals
 from sstar_code.selection.protocols import Question
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["Outcomes", "WrittenTest", "parse_tests", "run_written_tests"]
 
 WRITTEN_TESTS = 20
-"""Asked of the model in one call."""
+"""Number of tests asked of the model in one call."""
 MAX_TESTS = 100
-"""Taken from one reply."""
+"""Most tests taken from one reply."""
 _MAX_CHARS = 20_000
 _MAX_LINES = 12
-"""Of one assert."""
+"""Most lines of one assert."""
 _ASSERT = re.compile(r"^[ \t]*assert\b", re.MULTILINE)
 _FENCE = re.compile(r"^```.*$", re.MULTILINE)
 _UNREADABLE = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, OverflowError)
@@ -47,12 +47,12 @@ class WrittenTest:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Who passes what."""
+    """The tests, and which of them each candidate passes."""
 
     members: tuple[int, ...]
     tests: tuple[WrittenTest, ...]
     passed: tuple[frozenset[int], ...]
-    """For each of `members` the places in `tests` of those it passes."""
+    """The places in `tests` of those that each of `members` passes."""
 
 
 def parse_tests(text: str, problem: Problem, *, limit: int = MAX_TESTS) -> list[WrittenTest]:
@@ -61,7 +61,6 @@ def parse_tests(text: str, problem: Problem, *, limit: int = MAX_TESTS) -> list[
     For functions asserts of the form `assert f(literals) == literal`; for both kinds JSON objects with
     `input` and `output`. At most `limit`. What cannot be read is left out; never raises.
     """
-    text = text.rpartition("</think>")[2]
     found: Counter[WrittenTest] = Counter()
     if problem.kind is Kind.FUNCTION and problem.entry_point:
         found.update(_asserted(text, problem.entry_point.rpartition(".")[2]))
@@ -117,29 +116,25 @@ async def run_written_tests(pool: Pool, members: Sequence[int], ledger: Ledger) 
     which the sandbox failed does not count.
     """
     tests = await _ask_tests(pool, ledger)
-    runs = await pool.board.run(members, list(dict.fromkeys(test.input for test in tests)), ledger)
-    places = {text: place for place, text in enumerate(dict.fromkeys(test.input for test in tests))}
-    alike = compare_with(pool.problem)
-    known: dict[tuple[str, str], bool] = {}
-    passed: list[frozenset[int]] = []
+    inputs = list(dict.fromkeys(test.input for test in tests))
+    runs = await pool.board.run(members, inputs, ledger)
+    alike = cache(compare_with(pool.problem))
+    passed: dict[int, set[int]] = {member: set() for member in members}
     lost: set[int] = set()
-    for member in members:
-        mine = set()
-        for number, test in enumerate(tests):
-            run = runs[member][places[test.input]]
+    for number, test in enumerate(tests):
+        place = inputs.index(test.input)
+        for member in members:
+            run = runs[member][place]
             if run.status is Status.IE:
                 lost.add(number)
-            if run.status is not Status.OK:
-                continue
-            pair = (test.output, run.output or "")
-            if pair not in known:
-                known[pair] = pair[0] == pair[1] or alike(*pair)
-            if known[pair]:
-                mine.add(number)
-        passed.append(frozenset(mine))
+            output = run.output or ""
+            if run.status is Status.OK and (output == test.output or alike(test.output, output)):
+                passed[member].add(number)
     if lost:
         ledger.notes.append(f"{len(lost)} of {len(tests)} tests dropped: the sandbox failed on them")
-    return Outcomes(tuple(members), tuple(tests), tuple(mine - lost for mine in passed))
+    return Outcomes(
+        tuple(members), tuple(tests), tuple(frozenset(passed[member] - lost) for member in members)
+    )
 
 
 async def _ask_tests(pool: Pool, ledger: Ledger) -> list[WrittenTest]:

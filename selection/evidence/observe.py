@@ -1,12 +1,12 @@
-"""Inputs to try the candidates on, and what they do there."""
+"""Asks for inputs and observes what the candidates do on inputs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from sstar_code.selection.evidence.clustering import Clustering, cluster_programs
-from sstar_code.selection.inputs.replies.inputs import parse_inputs
-from sstar_code.selection.inputs.search.explore import find_free_inputs
+from sstar_code.selection.inputs.replies import parse_inputs
+from sstar_code.selection.inputs.search.explore import find_model_free_inputs
 from sstar_code.selection.protocols import Question
 
 if TYPE_CHECKING:
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool
 
-__all__ = ["ask_inputs", "find_free_inputs", "observe"]
+__all__ = ["ask_inputs", "find_model_free_inputs", "observe"]
 
 GENERATED_INPUTS = 10
-"""Asked of the model in one call; as many again are accepted."""
+"""Inputs asked of the model in one call; as many again are accepted."""
 
 
 async def ask_inputs(pool: Pool, ledger: Ledger) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is believed of each cluster, and how an answer changes it.
+"""The probability that each cluster is right, and how an answer changes it.
 
 The hypotheses are "cluster c is the right one", one for each, and "none is". They exclude each other: on
 an input on which two clusters differ at most one is right.
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Beliefs"]
+__all__ = ["Beliefs", "log_odds"]
 
 _FLOOR = 1e-12
 """No evidence makes anything impossible."""
@@ -21,16 +21,16 @@ _FLOOR = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Beliefs:
-    """Probabilities that sum to 1."""
+    """Probabilities of the hypotheses; they sum to 1."""
 
     clusters: tuple[float, ...]
-    """For each cluster, that it is right."""
+    """The probability of each cluster that it is right."""
     none: float
-    """That no cluster is."""
+    """The probability that no cluster is right."""
 
     @classmethod
-    def weigh(cls, scores: Sequence[float], none: float) -> Beliefs:
-        """From log-scores (any constant may be added to all), `none` that of no cluster being right."""
+    def from_scores(cls, scores: Sequence[float], none: float) -> Beliefs:
+        """Beliefs by log-scores (any constant may be added to all), `none` that of no cluster being right."""
         top = max([*scores, none])
         masses = [max(_FLOOR, math.exp(score - top)) for score in (*scores, none)]
         total = math.fsum(masses)
@@ -47,7 +47,7 @@ class Beliefs:
         return self.clusters[self.best] / math.fsum(self.clusters)
 
     def update(self, groups: Sequence[int | None], answer: int | None, accuracy: float) -> Beliefs:
-        """After a judge right with probability `accuracy` has named a group of clusters.
+        """The beliefs after a judge right with probability `accuracy` has named a group of clusters.
 
         `groups` says for each cluster which of the outputs shown it gave, None for another one. `answer` is
         the output named, None for "neither". A judge that is wrong names any of the other outputs alike;
@@ -79,6 +79,12 @@ class Beliefs:
         said = [part / whole * accuracy + (1 - part / whole) * wrong for part in mass.values()]
         noise = _entropy([accuracy, *([wrong] * len(shown))])
         return max(0.0, _entropy(said) - noise)
+
+
+def log_odds(probability: float) -> float:
+    """Log-odds of a probability, which counts as at least 0.01 and at most 0.99."""
+    inside = min(max(probability, 0.01), 0.99)
+    return math.log(inside / (1 - inside))
 
 
 def _entropy(probabilities: Sequence[float]) -> float:

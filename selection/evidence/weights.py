@@ -1,4 +1,4 @@
-"""What speaks for each cluster without asking a judge, as log-scores that add up.
+"""Log-linear score of each behaviour cluster from the evidence that needs no judge.
 
 The weights are round numbers from a coarse grid on recorded pools, and are the same for every set;
 docs/method/selection.md says on which problems they were chosen, and how they do on others.
@@ -7,26 +7,28 @@ docs/method/selection.md says on which problems they were chosen, and how they d
 from __future__ import annotations
 
 import math
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind
-from sstar_code.problems.values import Opaque, decode, encode
+from sstar_code.problems.values import encode
 from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.evidence.agreement import agreement, valid_places
 from sstar_code.selection.evidence.clustering import compare_with
-from sstar_code.selection.evidence.harness import call, unpack
-from sstar_code.selection.methods.mbr import agreement, valid_places
+from sstar_code.selection.evidence.harness import call, decode_result, unpack
+from sstar_code.selection.evidence.posterior import log_odds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.evidence.clustering import Behaviour, Clustering
-    from sstar_code.selection.evidence.harness import Kit
+    from sstar_code.selection.evidence.harness import Harness
     from sstar_code.selection.pool import Pool
 
-__all__ = ["NONE_RIGHT", "check_outputs", "prefer", "trust_of", "weigh"]
+__all__ = ["NONE_RIGHT", "check_outputs", "prefer", "score_clusters"]
 
-AGREEMENT, FAILURES, SIZE, TRUST = 3.0, -1.0, 0.5, 1.0
+AGREEMENT, FAILURES, SIZE, RELIABILITY = 3.0, -1.0, 0.5, 1.0
 NEARNESS = 20.0
 """Power of the share of inputs on which two programs do the same: one that differs on one input in twenty
 counts about a third, one that differs on one in five nothing. Where one model wrote everything, a mean share
@@ -34,61 +36,49 @@ counts about a third, one that differs on one in five nothing. Where one model w
 NONE_RIGHT = 1.5
 """Score of "no cluster is right"."""
 BRUTE_FORCE, RULES = 3.0, -3.0
-"""Of the kit's parts, for a share of 1; set by hand, since no recorded kit was there to fit them on."""
+"""Scores of the harness's brute force and check for a share of 1; set by hand for want of records."""
 _CHECKED = 12
-"""Inputs, short ones first, on which the kit's brute force and rules are tried."""
+"""Inputs, short ones first, on which the harness's brute force and rules are tried."""
 
 
-def trust_of(pool: Pool, index: int) -> float:
-    """Log-odds of the mean trust in the sources of a candidate, against those of the mean of all sources.
+def _reliability_of(pool: Pool, index: int) -> float:
+    """Log-odds of the mean reliability of a candidate's sources, against those of the mean of all sources.
 
     0 where nothing is known.
     """
-    known = [pool.trust[source] for source in pool.candidates[index].sources if source in pool.trust]
-    if not known:
-        return 0.0
-    return _log_odds(_mean(known)) - _log_odds(_mean(list(pool.trust.values())))
+    rates = pool.reliability
+    known = [rates[source] for source in pool.candidates[index].sources if source in rates]
+    return log_odds(fmean(known)) - log_odds(fmean(rates.values())) if known else 0.0
 
 
 def prefer(pool: Pool, cluster: Sequence[int]) -> int:
-    """The member of a cluster to take: of the most trusted source, and written most often.
+    """The member of a cluster to take: of the most reliable source, and written most often.
 
     Nothing tells the members apart by what they do. The log of the root of how often a program was
-    written adds to its trust; the earliest of several.
+    written adds to its reliability; the earliest of several.
     """
     written: dict[int, int] = {}
-    trust: dict[int, float] = {}
+    reliability: dict[int, float] = {}
     for index in cluster:
         program = pool.board.program_of[index]
         written[program] = written.get(program, 0) + max(1, len(pool.candidates[index].sources))
-        trust[program] = max(trust.get(program, -math.inf), trust_of(pool, index))
-    scores = {program: trust[program] + 0.5 * math.log(count) for program, count in written.items()}
+        reliability[program] = max(reliability.get(program, -math.inf), _reliability_of(pool, index))
+    scores = {program: reliability[program] + 0.5 * math.log(count) for program, count in written.items()}
     return max(cluster, key=lambda index: (round(scores[pool.board.program_of[index]], 9), -index))
 
 
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
-
-
-def _log_odds(probability: float) -> float:
-    inside = min(max(probability, 0.01), 0.99)
-    return math.log(inside / (1 - inside))
-
-
-def weigh(pool: Pool, found: Clustering, weights: Sequence[float]) -> list[dict[str, float]]:
-    """For each cluster the name of each kind of evidence -> what it adds to the cluster's log-score.
+def score_clusters(pool: Pool, found: Clustering, weights: Sequence[float]) -> list[dict[str, float]]:
+    """The terms of each cluster: name of the evidence -> what it adds to the cluster's log-score.
 
     `agreement`: share of the programs, by weight, that do nearly the same (`NEARNESS`); where no input
     counts, none unless all are copies of one text, since of others nothing is known. `failures`: share of
-    the valid inputs on which it fails. `size`: log of its share of the weight. `trust`: of its best member.
+    the valid inputs on which it fails. `size`: log of its share of the weight. `trust`: reliability of
+    its best member's sources.
     """
     places = valid_places(found, weights)
     total = sum(weights)
     shares = agreement(found, weights, power=NEARNESS)
-    if (
-        not places
-        and len({pool.board.program_of[index] for cluster in found.clusters for index in cluster}) > 1
-    ):
+    if not places and len(pool.board.programs(index for cluster in found.clusters for index in cluster)) > 1:
         shares = [0.0] * len(weights)
     terms = []
     for number, cluster in enumerate(found.clusters):
@@ -98,16 +88,16 @@ def weigh(pool: Pool, found: Clustering, weights: Sequence[float]) -> list[dict[
                 "agreement": AGREEMENT * shares[number],
                 "failures": FAILURES * failed / max(1, len(places)),
                 "size": SIZE * math.log(weights[number] / total),
-                "trust": TRUST * max(trust_of(pool, index) for index in cluster),
+                "trust": RELIABILITY * max(_reliability_of(pool, index) for index in cluster),
             }
         )
     return terms
 
 
 async def check_outputs(
-    pool: Pool, kit: Kit, found: Clustering, weights: Sequence[float], ledger: Ledger
+    pool: Pool, harness: Harness, found: Clustering, weights: Sequence[float], ledger: Ledger
 ) -> list[dict[str, float]]:
-    """For each cluster what the kit's brute force and rules add; nothing where the kit has none.
+    """The terms that the harness's brute force and rules add to each cluster; none where it has none.
 
     `brute force`: share of the inputs on which the cluster gives what the brute force gives. `rules`: share
     of its outputs that break a rule of the statement.
@@ -116,12 +106,12 @@ async def check_outputs(
     valid = valid_places(found, weights)
     splitting = [place for place in valid if len(set(found.labels[place])) > 1]
     places = sorted(splitting, key=lambda place: len(found.inputs[place]))[:_CHECKED]
-    if kit.solve is not None and places:
-        shares = await _compare(pool, kit.solve, found, places, ledger)
+    if harness.solve is not None and places:
+        shares = await _compare(pool, harness.solve, found, places, ledger)
         for term, share in zip(terms, shares, strict=True):
             term["brute force"] = BRUTE_FORCE * share
-    if kit.holds is not None and places:
-        broken = await _break(pool, kit.holds, found, places, ledger)
+    if harness.holds is not None and places:
+        broken = await _break(pool, harness.holds, found, places, ledger)
         for term, share in zip(terms, broken, strict=True):
             term["rules"] = RULES * share
     return terms
@@ -130,7 +120,7 @@ async def check_outputs(
 async def _compare(
     pool: Pool, solve: str, found: Clustering, places: Sequence[int], ledger: Ledger
 ) -> list[float]:
-    """For each cluster the share of the inputs on which it gives the brute force's output."""
+    """The share of the inputs on which each cluster gives the brute force's output."""
     problem, alike = pool.problem, compare_with(pool.problem)
     said = await call(
         pool, solve, "solve", [[unpack(problem, found.inputs[place])] for place in places], ledger
@@ -148,7 +138,7 @@ async def _compare(
 async def _break(
     pool: Pool, holds: str, found: Clustering, places: Sequence[int], ledger: Ledger
 ) -> list[float]:
-    """For each cluster the share of its outputs of which the check says that they cannot be right."""
+    """The share of each cluster's outputs of which the check says that they cannot be right."""
     asked: dict[tuple[int, str], list[Any]] = {}
     for place in places:
         for seen in found.behaviours[place]:
@@ -165,7 +155,7 @@ async def _break(
 
 
 def _output(pool: Pool, value: Any) -> str | None:
-    """What the brute force returned as an output of the problem."""
+    """The value that the brute force returned as an output of the problem."""
     if pool.problem.kind is Kind.STDIN:
         return value if isinstance(value, str) else None
     try:
@@ -178,10 +168,4 @@ def _value(pool: Pool, seen: Behaviour) -> Any:
     """A candidate's output as the check sees it; `Ellipsis` where there is none."""
     if seen.status is not Status.OK:
         return ...
-    if pool.problem.kind is Kind.STDIN:
-        return seen.output
-    try:
-        value = decode(seen.output)
-    except (ValueError, RecursionError):
-        return ...
-    return ... if isinstance(value, Opaque) else value
+    return seen.output if pool.problem.kind is Kind.STDIN else decode_result(seen.output)

@@ -30,16 +30,17 @@ if TYPE_CHECKING:
     from sstar_code.selection.judging.question import Answer, Choice
     from sstar_code.selection.protocols import Ask
 
-__all__ = ["PROBES", "JudgeRecord", "grade", "make_probe", "measure_judge"]
+__all__ = ["JudgeRecord", "grade", "make_probe", "measure_judge"]
 
 PROBES = 20
 """Questions with a known answer that are put once for a set, each in both orders."""
 BEST_ACCURACY = 0.95
 _PRIOR_RIGHT, _PRIOR_WRONG = 5.0, 1.0
-"""Worth of answers that a judge nobody has measured starts with."""
+"""Pseudo-answers, right and wrong, that a judge nobody has measured starts with."""
 _LEAST_ACCURACY = 0.65
 """Below, questions do more harm than good: by simulation a judge right 60% of the time lowers the result."""
-_ENOUGH_ANSWERS, _STEADY = 20, 0.9
+_ENOUGH_ANSWERS, _SAME_SHARE = 20, 0.9
+"""Answers, and the share of them that are equal in both orders, for the order to count as ignored."""
 _TRIES = 20
 _NUMBER = re.compile(r"-?\d+")
 _SWAPS = {"yes": "no", "true": "false", "possible": "impossible"}
@@ -66,17 +67,17 @@ class JudgeRecord:
 
     @property
     def accuracy_twice(self) -> float:
-        """The same of an answer that was given in both orders."""
+        """Probability that an answer that was given in both orders is right."""
         right, wrong = _PRIOR_RIGHT + self.right_twice, _PRIOR_WRONG + self.agreed - self.right_twice
         return max(self.accuracy, min(BEST_ACCURACY, right / (right + wrong)))
 
     @property
-    def steady(self) -> bool:
+    def ignores_order(self) -> bool:
         """Whether the order of the outputs was seen not to matter: a second call would tell nothing new."""
-        return self.asked >= _ENOUGH_ANSWERS and 2 * self.agreed >= _STEADY * self.asked
+        return self.asked >= _ENOUGH_ANSWERS and 2 * self.agreed >= _SAME_SHARE * self.asked
 
     @property
-    def trusted(self) -> bool:
+    def is_worth_asking(self) -> bool:
         """Whether it is worth asking: one standard error below the accuracy is still better than a guess.
 
         The two answers to one question are not independent, so the error is that of half as many answers.
@@ -91,7 +92,7 @@ class JudgeRecord:
         return _PRIOR_RIGHT + self.right, _PRIOR_WRONG + self.asked - self.right
 
     def __add__(self, other: JudgeRecord) -> JudgeRecord:
-        """Both together."""
+        """The record of both together."""
         return JudgeRecord(
             self.right + other.right,
             self.asked + other.asked,
@@ -100,19 +101,19 @@ class JudgeRecord:
         )
 
 
-def make_probe(problem: Problem, number: int, wrong: Sequence[str] = ()) -> Choice | None:
+def make_probe(problem: Problem, number: int) -> Choice | None:
     """A question about the `number`th public test; its first option (group 0) is the true one.
 
-    `wrong` are outputs that programs gave instead; without a usable one the true output is changed a little.
-    None where the test has no output of its own or nothing wrong can be made of it.
+    The other is the true output changed a little. None where the test has no output of its own or nothing
+    wrong can be made of it.
     """
     test = problem.public_tests[number]
     if test.program is not None or test.output is None:
         return None
     alike = compare_with(problem)
     rng = random.Random(f"probe:{problem.id}:{number}")
-    tries = (_perturb(problem, test.output, rng) for _ in range(_TRIES))
-    for other in (*wrong, *tries):
+    for _ in range(_TRIES):
+        other = _perturb(problem, test.output, rng)
         if other.split() != test.output.split() and not alike(test.output, other):
             seen = Behaviour(Status.OK, test.output), Behaviour(Status.OK, other)
             return present(problem, test.input, seen)

@@ -1,7 +1,9 @@
-"""A question to the judge: one input and up to four anonymous outputs, and how the answer is read.
+"""Questions to the judge: what it is shown, and how its answers are read.
 
-The judge sees what programs did, never what they look like. Which output is called A depends on its text
-alone, so a program cannot know under which name its output is shown.
+The judge sees an input and what programs did on it as anonymous outputs: never code, never a guessed expected
+output. Which output is called A depends on its text alone, so a program cannot know under which name its
+output is shown. What is asked twice is asked with the outputs in opposite order, and only what the judge says
+both times counts.
 """
 
 from __future__ import annotations
@@ -10,20 +12,45 @@ import hashlib
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sstar_code.selection.judging.output_judge import MAX_SHOWN_CHARS, clip, show_behaviour, show_input
+from sstar_code.problems import Kind
+from sstar_code.problems.values import decode, decode_lines
+from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.concurrency import run_together
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sstar_code.problems import Problem
+    from sstar_code.selection.evidence.board import Board, Ledger
     from sstar_code.selection.evidence.clustering import Behaviour
+    from sstar_code.selection.protocols import Question
 
-__all__ = ["LETTERS", "MAX_OPTIONS", "Answer", "Choice", "Refusal", "persuades", "present", "read_choice"]
+__all__ = [
+    "LETTERS",
+    "Answer",
+    "Choice",
+    "Refusal",
+    "Ruling",
+    "ask_in_both_orders",
+    "clip",
+    "make_case",
+    "persuades",
+    "present",
+    "read_choice",
+    "read_ruling",
+    "score",
+    "show_behaviour",
+    "show_input",
+    "swap_cases",
+]
 
 LETTERS = "ABCD"
-MAX_OPTIONS = len(LETTERS)
+"""Names of the outputs in a question; there are no more outputs than letters."""
+_MAX_SHOWN_CHARS = 1_000
+"""Characters of an input or an output that a question shows."""
 
 _ANSWER = re.compile(r"^[^\w\n]*(?:final\s+)?answer\b[^\w\n]*[:=][^\S\n]*(.*)$", re.IGNORECASE | re.MULTILINE)
 _FENCED = re.compile(r"^(`{3,}|~{3,})[^\n]*\n.*?^\1[^\S\n]*$", re.DOTALL | re.MULTILINE)
@@ -37,6 +64,134 @@ _PERSUASION = re.compile(
     r"|^[^\w\n]*(?:final\s+)?answer\b[^\w\n]*[:=]\s*(?:[a-d]|neither|invalid)\b",
     re.IGNORECASE | re.MULTILINE,
 )
+_MEANINGS = {
+    "1": "first",
+    "first": "first",
+    "2": "second",
+    "second": "second",
+    "tie": "neither",
+    "both": "neither",
+    "neither": "neither",
+    "none": "neither",
+    "equal": "neither",
+}
+_FAILED = {
+    Status.RE: "the program failed",
+    Status.TLE: "the program ran out of time",
+    Status.MLE: "the program ran out of memory",
+    Status.OLE: "the program wrote without end",
+    Status.CE: "the program does not compile",
+}
+
+
+def clip(text: str, limit: int = _MAX_SHOWN_CHARS, start: int = 0) -> str:
+    """At most `limit` characters of `text` from `start` on, and how many were left out."""
+    shown = text[start : start + limit]
+    before = f"[{start} characters left out] " if start else ""
+    left = len(text) - start - len(shown)
+    return before + shown + (f" [{left} characters left out]" if left > 0 else "")
+
+
+def show_input(problem: Problem, text: str) -> str:
+    """An input as a person would write it: standard input as it is, a call as Python."""
+    if problem.kind is Kind.STDIN:
+        return text
+    name = (problem.entry_point or "f").rpartition(".")[2]
+    try:
+        return f"{name}({', '.join(map(repr, decode_lines(text)))})"
+    except (ValueError, RecursionError):
+        return text
+
+
+def show_behaviour(problem: Problem, behaviour: Behaviour) -> str:
+    """A behaviour as a person would write it: the output, the value as Python, or how the program failed."""
+    if behaviour.status is not Status.OK:
+        why = f" ({behaviour.failure})" if behaviour.failure else ""
+        return f"no output: {_FAILED.get(behaviour.status, behaviour.status.value)}{why}"
+    if problem.kind is Kind.STDIN:
+        return behaviour.output
+    try:
+        return repr(decode(behaviour.output))
+    except (ValueError, RecursionError):
+        return behaviour.output
+
+
+def _show_differences(shown: Sequence[str]) -> list[str]:
+    """Each of `shown` capped around the first place at which they differ, so that it is in sight."""
+    shortest = min(map(len, shown))
+    same = next((place for place in range(shortest) if len({text[place] for text in shown}) > 1), shortest)
+    start = 0 if same < _MAX_SHOWN_CHARS * 3 // 4 else same - _MAX_SHOWN_CHARS // 4
+    return [clip(text, start=start) for text in shown]
+
+
+class Ruling(StrEnum):
+    """A judge's opinion on two outputs."""
+
+    FIRST = "first"
+    SECOND = "second"
+    NEITHER = "neither"
+    """Both or none are right, or it cannot tell."""
+
+    @property
+    def swapped(self) -> Ruling:
+        """The same opinion where first and second change places."""
+        return {Ruling.FIRST: Ruling.SECOND, Ruling.SECOND: Ruling.FIRST}.get(self, self)
+
+
+def read_ruling(text: str) -> Ruling | None:
+    """The ruling in the last line `ANSWER: 1`, `ANSWER: 2` or `ANSWER: neither` (`tie`, `both`) of `text`.
+
+    None where there is none or it names more than one of them: no evidence.
+    """
+    for line in reversed(_ANSWER.findall(text)):
+        words = {_MEANINGS[word] for word in _WORD.findall(line.lower()) if word in _MEANINGS}
+        if words:
+            return Ruling(words.pop()) if len(words) == 1 else None
+    return None
+
+
+def score(straight: Ruling | None, swapped: Ruling | None) -> tuple[float, float]:
+    """Points of the two sides of a match, both rulings in the order of `straight`.
+
+    The same winner twice: 1 to 0. Neither twice: a half each. Anything else says nothing: 0 to 0.
+    """
+    if straight is None or straight is not swapped:
+        return 0.0, 0.0
+    return {Ruling.FIRST: (1.0, 0.0), Ruling.SECOND: (0.0, 1.0), Ruling.NEITHER: (0.5, 0.5)}[straight]
+
+
+def make_case(problem: Problem, text: str, first: Behaviour, second: Behaviour) -> dict[str, str]:
+    """One case of a question about two programs: `input`, `first` and `second`."""
+    one, other = _show_differences([show_behaviour(problem, first), show_behaviour(problem, second)])
+    return {"input": clip(show_input(problem, text)), "first": one, "second": other}
+
+
+def swap_cases(cases: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The same cases with the outputs exchanged."""
+    return [{"input": case["input"], "first": case["second"], "second": case["first"]} for case in cases]
+
+
+async def ask_in_both_orders(
+    board: Board,
+    question: Question,
+    name: str,
+    orders: tuple[Mapping[str, Any], Mapping[str, Any]],
+    ledger: Ledger,
+) -> tuple[tuple[float, float], str]:
+    """Points of the two sides of the match `name`, and a note about it.
+
+    `orders` are the values of the question, with the sides as they are and swapped.
+    """
+
+    async def ask(ordinal: str, values: Mapping[str, Any]) -> Ruling | None:
+        reply = await board.ask(question, ordinal, ledger, **values)
+        return read_ruling(reply.text) if reply else None
+
+    names = (name, f"{name}/swapped")
+    straight, swapped = await run_together(partial(ask, *pair) for pair in zip(names, orders, strict=True))
+    swapped = swapped.swapped if swapped else None
+    note = f"match {name}: {straight or 'no answer'}, swapped {swapped or 'no answer'}"
+    return score(straight, swapped), note
 
 
 class Refusal(StrEnum):
@@ -58,9 +213,9 @@ class Choice:
 
     input: str
     outputs: tuple[str, ...]
-    """As shown, in the order shown: A, B, ..."""
+    """The outputs as shown, in the order shown: A, B, ..."""
     groups: tuple[int, ...]
-    """For each output the caller's number of it."""
+    """The caller's number of each output."""
 
     @property
     def swapped(self) -> Choice:
@@ -80,15 +235,9 @@ def present(problem: Problem, text: str, seen: Sequence[Behaviour]) -> Choice:
     name of an exception is text of the program.
     """
     shown = [show_behaviour(problem, replace(behaviour, failure="")) for behaviour in seen]
-    shortest = min(map(len, shown))
-    same = next((place for place in range(shortest) if len({one[place] for one in shown}) > 1), shortest)
-    start = 0 if same < MAX_SHOWN_CHARS * 3 // 4 else same - MAX_SHOWN_CHARS // 4
     order = sorted(range(len(shown)), key=lambda number: (_digest(text, shown[number]), number))
-    return Choice(
-        clip(show_input(problem, text)),
-        tuple(clip(shown[number], start=start) for number in order),
-        tuple(order),
-    )
+    capped = _show_differences(shown)
+    return Choice(clip(show_input(problem, text)), tuple(capped[number] for number in order), tuple(order))
 
 
 def _digest(text: str, shown: str) -> str:
@@ -104,12 +253,11 @@ def persuades(choice: Choice) -> bool:
 
 
 def read_choice(text: str, count: int) -> Answer:
-    """What the last line `ANSWER: ...` of `text` says: 0 for A, 1 for B, ..., or a word of `Refusal`.
+    """The answer in the last line `ANSWER: ...` of `text`: 0 for A, 1 for B, ..., or a word of `Refusal`.
 
     Lines inside fenced blocks count only where there is none outside: there an output may have been
     quoted. None where there is no such line, it names several or an output that was not shown: no evidence.
     """
-    text = text.rpartition("</think>")[2]
     lines = _lines(_FENCED.sub("", text)) or _lines(text)
     return _meaning(lines[-1], count) if lines else None
 

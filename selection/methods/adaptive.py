@@ -1,21 +1,23 @@
-"""Selection by evidence: free evidence first, a model only where it can change the choice."""
+"""Selection by evidence: model-free evidence first, a model only where it can change the choice."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from sstar_code.selection.evidence.agreed_tests import agreed_tests
+from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.evidence.agreement import cluster_weights
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.clustering import cluster_programs
-from sstar_code.selection.evidence.harness import Kit, ask_kit, ask_reference, reject_invalid
-from sstar_code.selection.evidence.nondeterminism import find_unsteady, mask_unsteady
-from sstar_code.selection.evidence.observe import find_free_inputs
+from sstar_code.selection.evidence.harness import Harness, ask_harness, ask_reference, reject_invalid
+from sstar_code.selection.evidence.nondeterminism import find_nondeterministic, mask_nondeterministic
+from sstar_code.selection.evidence.observe import find_model_free_inputs
 from sstar_code.selection.evidence.posterior import Beliefs
-from sstar_code.selection.evidence.weights import NONE_RIGHT, check_outputs, prefer, weigh
-from sstar_code.selection.judging.inquiry import Inquiry
-from sstar_code.selection.methods.mbr import cluster_weights
+from sstar_code.selection.evidence.weights import NONE_RIGHT, check_outputs, prefer, score_clusters
+from sstar_code.selection.inputs.contract.contract import Contract
+from sstar_code.selection.judging.questioning import Questioning
 from sstar_code.selection.pool import tier
-from sstar_code.selection.protocols import Selection, Weighed
+from sstar_code.selection.protocols import Derived, Evidence, Selection
 from sstar_code.selection.result import explain
 
 if TYPE_CHECKING:
@@ -29,23 +31,28 @@ __all__ = ["select_adaptive"]
 TARGET = 0.95
 """Nothing more is asked once the likeliest cluster has this probability, given that one is right."""
 MAX_JUDGE_CALLS = 6
-"""A problem; an answer that would change the choice takes two, the second in the other order."""
+"""Judge calls per problem; an answer that would change the choice takes two, one in each order."""
 _ENOUGH_INPUTS = 20
-"""Free inputs that count on which all programs agree: nothing is asked then."""
+"""Model-free inputs that count on which all programs have to agree for nothing to be asked."""
+_CONSENSUS_PROGRAMS = 3
+"""Different programs that have to agree on an input for it to become a test."""
+_CONSENSUS_TESTS = 3
+_MAX_TEST_CHARS = 200
 
 
 async def select_adaptive(pool: Pool) -> Selection:
-    """A member of the likeliest behaviour cluster, by free evidence and, where that is not enough, a model.
+    """A member of the likeliest behaviour cluster, by model-free evidence and, where needed, a model.
 
-    Free: the programs of the best tier run on variations of the public inputs and form clusters. For each
-    cluster the agreement of the others, failures on inputs that others manage, its size and what is known
-    of who wrote it (`Pool.trust`) add up to a log-score; scores become probabilities (`weigh`).
+    Model-free: the programs of the best tier run on variations of the public inputs and form clusters. For
+    each cluster the agreement of the others, failures on inputs that others manage, its size and the
+    reliability of who wrote it (`Pool.reliability`) add up to a log-score; scores become probabilities
+    (`weights`).
 
     With a model, only where no cluster is sure enough: one call for a generator of inputs and a validator,
-    one for a brute force and a check of outputs, all tried on the public tests first (`kit`); then at most
-    `MAX_JUDGE_CALLS` calls that ask which of two to four anonymous outputs is right on one small input, the
-    most telling first (`inquiry`), weighted by how often the judge is right where the answer is known
-    (`calibrate`). A call that fails or cannot be read is no evidence.
+    one for a brute force and a check of outputs, all tried on the public tests first (`harness`); then at
+    most `MAX_JUDGE_CALLS` calls that ask which of two to four anonymous outputs is right on one small input,
+    the most telling first (`questioning`), weighted by how often the judge is right where the answer is known
+    (`calibration`). A call that fails or cannot be read is no evidence.
 
     The confidence is the probability of the chosen cluster. Sources of the parts: MBR-Exec (arXiv
     2204.11454), CodeMonkeys (2501.14723) for generators, ExPairT-LLM (2511.10855) for asking about outputs;
@@ -55,67 +62,93 @@ async def select_adaptive(pool: Pool) -> Selection:
     if not members:
         return Selection("adaptive", None, 0.0)
     ledger = Ledger()
-    found, kit = await _observe(pool, members, ledger)
+    found, harness = await _observe(pool, members, ledger)
     weights = cluster_weights(found, pool.board.program_of)
-    terms = weigh(pool, found, weights)
+    terms = score_clusters(pool, found, weights)
     prior = _believe(terms)
-    inquiry = Inquiry(pool, found, weights, prior, ledger, MAX_JUDGE_CALLS, TARGET)
+    questioning = Questioning(pool, found, weights, prior, ledger, MAX_JUDGE_CALLS, TARGET)
     if pool.ask is not None and prior.lead < TARGET:
-        await ask_reference(pool, kit, ledger)
-        for mine, more in zip(terms, await check_outputs(pool, kit, found, weights, ledger), strict=True):
+        await ask_reference(pool, harness, ledger)
+        for mine, more in zip(terms, await check_outputs(pool, harness, found, weights, ledger), strict=True):
             mine.update(more)
-        inquiry.beliefs = _believe(terms)
-        await inquiry.run()
-    beliefs = inquiry.beliefs
+        questioning.beliefs = _believe(terms)
+        await questioning.run()
+    beliefs = questioning.beliefs
     chosen = prefer(pool, found.clusters[beliefs.best])
-    return Selection(
+    return ledger.conclude(
         "adaptive",
         chosen,
         beliefs.clusters[beliefs.best] if pool.candidates[chosen].survives else 0.0,
         found.clusters,
         explain(found),
-        notes=tuple(ledger.notes),
         evidence=tuple(
-            Weighed(before, after, term)
+            Evidence(before, after, term)
             for before, after, term in zip(prior.clusters, beliefs.clusters, terms, strict=True)
         ),
-        asked=tuple(inquiry.asked),
-        derived=(*inquiry.derived, *agreed_tests(pool, members, found, beliefs)),
-        **ledger.cost,
+        asked=tuple(questioning.asked),
+        derived=(*questioning.derived, *_derive_from_consensus(pool, members, found, beliefs)),
     )
 
 
-async def _observe(pool: Pool, members: Sequence[int], ledger: Ledger) -> tuple[Clustering, Kit]:
-    """Clusters by what the programs do on free inputs and, where these do not settle it, on the kit's."""
-    kit = Kit()
-    if len({pool.board.program_of[index] for index in members}) == 1:
+async def _observe(pool: Pool, members: Sequence[int], ledger: Ledger) -> tuple[Clustering, Harness]:
+    """Clusters by behaviour on model-free inputs and, where these do not settle it, on the harness's."""
+    harness = Harness()
+    if len(pool.board.programs(members)) == 1:
         ledger.notes.append("all candidates are the same program")
-        return await _cluster(pool, members, [], frozenset(), ledger), kit
-    inputs = await find_free_inputs(pool, members, ledger)
-    unsteady = await find_unsteady(pool, members, inputs, ledger)
-    found = await _cluster(pool, members, inputs, unsteady, ledger)
+        return await _cluster(pool, members, [], frozenset(), ledger), harness
+    inputs = await find_model_free_inputs(pool, members, ledger)
+    masked = await find_nondeterministic(pool, members, inputs, ledger)
+    found = await _cluster(pool, members, inputs, masked, ledger)
     if pool.ask is None or _is_settled(pool, found):
-        return found, kit
-    kit = await ask_kit(pool, ledger)
-    valid = await reject_invalid(pool, kit, inputs, ledger)
+        return found, harness
+    harness = await ask_harness(pool, ledger)
+    valid = await reject_invalid(pool, harness, inputs, ledger)
     if len(valid) < len(inputs):
-        ledger.notes.append(f"kit: {len(inputs) - len(valid)} of {len(inputs)} free inputs are not valid")
-    return await _cluster(pool, members, [*valid, *kit.inputs], unsteady, ledger), kit
+        count = len(inputs) - len(valid)
+        ledger.notes.append(f"harness: {count} of {len(inputs)} model-free inputs are not valid")
+    return await _cluster(pool, members, [*valid, *harness.inputs], masked, ledger), harness
 
 
 async def _cluster(
-    pool: Pool, members: Sequence[int], inputs: Sequence[str], unsteady: frozenset[int], ledger: Ledger
+    pool: Pool, members: Sequence[int], inputs: Sequence[str], masked: frozenset[int], ledger: Ledger
 ) -> Clustering:
     runs = await pool.board.run(members, inputs, ledger)
-    return cluster_programs(pool.problem, inputs, mask_unsteady(runs, unsteady))
+    return cluster_programs(pool.problem, inputs, mask_nondeterministic(runs, masked))
 
 
 def _is_settled(pool: Pool, found: Clustering) -> bool:
-    """Whether the free inputs alone make one cluster sure enough."""
+    """Whether the model-free inputs alone make one cluster sure enough."""
     if len(found.clusters) == 1:
         return len(found.inputs) >= _ENOUGH_INPUTS
-    return _believe(weigh(pool, found, cluster_weights(found, pool.board.program_of))).lead >= TARGET
+    weights = cluster_weights(found, pool.board.program_of)
+    return _believe(score_clusters(pool, found, weights)).lead >= TARGET
 
 
 def _believe(terms: Sequence[dict[str, float]]) -> Beliefs:
-    return Beliefs.weigh([sum(term.values()) for term in terms], NONE_RIGHT)
+    return Beliefs.from_scores([sum(term.values()) for term in terms], NONE_RIGHT)
+
+
+def _derive_from_consensus(
+    pool: Pool, members: Sequence[int], found: Clustering, beliefs: Beliefs
+) -> list[Derived]:
+    """At most three short inputs inside the contract on which all `members` give one output, which differs.
+
+    Only where these are three different programs or more, all of which pass every public test. Each is as
+    sure as that any cluster is right: where one is, so is what all agree on.
+    """
+    programs = pool.board.programs(members)
+    if len(programs) < _CONSENSUS_PROGRAMS or not all(pool.candidates[index].survives for index in members):
+        return []
+    contract = Contract.of(pool.problem)
+    kept: dict[str, str] = {}
+    for place in sorted(range(len(found.inputs)), key=lambda place: (len(found.inputs[place]), place)):
+        text, first = found.inputs[place], found.behaviours[place][0]
+        if len(kept) == _CONSENSUS_TESTS or len(text) > _MAX_TEST_CHARS:
+            break
+        agree = len(set(found.labels[place])) == 1 and first.status is Status.OK
+        is_new = first.output not in kept and len(first.output) <= _MAX_TEST_CHARS
+        if agree and is_new and contract.admits(text):
+            kept[first.output] = text
+    confidence = math.fsum(beliefs.clusters)
+    why = f"all {len(programs)} different programs that pass the public tests"
+    return [Derived(text, output, confidence, why) for output, text in kept.items()]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from sstar_code.selection.evidence.agreement import agreement, cluster_weights
 from sstar_code.selection.evidence.board import Ledger
-from sstar_code.selection.evidence.observe import ask_inputs, find_free_inputs, observe
+from sstar_code.selection.evidence.observe import ask_inputs, find_model_free_inputs, observe
 from sstar_code.selection.inputs.contract.examples import public_inputs
 from sstar_code.selection.pool import tier
 from sstar_code.selection.protocols import Selection
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from sstar_code.selection.evidence.clustering import Clustering
     from sstar_code.selection.pool import Pool
 
-__all__ = ["observe_all", "select_first", "select_majority", "select_oracle", "select_random"]
+__all__ = ["select_first", "select_majority", "select_mbr", "select_oracle", "select_random"]
 
 
 async def select_random(pool: Pool) -> Selection:
@@ -56,16 +58,16 @@ async def select_oracle(pool: Pool) -> Selection:
     )
 
 
-async def observe_all(pool: Pool, members: Sequence[int], ledger: Ledger) -> Clustering:
-    """What `members` do on the model's inputs (where there is one; one call), the public and the free ones.
+async def _observe_all(pool: Pool, members: Sequence[int], ledger: Ledger) -> Clustering:
+    """Behaviour of `members` on the model's inputs (one call, with a model), public and model-free ones.
 
     Where all are the same program nothing is asked or run.
     """
     inputs: list[str] = []
-    if len({pool.board.program_of[index] for index in members}) > 1:
+    if len(pool.board.programs(members)) > 1:
         inputs += await ask_inputs(pool, ledger)
         inputs += public_inputs(pool.problem)
-        inputs += await find_free_inputs(pool, members, ledger)
+        inputs += await find_model_free_inputs(pool, members, ledger)
     return await observe(pool, members, list(dict.fromkeys(inputs)), ledger)
 
 
@@ -79,14 +81,42 @@ async def select_majority(pool: Pool) -> Selection:
     if not members:
         return Selection("majority", None, 0.0)
     ledger = Ledger()
-    found = await observe_all(pool, members, ledger)
+    found = await _observe_all(pool, members, ledger)
     largest = max(found.clusters, key=len)  # the first of several
-    return Selection(
+    return ledger.conclude(
         "majority",
         largest[0],
         share(pool, largest[0], len(largest), members),
         found.clusters,
         explain(found),
-        notes=tuple(ledger.notes),
-        **ledger.cost,
+    )
+
+
+async def select_mbr(pool: Pool) -> Selection:
+    """A member of the cluster whose outputs most of the others give, input by input.
+
+    Unlike `majority` it does not want the whole of two behaviours to be equal: programs that differ on
+    rare inputs still vote for each other on the rest. Ties go to the cluster of more weight, then to
+    the earlier; in the cluster the text with most copies is taken, then the earliest.
+
+    Source: minimum Bayes risk by execution, MBR-Exec (arXiv 2204.11454), over generated inputs; the
+    validity filter, the weights and that time-outs never agree are ours.
+    """
+    members = tier(pool.candidates)
+    if not members:
+        return Selection("mbr", None, 0.0)
+    ledger = Ledger()
+    found = await _observe_all(pool, members, ledger)
+    weights = cluster_weights(found, pool.board.program_of)
+    scores = agreement(found, weights)
+    best = max(range(len(scores)), key=lambda number: (scores[number], weights[number], -number))
+    copies = Counter(pool.board.program_of[index] for index in members)
+    cluster = found.clusters[best]
+    chosen = max(cluster, key=lambda index: (copies[pool.board.program_of[index]], -index))
+    return ledger.conclude(
+        "mbr",
+        chosen,
+        share(pool, chosen, len(cluster), members),
+        found.clusters,
+        explain(found),
     )

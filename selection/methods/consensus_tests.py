@@ -72,7 +72,7 @@ async def _select(pool: Pool, name: str, score: Score) -> Selection:
         return Selection(name, None, 0.0)
     ledger = Ledger()
     groups: dict[frozenset[int], list[int]] = defaultdict(list)
-    if len({pool.board.program_of[index] for index in members}) > 1:
+    if len(pool.board.programs(members)) > 1:
         outcomes = await run_written_tests(pool, members, ledger)
         for member, passed in zip(outcomes.members, outcomes.passed, strict=True):
             groups[passed].append(member)
@@ -86,7 +86,7 @@ async def _select(pool: Pool, name: str, score: Score) -> Selection:
     mine = next(group for group in groups.values() if chosen in group)
     clusters = tuple(sorted(tuple(group) for group in groups.values()))
     confidence = share(pool, chosen, len(mine), members)
-    return Selection(name, chosen, confidence, clusters, (), notes=tuple(ledger.notes), **ledger.cost)
+    return ledger.conclude(name, chosen, confidence, clusters)
 
 
 def _score_b4(

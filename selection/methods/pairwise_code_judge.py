@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sstar_code.selection.concurrency import run_together
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.fingerprint import strip_comments
-from sstar_code.selection.judging.output_judge import read_ruling, score
+from sstar_code.selection.judging.question import ask_in_both_orders
 from sstar_code.selection.pool import tier
 from sstar_code.selection.protocols import Question, Selection
 from sstar_code.selection.result import share
@@ -19,13 +19,12 @@ from sstar_code.selection.result import share
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sstar_code.selection.judging.output_judge import Ruling
     from sstar_code.selection.pool import Pool
 
 __all__ = ["rank", "select_judge"]
 
 MAX_MATCHES = 120
-"""All pairs of 16 programs; of more programs that many pairs are drawn."""
+"""Matches per problem: all pairs of 16 programs; with more programs so many pairs are drawn."""
 _ROUNDS = 200
 _PRIOR = 0.5
 """Wins and losses against an average program that each is believed to have, so that none is beyond doubt."""
@@ -68,28 +67,17 @@ async def select_judge(pool: Pool) -> Selection:
     clusters = tuple(
         tuple(index for index in members if pool.board.program_of[index] == program) for program in programs
     )
-    return Selection("judge", chosen, confidence, clusters, (), notes=tuple(ledger.notes), **ledger.cost)
+    return ledger.conclude("judge", chosen, confidence, clusters)
 
 
 async def _play(pool: Pool, pair: tuple[int, int], ledger: Ledger) -> tuple[float, float]:
     """Points of the two sides."""
-    codes = [strip_comments(pool.candidates[index].code) for index in pair]
+    first, second = (strip_comments(pool.candidates[index].code) for index in pair)
+    orders = {"first": first, "second": second}, {"first": second, "second": first}
     name = f"{pair[0]}-{pair[1]}"
-    straight, swapped = await run_together(
-        [
-            partial(_ask, pool, name, codes, ledger),
-            partial(_ask, pool, f"{name}/swapped", codes[::-1], ledger),
-        ]
-    )
-    swapped = swapped.swapped if swapped else None
-    ledger.notes.append(f"match {name}: {straight or 'no answer'}, swapped {swapped or 'no answer'}")
-    return score(straight, swapped)
-
-
-async def _ask(pool: Pool, name: str, codes: Sequence[str], ledger: Ledger) -> Ruling | None:
-    first, second = codes
-    reply = await pool.board.ask(Question.COMPARE, name, ledger, first=first, second=second)
-    return read_ruling(reply.text) if reply else None
+    points, note = await ask_in_both_orders(pool.board, Question.COMPARE, name, orders, ledger)
+    ledger.notes.append(note)
+    return points
 
 
 def rank(programs: Sequence[int], wins: Mapping[tuple[int, int], float]) -> dict[int, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, TypeAlias
 
 from sstar_code.problems import UserError
 from sstar_code.problems.errors import suggest
@@ -10,34 +10,29 @@ from sstar_code.selection.methods.adaptive import select_adaptive
 from sstar_code.selection.methods.baselines import (
     select_first,
     select_majority,
+    select_mbr,
     select_oracle,
     select_random,
 )
 from sstar_code.selection.methods.consensus_tests import select_b4, select_codet, select_tests
-from sstar_code.selection.methods.mbr import select_mbr
 from sstar_code.selection.methods.pairwise_code_judge import select_judge
+from sstar_code.selection.methods.plugins import list_plugins
 from sstar_code.selection.methods.sstar import select_sstar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from sstar_code.selection.pool import Pool
     from sstar_code.selection.protocols import Selection
 
 __all__ = ["METHODS", "Method", "choose", "select_all"]
 
+Method: TypeAlias = "Callable[[Pool], Awaitable[Selection]]"
+"""Chooses one candidate of a pool; the same pool gives the same choice.
 
-class Method(Protocol):
-    """Chooses one candidate of a pool."""
-
-    async def __call__(self, pool: Pool) -> Selection:
-        """The choice. The same pool gives the same choice.
-
-        Raises:
-            InfrastructureError: the sandbox broke. A failed model call is no error but missing evidence.
-        """
-        ...
-
+A method raises `InfrastructureError` where the sandbox broke. A failed model call is no error but missing
+evidence.
+"""
 
 METHODS: Mapping[str, Method] = {
     "adaptive": select_adaptive,
@@ -52,23 +47,28 @@ METHODS: Mapping[str, Method] = {
     "judge": select_judge,
     "oracle": select_oracle,
 }
+"""The methods known here; installed packages may bring more (`plugins`)."""
 
 
 def choose(name: str) -> Method:
-    """The method called `name`.
+    """The method called `name`, ours or else an installed package's: a name of ours is not taken over.
 
     Raises:
-        UserError: there is none; all names are listed and the nearest is suggested.
+        UserError: there is none (all names are listed, the nearest is suggested), or its package is broken.
     """
     if name in METHODS:
         return METHODS[name]
-    near = suggest(name, METHODS)
+    plugins = list_plugins()
+    if name in plugins:
+        return plugins[name].load()
+    names = list(dict.fromkeys((*METHODS, *plugins)))
+    near = suggest(name, names)
     hint = f" ({near})" if near else ""
-    raise UserError(f"unknown selection method {name!r}{hint}; choose one of {', '.join(METHODS)}")
+    raise UserError(f"unknown selection method {name!r}{hint}; choose one of {', '.join(names)}")
 
 
 async def select_all(pool: Pool, names: Iterable[str] = tuple(METHODS)) -> dict[str, Selection]:
-    """What each method chooses, on the same executions and answers.
+    """The choice of each method, on the same executions and answers.
 
     Raises:
         UserError: an unknown name; raised before anything is run.

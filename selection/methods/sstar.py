@@ -12,9 +12,9 @@ from sstar_code.selection.concurrency import run_together
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.clustering import Behaviour, Clustering, find_differences
 from sstar_code.selection.evidence.fingerprint import strip_comments
-from sstar_code.selection.evidence.observe import ask_inputs, find_free_inputs, observe
-from sstar_code.selection.inputs.replies.inputs import parse_inputs
-from sstar_code.selection.judging.output_judge import clip, make_case, read_ruling, score, swap_cases
+from sstar_code.selection.evidence.observe import ask_inputs, find_model_free_inputs, observe
+from sstar_code.selection.inputs.replies import parse_inputs
+from sstar_code.selection.judging.question import ask_in_both_orders, clip, make_case, swap_cases
 from sstar_code.selection.pool import tier
 from sstar_code.selection.protocols import Distinguishing, Question, Selection
 from sstar_code.selection.result import MAX_OUTPUT_CHARS, explain, share
@@ -22,13 +22,12 @@ from sstar_code.selection.result import MAX_OUTPUT_CHARS, explain, share
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sstar_code.selection.judging.output_judge import Ruling
     from sstar_code.selection.pool import Pool
 
 __all__ = ["select_sstar"]
 
 _DISTINGUISHING_INPUTS = 5
-"""Asked for in a match, and the most cases that a judge is shown."""
+"""Number of inputs asked for in a match, and the most cases that a judge is shown."""
 _MAX_REPORTED = 50
 
 
@@ -39,7 +38,7 @@ class _Match:
     pair: tuple[int, int]
     points: tuple[float, float]
     seen: tuple[tuple[str, Behaviour, Behaviour], ...]
-    """What the judge was shown: input, what the first cluster's program did, what the second's did."""
+    """The cases that the judge was shown: an input, and the behaviours of the two clusters' programs."""
     notes: tuple[str, ...]
 
 
@@ -80,13 +79,12 @@ async def select_sstar(pool: Pool) -> Selection:
     if matches and pool.candidates[chosen].survives:
         confidence = (points[best] + confidence) / len(found.clusters)
     reported = _report(found, matches)
-    notes = tuple(ledger.notes)
-    return Selection("sstar", chosen, confidence, found.clusters, reported, notes=notes, **ledger.cost)
+    return ledger.conclude("sstar", chosen, confidence, found.clusters, reported)
 
 
 async def _cluster(pool: Pool, members: Sequence[int], ledger: Ledger) -> Clustering:
     """Cluster on the model's inputs; on mutations where there is none that counts."""
-    if len({pool.board.program_of[index] for index in members}) == 1:
+    if len(pool.board.programs(members)) == 1:
         ledger.notes.append("all candidates are the same program")
         return await observe(pool, members, [], ledger)
     inputs = await ask_inputs(pool, ledger)
@@ -95,7 +93,7 @@ async def _cluster(pool: Pool, members: Sequence[int], ledger: Ledger) -> Cluste
         return found
     if pool.ask is not None:
         ledger.notes.append("inputs: mutations of the public ones stand in")
-    return await observe(pool, members, await find_free_inputs(pool, members, ledger), ledger)
+    return await observe(pool, members, await find_model_free_inputs(pool, members, ledger), ledger)
 
 
 async def _play(pool: Pool, found: Clustering, pair: tuple[int, int], ledger: Ledger) -> _Match:
@@ -115,15 +113,9 @@ async def _play(pool: Pool, found: Clustering, pair: tuple[int, int], ledger: Le
         notes.append(f"match {name}: no input on which one of the two succeeds, so no judge is asked")
         return _Match(pair, (0.0, 0.0), (), tuple(notes))
     cases = [make_case(pool.problem, *shown) for shown in seen]
-    straight, swapped = await run_together(
-        [
-            partial(_ask_judge, pool, cases, name, ledger),
-            partial(_ask_judge, pool, swap_cases(cases), f"{name}/swapped", ledger),
-        ]
-    )
-    swapped = swapped.swapped if swapped else None
-    notes.append(f"match {name}: {straight or 'no answer'}, swapped {swapped or 'no answer'}")
-    return _Match(pair, score(straight, swapped), tuple(seen), tuple(notes))
+    orders = {"cases": cases}, {"cases": swap_cases(cases)}
+    points, note = await ask_in_both_orders(pool.board, Question.JUDGE, name, orders, ledger)
+    return _Match(pair, points, tuple(seen), (*notes, note))
 
 
 async def _ask_distinguishing(
@@ -149,11 +141,6 @@ async def _run_both(
     runs = await pool.board.run(sides, inputs, ledger)
     seen = find_differences(pool.problem, inputs, runs[sides[0]], runs[sides[1]])
     return sorted(seen, key=lambda item: len(item[0]))[:_DISTINGUISHING_INPUTS]
-
-
-async def _ask_judge(pool: Pool, cases: list[dict[str, str]], name: str, ledger: Ledger) -> Ruling | None:
-    reply = await pool.board.ask(Question.JUDGE, name, ledger, cases=cases)
-    return read_ruling(reply.text) if reply else None
 
 
 def _report(found: Clustering, matches: Sequence[_Match]) -> tuple[Distinguishing, ...]:

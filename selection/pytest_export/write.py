@@ -1,16 +1,26 @@
 """Writes inputs whose right output is believed to be known as a pytest file that needs nothing of ours.
 
-selection.emit.write_tests(problem, tests, Path("tests/test_f.py"), target="package.module")
+selection.pytest_export.write.write_tests(problem, tests, Path("tests/test_f.py"), target="package.module")
 """
 
 from __future__ import annotations
 
+import keyword
 import re
+from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from sstar_code.problems import Kind, UserError
+from sstar_code.problems import Kind
+from sstar_code.problems.checkers.text import DEFAULT_TOLERANCE
 from sstar_code.problems.values import decode, decode_lines
-from sstar_code.selection.pytest_export.source import comparison, find_subject, literal
+from sstar_code.selection.pytest_export.render import (
+    choose_tests,
+    flatten,
+    literal,
+    render_file,
+    write_file,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,12 +28,12 @@ if TYPE_CHECKING:
 
     from sstar_code.problems import Problem
     from sstar_code.selection.protocols import Derived
-    from sstar_code.selection.pytest_export.source import Comparison, Subject
 
 __all__ = ["name_of", "render_tests", "write_tests"]
 
-_MAX_CHARS = 20_000
-"""Of one test's input and output: a longer one is no test that a person reads."""
+_LEAST_TIMEOUT_S = 10.0
+_CONTEST_TOLERANCE = 1e-5
+"""Tolerance of the checker `codecontests`."""
 
 
 def write_tests(
@@ -39,13 +49,7 @@ def write_tests(
     """
     text, count = render_tests(problem, tests, target=target)
     if count:
-        try:
-            with path.open("w" if overwrite else "x", encoding="utf-8") as file:
-                file.write(text)
-        except FileExistsError as error:
-            raise UserError(f"{path} is there already; name another file, or say --overwrite") from error
-        except OSError as error:
-            raise UserError(f"{path}: {error.strerror}; the tests are not written") from error
+        write_file(path, text, overwrite=overwrite, advice="name another file, or say --overwrite")
     return count
 
 
@@ -60,28 +64,20 @@ def render_tests(problem: Problem, tests: Sequence[Derived], *, target: str) -> 
     Raises:
         ValueError: `target` or the problem's entry point is no name.
     """
-    how, subject = comparison(problem), find_subject(problem, target)
-    checks = [(test, body) for test in _distinct(tests) if (body := _body(problem, test, subject, how))]
-    needs_source = any("_same(" in body or "_shape(" in body for _, body in checks)
-    imports = (*subject.imports, *(how.imports if needs_source else ()))
-    head = [
-        f"# Tests for {_flat(problem.id)}: inputs on which it is believed to be known what is right,",
+    how, subject = _comparison(problem), _find_subject(problem, target)
+    slug = name_of(problem.id)
+    checks = [
+        (slug, test, body) for test in choose_tests(tests) if (body := _body(problem, test, subject, how))
+    ]
+    needs_source = any("_same(" in body or "_shape(" in body for _, _, body in checks)
+    head = (
+        f"# Tests for {flatten(problem.id)}: inputs on which it is believed to be known what is right,",
         "# found while choosing among programs by what they do. Look at each before you rely on it.",
         "",
-        *sorted({_import(name) for name in imports}, key=lambda line: (line.startswith("from"), line)),
-    ]
-    parts = ["\n".join(head), *filter(None, (subject.source, how.source if needs_source else ""))]
-    slug = name_of(problem.id)
-    for number, (test, body) in enumerate(checks, start=1):
-        said = f"# Confirmed by {_flat(test.why)} (probability {test.confidence:.2f})."
-        parts.append(f"{said}\ndef test_{slug}_{number}():\n    {body}")
-    return "\n\n\n".join(part.strip("\n") for part in parts) + "\n", len(checks)
-
-
-def _import(name: str) -> str:
-    """`name` is a module, or a module and what to take from it."""
-    module, _, item = name.rpartition(".")
-    return f"from {module} import {item}" if module else f"import {item}"
+    )
+    imports = (*subject.imports, *(how.imports if needs_source else ()))
+    definitions = filter(None, (subject.source, how.source if needs_source else ""))
+    return render_file(head, imports, definitions, checks), len(checks)
 
 
 def name_of(identifier: str) -> str:
@@ -89,21 +85,7 @@ def name_of(identifier: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", identifier.lower()).strip("_") or "problem"
 
 
-def _distinct(tests: Sequence[Derived]) -> list[Derived]:
-    """The surest of those with one input, in order."""
-    best: dict[str, Derived] = {}
-    for test in tests:
-        if test.input not in best or test.confidence > best[test.input].confidence:
-            best[test.input] = test
-    return [test for test in best.values() if len(test.input) + len(test.output) <= _MAX_CHARS]
-
-
-def _flat(text: str) -> str:
-    """One line of what can be printed, so that it stays a comment."""
-    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
-
-
-def _body(problem: Problem, test: Derived, subject: Subject, how: Comparison) -> str | None:
+def _body(problem: Problem, test: Derived, subject: _Subject, how: _Comparison) -> str | None:
     """The assert; None where a value has no literal."""
     check = how.check
     try:
@@ -117,3 +99,192 @@ def _body(problem: Problem, test: Derived, subject: Subject, how: Comparison) ->
     except (ValueError, RecursionError):
         return None
     return check.format(wanted=wanted, got=f"{subject.call}({given})", text=repr(test.input))
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """The program under test."""
+
+    call: str
+    """Expression that is called with the arguments, or with the text on standard input."""
+    source: str
+    imports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """When an output is right."""
+
+    check: str
+    """The assert, with places `{got}`, `{wanted}` and `{text}` (the input)."""
+    source: str = ""
+    imports: tuple[str, ...] = ()
+    """Import statements that `source` needs."""
+    of_plain: str = ""
+    """The assert where a whole number, a text, a truth value or None is wanted, if it is simpler."""
+
+
+def _find_subject(problem: Problem, target: str) -> _Subject:
+    """How the program `target` (a module, or a file ending in `.py`) is reached.
+
+    Raises:
+        ValueError: `target` or the problem's entry point is no name.
+    """
+    is_file = target.endswith(".py")
+    path = f"Path(__file__).parent / {str(PurePath(target))!r}"
+    if not is_file and not all(map(_is_name, target.split("."))):
+        raise ValueError(f"{target!r} is neither a module nor a file ending in .py")
+    if problem.kind is Kind.STDIN:
+        timeout_s = max(_LEAST_TIMEOUT_S, 5 * problem.time_limit_s)
+        words = f"[sys.executable, str({path})]" if is_file else f"[sys.executable, '-m', {target!r}]"
+        source = _RUN.format(words=words, timeout_s=timeout_s)
+        return _Subject("_run", source, ("import subprocess", "import sys", *([_PATH] if is_file else [])))
+    owner, _, method = (problem.entry_point or "").rpartition(".")
+    if not _is_name(method) or (owner and not _is_name(owner)):
+        raise ValueError(f"{problem.entry_point!r} is no entry point")
+    name = owner or method
+    call = f"{owner}().{method}" if owner else method
+    if not is_file:
+        return _Subject(call, "", (f"from {target} import {name}",))
+    return _Subject(call, f"{name} = runpy.run_path(str({path}))[{name!r}]", ("import runpy", _PATH))
+
+
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and not keyword.iskeyword(text)
+
+
+_PATH = "from pathlib import Path"
+_RUN = '''\
+def _run(text):
+    """What the program writes when `text` is on its standard input."""
+    done = subprocess.run(
+        {words}, input=text, capture_output=True, text=True, timeout={timeout_s}, check=True
+    )
+    return done.stdout
+'''
+
+
+_EQUAL = "assert {got} == {wanted}"
+
+
+def _comparison(problem: Problem) -> _Comparison:
+    """How `problem` says that an output is right, as source that stands alone.
+
+    A tuple also meets a list, which is a little more than most rules allow.
+    """
+    if not isinstance(problem.checker, str):
+        dump = "json.dumps" if problem.kind is Kind.FUNCTION else "str"  # what the checker reads is text
+        source = _BY_PROGRAM.format(program=problem.checker["program"], dump=dump)
+        return _Comparison(
+            "assert _same({wanted}, {got}, {text})",
+            source,
+            ("import json", "import subprocess", "import sys"),
+        )
+    name, _, argument = problem.checker.partition(":")
+    if problem.kind is Kind.STDIN:
+        return _compare_text(name, float(argument or DEFAULT_TOLERANCE))
+    if name == "unordered":
+        return _Comparison("assert _same({wanted}, {got})", _ANY_ORDER)
+    if name == "python" and not argument:
+        return _Comparison(_EQUAL)
+    tolerance = float(argument or DEFAULT_TOLERANCE) if name in ("floats", "python", "apps") else 0.0
+    plain = "" if tolerance else _EQUAL
+    return _Comparison(
+        "assert _same({wanted}, {got})", _VALUES.format(tolerance=tolerance), ("import math",), plain
+    )
+
+
+def _compare_text(name: str, tolerance: float) -> _Comparison:
+    if name in _SHAPES:
+        return _Comparison("assert _shape({got}) == _shape({wanted})", *_SHAPES[name])
+    if name == "codecontests":
+        return _Comparison(
+            "assert _same({wanted}.lower(), {got}.lower())",
+            _TOKENS.format(tolerance=_CONTEST_TOLERANCE),
+            ("import math",),
+        )
+    return _Comparison("assert _same({wanted}, {got})", _TOKENS.format(tolerance=tolerance), ("import math",))
+
+
+_VALUES = '''\
+def _same(wanted, got):
+    """Equal at every depth; floats may differ by {tolerance}."""
+    if isinstance(wanted, (list, tuple)):
+        alike = isinstance(got, (list, tuple)) and len(wanted) == len(got)
+        return alike and all(map(_same, wanted, got))
+    if isinstance(wanted, dict):
+        alike = isinstance(got, dict) and wanted.keys() == got.keys()
+        return alike and all(_same(wanted[key], got[key]) for key in wanted)
+    if isinstance(wanted, float) and isinstance(got, (int, float)):
+        if math.isnan(wanted):
+            return math.isnan(got)
+        return math.isclose(wanted, got, rel_tol={tolerance}, abs_tol={tolerance})
+    return wanted == got
+'''
+_ANY_ORDER = '''\
+def _same(wanted, got):
+    """The same items in any order."""
+    if not isinstance(wanted, (list, tuple, set, frozenset)):
+        return wanted == got
+    return sorted(map(_text, wanted)) == sorted(map(_text, got))
+
+
+def _text(item):
+    return repr(list(item) if isinstance(item, tuple) else item)
+'''
+_BY_PROGRAM = '''\
+CHECKER = {program!r}
+
+
+def _same(wanted, got, text):
+    """Whether the problem's own checker accepts what was given."""
+    question = json.dumps({{"input": text, "expected": {dump}(wanted), "output": {dump}(got)}})
+    done = subprocess.run([sys.executable, "-c", CHECKER], input=question, text=True, check=False)
+    return done.returncode == 0
+'''
+_EXACT = '''\
+def _shape(text):
+    """Blanks at line ends and empty lines at the end do not count."""
+    return [line.rstrip() for line in text.rstrip().split("\\n")]
+'''
+_LINES = '''\
+def _shape(text):
+    """The words of every line."""
+    return [line.split() for line in text.rstrip().split("\\n")]
+'''
+_LINES_IN_ANY_ORDER = '''\
+def _shape(text):
+    """The words of every line, lines in any order."""
+    return sorted(line.split() for line in text.rstrip().split("\\n"))
+'''
+_NUMBERS = '''\
+def _shape(text):
+    """Every line, as numbers where it has nothing else."""
+    lines = []
+    for line in text.strip().split("\\n"):
+        lines.append(line.strip())
+        with suppress(ArithmeticError):
+            lines[-1] = list(map(Decimal, line.split()))
+    return lines
+'''
+_TOKENS = '''\
+def _same(wanted, got):
+    """The same words; numbers may differ by {tolerance}."""
+    wanted, got = wanted.split(), got.split()
+    return len(wanted) == len(got) and all(map(_close, wanted, got))
+
+
+def _close(wanted, got):
+    try:
+        near = math.isclose(float(wanted), float(got), rel_tol={tolerance}, abs_tol={tolerance})
+    except ValueError:
+        return wanted == got
+    return near or wanted == got
+'''
+_SHAPES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "exact": (_EXACT, ()),
+    "lines": (_LINES, ()),
+    "unordered": (_LINES_IN_ANY_ORDER, ()),
+    "livecodebench": (_NUMBERS, ("from contextlib import suppress", "from decimal import Decimal")),
+}
+"""Checker of text -> source of `_shape`, and the import statements that it needs."""

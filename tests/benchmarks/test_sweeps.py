@@ -37,7 +37,7 @@ async def test_fewer_inputs_are_a_chance_part_of_more(monkeypatch):
         return await really_observe(pool, members, inputs, ledger)
 
     really_observe = sweeps.observe
-    monkeypatch.setattr(sweeps, "find_free_inputs", find)
+    monkeypatch.setattr(sweeps, "find_model_free_inputs", find)
     monkeypatch.setattr(sweeps, "observe", observe)
     problem = Problem("p", "s", Kind.STDIN, public_tests=(Test("3\n", "3"),))
     candidates = tuple(Candidate(code, 1, 1, hidden_pass=code != "b") for code in "abcd")

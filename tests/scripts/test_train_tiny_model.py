@@ -18,7 +18,7 @@ from sstar_code.problems.formats.jsonl import to_json
 from sstar_code.problems.problem import Kind
 from sstar_code.problems.values import decode
 from sstar_code.sandbox.grade import run_tests
-from sstar_code.selection.inputs.replies.inputs import parse_inputs
+from sstar_code.selection.inputs.replies import parse_inputs
 
 
 def make_tasks(count: int, seed: int = 0) -> list:

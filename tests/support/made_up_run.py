@@ -15,7 +15,7 @@ from sstar_code.agent.run.store import Store
 from sstar_code.agent.telemetry.work import working_on
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Execution, Status
-from sstar_code.selection.protocols import Asked, Derived, Distinguishing, Selection, Weighed
+from sstar_code.selection.protocols import Asked, Derived, Distinguishing, Evidence, Selection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -181,7 +181,7 @@ def _select(
     )
     shares = tuple(len(members) / len(outcomes) for members in groups)
     asked = (Asked(inputs[0].input, (f"1{text}", f"2{text}"), ((0,), (1,)), "A", shares),)
-    weighed = tuple(Weighed(share, share, {"agreement": 3 * share, "size": -share}) for share in shares)
+    weighed = tuple(Evidence(share, share, {"agreement": 3 * share, "size": -share}) for share in shares)
     derived = (Derived(inputs[0].input, f"1{text}", 0.9, "the judge named it"),)
     return {
         "random": Selection("random", draw.choice(tier), 1 / len(tier)),

@@ -25,7 +25,7 @@ from sstar_code.selection import Reply
 from sstar_code.selection.evidence.clustering import Behaviour, behaviour_of, compare_with
 from sstar_code.selection.evidence.fingerprint import strip_comments
 from sstar_code.selection.inputs.contract.examples import public_inputs
-from sstar_code.selection.judging.output_judge import clip, show_behaviour, show_input
+from sstar_code.selection.judging.question import clip, show_behaviour, show_input
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from sstar_code.agent.run.store import Store
 from sstar_code.agent.telemetry.work import working_on
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Execution, Status
-from sstar_code.selection.protocols import Asked, Derived, Distinguishing, Selection, Weighed
+from sstar_code.selection.protocols import Asked, Derived, Distinguishing, Evidence, Selection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,7 +131,7 @@ def _select(name: str, tier: tuple[int, ...], chosen: int) -> dict[str, Selectio
             tokens=305,
             executions=12,
             notes=("a note",),
-            evidence=(Weighed(0.4, 0.45, {"size": -0.5}), Weighed(0.6, 0.55, {"size": 0.5})),
+            evidence=(Evidence(0.4, 0.45, {"size": -0.5}), Evidence(0.6, 0.55, {"size": 0.5})),
             asked=(Asked("9\n", ("1", "2"), ((0,), (1,)), "A", (0.55, 0.45)),),
             derived=(Derived("9\n", "1\n", 0.9, "asked"),),
         )

@@ -6,9 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.repository.find.stubs import Shape
-from sstar_code.problems import UserError
 from sstar_code.problems.values import Opaque, decode, decode_lines
-from sstar_code.selection.pytest_export.source import literal
+from sstar_code.selection.pytest_export.render import choose_tests, literal, render_file, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,47 +27,33 @@ def write_tests(path: Path, found: Sequence[tuple[Target, Sequence[Derived]]]) -
     """
     text, count = render_tests(found)
     if count:
-        try:
-            with path.open("x", encoding="utf-8") as file:
-                file.write(text)
-        except FileExistsError as error:
-            raise UserError(f"{path} is there already; name another file for --emit-tests") from error
-        except OSError as error:
-            raise UserError(f"{path}: {error.strerror}; the tests are not written") from error
+        write_file(path, text, advice="name another file for --emit-tests")
     return count
 
 
 def render_tests(found: Sequence[tuple[Target, Sequence[Derived]]]) -> tuple[str, int]:
     """Source of a pytest file with one function for each input, and how many these are.
 
-    A comment over each says how its output was confirmed. Left out is what no literal gives.
+    A comment over each says how its output was confirmed. Left out is what no literal gives, and what is
+    too long to read.
     """
     imports: set[str] = set()
-    parts: list[str] = []
-    numbers: Counter[str] = Counter()
+    checks: list[tuple[str, Derived, str]] = []
     homes = {(target.path[0], target.place.module) for target, _ in found}
     shared = {name for name, times in Counter(name for name, _ in homes).items() if times > 1}
     for target, tests in found:
-        qualified = target.path[0] in shared
-        for test in {item.input: item for item in tests}.values():
-            body = _body(target, test, f"{target.place.module}." if qualified else "")
+        module, name = target.place.module, target.path[0]
+        for test in choose_tests(tests):
+            body = _body(target, test, f"{module}." if name in shared else "")
             if body is None:
                 continue
-            name = target.entry_point.lower()
-            numbers[name] += 1
-            module = target.place.module
-            imports.add(f"import {module}" if qualified else f"from {module} import {target.path[0]}")
+            checks.append((target.entry_point.lower(), test, body))
+            imports.add(f"import {module}" if name in shared else f"from {module} import {name}")
             if "pytest." in body:
                 imports.add("import pytest")
-            why = " ".join(test.why.split())
-            said = (
-                f"# Confirmed by {why} (probability {test.confidence:.2f}), while the function was written."
-            )
-            parts.append(f"{said}\ndef test_{name}_{numbers[name]}():\n{body}")
-    if not parts:
+    if not checks:
         return "", 0
-    head = "\n".join(sorted(imports, key=lambda line: (line.startswith("from"), line)))
-    return "\n\n\n".join([head, *parts]) + "\n", len(parts)
+    return render_file([], imports, [], checks, when=", while the function was written"), len(checks)
 
 
 def _body(target: Target, test: Derived, prefix: str) -> str | None:
@@ -79,12 +64,12 @@ def _body(target: Target, test: Derived, prefix: str) -> str | None:
         if call is None or isinstance(wanted, Opaque):
             return None
         if isinstance(wanted, dict) and set(wanted) == {"raised"}:
-            return f"    with pytest.raises({wanted['raised']}):\n        {call}"
+            return f"with pytest.raises({wanted['raised']}):\n    {call}"
         if isinstance(wanted, dict) and set(wanted) == {"yields"}:
-            return f"    assert list({call}) == {literal(wanted['yields'])}"
+            return f"assert list({call}) == {literal(wanted['yields'])}"
         if isinstance(wanted, dict) and "returned" in wanted:
             return None  # what changed besides is no one expression
-        return f"    assert {call} == {literal(wanted)}"
+        return f"assert {call} == {literal(wanted)}"
     except (ValueError, RecursionError):
         return None
 

@@ -32,10 +32,10 @@ async def _as_it_is(problem: Problem, text: str, holds: object, **_: object) -> 
 
 
 _REPLACED: dict[str, tuple[str, Any]] = {
-    "fuzz": ("find_free_inputs", _only_public),
+    "fuzz": ("find_model_free_inputs", _only_public),
     "shrink": ("shrink_input", _as_it_is),
 }
-_USERS = ("evidence.observe", "methods.baselines", "methods.sstar", "methods.adaptive", "judging.inquiry")
+_USERS = ("evidence.observe", "methods.baselines", "methods.sstar", "methods.adaptive", "judging.questioning")
 
 
 @contextmanager

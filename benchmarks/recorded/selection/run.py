@@ -15,7 +15,7 @@ import anyio
 from benchmarks.recorded.data import number, read_lines
 from benchmarks.recorded.pools import load_pool
 from sstar_code.selection import Pool, choose
-from sstar_code.selection.evidence.source_trust import measure_trust
+from sstar_code.selection.evidence.source_reliability import measure_reliability
 from sstar_code.selection.judging.calibration import measure_judge
 from tests.support.simulated import CountingSandbox, SimulatedAsk
 
@@ -118,7 +118,7 @@ async def run_pool(
 ) -> list[Row]:
     """Every trial on every problem of a pool; problems where nothing survives are rows of zeros."""
     items = load_pool(name, data, draws=draws)
-    trust = measure_trust(item.candidates for item in items) if with_trust else {}
+    trust = measure_reliability(item.candidates for item in items) if with_trust else {}
     items = [item for item in items if in_split(item.problem.id, split)][:limit]
     tests = load_tests(data) if any(trial.method in BY_TESTS for trial in trials) else {}
     rows: dict[int, list[Row]] = defaultdict(list)
@@ -188,7 +188,7 @@ async def _try(
         record = records[trial.judge]
     if trial.method in BY_TESTS or trial.judge is not None:
         ask = SimulatedAsk(item.problem, item.candidates, counting, trial.judge, written)
-    pool = Pool(item.problem, item.candidates, counting, ask, trust=trust, judge=record)
+    pool = Pool(item.problem, item.candidates, counting, ask, reliability=trust, judge=record)
     selection = await choose(trial.method)(pool)
     chosen = item.candidates[selection.chosen] if selection.chosen is not None else None
     return Row(

@@ -10,9 +10,9 @@ import anyio
 from benchmarks.recorded.pools import load_pool
 from benchmarks.recorded.selection.run import Row, ceiling_of, shares
 from sstar_code.selection import Pool, tier
+from sstar_code.selection.evidence.agreement import agreement, cluster_weights
 from sstar_code.selection.evidence.board import Ledger
-from sstar_code.selection.evidence.observe import find_free_inputs, observe
-from sstar_code.selection.methods.mbr import agreement, cluster_weights
+from sstar_code.selection.evidence.observe import find_model_free_inputs, observe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,7 @@ async def _sweep(name: str, item: PoolProblem, sandbox: Sandbox, counts: Sequenc
         return [Row(*names, chance, chance, best, chance) for names in base]
     pool, ledger = Pool(item.problem, item.candidates, sandbox), Ledger()
     members = tier(item.candidates)
-    inputs = await find_free_inputs(pool, members, ledger, max_runs=max(counts) * len(members))
+    inputs = await find_model_free_inputs(pool, members, ledger, max_runs=max(counts) * len(members))
     random.Random(pool.seed_for("sweep")).shuffle(inputs)
     rows = []
     for names, count in zip(base, counts, strict=True):

@@ -1,1 +1,1 @@
-"""What the inputs of a problem may be."""
+"""The contract of a problem's inputs: forms, domains, limits."""

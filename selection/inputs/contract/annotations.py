@@ -8,7 +8,6 @@ from sstar_code.selection.inputs.contract.domain import ANYTHING, Domain
 
 __all__ = ["read_annotation"]
 
-_PLAIN = {"int": "int", "float": "float", "str": "text", "bool": "bool"}
 _CONTAINERS: dict[str, type] = {
     "list": list,
     "sequence": list,
@@ -18,6 +17,13 @@ _CONTAINERS: dict[str, type] = {
     "tuple": tuple,
 }
 _NUMBER = Domain("int", seen=(0, 1, 2, 5, 10))
+_PLAIN = {
+    "int": _NUMBER,
+    "float": Domain("float", seen=(0.0, 1.0, 2.5, 10.0)),
+    "str": Domain("text", seen=("a", "abc", "Hello world", "12")),
+    "bool": Domain("bool"),
+    "none": ANYTHING,
+}
 
 
 def read_annotation(node: ast.expr | None) -> Domain:  # noqa: C901, PLR0911 - one branch a form
@@ -33,7 +39,7 @@ def read_annotation(node: ast.expr | None) -> Domain:  # noqa: C901, PLR0911 - o
         return Domain("mixed", parts=(read_annotation(node.left), read_annotation(node.right)))
     name, inside = _split(node)
     if name in _PLAIN:
-        return _plain(name)
+        return _PLAIN[name]
     if name == "optional" and inside:
         return Domain("mixed", parts=(read_annotation(inside[0]), Domain("other", seen=(None,))))
     if name == "union" and inside:
@@ -47,15 +53,7 @@ def read_annotation(node: ast.expr | None) -> Domain:  # noqa: C901, PLR0911 - o
         make = _CONTAINERS[name]
         item = read_annotation(inside[0] if inside else None)
         return Domain("list", parts=(item,), make=make, distinct=make in (set, frozenset))
-    return _NUMBER if name != "none" else ANYTHING
-
-
-def _plain(name: str) -> Domain:
-    if name == "int":
-        return _NUMBER
-    if name == "float":
-        return Domain("float", seen=(0.0, 1.0, 2.5, 10.0))
-    return Domain("text", seen=("a", "abc", "Hello world", "12")) if name == "str" else Domain("bool")
+    return _NUMBER
 
 
 def _split(node: ast.expr | None) -> tuple[str, list[ast.expr | None]]:

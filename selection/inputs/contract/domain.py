@@ -1,4 +1,4 @@
-"""What kind of values a place of an input takes, inferred from the values seen there."""
+"""Domains: the values that a place of an input takes, inferred from the values seen there."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Domain:
     """Values of the examples, each once."""
     low: int | None = None
     high: int | None = None
-    """Of numbers; None: not known."""
+    """Least and greatest number; None: not known."""
     fewest: int = 0
     most: int | None = None
-    """Of items or letters."""
+    """Least and greatest count of items or letters; None: not known."""
     parts: tuple[Domain, ...] = ()
     """The item of a list, the places of a record, key and value of a mapping, the options of a mixture."""
     make: type[Any] = list

@@ -1,13 +1,13 @@
-"""What the public tests and the starter code say about a problem's inputs."""
+"""The calls and parameters that the public tests, the statement and the starter code of a problem show."""
 
 from __future__ import annotations
 
 import ast
 import re
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind
+from sstar_code.problems.statements.literals import parse_python, read_literal
 from sstar_code.problems.values import Opaque, decode_lines, encode_lines
 
 if TYPE_CHECKING:
@@ -15,19 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["annotations_of", "example_calls", "named_calls", "parameter_names", "public_inputs"]
 
-_UNREADABLE = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
 _MAX_CHARS = 50_000
 _MAX_CALL_CHARS = 600
 _MAX_CLOSINGS = 12
-
-
-def _parse(code: str) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd escapes in somebody's starter code
-            return ast.parse(code)
-    except _UNREADABLE:
-        return None
 
 
 def public_inputs(problem: Problem) -> list[str]:
@@ -44,19 +34,26 @@ def public_inputs(problem: Problem) -> list[str]:
 
 
 def _asserted_calls(source: str, name: str) -> list[str]:
-    tree = _parse(source)
+    tree = parse_python(source)
     found = []
     for node in ast.walk(tree) if tree else ():
-        if not isinstance(node, ast.Call) or node.keywords or not node.args:
+        if not isinstance(node, ast.Call):
             continue
         called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", None)
         if called not in (name, "candidate"):  # HumanEval's `check` names it `candidate`
             continue
         try:
-            found.append(encode_lines([ast.literal_eval(item) for item in node.args]))
-        except _UNREADABLE:
+            found.append(encode_lines(_read_arguments(node)))
+        except (ValueError, TypeError, RecursionError):
             continue
     return found
+
+
+def _read_arguments(call: ast.Call) -> list[Any]:
+    """The positional arguments; ValueError where there is none, or one is named or no literal."""
+    if call.keywords or not call.args:
+        raise ValueError("not a call with positional arguments")
+    return [read_literal(item) for item in call.args]
 
 
 def example_calls(problem: Problem) -> list[list[Any]]:
@@ -82,37 +79,36 @@ def named_calls(text: str, name: str) -> list[list[Any]]:
     for match in re.finditer(rf"(?<![\w.]){re.escape(name)}\(", text[:_MAX_CHARS]):
         source = text[match.start() : match.start() + _MAX_CALL_CHARS]
         for end in [place for place, letter in enumerate(source) if letter == ")"][:_MAX_CLOSINGS]:
-            tree = _parse(source[: end + 1])
-            if tree is None or not tree.body or not isinstance(tree.body[0], ast.Expr):
+            tree = parse_python(source[: end + 1])
+            if not isinstance(tree, ast.Module) or not tree.body or not isinstance(tree.body[0], ast.Expr):
                 continue
-            call = tree.body[0].value
-            if isinstance(call, ast.Call) and call.args and not call.keywords:
-                try:
-                    arguments = [ast.literal_eval(item) for item in call.args]
-                except _UNREADABLE:
-                    break
-                found.setdefault(repr(arguments), arguments)
+            try:
+                if isinstance(tree.body[0].value, ast.Call):
+                    arguments = _read_arguments(tree.body[0].value)
+                    found.setdefault(repr(arguments), arguments)
+            except ValueError:
+                pass
             break
     return list(found.values())
 
 
-def _entry_point(problem: Problem) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, bool] | None:
-    """Its definition in the starter code, and whether it is a method that begins with `self`."""
-    tree = _parse(problem.starter_code) or _parse(f"{problem.starter_code.rstrip()}\n        pass")
+def _parameters(problem: Problem) -> tuple[ast.arguments, list[ast.arg]] | None:
+    """The parameters that the starter code gives the entry point, and the positional ones without `self`."""
+    code = problem.starter_code
+    tree = parse_python(code) or parse_python(f"{code.rstrip()}\n        pass")
     owner, _, name = (problem.entry_point or "").rpartition(".")
     for node in ast.walk(tree) if tree else ():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
-            first = [item.arg for item in (*node.args.posonlyargs, *node.args.args)][:1]
-            return node, bool(owner) and first in (["self"], ["cls"])
+            positional = [*node.args.posonlyargs, *node.args.args]
+            is_method = bool(owner and positional) and positional[0].arg in ("self", "cls")
+            return node.args, positional[is_method:]
     return None
 
 
 def annotations_of(problem: Problem) -> list[ast.expr | None]:
     """The annotation of each positional parameter in the starter code; empty where it is not defined."""
-    if (defined := _entry_point(problem)) is None:
-        return []
-    node, is_method = defined
-    return [item.annotation for item in (*node.args.posonlyargs, *node.args.args)][is_method:]
+    defined = _parameters(problem)
+    return [item.annotation for item in defined[1]] if defined else []
 
 
 def parameter_names(problem: Problem) -> tuple[list[str], int] | None:
@@ -120,8 +116,8 @@ def parameter_names(problem: Problem) -> tuple[list[str], int] | None:
 
     Read from the starter code; None where it does not define the entry point or takes `*arguments`.
     """
-    if (defined := _entry_point(problem)) is None or defined[0].args.vararg:
+    defined = _parameters(problem)
+    if defined is None or defined[0].vararg:
         return None
-    node, is_method = defined
-    names = [item.arg for item in (*node.args.posonlyargs, *node.args.args)]
-    return names[is_method:], len(names) - len(node.args.defaults) - is_method
+    arguments, positional = defined
+    return [item.arg for item in positional], len(positional) - len(arguments.defaults)

@@ -1,28 +1,123 @@
-"""Narrows the domains of an input by what the statement says."""
+"""Narrows the domains of an input by what the statement says.
+
+That is ranges of its variables (`1 <= n <= 10^5`, `-10^9 ≤ a_i ≤ 10^9`), and single words like "distinct".
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from sstar_code.selection.inputs.contract.domain import Domain, all_distinct, is_sorted, letters_of
-from sstar_code.selection.inputs.contract.statement_ranges import read_stated
 from sstar_code.selection.inputs.strategies.dictionary import quoted_signs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from sstar_code.selection.inputs.contract.statement_ranges import Stated
+__all__ = ["Stated", "narrow_call", "narrow_layout", "narrow_words", "read_stated"]
 
-__all__ = ["narrow_call", "narrow_layout", "narrow_words"]
+_MAX_CHARS = 30_000
+_SPELLINGS = (
+    (re.compile(r"(?m)^[ \t]*[-*•][ \t]+"), ""),
+    (re.compile(r"\\(?:leqslant|leqq|leq|le)(?![a-zA-Z])|&le;|≤|⩽|≦|=<"), "<="),
+    (re.compile(r"\\lt(?![a-zA-Z])|&lt;"), "<"),
+    (re.compile(r"\\(?:times|cdot)(?![a-zA-Z])|\u00d7|·|⋅"), "*"),
+    (re.compile(r"\\l?r?vert(?![a-zA-Z])|\\\|"), "|"),
+    (re.compile(r"\\(?:left|right|mathrm|text|mathit|rm|,|;|!)(?![a-zA-Z])"), ""),
+    (re.compile(r"_\{(\w+),\s*(\w+)\}"), r"_\1\2"),
+    (re.compile(r"[${}`~\\]"), ""),
+    (re.compile(r"\*\*"), "^"),
+    (re.compile(r"(?<=\d)[, ](?=\d{3}(?!\d))"), ""),
+    (re.compile(r"(?<=[\d*])\s*\*\s*(?=\d)|(?<=\d)\s*\^\s*(?=\d)"), lambda match: match[0].strip()),
+)
+_GAP = "[ \\t]?"
+_POWER = r"\d{1,30}(?:\^\d{1,3}|e\d{1,2})?"
+_NUMBER = rf"-?{_GAP}{_POWER}(?:\*{_POWER})?(?:{_GAP}[+-]{_GAP}{_POWER})?(?!\w|\.\d)"
+_NAME = r"(?:len\(\w+\)|\|?[A-Za-z]\w{0,30}(?:\[[^\]\n]{0,12}\]){0,2}(?:\.(?:length|size\(\)|size))?\|?)"
+_TERM = rf"(?:{_NUMBER}|{_NAME}(?:{_GAP},{_GAP}{_NAME})*)"
+_CHAIN = re.compile(rf"{_TERM}(?:{_GAP}<=?{_GAP}{_TERM})+")
+_LINK = re.compile(rf"{_GAP}(<=?){_GAP}")
+_PARTS = re.compile(
+    r"(?:len\()?\|?(?P<name>[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]{3,})*)"
+    r"(?P<below>_[a-z]{1,2}|_\d)?(?P<index>(?:\[[^\]]*\])*)(?P<rest>.*)"
+)
 
-_DISTINCT = re.compile(r"distinct|different|unique|permutation|no duplicate", re.IGNORECASE)
-_ORDERED = re.compile(r"sorted|ascending|non-?decreasing|increasing", re.IGNORECASE)
-_DENSE = re.compile(r"permutation", re.IGNORECASE)
-_POSITIVE = re.compile(r"positive (?:integer|int\b|number)|natural number", re.IGNORECASE)
-_FILLED = re.compile(r"non-?empty|at least one", re.IGNORECASE)
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """The range that a statement gives for one variable."""
+
+    name: str
+    depth: int = 0
+    """0: the variable itself; 1: its items; 2: the items of its items."""
+    of_length: bool = False
+    low: int | None = None
+    high: int | None = None
+    bound: str | None = None
+    """The variable that it may not exceed."""
+
+
+def read_stated(statement: str) -> list[Stated]:
+    """All ranges that `statement` gives in the form of inequalities, in its order, each once."""
+    text = statement[:_MAX_CHARS]
+    for pattern, spelling in _SPELLINGS:
+        text = pattern.sub(spelling, text)
+    found: dict[Stated, None] = {}
+    for chain in _CHAIN.finditer(text):
+        pieces = _LINK.split(chain[0])
+        found.update(dict.fromkeys(_read_chain(pieces[::2], pieces[1::2])))
+    return list(found)
+
+
+def _read_chain(terms: list[str], links: list[str]) -> list[Stated]:
+    numbers = [_value(term) for term in terms]
+    found = []
+    for place, term in enumerate(terms):
+        if numbers[place] is not None:
+            continue
+        low = high = None
+        for left in range(place - 1, -1, -1):
+            if (number := numbers[left]) is not None:
+                low = number + ("<" in links[left:place])
+                break
+        for right in range(place + 1, len(terms)):
+            if (number := numbers[right]) is not None:
+                high = number - ("<" in links[place:right])
+                break
+        bound = terms[place + 1] if place + 1 < len(terms) and numbers[place + 1] is None else None
+        found += [_stated(name.strip(), low, high, bound) for name in term.split(",")]
+    return [item for item in found if item.low is not None or item.high is not None]
+
+
+def _stated(term: str, low: int | None, high: int | None, bound: str | None) -> Stated:
+    parts = _PARTS.match(term)
+    if parts is None:
+        return Stated(term)
+    depth = len(re.findall(r"\[", parts["index"])) + bool(parts["below"]) + (len(parts["below"] or "") == 3)
+    of_length = term.startswith(("|", "len(")) or "." in parts["rest"]
+    return Stated(parts["name"], min(depth, 2), of_length, low, high, bound)
+
+
+def _value(term: str) -> int | None:
+    """The number that `term` writes; None: it is a name."""
+    if not re.match(rf"-?{_GAP}\d", term):
+        return None
+    total = 0
+    for sign, product in re.findall(rf"([+-]?){_GAP}({_POWER}(?:\*{_POWER})?)", term):
+        value = 1
+        for factor in product.split("*"):
+            base, _, power = factor.replace("e", "*10^").partition("^")
+            if "*" in base:
+                digits, _, ten = base.partition("*")
+                value *= int(digits) * int(ten) ** int(power)
+            else:
+                value *= int(base) ** int(power or 1)
+        total += -value if sign == "-" else value
+    return total
+
+
 _LEAST_ITEMS = 3
 
 
@@ -37,17 +132,23 @@ def narrow_call(domain: Domain, names: Sequence[str], statement: str) -> Domain:
 
 
 def _narrow(domain: Domain, stated: Stated, depth: int) -> Domain:
-    if domain.kind == "list" and depth and domain.parts[0].kind != "record":
-        return replace(domain, parts=(_narrow(domain.parts[0], stated, depth - 1),))
     if domain.kind in ("list", "record") and depth:
-        inner = [_narrow(part, stated, depth - 1) for part in domain.parts[0].parts]
-        return replace(domain, parts=(replace(domain.parts[0], parts=tuple(inner)),))
-    if stated.of_length and domain.kind in ("list", "text"):
-        return _with_length(domain, stated)
-    return domain if depth or stated.of_length else _with_range(domain, stated)
+        if domain.kind == "list" and domain.parts[0].kind == "record":  # the rows of a table are no level
+            return replace(domain, parts=(_narrow(domain.parts[0], stated, depth),))
+        return replace(domain, parts=tuple(_narrow(part, stated, depth - 1) for part in domain.parts))
+    if depth and not (stated.of_length and domain.kind in ("list", "text")):
+        return domain
+    return _limit(domain, stated)
+
+
+def _limit(domain: Domain, stated: Stated) -> Domain:
+    """The domain with the stated range of its lengths or values, unless an example breaks it."""
+    return _with_length(domain, stated) if stated.of_length else _with_range(domain, stated)
 
 
 def _with_length(domain: Domain, stated: Stated) -> Domain:
+    if domain.kind not in ("list", "text"):
+        return domain
     sizes = [len(value) for value in domain.seen]
     if (stated.low or 0) > min(sizes, default=10**9) or _exceeds(max(sizes, default=0), stated.high):
         return domain  # it speaks of something else
@@ -65,26 +166,6 @@ def _with_range(domain: Domain, stated: Stated) -> Domain:
 
 def _exceeds(value: float, high: int | None) -> bool:
     return high is not None and value > high
-
-
-def narrow_words(domain: Domain, statement: str) -> Domain:
-    """The domain with what single words of the statement say and all examples keep to."""
-    rules: list[Callable[[Domain], Domain]] = []
-    if _DISTINCT.search(statement):
-        rules.append(_distinct)
-    if _ORDERED.search(statement):
-        rules.append(_ordered)
-    if _DENSE.search(statement):
-        rules.append(_dense)
-    if _POSITIVE.search(statement):
-        rules.append(_positive)
-    if _FILLED.search(statement):
-        rules.append(_filled)
-    if signs := quoted_signs(statement):
-        rules.append(partial(_signed, signs=signs))
-    for rule in rules:
-        domain = _apply(domain, rule)
-    return domain
 
 
 def _apply(domain: Domain, rule: Callable[[Domain], Domain]) -> Domain:
@@ -133,6 +214,25 @@ def _filled(domain: Domain) -> Domain:
     return replace(domain, fewest=max(1, domain.fewest)) if is_filled else domain
 
 
+_WORDS = (
+    (re.compile(r"distinct|different|unique|permutation|no duplicate", re.IGNORECASE), _distinct),
+    (re.compile(r"sorted|ascending|non-?decreasing|increasing", re.IGNORECASE), _ordered),
+    (re.compile(r"permutation", re.IGNORECASE), _dense),
+    (re.compile(r"positive (?:integer|int\b|number)|natural number", re.IGNORECASE), _positive),
+    (re.compile(r"non-?empty|at least one", re.IGNORECASE), _filled),
+)
+
+
+def narrow_words(domain: Domain, statement: str) -> Domain:
+    """The domain with what single words of the statement say and all examples keep to."""
+    for pattern, rule in _WORDS:
+        if pattern.search(statement):
+            domain = _apply(domain, rule)
+    if signs := quoted_signs(statement):
+        domain = _apply(domain, partial(_signed, signs=signs))
+    return domain
+
+
 def narrow_layout(domain: Domain, statement: str) -> Domain:
     """The domain of a layout with the ranges of the statement, matched in their order.
 
@@ -176,13 +276,12 @@ def _align(fields: Sequence[tuple[Domain, bool]], stated: Sequence[Stated]) -> l
 def _fit(domain: Domain, in_list: bool, stated: Stated) -> float:
     if (domain.kind == "text") != stated.of_length:
         return 0.0
-    narrowed = _with_length(domain, stated) if stated.of_length else _with_range(domain, stated)
-    if narrowed == domain:
+    if _limit(domain, stated) == domain:
         return 0.0
     return 2.0 if in_list == bool(stated.depth) else 0.6
 
 
 def _rebuild(domain: Domain, chosen: dict[int, Stated]) -> Domain:
     if (stated := chosen.get(id(domain))) is not None:
-        return _with_length(domain, stated) if stated.of_length else _with_range(domain, stated)
+        return _limit(domain, stated)
     return replace(domain, parts=tuple(_rebuild(part, chosen) for part in domain.parts))

@@ -1,13 +1,13 @@
-"""Runs programs within an amount of CPU time that is never passed.
+"""Runs programs under a hard budget of CPU seconds.
 
-A batch starts only if all of its runs could take all they are allowed and the amount would still hold. What
+A batch starts only if all of its runs could take all they are allowed and the budget would still hold. What
 a run really took is charged afterwards, in steps, so that the same search on a busier machine, or after it
 was killed and started again, makes the same choices.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,30 +22,31 @@ if TYPE_CHECKING:
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool
 
-__all__ = ["Purse", "charge_s"]
+__all__ = ["CpuBudget", "charge_s"]
 
 _AT_ONCE = 3
-"""Programs in a batch,"""
+"""Programs in a batch."""
 _MOST_INPUTS = 6
-"""and inputs, once each of the programs is known."""
+"""Inputs in a batch of programs that are all known; with an unknown one among them it is one input."""
 _KNOWN_AFTER = 2
-"""Runs of a program after which it is known, if it is not before, since one ended well."""
+"""Runs after which a program is known even if none of them ended well; one that did is enough."""
 _CHARGES_S = ((0.008, 0.0025), (0.03, 0.02), (0.12, 0.08))
-"""CPU time below which a run is charged how much; above, all that it was allowed."""
+"""Steps (CPU time below which a run falls under the step, charge); slower runs are charged their limit."""
 _QUICK_CHARGE_S = 0.02
+"""Highest charge of a known program's runs with which it counts as quick."""
 
 
 @dataclass(slots=True)
-class Purse:
+class CpuBudget:
     """CPU seconds that may be spent on runs of one pool's programs."""
 
     pool: Pool
     ledger: Ledger
     left_s: float
     cpu_s: float
-    """Limit of one run of a program that is not known yet, or is known to need more than 0.03 s,"""
+    """Limit of one run of a program that is not known yet or not quick."""
     quick_cpu_s: float
-    """and of any other."""
+    """Limit of one run of a program that is known to be quick."""
     runs: int = 0
     """New runs (program and input) so far."""
     _count: dict[int, int] = field(default_factory=dict)
@@ -58,15 +59,15 @@ class Purse:
         """Whether not even one run can be started for sure."""
         return self.left_s < self.cpu_s
 
-    def room(self) -> int:
+    def runs_affordable(self) -> int:
         """How many runs of known programs may be started at once."""
         return max(0, int(self.left_s / self.quick_cpu_s + 1e-9))
 
     async def run(self, programs: Sequence[int], texts: Sequence[str]) -> dict[int, list[Execution]] | None:
-        """What each of `programs` does on each of `texts`.
+        """The executions of each of `programs` on each of `texts`.
 
-        None where the purse does not last for all of them: what has run by then is charged and remembered.
-        What the ledger holds already is free.
+        None where the budget does not last for all of them: what has run by then is charged and remembered.
+        Runs that the ledger holds already are free.
         """
         for start in range(0, len(programs), _AT_ONCE):
             if not await self._run_some(programs[start : start + _AT_ONCE], texts):
@@ -97,8 +98,7 @@ class Purse:
 
     async def _run_one(self, program: int, limit_s: float, texts: Sequence[str]) -> None:
         new = [text for text in texts if (program, text) not in self.ledger.runs]
-        limits = replace(limits_for(self.pool.problem), cpu_s=limit_s)
-        runs = (await self.pool.board.run([program], new, self.ledger, limits))[program]
+        runs = (await self.pool.board.run([program], new, self.ledger, limit_s))[program]
         self.runs += len(new)
         self._count[program] = self._count.get(program, 0) + len(new)
         for run in runs:

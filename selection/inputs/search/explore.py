@@ -1,9 +1,9 @@
-"""Finds inputs that tell the candidates apart, with no model and within a budget of runs."""
+"""Finds inputs that tell the candidates apart, with no model and within a budget of CPU time and runs."""
 
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -12,33 +12,34 @@ from sstar_code.sandbox.outcome import Status
 from sstar_code.selection.evidence.clustering import behaviour_of, compare_with, label
 from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.contract.examples import public_inputs
-from sstar_code.selection.inputs.search.cpu_budget import Purse
-from sstar_code.selection.inputs.search.guess_stdin_form import find_form
+from sstar_code.selection.inputs.search.cpu_budget import CpuBudget
 from sstar_code.selection.inputs.strategies.streams import Mutations, large_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from sstar_code.sandbox.outcome import Execution
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool
 
-__all__ = ["find_free_inputs"]
+__all__ = ["find_form", "find_model_free_inputs"]
 
 _CPU_S, _QUICK_CPU_S = 0.5, 0.2
-"""Of one run, and of one of a program that is known to be quick. Small inputs need little; a mutated one may
-be beyond what the statement allows."""
+"""CPU limits in seconds of one run, and of one run of a program that is known to be quick. Small inputs need
+little; a mutated one may be beyond what the statement allows."""
 _MOST_CPU_S = 3.2
-"""For all runs for one problem on small inputs,"""
+"""CPU seconds per problem for small inputs."""
 _MOST_LARGE_CPU_S = 1.4
-"""and on large ones, for which it is kept."""
+"""CPU seconds per problem reserved for large inputs."""
 _PROBE_CPU_S, _MOST_PROBE_CPU_S = 0.1, 1.2
-"""Of one run and, out of the first, of all to find out what standard input looks like,"""
+"""CPU limit in seconds of one run to find out what standard input looks like, and of all such runs together;
+they are paid out of the seconds for small inputs."""
 _PROBED_PROGRAMS = 9
-"""with so many programs."""
+"""Programs, the most frequent ones, with which it is found out what standard input looks like."""
 _BROAD_INPUTS = 100
+"""Most inputs that all programs run on before the search turns to programs that still look alike."""
 _BROAD_SHARE = 0.6
-"""Of the runs, for inputs that all programs see; the rest goes where programs still look alike."""
+"""Share of the runs for inputs that all programs run on."""
 _LARGE_INPUTS = 6
 _CHUNK = 6
 _COSTLY = (Status.TLE, Status.MLE)
@@ -88,21 +89,21 @@ class _Search:
     copies: Counter[int]
     """Program -> how many candidates are it."""
     max_runs: int
-    purse: Purse
+    budget: CpuBudget
     group: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """Program -> what it did so far, as labels."""
     tried: list[_Tried] = field(default_factory=list)
-    records: dict[str, _Record] = field(default_factory=dict)
+    records: defaultdict[str, _Record] = field(default_factory=lambda: defaultdict(_Record))
     lost: int = 0
 
     @property
     def runs_left(self) -> int:
-        """Without those kept for the large inputs."""
-        return self.max_runs - self.purse.runs - _LARGE_INPUTS * len(self.copies)
+        """Runs left without those kept for the large inputs."""
+        return self.max_runs - self.budget.runs - _LARGE_INPUTS * len(self.copies)
 
     @property
     def is_over(self) -> bool:
-        return self.runs_left <= 0 or self.purse.is_empty
+        return self.runs_left <= 0 or self.budget.is_empty
 
     def unresolved(self) -> list[int]:
         """The programs that look like another one."""
@@ -112,66 +113,66 @@ class _Search:
     async def broad(self) -> None:
         """Strategies in turn, every program on every input."""
         turn: list[str] = []
-        room = int(_BROAD_SHARE * self.max_runs / len(self.copies))
-        wanted = max(1, min(_BROAD_INPUTS, room))
+
+        def pick() -> str | None:
+            turn.extend(() if turn else self._open())
+            return turn.pop(0) if turn else None
+
+        wanted = max(1, min(_BROAD_INPUTS, int(_BROAD_SHARE * self.max_runs / len(self.copies))))
         while len(self.tried) < wanted and not self.is_over:
-            chunk: list[tuple[str, str]] = []
-            while len(chunk) < min(_CHUNK, wanted - len(self.tried)):
-                turn = turn or self._open()
-                if not turn:
-                    break
-                strategy = turn.pop(0)
-                if (text := self.mutations.take(strategy)) is not None:
-                    chunk.append((strategy, text))
-            if not chunk:
+            if not (chunk := self._take(wanted - len(self.tried), pick)):
                 return
             await self._try(chunk, list(self.copies))
 
     async def focus(self, rng: random.Random) -> None:
         """More inputs for the programs that look alike, from the strategies that have told most apart."""
+
+        def pick() -> str | None:
+            names = self._open()
+            return rng.choices(names, [self.records[name].score for name in names])[0] if names else None
+
         while not self.is_over and (alike := self.unresolved()):
-            chunk: list[tuple[str, str]] = []
-            while len(chunk) < min(_CHUNK, self.runs_left // len(alike)):
-                if not (names := self._open()):
-                    break
-                weights = [self.records.setdefault(name, _Record()).score for name in names]
-                (strategy,) = rng.choices(names, weights)
-                if (text := self.mutations.take(strategy)) is not None:
-                    chunk.append((strategy, text))
-            if not chunk:
+            if not (chunk := self._take(self.runs_left // len(alike), pick)):
                 return
             await self._try(chunk, alike)
 
-    async def large(self, purse: Purse) -> None:
+    def _take(self, wanted: int, pick: Callable[[], str | None]) -> list[tuple[str, str]]:
+        """Up to `wanted` new inputs, at most a chunk, of strategies that `pick` names; it ends with None."""
+        chunk: list[tuple[str, str]] = []
+        while len(chunk) < min(_CHUNK, wanted) and (strategy := pick()) is not None:
+            if (text := self.mutations.take(strategy)) is not None:
+                chunk.append((strategy, text))
+        return chunk
+
+    async def large(self, budget: CpuBudget) -> None:
         """The largest inputs last, each on its own: they cost most."""
-        self.purse = purse
+        self.budget = budget
         known = {item.text for item in self.tried}
         for text in large_inputs(self.pool.problem, _LARGE_INPUTS, self.mutations.contract):
             if text not in known:
                 await self._try([("large", text)], list(self.copies))
 
     def _open(self) -> list[str]:
-        names = list(self.mutations.strategies)
-        return [name for name in names if not self.records.setdefault(name, _Record()).is_hopeless]
+        return [name for name in self.mutations.strategies if not self.records[name].is_hopeless]
 
     async def _try(self, chunk: Sequence[tuple[str, str]], programs: Sequence[int]) -> None:
         """Run `programs` on new inputs, and all others on those that split them.
 
         The first goes first, and the last tries what the first was too slow for: an input on which both
-        run out of time or memory is left out. So is one on which some have not run when the purse is empty.
+        run out of time or memory is left out. So is one on which some have not run when the budget is empty.
         """
         slow = await self._find_costly(programs[0], [text for _, text in chunk])
         costly = await self._find_costly(programs[-1], slow or [])
         if slow is None or costly is None:
             return
-        if len(programs) * len(slow) > self.purse.room():
+        if len(programs) * len(slow) > self.budget.runs_affordable():
             costly = slow  # if others are as slow as the first, it costs too much to find out
         for strategy, text in chunk:
-            record = self.records.setdefault(strategy, _Record())
+            record = self.records[strategy]
             record.tried += 1
             record.costly += text in costly
         fit = [(strategy, text) for strategy, text in chunk if text not in costly]
-        runs = await self.purse.run(programs, [text for _, text in fit])
+        runs = await self.budget.run(programs, [text for _, text in fit])
         if runs is None:
             return
         everyone = len(programs) == len(self.copies)
@@ -181,13 +182,13 @@ class _Search:
                 if not self._splits_a_group(column):
                     continue
                 others = [item for item in self.copies if item not in column]
-                if (rest := await self.purse.run(others, [text])) is None:
+                if (rest := await self.budget.run(others, [text])) is None:
                     return
                 column |= {program: executions[0] for program, executions in rest.items()}
             self._note(strategy, text, column)
 
     async def _find_costly(self, program: int, texts: Sequence[str]) -> list[str] | None:
-        if (runs := await self.purse.run([program], texts)) is None:
+        if (runs := await self.budget.run([program], texts)) is None:
             return None
         return [text for text, run in zip(texts, runs[program], strict=True) if run.status in _COSTLY]
 
@@ -199,9 +200,8 @@ class _Search:
         if all(run.status is not Status.OK for run in column.values()):
             return False
         labels = self._labels(column)
-        return len({(self.group[program], labels[program]) for program in column}) > len(
-            {self.group[program] for program in column}
-        )
+        before = {self.group[program] for program in column}
+        return len({(self.group[program], labels[program]) for program in column}) > len(before)
 
     def _note(self, strategy: str, text: str, column: dict[int, Execution]) -> None:
         """Keep what all programs did on `text`."""
@@ -225,7 +225,7 @@ class _Search:
         self.tried.append(_Tried(text, splits, is_valid, self.mutations.contract.admits(text)))
 
 
-async def find_free_inputs(
+async def find_model_free_inputs(
     pool: Pool, members: Sequence[int], ledger: Ledger, *, max_runs: int = 1200
 ) -> list[str]:
     """Mutations of the public inputs that are not too costly, the most telling ones first.
@@ -236,25 +236,63 @@ async def find_free_inputs(
     """
     copies = Counter(sorted(pool.board.program_of[index] for index in members))
     codes = [pool.candidates[program].code for program in copies]
-    problem, purse = pool.problem, Purse(pool, ledger, _MOST_CPU_S, _CPU_S, _QUICK_CPU_S)
+    problem, budget = pool.problem, CpuBudget(pool, ledger, _MOST_CPU_S, _CPU_S, _QUICK_CPU_S)
     contract = Contract.of(problem)
     shown = any(text.strip() for text in public_inputs(problem))
     if contract.form is None and problem.kind is Kind.STDIN and not shown:
-        probing = Purse(pool, ledger, _MOST_PROBE_CPU_S, _PROBE_CPU_S, _PROBE_CPU_S)
+        probing = CpuBudget(pool, ledger, _MOST_PROBE_CPU_S, _PROBE_CPU_S, _PROBE_CPU_S)
         some = dict(copies.most_common(_PROBED_PROGRAMS))
         samples = await find_form(lambda texts: probing.run(list(some), texts), some)
-        purse.left_s -= _MOST_PROBE_CPU_S - probing.left_s
+        budget.left_s -= _MOST_PROBE_CPU_S - probing.left_s
         if samples:
             ledger.notes.append(f"no public test: inputs like {samples[0].strip()!r} are guessed")
             problem = replace(problem, public_tests=tuple(map(Test, samples)))
             contract = Contract.of(problem)
     mutations = Mutations(problem, pool.seed_for("mutate"), contract, codes)
-    search = _Search(pool, mutations, copies, max_runs, purse, group=dict.fromkeys(copies, ()))
+    search = _Search(pool, mutations, copies, max_runs, budget, group=dict.fromkeys(copies, ()))
     await search.broad()
     await search.focus(random.Random(pool.seed_for("focus")))
-    if purse.is_empty:
-        ledger.notes.append("free inputs: stopped where the CPU seconds for them were spent")
-    await search.large(Purse(pool, ledger, _MOST_LARGE_CPU_S, _CPU_S, _CPU_S))
+    if budget.is_empty:
+        ledger.notes.append("model-free inputs: stopped where the CPU seconds for them were spent")
+    await search.large(CpuBudget(pool, ledger, _MOST_LARGE_CPU_S, _CPU_S, _CPU_S))
     if search.lost:
-        ledger.notes.append(f"{search.lost} free inputs dropped: the sandbox failed on them")
+        ledger.notes.append(f"{search.lost} model-free inputs dropped: the sandbox failed on them")
     return [item.text for item in sorted(search.tried, key=lambda item: item.rank)]
+
+
+_FORMS: tuple[tuple[str, ...], ...] = (
+    ("abc\n", "Hello World\n", "aabb c\n"),
+    ("ab\nabcab\n", "a b\nabba\n"),
+    ("7\n", "12\n", "1\n"),
+    ("2.5\n", "3\n"),
+    ("7\n3\n", "2\n5\n"),
+    ("3 5\n", "7 2\n"),
+    ("4 1 2 3\n", "2 2\n", "5\n"),
+    ("[3, 1, 2]\n", "[5]\n", "[2, 2, 1, 7]\n"),
+    ("[3, 1, 2]\n2\n", "[5, 5]\n1\n"),
+    ("[3, 1, 2]\n[2, 4]\n", "[5]\n[5]\n"),
+    ("abc\n2\n", "Hello World\n5\n"),
+    ("[[1, 2], [3, 4]]\n", "[[5, 1]]\n"),
+    ("[[1, 2], [3, 4]]\n[[2, 2], [1, 4]]\n", "[[5, 1]]\n[[1, 1]]\n"),
+    ('["ab", "c"]\n', '["a"]\n'),
+    ("3\n1 2 3\n", "2\n5 5\n"),
+)
+"""Samples of common inputs. Text comes first: a program that reads text also reads all that follows."""
+
+
+async def find_form(
+    run: Callable[[Sequence[str]], Awaitable[dict[int, list[Execution]] | None]], copies: Mapping[int, int]
+) -> tuple[str, ...]:
+    """The samples of the first common form that more than half of the candidates read without failing.
+
+    `copies` says of how many candidates each program of `run` is the text. `run` gives None where there is
+    nothing left to spend. Empty where there is none.
+    """
+    total = sum(copies.values())
+    for samples in _FORMS:
+        if (runs := await run(samples)) is None:
+            break
+        fine = [program for program, found in runs.items() if all(one.status is Status.OK for one in found)]
+        if 2 * sum(copies[program] for program in fine) > total:
+            return samples
+    return ()

@@ -8,16 +8,17 @@ follow; numbers go towards zero; texts lose words and letters.
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sstar_code.selection.inputs.contract.contract import Contract
-from sstar_code.selection.inputs.search.shrink_values import list_smaller
+from sstar_code.selection.inputs.strategies.records import is_of_kind
 from sstar_code.selection.inputs.strategies.streams import Mutations
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from sstar_code.problems import Problem
+    from sstar_code.selection.inputs.contract.domain import Domain
 
 __all__ = ["shrink_input"]
 
@@ -26,7 +27,7 @@ _TINY = 24
 """Fresh small inputs tried first: a long way down by steps may be a short one from below."""
 _MAX_CANDIDATES = 1_000
 _MAX_CANDIDATE_CHARS = 200_000
-"""Of all candidates that are looked at in one step: long inputs are cut in large pieces first."""
+"""Characters of all candidates of one step together: long inputs are cut in large pieces first."""
 
 
 async def shrink_input(
@@ -35,7 +36,6 @@ async def shrink_input(
     holds: Callable[[Sequence[str]], Awaitable[list[bool]]],
     *,
     max_tries: int,
-    contract: Contract | None = None,
 ) -> str:
     """The smallest input found, `text` itself where there is none, for which `holds` is true.
 
@@ -43,7 +43,7 @@ async def shrink_input(
     for which it must be true. What comes back keeps to the contract of `problem` if `text` does, and is
     never longer than `text`. Ends where nothing smaller holds.
     """
-    shrinking = _Shrinking(contract or Contract.of(problem), text, holds, max_tries)
+    shrinking = _Shrinking(Contract.of(problem), text, holds, max_tries)
     if text in await shrinking.try_all(shrinking.tiny(problem)):
         return text
     while (smaller := await shrinking.step()) is not None:
@@ -120,7 +120,7 @@ class _Shrinking:
             yield from _shorter_text(self.best)
             return
         most = max(20, min(_MAX_CANDIDATES, _MAX_CANDIDATE_CHARS // len(self.best)))
-        for smaller in islice(list_smaller(self.contract.domain, record), most):
+        for smaller in islice(_list_smaller(self.contract.domain, record), most):
             if (text := self.contract.write(smaller)) is not None:
                 yield text
 
@@ -144,7 +144,7 @@ def _spread(items: list[str]) -> list[str]:
 
 
 def _shorter_text(text: str) -> Iterator[str]:
-    """Where nothing is known: without some lines, or without some words of a line."""
+    """`text`, of which no form is known, without some lines or without some words of a line."""
     lines = text.split("\n")
     for size in (len(lines) // 2, len(lines) // 4, 1):
         for start in range(0, len(lines), size or 1):
@@ -154,3 +154,103 @@ def _shorter_text(text: str) -> Iterator[str]:
         words = line.split(" ")
         for word in range(len(words)):
             yield "\n".join([*lines[:place], " ".join(words[:word] + words[word + 1 :]), *lines[place + 1 :]])
+
+
+_MAX_CHUNKS = 32
+_MAX_ITEMS = 40
+"""Items of one list that are made smaller one by one."""
+
+
+def _list_smaller(domain: Domain, value: Any) -> Iterator[Any]:  # noqa: C901 - one branch a kind
+    """Values like `value` with one part of it smaller; not all need be in `domain`."""
+    if domain.kind == "mixed":
+        domain = next((part for part in domain.parts if part.admits(value)), domain)
+    if not is_of_kind(domain, value):
+        return
+    if domain.kind == "int":
+        yield from _smaller_int(value, domain.low)
+    elif domain.kind == "float":
+        yield from _smaller_float(value)
+    elif domain.kind == "bool" and value:
+        yield False
+    elif domain.kind == "text":
+        yield from _smaller_text(value, domain)
+    elif domain.kind == "mapping":
+        yield from ({key: item for key, item in value.items() if key != gone} for gone in value)
+        for key, item in value.items():
+            yield from ({**value, key: smaller} for smaller in _list_smaller(domain.parts[1], item))
+    elif domain.kind == "record":
+        for place, part in enumerate(domain.parts):
+            yield from (_put(value, place, smaller) for smaller in _list_smaller(part, value[place]))
+    elif domain.kind == "list":
+        yield from _smaller_list(domain, value)
+
+
+def _put(value: Any, place: int, item: Any) -> Any:
+    items = list(value)
+    items[place] = item
+    return type(value)(items)
+
+
+def _without_chunks(value: Any) -> Iterator[Any]:
+    """`value` without a chunk, or only a chunk: all, halves, quarters, ..., down to single items or 1/32."""
+    size = len(value)
+    while size > len(value) // _MAX_CHUNKS:
+        for start in range(0, len(value), size):
+            yield value[:start] + value[start + size :]
+            if size > 1:
+                yield value[start : start + size]
+        size //= 2
+
+
+def _smaller_list(domain: Domain, value: Any) -> Iterator[Any]:
+    items, make = list(value), type(value)
+    part = domain.parts[0]
+    yield from map(make, _without_chunks(items))
+    if part.kind == "int" and items and all(type(item) is int for item in items):
+        ranks = {number: rank for rank, number in enumerate(sorted(set(items)))}
+        low = part.low or 0
+        yield make(low + ranks[item] for item in items)
+        yield make(item // 2 for item in items)
+        yield make(item // 10 for item in items)
+        yield make(min(items) for _ in items)
+    if part.kind == "list" and items and all(isinstance(item, list) for item in items):
+        for column in range(min(map(len, items), default=0)):
+            yield make([item[:column] + item[column + 1 :] for item in items])
+    if make in (list, tuple):
+        for place in range(min(len(items), _MAX_ITEMS)):
+            yield from (_put(value, place, smaller) for smaller in _list_smaller(part, items[place]))
+
+
+def _smaller_int(value: int, low: int | None) -> Iterator[int]:
+    floor = low if low is not None and low > 0 else 0
+    yield from (floor, floor + 1, floor + 2, value // 10, value // 2, value - 1, -value)
+    digits = str(abs(value))
+    sign = -1 if value < 0 else 1
+    for power in range(1, min(len(digits), 30)):
+        yield from (sign * 10**power, sign * (10**power + 1))
+    for place in range(min(len(digits), 20)):
+        if rest := digits[:place] + digits[place + 1 :]:
+            yield sign * int(rest)
+        if digits[place] not in "01":
+            yield sign * int(f"{digits[:place]}1{digits[place + 1 :]}")
+            yield sign * int(f"{digits[:place]}0{digits[place + 1 :]}")
+
+
+def _smaller_float(value: float) -> Iterator[float]:
+    yield from (0.0, 1.0, 0.5, 1.5, 2.5)
+    if abs(value) < 1e15:  # beyond it every float is whole; also keeps out inf and nan
+        yield from (float(int(value)), round(value, 1), round(value, 2), value / 2, -value)
+
+
+def _smaller_text(value: str, domain: Domain) -> Iterator[str]:
+    yield from _without_chunks(value)
+    words = value.split(" ")
+    if len(words) > 1:
+        yield from (" ".join(rest) for rest in _without_chunks(words))
+    simplest = domain.letters[:1] or ("a" if value.isascii() else "")
+    yield value.lower()
+    for place in range(min(len(value), _MAX_ITEMS)):
+        digit = "0" if value[place].isdigit() else simplest
+        if digit and value[place] != digit:
+            yield value[:place] + digit + value[place + 1 :]

@@ -1,10 +1,11 @@
-"""Infers from sample inputs how a standard input is laid out."""
+"""Infers from sample inputs how a standard input is laid out, and the domains of its elements."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from sstar_code.selection.inputs.contract.domain import ANYTHING, Domain, infer
 from sstar_code.selection.inputs.stdin_layout.layout import (
     Count,
     Fixed,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from sstar_code.selection.inputs.stdin_layout.layout import Element
 
-__all__ = ["find_layout"]
+__all__ = ["find_layout", "layout_domain"]
 
 _MAX_CHARS = 4_000
 _MAX_TRIES = 1_500
@@ -66,7 +67,7 @@ class _Search:
         return None
 
     def _fits(self, elements: tuple[Element, ...], *, whole: bool) -> bool:
-        """Whether every sample begins so or, if `whole`, is so."""
+        """Whether the elements match the beginning (with `whole`: all) of every sample."""
         self._tries += 1
         for lines in self._samples:
             try:
@@ -92,7 +93,7 @@ class _Search:
         return None
 
     def _options(self, at: int, scope: tuple[int | None, ...], depth: int) -> Iterator[Element]:
-        """What may begin at line `at` of the guide, best explained first.
+        """The elements that may begin at line `at` of the guide, best explained first.
 
         Inside a body plain lines come before blocks: a nested block seldom comes first.
         """
@@ -204,3 +205,43 @@ def _settle(elements: tuple[Element, ...], records: list[list[Any]]) -> tuple[El
         else:
             settled.append(element)
     return tuple(settled)
+
+
+_TEXT = Domain("text", seen=("",))
+
+
+def layout_domain(elements: Sequence[Element], records: Sequence[Sequence[Any]]) -> Domain:
+    """The domain of whole records; numbers that were never 0 begin at 1, and so do lengths."""
+    parts = [
+        _element(element, [record[place] for record in records]) for place, element in enumerate(elements)
+    ]
+    return Domain("record", parts=tuple(parts), make=list)
+
+
+def _element(element: Element, values: list[Any]) -> Domain:
+    if isinstance(element, Fixed):
+        columns = range(len(element.kinds))
+        parts = [_positive(infer([value[column] for value in values])) for column in columns]
+        return Domain("record", parts=tuple(parts), make=list)
+    if isinstance(element, Repeat):
+        body = layout_domain(element.body, [row for value in values for row in value])
+        return Domain("list", parts=(body,), fewest=_fewest(values))
+    domain = infer(values)
+    if domain.kind == "list":
+        return replace(domain, parts=(_positive(domain.parts[0]),), fewest=_fewest(values))
+    if domain.kind == "record":  # a row whose samples happen to have one length
+        items = [item for value in values for item in value]
+        return Domain("list", domain.seen, parts=(_positive(infer(items)),), fewest=_fewest(values))
+    if domain is ANYTHING:
+        return _TEXT
+    return replace(domain, fewest=_fewest(values))
+
+
+def _fewest(values: Sequence[Any]) -> int:
+    return min(1, min(map(len, values), default=0))
+
+
+def _positive(domain: Domain) -> Domain:
+    if domain.kind in ("int", "float") and domain.low == 0 and min(domain.seen) >= 1:
+        return replace(domain, low=1)
+    return domain

@@ -43,7 +43,7 @@ def _join(rows: list[list[str]]) -> str:
 
 
 def _counts(rows: list[list[str]]) -> dict[tuple[int, int], int]:
-    """Where an integer announces the tokens of the next line (its number) or the lines that follow (-1)."""
+    """Integers that announce the tokens of the next line (its number) or the lines that follow (-1)."""
     found = {}
     for line, row in enumerate(rows):
         for place, word in enumerate(row):

@@ -10,12 +10,12 @@ from sstar_code.selection.inputs.strategies.values import mutate_value
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sstar_code.selection.inputs.contract.domain import Domain
     from sstar_code.selection.inputs.strategies.dictionary import Dictionary
 
-__all__ = ["change", "cross", "is_of_kind", "list_nodes", "put_word", "repair", "replace_node"]
+__all__ = ["change", "cross", "is_of_kind", "list_nodes", "put_word", "repair", "replace_node", "retype"]
 
 _MAX_ITEMS = 3
 """Items of one list that are looked at by themselves."""
@@ -30,20 +30,16 @@ def list_nodes(domain: Domain, value: Any, rng: random.Random) -> list[tuple[Pat
 
     Of a list's items the first, the last and a random one.
     """
-    found: list[tuple[Path, Domain, Any]] = []
-    _collect(domain, value, rng, (), found)
-    return found
+    return list(_walk(domain, value, rng, ()))
 
 
-def _collect(
-    domain: Domain, value: Any, rng: random.Random, path: Path, found: list[tuple[Path, Domain, Any]]
-) -> None:
+def _walk(domain: Domain, value: Any, rng: random.Random, path: Path) -> Iterator[tuple[Path, Domain, Any]]:
     if domain.kind == "mixed":
         domain = next((part for part in domain.parts if part.admits(value)), domain.parts[0])
     if not is_of_kind(domain, value):
         return  # an earlier change went beyond the domain
     if path and domain.kind != "record":
-        found.append((path, domain, value))
+        yield path, domain, value
     if domain.kind not in ("list", "record") or not isinstance(value, list | tuple):
         return
     places = range(len(value))
@@ -51,7 +47,7 @@ def _collect(
         places = sorted({0, len(value) - 1, rng.randrange(len(value))})  # type: ignore[assignment]
     for place in places:
         part = domain.parts[min(place, len(domain.parts) - 1)]
-        _collect(part, value[place], rng, (*path, place), found)
+        yield from _walk(part, value[place], rng, (*path, place))
 
 
 def is_of_kind(domain: Domain, value: Any) -> bool:
@@ -213,3 +209,33 @@ def repair(domain: Domain, value: Any) -> Any:
         except TypeError:
             return value
     return type(value)(items)
+
+
+def retype(domain: Domain, record: list[Any], rng: random.Random) -> list[Any]:
+    """`record` with one value beyond its domain: a float for an int, a number as text, an uneven list."""
+    path, _, value = rng.choice(list_nodes(domain, record, rng))
+    options = _others(value, rng)
+    return list(replace_node(record, path, rng.choice(options))) if options else record
+
+
+def _others(value: Any, rng: random.Random) -> list[Any]:
+    if isinstance(value, bool | None):
+        return [0, 1]
+    if isinstance(value, int | float):
+        odd = value + 0.1 if abs(value) < 10**15 else value
+        return [odd, odd, -value, value + 1, str(value), [value], value % 2 == 0, None]
+    if isinstance(value, str):
+        return [str(len(value)), value + "1", [value], len(value), None, f"-{len(value)}.5"]
+    if isinstance(value, list | tuple) and value:
+        items, make = list(value), type(value)
+        place = rng.randrange(len(items))
+        uneven = [items[:place] + items[place + 1 :], [*items, items[place]]]
+        floats = [item + 0.1 if type(item) is int else item for item in items]
+        return [
+            *map(make, uneven),
+            make(floats),
+            make([*items, items]),
+            make([*items, str(items[0])]),
+            tuple(items),
+        ]
+    return []

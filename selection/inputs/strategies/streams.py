@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -32,18 +33,24 @@ from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.contract.examples import annotations_of, public_inputs
 from sstar_code.selection.inputs.strategies.dictionary import read_dictionary
 from sstar_code.selection.inputs.strategies.draw import LARGE, draw, list_boundaries
-from sstar_code.selection.inputs.strategies.enlarge import enlarge
 from sstar_code.selection.inputs.strategies.plain_text import enlarge_text, mutate_text
-from sstar_code.selection.inputs.strategies.records import change, cross, list_nodes, put_word, replace_node
-from sstar_code.selection.inputs.strategies.retype import retype
+from sstar_code.selection.inputs.strategies.records import (
+    change,
+    cross,
+    list_nodes,
+    put_word,
+    replace_node,
+    retype,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sstar_code.problems import Problem
     from sstar_code.selection.inputs.contract.domain import Domain
+    from sstar_code.selection.inputs.strategies.records import Path
 
-__all__ = ["LARGE", "Mutations", "large_inputs", "mutate_inputs"]
+__all__ = ["Mutations", "large_inputs"]
 
 _TRIES = 12
 """Records made for each input wanted: small examples have few different neighbours."""
@@ -51,14 +58,20 @@ _SIZES = {"tiny": (1, 3), "alike": (3, 9), "big": (10, 60)}
 _STRETCH = 0.1
 """Chance that a record that the contract does not admit is kept nevertheless."""
 _MAX_SCALAR = 10**5
-"""Of a number that is no item of a list, and so may say how long a program runs; more is left to
-`large_inputs`."""
+"""Largest border value of a number that is no item of a list, and so may say how long a program runs; larger
+ones are left to `large_inputs`."""
 _REFLOWS = 20
 _RETYPES = 400
 _FREE_FLOW = re.compile(
     r"line breaks|any number of lines|spread over|several lines|whitespace", re.IGNORECASE
 )
 _MAX_CHARS = 60_000
+_UNSTATED = 2_000
+"""Most items where the statement does not say how many there may be: more than Python's recursion limit."""
+_MOST_ITEMS = 10_000
+"""Most items in any case: enough for a quadratic program to run out of time."""
+_SMALL = 9
+"""Most items in each of many items that have a length themselves."""
 
 
 class Mutations:
@@ -221,19 +234,6 @@ def _is_item(domain: Domain, path: tuple[int, ...]) -> bool:
     return False
 
 
-def mutate_inputs(problem: Problem, count: int, seed: str) -> list[str]:
-    """At most `count` different inputs near the public ones, none of them public, of all strategies in turn.
-
-    The same for the same `seed`. Empty where nothing shows what an input looks like.
-    """
-    mutations = Mutations(problem, seed)
-    found: list[str] = []
-    while mutations.strategies and len(found) < count:
-        made = [mutations.take(strategy) for strategy in mutations.strategies]
-        found += [text for text in made if text is not None]
-    return found[:count]
-
-
 def large_inputs(problem: Problem, count: int, contract: Contract | None = None) -> list[str]:
     """At most `count` variations of the public inputs with one length or one number as large as may be.
 
@@ -246,7 +246,7 @@ def large_inputs(problem: Problem, count: int, contract: Contract | None = None)
     if contract.form is None and problem.kind is Kind.STDIN:
         found = (large for text in public_inputs(problem) for large in enlarge_text(text, LARGE))
     else:
-        found = chain.from_iterable(zip_longest(enlarge(contract), _top(contract)))
+        found = chain.from_iterable(zip_longest(_enlarge(contract), _top(contract)))
     different: dict[str, None] = {}
     for text in found:
         if len(different) == count:
@@ -264,3 +264,51 @@ def _top(contract: Contract) -> Iterator[str | None]:
             if part.kind == "int":
                 tops = [LARGE] if part.high is None else [part.high, min(part.high - 1, LARGE)]
                 yield from (contract.write(replace_node(list(record), path, top)) for top in tops)
+
+
+def _enlarge(contract: Contract) -> Iterator[str | None]:
+    """Each list and text of two examples in turn, outer ones first: repeated, then drawn anew; None for some.
+
+    No longer than stated, and at most 10,000 items or 60,000 letters in all.
+    """
+    rng = random.Random(0)
+    for record in contract.records[:2]:
+        for node in list_nodes(contract.domain, list(record), rng):
+            if node[1].kind in ("list", "text") and len(node[2]):
+                yield _find_largest(contract, record, node, _repeat)
+                yield _find_largest(contract, record, node, _draw)
+
+
+def _find_largest(
+    contract: Contract,
+    record: Sequence[Any],
+    node: tuple[Path, Domain, Any],
+    make: Callable[[Domain, Any, int], Any],
+) -> str | None:
+    """The input with as much at `node` as there may be; None where that is no more than there is."""
+    path, part, value = node
+    letters = len(repr(value)) // len(value) + 1  # of one item, about
+    most = min(_MOST_ITEMS, part.most or _UNSTATED, _MAX_CHARS // letters)
+    size, best = len(value), None
+    while size < most:  # in steps: in a square each row grows as well
+        size = min(4 * size, most)
+        text = contract.write(replace_node(list(record), path, make(part, value, size)))
+        if text is None or len(text) > _MAX_CHARS:
+            break
+        best = text
+    return best
+
+
+def _repeat(part: Domain, value: Any, size: int) -> Any:
+    items = value if part.kind == "text" else list(value)
+    items = (items * (size // len(items) + 1))[:size]
+    return items if part.kind == "text" else part.make(items)
+
+
+def _draw(part: Domain, _: Any, size: int) -> Any:
+    is_flat = part.kind == "text" or not any(map(_has_length, part.parts))
+    return draw(replace(part, fewest=size), random.Random(size), size if is_flat else _SMALL)
+
+
+def _has_length(part: Domain) -> bool:
+    return part.kind in ("list", "text", "mapping") or any(map(_has_length, part.parts))

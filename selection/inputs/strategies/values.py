@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,51 +14,43 @@ _RARE = 0.2
 _DIGITS = re.compile(r"\d{1,9}")
 
 
-@singledispatch
-def mutate_value(value: Any, rng: random.Random, *, signed: bool = True) -> Any:
+def mutate_value(value: Any, rng: random.Random, *, signed: bool = True) -> Any:  # noqa: PLR0911 - a branch a type
     """A neighbour of `value` of the same type (or `value`: not every type has one).
 
     Negative numbers are rare unless `signed` or `value` is negative.
     """
-    del rng, signed
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        number = _near_int(value, rng) if isinstance(value, int) else _near_float(value, rng)
+        return abs(number) if number < 0 <= value and not signed and rng.random() > _RARE else number
+    if isinstance(value, str):
+        return _near_text(value, rng) if value else rng.choice(("a", "A", "0", " "))
+    if isinstance(value, list):
+        return _near_list(value, rng, signed=signed) if value else value
+    if isinstance(value, tuple | set | frozenset):
+        items = list(value) if isinstance(value, tuple) else sorted(value, key=repr)
+        return type(value)(mutate_value(items, rng, signed=signed))
+    if isinstance(value, dict) and value:
+        key = rng.choice(list(value))
+        if rng.random() < _RARE:
+            return {other: item for other, item in value.items() if other != key}
+        return {**value, key: mutate_value(value[key], rng, signed=signed)}
     return value
 
 
-@mutate_value.register(bool)
-def _(value: bool, rng: random.Random, *, signed: bool = True) -> bool:
-    del rng, signed
-    return not value
-
-
-@mutate_value.register(int)
-def _(value: int, rng: random.Random, *, signed: bool = True) -> int:
+def _near_int(value: int, rng: random.Random) -> int:
     step = 10 ** rng.randrange(len(str(abs(value)))) if abs(value) < 10**18 else 1
-    near = (
-        value + 1,
-        value - 1,
-        value * 2,
-        value // 2,
-        value + rng.randint(2, 20),
-        value + step,
-        value - step,
-    )
-    number = rng.choice((*near, *near, 0, 1, -value))
-    return abs(number) if number < 0 <= value and not signed and rng.random() > _RARE else number
+    wider = rng.randint(2, 20)
+    near = (value + 1, value - 1, value * 2, value // 2, value + wider, value + step, value - step)
+    return rng.choice((*near, *near, 0, 1, -value))
 
 
-@mutate_value.register(float)
-def _(value: float, rng: random.Random, *, signed: bool = True) -> float:
-    number = rng.choice(
-        (value + 1, value - 1, value * 2, value / 2, value + 0.5, round(value, 1), 0.0, -value)
-    )
-    return abs(number) if number < 0 <= value and not signed and rng.random() > _RARE else number
+def _near_float(value: float, rng: random.Random) -> float:
+    return rng.choice((value + 1, value - 1, value * 2, value / 2, value + 0.5, round(value, 1), 0.0, -value))
 
 
-@mutate_value.register(str)
-def _(value: str, rng: random.Random, *, signed: bool = True) -> str:
-    del signed
-    if not value:
-        return rng.choice(("a", "A", "0", " "))
+def _near_text(value: str, rng: random.Random) -> str:
     numbers = list(_DIGITS.finditer(value))
     if numbers and rng.random() < 0.35:
         return _change_number(value, rng.choice(numbers), rng)
@@ -105,10 +96,7 @@ def _change_words(parts: list[str], rng: random.Random) -> str:
     return "".join(word + gap for word, gap in zip(words, [*gaps, ""], strict=False))
 
 
-@mutate_value.register(list)
-def _(value: list[Any], rng: random.Random, *, signed: bool = True) -> list[Any]:
-    if not value:
-        return value
+def _near_list(value: list[Any], rng: random.Random, *, signed: bool) -> list[Any]:
     place, other = rng.randrange(len(value)), rng.randrange(len(value))
     head, here, tail = value[:place], value[place], value[place + 1 :]
     swapped = list(value)
@@ -134,24 +122,3 @@ def _is_rectangular(rows: list[Any]) -> bool:
     return (
         len(rows) > 1 and all(isinstance(row, list) for row in rows) and len({len(row) for row in rows}) == 1
     )
-
-
-@mutate_value.register(tuple)
-def _(value: tuple[Any, ...], rng: random.Random, *, signed: bool = True) -> tuple[Any, ...]:
-    return tuple(mutate_value(list(value), rng, signed=signed))
-
-
-@mutate_value.register(set)
-@mutate_value.register(frozenset)
-def _(value: set[Any] | frozenset[Any], rng: random.Random, *, signed: bool = True) -> Any:
-    return type(value)(mutate_value(sorted(value, key=repr), rng, signed=signed))
-
-
-@mutate_value.register(dict)
-def _(value: dict[Any, Any], rng: random.Random, *, signed: bool = True) -> dict[Any, Any]:
-    if not value:
-        return value
-    key = rng.choice(list(value))
-    if rng.random() < _RARE:
-        return {other: item for other, item in value.items() if other != key}
-    return {**value, key: mutate_value(value[key], rng, signed=signed)}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import runpy
+import sys
 from contextlib import nullcontext
 
 import pytest
+
+from tests.support.plugins import install_example
 
 RIGHT = "print(int(input()) * 2)"
 WRONG = "print(int(input()) ** 2)"
@@ -125,3 +128,20 @@ def test_tests_of_several_problems_go_to_a_folder(sstar, write_set, isolated, fo
     assert [path.name for path in (folder / "tests").iterdir()] == ["test_p_1.py"]
     assert "p/2: no input was confirmed" in ended.err
     assert sstar(*words, "--emit-tests", "tests.py").code == 2
+
+
+def test_a_method_of_another_package(sstar, write_set, isolated, folder, monkeypatch):
+    """`--select NAME` takes a method that an installed package brings; a near miss suggests it."""
+    monkeypatch.syspath_prepend(str(install_example("method_example", folder / "site")))
+    write(
+        folder / "programs", {"double/0.py": RIGHT + "  # long", "double/1.py": RIGHT, "double/2.py": BROKEN}
+    )
+    words = ("select", write_set(), "programs", "--no-model", "--out", "run", *isolated)
+    ended = sstar(*words, "--select", "shortest")
+    sys.modules.pop("sstar_method_example", None)
+    assert ended.code == 0, ended.err
+    (row,) = read_lines(folder / "run" / "selections.jsonl")
+    assert (row["method"], row["file"]) == ("shortest", "double/1.py")
+    ended = sstar(*words, "--select", "shorest")
+    assert ended.code == 2
+    assert "did you mean 'shortest'?" in ended.err

@@ -9,7 +9,7 @@ from rich.console import Console
 from sstar_code.agent.report.explain import derived_tests, explain_selection
 from sstar_code.problems import Kind, Problem
 from sstar_code.selection import Candidate, Selection
-from sstar_code.selection.protocols import Asked, Derived, Distinguishing, Weighed
+from sstar_code.selection.protocols import Asked, Derived, Distinguishing, Evidence
 
 PROBLEM = Problem("square", "Is n a square?", Kind.FUNCTION, "f")
 CANDIDATES = (Candidate("a", 1, 1), Candidate("b", 1, 1), Candidate("[red]c", 1, 1))
@@ -22,13 +22,13 @@ SELECTION = Selection(
     calls=3,
     executions=120,
     notes=("kit: the call failed",),
-    evidence=(Weighed(0.7, 0.1, {"agreement": 6.0, "size": -0.3}), Weighed(0.3, 0.9, {"agreement": 5.5})),
+    evidence=(Evidence(0.7, 0.1, {"agreement": 6.0, "size": -0.3}), Evidence(0.3, 0.9, {"agreement": 5.5})),
     asked=(Asked("f(10001)", ("True", "False"), ((0,), (1,)), "B", (0.1, 0.9)),),
     derived=(Derived("10001", "false", 0.9, "the judge named it"),),
 )
 
 CHOSEN = "Chosen: sample 2, confidence 0.90 (3 calls, 120 runs)."
-EVIDENCE = (Weighed(0.5, 0.5, {"b": 9}), Weighed(0.5, 0.5, {"a": 1, "b": 5}))
+EVIDENCE = (Evidence(0.5, 0.5, {"b": 9}), Evidence(0.5, 0.5, {"a": 1, "b": 5}))
 
 
 def render(selection, width=140):
@@ -78,7 +78,7 @@ def test_outputs_are_no_markup():
                 SELECTION,
                 chosen=0,
                 asked=(),
-                evidence=(Weighed(0.5, 0.5, {"a": 1, "b": 5}), Weighed(0.5, 0.5, {"b": 9})),
+                evidence=(Evidence(0.5, 0.5, {"a": 1, "b": 5}), Evidence(0.5, 0.5, {"b": 9})),
             ),
             "Chosen: sample 0, confidence 0.90 (3 calls, 120 runs). What speaks for its cluster 0 most is a.",
         ),

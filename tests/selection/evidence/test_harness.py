@@ -5,7 +5,7 @@ import pytest
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.clustering import cluster_programs
-from sstar_code.selection.evidence.harness import ask_kit, ask_reference, find_functions, reject_invalid
+from sstar_code.selection.evidence.harness import ask_harness, ask_reference, find_functions, reject_invalid
 from sstar_code.selection.evidence.weights import check_outputs
 
 pytestmark = pytest.mark.anyio
@@ -38,9 +38,9 @@ def reply_with(**functions):
 
 async def ask_both(pool):
     ledger = Ledger()
-    kit = await ask_kit(pool, ledger)
-    await ask_reference(pool, kit, ledger)
-    return kit, ledger
+    harness = await ask_harness(pool, ledger)
+    await ask_reference(pool, harness, ledger)
+    return harness, ledger
 
 
 @pytest.mark.parametrize(
@@ -50,25 +50,24 @@ async def ask_both(pool):
         ("```\ndef a(): pass\n```", {"a"}),
         ("```python\ndef a(: pass\n```", set()),
         ("```python\nclass C:\n    def a(self): pass\n```", set()),
-        ("<think>```python\ndef a(): pass\n```</think> nothing", set()),
         ("def a(): pass", set()),
         ("", set()),
     ],
 )
 def test_functions_are_found_in_blocks_that_parse(reply, names):
-    """Only top-level functions of readable blocks outside of thinking count."""
+    """Only top-level functions of readable blocks count."""
     assert set(find_functions(reply, ("a", "b"))) == names
 
 
-async def test_a_sound_kit_is_kept_whole(make_pool, scripted_ask):
+async def test_a_sound_harness_is_kept_whole(make_pool, scripted_ask):
     """Two calls; inputs of every size that the validator takes, none public; brute force and check."""
     ask = scripted_ask(kit=GOOD_KIT, reference=GOOD_REFERENCE)
-    kit, ledger = await ask_both(make_pool([RIGHT], ask, DOUBLE))
+    harness, ledger = await ask_both(make_pool([RIGHT], ask, DOUBLE))
     assert len(ask.asked) == 2
-    assert len(kit.inputs) > 30
-    assert not {"2", "5"} & set(kit.inputs)
-    assert kit.inputs[0] == "0"
-    assert None not in (kit.valid, kit.solve, kit.holds)
+    assert len(harness.inputs) > 30
+    assert not {"2", "5"} & set(harness.inputs)
+    assert harness.inputs[0] == "0"
+    assert None not in (harness.valid, harness.solve, harness.holds)
     assert ledger.notes == []
 
 
@@ -104,32 +103,32 @@ async def test_what_contradicts_the_public_tests_is_dropped(make_pool, scripted_
 async def test_a_wrong_reference_is_dropped(make_pool, scripted_ask, reference, note):
     """A brute force that fails a public test, or a check that rejects a known output, is not used."""
     ask = scripted_ask(reference=f"```python\n{reference}\n```")
-    kit, ledger = await ask_both(make_pool([RIGHT], ask, DOUBLE))
+    harness, ledger = await ask_both(make_pool([RIGHT], ask, DOUBLE))
     assert any(note in text for text in ledger.notes)
-    assert (kit.solve, kit.holds) == (None, None)
+    assert (harness.solve, harness.holds) == (None, None)
 
 
-async def test_failed_calls_leave_an_empty_kit(make_pool, scripted_ask):
+async def test_failed_calls_leave_an_empty_harness(make_pool, scripted_ask):
     """No answer is no evidence: nothing is rejected, nothing weighed, both failures are named."""
     pool = make_pool([RIGHT, ODD], scripted_ask(), DOUBLE)
-    kit, ledger = await ask_both(pool)
+    harness, ledger = await ask_both(pool)
     assert [note for note in ledger.notes if "failed" in note] == ledger.notes != []
-    assert await reject_invalid(pool, kit, ["-7"], ledger) == ["-7"]
+    assert await reject_invalid(pool, harness, ["-7"], ledger) == ["-7"]
 
 
 async def test_the_validator_rejects_free_inputs(make_pool, scripted_ask):
     """Inputs that it does not take are left out; where it crashes nothing is."""
     pool = make_pool([RIGHT], scripted_ask(kit=GOOD_KIT), DOUBLE)
-    kit = await ask_kit(pool, Ledger())
-    assert await reject_invalid(pool, kit, ["7", "-7", '"a"'], Ledger()) == ["7", '"a"']
+    harness = await ask_harness(pool, Ledger())
+    assert await reject_invalid(pool, harness, ["7", "-7", '"a"'], Ledger()) == ["7", '"a"']
 
 
 async def test_brute_force_and_rules_speak_for_the_right_cluster(make_pool, scripted_ask):
     """The cluster that does as the brute force does gains; one that breaks a rule loses."""
     pool = make_pool([ODD, RIGHT, EVEN], scripted_ask(kit=GOOD_KIT, reference=GOOD_REFERENCE), DOUBLE)
-    kit, ledger = await ask_both(pool)
+    harness, ledger = await ask_both(pool)
     inputs = ["1", "7", "8"]
     found = cluster_programs(DOUBLE, inputs, await pool.board.run([0, 1, 2], inputs, ledger))
-    odd, right, even = await check_outputs(pool, kit, found, [1.0, 1.0, 1.0], ledger)
+    odd, right, even = await check_outputs(pool, harness, found, [1.0, 1.0, 1.0], ledger)
     assert right["brute force"] > max(odd["brute force"], even["brute force"])
     assert odd["rules"] < right["rules"] == even["rules"] == 0

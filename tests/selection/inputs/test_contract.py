@@ -4,7 +4,7 @@ import pytest
 
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.selection.inputs.contract.contract import Contract
-from sstar_code.selection.inputs.contract.statement_ranges import Stated, read_stated
+from sstar_code.selection.inputs.contract.stated_limits import Stated, read_stated
 from sstar_code.selection.inputs.strategies.dictionary import quoted_signs, read_dictionary
 
 
@@ -60,6 +60,34 @@ def test_ranges_are_read_from_statements(text, stated):
         (function("[2, 3, 1]", statement="a permutation"), ["[1]", "[2, 1]"], ["[1, 3]", "[1, 1]"]),
         (function("[1, 3, 7]", statement="sorted distinct numbers"), ["[2, 9]"], ["[3, 1]", "[1, 1]"]),
         (function("[1, 3, 7]"), ["[3, 1, 1]"], []),
+        (
+            function('"a*b"', statement="with `*` or `?` in it"),
+            ['"c?d"', '"*?"'],
+            ['"a!b"', '"A*b"'],
+        ),
+        (function('"a*b"', statement="with `+` or `?` in it"), ['"c*d"'], ['"c?d"', '"c+d"']),
+        (function('"*?*?"', statement="`*`, `?` and `!`"), ['"!*"'], ['"a"']),
+        (
+            function('["a", 2]', '["b", 3]', statement="1 <= p[i] <= 5", starter="def f(p):\n"),
+            ['["c", 5]'],
+            ['["c", 6]', '["c"]', '["c", 0]'],
+        ),
+        (
+            function('[["a", 2], ["b", 3]]', statement="1 <= p[i] <= 5", starter="def f(p):\n"),
+            ['[["c", 5]]'],
+            ['[["c", 6]]', '[["c"]]'],
+        ),
+        (function("3", "7", statement="a positive integer"), ["1", "9"], ["0", "-1"]),
+        (function("2.5", "1.5", statement="a positive number"), ["1.25", "3"], ["0.5", "0"]),
+        (function("2.5", "0.5", statement="a positive number"), ["0.25", "0"], ["-1"]),
+        (function("3", "-7", statement="a positive integer or not"), ["0", "-1"], []),
+        (function("3\n[4, 5]", statement="positive integers"), ["1\n[]"], ["0\n[]", "1\n[0]"]),
+        (function("[4, 5]", statement="a non-empty list"), ["[1]"], ["[]"]),
+        (function("[4, 5]", "[]", statement="a non-empty list"), ["[]"], []),
+        (function('"ab"', statement="a non-empty word"), ['"c"'], ['""']),
+        (function("[3, 1, 2]", statement="sorted distinct numbers"), ["[2, 1]"], ["[1, 1]"]),
+        (function("[1, 1, 2]", statement="sorted distinct numbers"), ["[2, 2]"], ["[2, 1]"]),
+        (function("[2, 0, 1]", statement="a permutation"), ["[0]", "[1, 0]"], ["[1]", "[1, 2]"]),
         (stdin("3\n1 2 3\n", "1\n4\n"), ["2\n7 7\n"], ["2\n7\n", "1\n0\n", "1\nx\n", ""]),
         (stdin("5\n", statement="Here 1 <= n <= 10."), ["10\n"], ["0\n", "11\n", "1 2\n"]),
         (stdin("[1, 2]\n3"), ["[]\n0"], ["[1, 2]", "[1\n3"]),

@@ -1,4 +1,4 @@
-"""Pairs of programs that free inputs alone tell apart, and the budget that this keeps to."""
+"""Pairs of programs that model-free inputs alone tell apart, and the budget that this keeps to."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from sstar_code.selection import Candidate, Pool
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.clustering import find_differences
 from sstar_code.selection.inputs.contract.contract import Contract
-from sstar_code.selection.inputs.search.cpu_budget import Purse, charge_s
-from sstar_code.selection.inputs.search.explore import find_free_inputs
+from sstar_code.selection.inputs.search.cpu_budget import CpuBudget, charge_s
+from sstar_code.selection.inputs.search.explore import find_model_free_inputs
 from sstar_code.selection.inputs.search.shrink import shrink_input
+from sstar_code.selection.inputs.strategies.streams import Mutations
 
 pytestmark = pytest.mark.anyio
 
@@ -112,7 +113,7 @@ async def test_pairs_are_told_apart_and_shrunk(name, trusting_sandbox):
     """No model is needed to find an input on which the two differ, nor to make it small enough to check."""
     example, right, wrong, most_chars = PAIRS[name]
     pool, ledger = make_pool(trusting_sandbox, example, right, wrong), Ledger()
-    inputs = await find_free_inputs(pool, [0, 1], ledger, max_runs=600)
+    inputs = await find_model_free_inputs(pool, [0, 1], ledger, max_runs=600)
     found = await differing(pool, inputs, ledger)
     assert found, f"none of {len(inputs)} inputs"
     assert len(ledger.runs) <= 620
@@ -131,16 +132,44 @@ async def test_the_same_every_time(trusting_sandbox):
     """Seed, problem and programs decide the inputs."""
     codes = ("def f(n): return n", "def f(n): return abs(n)")
     once, again = [
-        await find_free_inputs(make_pool(trusting_sandbox, "4", *codes), [0, 1], Ledger(), max_runs=200)
+        await find_model_free_inputs(make_pool(trusting_sandbox, "4", *codes), [0, 1], Ledger(), max_runs=200)
         for _ in range(2)
     ]
     assert once == again
 
 
+async def test_the_search_goes_on_from_inputs_that_told_programs_apart(trusting_sandbox, monkeypatch):
+    """Every input that splits a group of programs that looked alike is learnt from, and no other."""
+    learnt = []
+    monkeypatch.setattr(Mutations, "learn", lambda _, text: learnt.append(text))
+    codes = ["def f(n): return n > 2", "def f(n): return n > 3", "def f(n): return n > 11"]
+    pool = make_pool(trusting_sandbox, "4", *codes)
+    inputs = await find_model_free_inputs(pool, range(3), Ledger(), max_runs=300)
+    runs = await pool.board.run(range(3), inputs, Ledger())
+    split = {
+        text
+        for text, *row in zip(inputs, *runs.values(), strict=True)
+        if len({run.output for run in row}) > 1
+    }
+    assert 1 <= len(learnt) <= 2
+    assert set(learnt) <= split
+
+
+def test_deep_goes_on_from_what_was_learnt():
+    """After learning, the strategy `deep` makes neighbours of the learnt inputs; an odd text is no input."""
+    problem = Problem("p", "", Kind.FUNCTION, "f", public_tests=(Test("4", "1"),))
+    mutations = Mutations(problem, "s")
+    mutations.learn('"no number"\n1')
+    for number in range(12):
+        mutations.learn(str(10**6 + number))
+    near = [int(text) for _ in range(20) if (text := mutations.take("deep")) is not None]
+    assert sum(10**5 < number < 10**7 for number in near) > 5
+
+
 async def test_inputs_inside_the_contract_come_first(trusting_sandbox):
     """Those that split come before those that do not, those beyond the contract later."""
     pool = make_pool(trusting_sandbox, "4", "def f(n): return n > 2", "def f(n): return n > 3 or n < 0")
-    inputs = await find_free_inputs(pool, [0, 1], Ledger(), max_runs=300)
+    inputs = await find_model_free_inputs(pool, [0, 1], Ledger(), max_runs=300)
     found = await differing(pool, inputs, Ledger())
     assert inputs[0] in found
     admitted = [Contract.of(pool.problem).admits(text) for text in inputs]
@@ -152,7 +181,7 @@ async def test_the_budget_holds_for_many_programs(trusting_sandbox):
     codes = [f"def f(n): return n + (n % {k + 2} == {k + 1})" for k in range(22)]
     codes += ["def f(n): return n + (n == 901)", "def f(n): return n + (n == 902)"]
     pool, ledger = make_pool(trusting_sandbox, "4", *codes), Ledger()
-    inputs = await find_free_inputs(pool, range(24), ledger, max_runs=1_200)
+    inputs = await find_model_free_inputs(pool, range(24), ledger, max_runs=1_200)
     assert len(ledger.runs) <= 1_300
     runs = await pool.board.run(range(24), inputs, Ledger())
     assert len({tuple(run.output for run in runs[index]) for index in range(24)}) == 24
@@ -162,7 +191,7 @@ async def test_costly_inputs_are_left_out(trusting_sandbox):
     """An input on which the first and the last program run out of time is not tried on the others."""
     slow = "def f(n):\n    if n > 9: raise TimeoutError\n    return {}"
     pool, ledger = make_pool(trusting_sandbox, "4", *(slow.format(k) for k in range(6))), Ledger()
-    inputs = await find_free_inputs(pool, range(6), ledger, max_runs=300)
+    inputs = await find_model_free_inputs(pool, range(6), ledger, max_runs=300)
     assert inputs
     assert all(int(text) <= 9 for text in inputs)
     assert not [key for key in ledger.runs if 0 < key[0] < 5 and key[1].isdigit() and int(key[1]) > 9]
@@ -191,20 +220,20 @@ async def test_cpu_time_is_never_passed(trusting_sandbox):
 
     trusting_sandbox.run = run
     ledger = Ledger()
-    assert await find_free_inputs(pool, range(12), ledger)
+    assert await find_model_free_inputs(pool, range(12), ledger)
     assert 2.0 < spent <= 4.6
     assert "CPU seconds" in " ".join(ledger.notes)
 
 
-async def test_a_purse_starts_only_what_it_can_pay(trusting_sandbox):
+async def test_a_budget_starts_only_what_it_can_pay(trusting_sandbox):
     """A batch whose runs could all run out of time must fit; what has run is free."""
     pool, ledger = make_pool(trusting_sandbox, "4", SLOW.format(0), SLOW.format(1)), Ledger()
-    purse = Purse(pool, ledger, 1.2, 0.5, 0.2)
-    assert await purse.run([0, 1], ["2", "4"]) is not None
-    assert purse.left_s == pytest.approx(1.19)
-    assert await purse.run([0], ["1", "3", "5"]) is not None
-    assert purse.left_s == pytest.approx(0.59)
-    assert await purse.run([0, 1], ["2", "4"]) is not None
-    assert await purse.run([0, 1], ["7", "9"]) is None
-    assert purse.left_s == pytest.approx(0.19)
-    assert purse.runs == 9
+    budget = CpuBudget(pool, ledger, 1.2, 0.5, 0.2)
+    assert await budget.run([0, 1], ["2", "4"]) is not None
+    assert budget.left_s == pytest.approx(1.19)
+    assert await budget.run([0], ["1", "3", "5"]) is not None
+    assert budget.left_s == pytest.approx(0.59)
+    assert await budget.run([0, 1], ["2", "4"]) is not None
+    assert await budget.run([0, 1], ["7", "9"]) is None
+    assert budget.left_s == pytest.approx(0.19)
+    assert budget.runs == 9

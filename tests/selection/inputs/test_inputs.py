@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.problems.values import decode_lines
-from sstar_code.selection.inputs.replies.inputs import parse_inputs
-from sstar_code.selection.inputs.replies.literals import find_literals, read_literal
+from sstar_code.selection.inputs.replies import find_literals, parse_inputs, read_literal
 
 PAIR = Problem("p", "", Kind.FUNCTION, "f", "def f(nums: list, k: int):\n", (Test("[1, 2]\n3", "1"),))
 ONE_LIST = Problem(
@@ -75,7 +74,6 @@ def test_single_argument_may_be_bare(reply, inputs):
         (r'["1\\n2"]', ["1\n2\n"]),
         ('["1\\n2", "3', ["1\n2\n"]),
         ('["\\ud800", "1\\n2", "", true, null]', ["1\n2\n"]),
-        ('<think>["9\\n9"]</think>\n["1\\n2"]', ["1\n2\n"]),
     ],
 )
 def test_stdin_inputs(reply, inputs):

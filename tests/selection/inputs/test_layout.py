@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sstar_code.selection.inputs.stdin_layout.counts import balance
 from sstar_code.selection.inputs.stdin_layout.infer import find_layout
 from sstar_code.selection.inputs.stdin_layout.layout import (
     Count,
@@ -15,6 +14,7 @@ from sstar_code.selection.inputs.stdin_layout.layout import (
     Row,
     Whole,
     Word,
+    balance,
     read_layout,
     write_layout,
 )

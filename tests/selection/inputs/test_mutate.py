@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.problems.values import decode_lines, encode_lines
 from sstar_code.selection.inputs.contract.examples import example_calls, parameter_names, public_inputs
-from sstar_code.selection.inputs.strategies.streams import LARGE, large_inputs, mutate_inputs
+from sstar_code.selection.inputs.strategies.draw import LARGE
+from sstar_code.selection.inputs.strategies.streams import Mutations, large_inputs
 from sstar_code.selection.inputs.strategies.values import mutate_value
 
 FUNCTION = Problem("p", "", Kind.FUNCTION, "f", public_tests=(Test('[1, 2, 3]\n3\n"ab"', "1"),))
@@ -20,6 +21,16 @@ plain = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=8,
 )
+
+
+def mutate_inputs(problem, count, seed):
+    """At most `count` inputs, of all strategies in turn."""
+    mutations = Mutations(problem, seed)
+    found = []
+    while mutations.strategies and len(found) < count:
+        made = [mutations.take(strategy) for strategy in mutations.strategies]
+        found += [text for text in made if text is not None]
+    return found[:count]
 
 
 @given(plain, st.integers(0, 50))

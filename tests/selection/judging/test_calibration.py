@@ -44,10 +44,13 @@ def test_a_probe_holds_the_truth_and_something_wrong(output, kind):
         assert not accepts("exact", kind, output, shown[1])
 
 
-def test_what_a_program_did_wrong_is_preferred():
-    """An output that a candidate really gave makes the probe; one that the checker accepts does not."""
-    asked = problem("1.0\n", checker="floats:1e-3")
-    assert "7.5" in "".join(make_probe(asked, 0, wrong=["1.00001\n", "7.5\n"]).outputs)
+def test_what_the_checker_accepts_is_nothing_wrong():
+    """A small change that is still right is passed over; where nothing can be changed there is no probe."""
+    asked = problem("900\n", checker="floats:0.9")
+    probe = make_probe(asked, 0)
+    (wrong,) = (output for output in probe.outputs if output.split() != ["900"])
+    assert not accepts("floats:0.9", Kind.STDIN, "900\n", wrong)
+    assert make_probe(problem(" \n"), 0) is None
 
 
 @pytest.mark.parametrize("test", [Test("1", None), Test(program="assert f(1)")])
@@ -58,13 +61,13 @@ def test_no_probe_without_a_known_output(test):
 
 def test_an_unmeasured_judge_is_asked_a_coin_is_not():
     """The prior trusts; 20 questions of a coin do not, and neither does one wrong answer pair."""
-    assert JudgeRecord().trusted
-    assert JudgeRecord(2, 2, 1, 1).trusted
-    assert not JudgeRecord(0, 2, 0, 1).trusted
-    assert not JudgeRecord(1, 2).trusted
-    assert not JudgeRecord(22, 40, 8, 14).trusted
-    assert not JudgeRecord(28, 40, 14, 20).trusted
-    assert JudgeRecord(32, 40, 14, 17).trusted
+    assert JudgeRecord().is_worth_asking
+    assert JudgeRecord(2, 2, 1, 1).is_worth_asking
+    assert not JudgeRecord(0, 2, 0, 1).is_worth_asking
+    assert not JudgeRecord(1, 2).is_worth_asking
+    assert not JudgeRecord(22, 40, 8, 14).is_worth_asking
+    assert not JudgeRecord(28, 40, 14, 20).is_worth_asking
+    assert JudgeRecord(32, 40, 14, 17).is_worth_asking
 
 
 @given(st.lists(st.tuples(ANSWERS, ANSWERS), max_size=30))
@@ -101,4 +104,4 @@ async def test_the_record_does_not_depend_on_the_order_of_problems():
     assert len(once) == 16
     assert {name for name, _, _ in once} == {f"p{number:02}" for number in range(8)}
     assert first.accuracy < 0.6  # "A" in both orders is right in exactly one
-    assert not first.trusted
+    assert not first.is_worth_asking

@@ -41,7 +41,7 @@ async def select(pool):
 
 
 async def test_a_perfect_square_is_told_apart_without_a_model(make_pool):
-    """Integer and floating root differ on a free input, and nothing is asked."""
+    """Integer and floating root differ on a model-free input, and nothing is asked."""
     selection = await select(make_pool([ROUGH, EXACT]))
     assert selection.clusters == ((0,), (1,))
     assert selection.calls == 0
@@ -63,7 +63,7 @@ async def test_a_judge_finds_the_right_one_of_a_minority(make_pool, scripted_ask
 
 
 async def test_agreement_asks_nothing(make_pool, scripted_ask):
-    """16 programs that agree on all free inputs: no call at all, and one cluster."""
+    """16 programs that agree on all model-free inputs: no call at all, and one cluster."""
     ask = scripted_ask(choose="ANSWER: A")
     selection = await select(make_pool(variants(EXACT, 16), ask))
     assert (ask.asked, selection.calls) == ([], 0)
@@ -82,7 +82,7 @@ async def test_copies_of_one_program_are_not_even_run(make_pool, scripted_ask, t
     "answer", [judge, liar, "ANSWER: A", "ANSWER: neither", "ANSWER: invalid", "?", None]
 )
 async def test_calls_are_bounded(make_pool, scripted_ask, answer):
-    """Two clusters of 8: at most 6 calls to the judge and 2 for the kit, whatever is answered."""
+    """Two clusters of 8: at most 6 calls to the judge and 2 for the harness, whatever is answered."""
     ask = scripted_ask(choose=answer)
     selection = await select(make_pool(variants(ROUGH, 8) + variants(EXACT, 8), ask))
     assert ask.count("choose") <= 6
@@ -184,7 +184,7 @@ async def test_trusted_writers_decide_between_equals(square_problem, trusting_sa
             Candidate(code, 2, 2, sources=("good" if place == better else "bad",))
             for place, code in enumerate([EXACT, NEVER])
         )
-        pool = Pool(square_problem, candidates, trusting_sandbox, trust={"good": 0.9, "bad": 0.4})
+        pool = Pool(square_problem, candidates, trusting_sandbox, reliability={"good": 0.9, "bad": 0.4})
         assert (await select(pool)).chosen == better
 
 
@@ -226,13 +226,13 @@ async def test_no_input_is_asked_about_twice(make_pool, scripted_ask):
 
 
 async def test_without_a_usable_input_the_writer_decides(trusting_sandbox):
-    """Where nothing can be run the most trusted source is taken, with little confidence; copies give more."""
+    """Where nothing can be run the most reliable source is taken, not surely; copies give more."""
     problem = Problem("p", "", Kind.FUNCTION, "f")
     different = ["def f(x): return 1", "def f(x): return 2", "def f(x): return 3"]
-    trust = {"poor": 0.2, "good": 0.8}
+    rates = {"poor": 0.2, "good": 0.8}
     for codes, sure in ((different, False), (different[:1] * 3, True)):
         pairs = zip(codes, ("poor", "good", "poor"), strict=True)
         candidates = tuple(Candidate(code, 0, 0, sources=(name,)) for code, name in pairs)
-        selection = await select(Pool(problem, candidates, trusting_sandbox, trust=trust))
+        selection = await select(Pool(problem, candidates, trusting_sandbox, reliability=rates))
         assert (selection.chosen == 1) is not sure
         assert (selection.confidence > 0.5) is sure

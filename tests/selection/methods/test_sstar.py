@@ -103,6 +103,22 @@ async def test_no_verdict_leaves_the_larger_cluster(make_pool, scripted_ask, jud
     assert selection.confidence == pytest.approx(confidence)
 
 
+async def test_a_failed_call_costs_no_tokens(make_pool, scripted_ask):
+    """It counts as a call, and nothing else."""
+    selection = await select(make_pool([ROUGH, EXACT], scripted_ask()))
+    assert selection.calls > 0
+    assert selection.tokens == 0
+
+
+@pytest.mark.parametrize("judge", ["ANSWER: neither", "ANSWER: 1", None])
+async def test_the_earlier_of_two_equal_clusters_is_taken(make_pool, scripted_ask, judge):
+    """With points and sizes alike, place decides: the cluster that comes first wins."""
+    ask = scripted_ask(inputs=INPUTS, distinguish=f"[[{BIG}]]", judge=judge)
+    selection = await select(make_pool([*variants(ROUGH, 2), *variants(EXACT, 2)], ask))
+    assert selection.clusters == ((0, 1), (2, 3))
+    assert selection.chosen in (0, 1)
+
+
 @pytest.mark.parametrize("reply", [None, "garbage \x00 [[", '```json\n["x", {}]\n```'])
 async def test_failed_calls_are_no_evidence(make_pool, scripted_ask, reply):
     """When every reply fails or is unreadable, mutated inputs stand in and notes say so; nothing crashes."""
@@ -115,7 +131,7 @@ async def test_failed_calls_are_no_evidence(make_pool, scripted_ask, reply):
 
 
 async def test_without_a_model(make_pool):
-    """Free evidence only: mutated inputs and the largest cluster, said in the notes."""
+    """Model-free evidence only: mutated inputs and the largest cluster, said in the notes."""
     selection = await select(make_pool([ROUGH, *variants(EXACT, 2)]))
     assert selection.chosen in (1, 2)
     assert selection.calls == 0

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sstar_code.sandbox.grade import limits_for
 from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.evidence.agreement import valid_places
 from sstar_code.selection.evidence.clustering import behaviour_of, compare_with, label
+from sstar_code.selection.evidence.posterior import log_odds
 from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.search.shrink import shrink_input
 from sstar_code.selection.judging.calibration import JudgeRecord, grade, make_probe
-from sstar_code.selection.judging.question import LETTERS, MAX_OPTIONS, Refusal, persuades, present
-from sstar_code.selection.methods.mbr import valid_places
+from sstar_code.selection.judging.question import LETTERS, Refusal, persuades, present
 from sstar_code.selection.protocols import Asked, Derived, Question
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from sstar_code.selection.judging.question import Answer, Choice
     from sstar_code.selection.pool import Pool
 
-__all__ = ["Inquiry"]
+__all__ = ["Questioning"]
 
 _NEAR_BEST = 0.9
-"""Of inputs that are expected to tell nearly as much as the best, the shortest is taken."""
+"""Share of the best expected gain from which on an input counts as near the best; the shortest is taken."""
 _LEAST_GAIN_BITS = 0.02
 _SHRINK_TRIES = 150
 _SHRINK_CPU_S = 1.0
@@ -36,13 +36,13 @@ _OWN_PROBES = 1
 
 
 @dataclass(slots=True)
-class Inquiry:
-    """What is asked about the clusters of `found`, and what is believed after it."""
+class Questioning:
+    """Questions about the clusters of `found`, and the beliefs after the answers."""
 
     pool: Pool
     found: Clustering
     weights: Sequence[float]
-    """The say of each cluster: inputs on which most fail are not asked about."""
+    """The weight of each cluster: inputs on which most fail are not asked about."""
     beliefs: Beliefs
     ledger: Ledger
     calls_left: int
@@ -60,12 +60,12 @@ class Inquiry:
             self.record = self.pool.judge
         elif self._pick() is not None and self.beliefs.lead < self.target:
             await self._measure_judge()
-        while self.record.trusted and self._is_open():
+        while self.record.is_worth_asking and self._is_open():
             place = self._pick()
             if place is None:
                 break
             await self._ask_about(place)
-        if not self.record.trusted:
+        if not self.record.is_worth_asking:
             self.ledger.notes.append(
                 f"judge: not asked, right on {self.record.right:g} of {self.record.asked} public tests"
             )
@@ -73,13 +73,13 @@ class Inquiry:
     def _is_open(self) -> bool:
         """Whether more answers are wanted and can change the choice; one against the leader may take two."""
         ranked = sorted(self.beliefs.clusters, reverse=True)
-        answers = self.calls_left // (1 if self.record.steady else 2)
+        answers = self.calls_left // (1 if self.record.ignores_order else 2)
         if not answers or len(ranked) < 2 or self.beliefs.lead >= self.target:
             return False
-        return math.log(ranked[0] / ranked[1]) < answers * _log_odds(self.record.accuracy_twice)
+        return math.log(ranked[0] / ranked[1]) < answers * log_odds(self.record.accuracy_twice)
 
     async def _measure_judge(self) -> None:
-        """Where no record of the set is at hand: one question about this problem's own public tests."""
+        """Measure the judge on one of this problem's own public tests, for want of a record of the set."""
         tests = range(len(self.pool.problem.public_tests))
         probes = [probe for number in tests if (probe := make_probe(self.pool.problem, number))]
         for number, probe in enumerate(probes[:_OWN_PROBES]):
@@ -119,11 +119,11 @@ class Inquiry:
         return share if self._contract.admits(self.found.inputs[place]) else share / 2
 
     def _group(self, labels: Sequence[int]) -> list[int | None]:
-        """For each cluster its label, None where the output is not among the likeliest that can be shown."""
+        """The label of each cluster; None where its output is not among the likeliest that can be shown."""
         mass: dict[int, float] = {}
         for number, probability in zip(labels, self.beliefs.clusters, strict=True):
             mass[number] = mass.get(number, 0.0) + probability
-        shown = set(sorted(mass, key=lambda number: (-mass[number], number))[:MAX_OPTIONS])
+        shown = set(sorted(mass, key=lambda number: (-mass[number], number))[: len(LETTERS)])
         return [number if number in shown else None for number in labels]
 
     async def _ask_about(self, place: int) -> None:
@@ -147,7 +147,9 @@ class Inquiry:
         answer, accuracy = await self._put(choice, name), self.record.accuracy
         named = numbers[answer] if isinstance(answer, int) else None
         after = self._after(groups, answer, named, accuracy)
-        if after.best != self.beliefs.best and not self.record.steady:  # it has to hold in the other order
+        if (
+            after.best != self.beliefs.best and not self.record.ignores_order
+        ):  # it has to hold in the other order
             accuracy = self.record.accuracy_twice
             after = self._after(groups, answer, named, accuracy)
             if await self._put(choice.swapped, f"{name}/swapped") != answer:
@@ -179,11 +181,10 @@ class Inquiry:
         text = self.found.inputs[place]
         if Status.TLE in statuses or Status.MLE in statuses:
             return text  # every try would take as long again
-        alike, limits = compare_with(self.pool.problem), limits_for(self.pool.problem)
-        limits = replace(limits, cpu_s=min(limits.cpu_s, _SHRINK_CPU_S))
+        alike = compare_with(self.pool.problem)
 
         async def splits(texts: Sequence[str]) -> list[bool]:
-            runs = await self.pool.board.run(members, texts, self.ledger, limits)
+            runs = await self.pool.board.run(members, texts, self.ledger, _SHRINK_CPU_S)
             columns = (
                 [behaviour_of(runs[index][column]) for index in members] for column in range(len(texts))
             )
@@ -206,7 +207,7 @@ class Inquiry:
     def _derive(
         self, text: str, output: str, named: int, groups: Sequence[int | None], accuracy: float
     ) -> None:
-        """Keep a test. It is as sure as the clusters that gave the output, and at least as the judge."""
+        """Keep a test, as sure as the clusters that gave the output and at least as sure as the judge."""
         pairs = zip(self.beliefs.clusters, groups, strict=True)
         agreeing = math.fsum(probability for probability, group in pairs if group == named)
         shown = len({group for group in groups if group is not None})
@@ -218,7 +219,3 @@ def _say(choice: Choice, answer: Answer) -> str:
     if isinstance(answer, Refusal):
         return answer.value
     return "unreadable" if answer is None else LETTERS[choice.groups.index(answer)]
-
-
-def _log_odds(probability: float) -> float:
-    return math.log(probability / (1 - probability))

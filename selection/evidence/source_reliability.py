@@ -1,4 +1,4 @@
-"""How far the writers of candidates are to be trusted, by what is known without any hidden test."""
+"""Reliability of the sources of candidates, measured on public tests alone."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
     from sstar_code.selection.protocols import Candidate
 
-__all__ = ["measure_trust"]
+__all__ = ["measure_reliability"]
 
 _PRIOR = 4.0
-"""Candidates' worth of belief that a source is like its model, and a model like all of them."""
+"""Pseudo-candidates that pull a source towards its model, and a model towards all of them."""
 
 
-def measure_trust(candidates_by_problem: Iterable[Sequence[Candidate]]) -> dict[str, float]:
+def measure_reliability(candidates_by_problem: Iterable[Sequence[Candidate]]) -> dict[str, float]:
     """Source -> the share of its candidates that pass all public tests, 0..1, over all problems given.
 
     Every candidate counts for each of its sources. Few candidates say little: the rate is pulled towards
@@ -35,14 +35,14 @@ def measure_trust(candidates_by_problem: Iterable[Sequence[Candidate]]) -> dict[
     models: dict[str, list[str]] = defaultdict(list)
     for source in total:
         models[source.partition("/")[0]].append(source)
-    trust = {}
+    reliability = {}
     for sources in models.values():
         model = _smooth(
             sum(passed[name] for name in sources), sum(total[name] for name in sources), everywhere
         )
         for source in sources:
-            trust[source] = _smooth(passed[source], total[source], model)
-    return trust
+            reliability[source] = _smooth(passed[source], total[source], model)
+    return reliability
 
 
 def _smooth(passed: int, total: int, prior: float) -> float:

@@ -7,8 +7,7 @@ from sstar_code.sandbox import Execution, Status
 from sstar_code.sandbox.fake import FakeSandbox
 from sstar_code.selection import Candidate, Pool
 from sstar_code.selection.evidence.board import Ledger
-from sstar_code.selection.inputs.search.explore import find_free_inputs
-from sstar_code.selection.inputs.search.guess_stdin_form import find_form
+from sstar_code.selection.inputs.search.explore import find_form, find_model_free_inputs
 
 pytestmark = pytest.mark.anyio
 
@@ -50,6 +49,6 @@ async def test_inputs_without_any_example():
         FakeSandbox(answer),
     )
     ledger = Ledger()
-    inputs = await find_free_inputs(pool, [0, 1], ledger, max_runs=300)
+    inputs = await find_model_free_inputs(pool, [0, 1], ledger, max_runs=300)
     assert any(int(text.split()[0]) > 40 for text in inputs)
     assert any("guessed" in note for note in ledger.notes)

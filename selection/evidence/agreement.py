@@ -9,23 +9,17 @@ from operator import eq
 from typing import TYPE_CHECKING
 
 from sstar_code.sandbox.outcome import Status
-from sstar_code.selection.evidence.board import Ledger
-from sstar_code.selection.methods.baselines import observe_all
-from sstar_code.selection.pool import tier
-from sstar_code.selection.protocols import Selection
-from sstar_code.selection.result import explain, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sstar_code.selection.evidence.clustering import Clustering
-    from sstar_code.selection.pool import Pool
 
-__all__ = ["agreement", "cluster_weights", "select_mbr", "valid_places"]
+__all__ = ["agreement", "cluster_weights", "valid_places"]
 
 
 def cluster_weights(found: Clustering, program_of: Sequence[int]) -> list[float]:
-    """The say of each cluster: the root of the number of copies, added up over its distinct programs.
+    """The weight of each cluster: the root of the number of copies, added up over its distinct programs.
 
     Ten copies of one text are less than ten independent programs, and more than one.
     """
@@ -51,7 +45,7 @@ def valid_places(found: Clustering, weights: Sequence[float]) -> list[int]:
 
 
 def agreement(found: Clustering, weights: Sequence[float], *, power: float = 1.0) -> list[float]:
-    """For each cluster how much, by weight, the programs do as it does, 0..1.
+    """The share of the programs, by weight, that do as each cluster does, 0..1.
 
     A program counts with the share of the valid inputs on which the two do the same, to `power`. With 1 that
     is the mean share of programs that give the same output, input by input; the higher it is, the more only
@@ -75,35 +69,3 @@ def agreement(found: Clustering, weights: Sequence[float], *, power: float = 1.0
         scores[first] += weights[second] * alike
         scores[second] += weights[first] * alike
     return [round(score / total, 12) for score in scores]  # equal ones stay equal, in whatever order added
-
-
-async def select_mbr(pool: Pool) -> Selection:
-    """A member of the cluster whose outputs most of the others give, input by input.
-
-    Unlike `majority` it does not want the whole of two behaviours to be equal: programs that differ on
-    rare inputs still vote for each other on the rest. Ties go to the cluster of more weight, then to
-    the earlier; in the cluster the text with most copies is taken, then the earliest.
-
-    Source: minimum Bayes risk by execution, MBR-Exec (arXiv 2204.11454), over generated inputs; the
-    validity filter, the weights and that time-outs never agree are ours.
-    """
-    members = tier(pool.candidates)
-    if not members:
-        return Selection("mbr", None, 0.0)
-    ledger = Ledger()
-    found = await observe_all(pool, members, ledger)
-    weights = cluster_weights(found, pool.board.program_of)
-    scores = agreement(found, weights)
-    best = max(range(len(scores)), key=lambda number: (scores[number], weights[number], -number))
-    copies = Counter(pool.board.program_of[index] for index in members)
-    cluster = found.clusters[best]
-    chosen = max(cluster, key=lambda index: (copies[pool.board.program_of[index]], -index))
-    return Selection(
-        "mbr",
-        chosen,
-        share(pool, chosen, len(cluster), members),
-        found.clusters,
-        explain(found),
-        notes=tuple(ledger.notes),
-        **ledger.cost,
-    )

@@ -1,1 +1,0 @@
-"""Reads the inputs and the arguments that a model wrote."""
