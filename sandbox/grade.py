@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.problems.checkers.registry import accepts
+from sstar_code.problems.python_source import parse_python
 from sstar_code.sandbox.outcome import Execution, Limits, Mode, Program, Sandbox, Status, Verdict
 
 if TYPE_CHECKING:
@@ -71,9 +72,8 @@ def assemble(problem: Problem, code: str) -> str:
 
 
 def _defines(code: str, name: str) -> bool:
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parse_python(code)
+    if tree is None:
         return f"def {name}" in code or f"class {name}" in code
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name == name:

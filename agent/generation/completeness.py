@@ -7,8 +7,8 @@ import builtins
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.generation.fences import parse
 from sstar_code.problems import Kind, Problem
+from sstar_code.problems.python_source import parse_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -172,7 +172,7 @@ def _free_names(tree: ast.AST) -> list[str]:
 def _supplied_names(problem: Problem) -> set[str]:
     names: set[str] = set()
     for source in (problem.preamble, problem.starter_code):
-        tree = parse(source)
+        tree = parse_python(source)
         names |= _names_of(tree.body) if tree is not None else set()
     return names
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-import warnings
+
+from sstar_code.problems.python_source import UNREADABLE, parse_strictly
 
 __all__ = ["fingerprint", "strip_comments"]
-
-_UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 class _Bare(ast.NodeTransformer):
@@ -18,10 +17,7 @@ class _Bare(ast.NodeTransformer):
 
 
 def _parse(code: str) -> ast.Module:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a candidate's odd escapes are no news here
-        tree = ast.parse(code)
-    bare: ast.Module = _Bare().visit(tree)
+    bare: ast.Module = _Bare().visit(parse_strictly(code))
     for node in ast.walk(bare):
         body = getattr(node, "body", None)
         if isinstance(body, list) and not body and not isinstance(node, ast.Module):
@@ -37,7 +33,7 @@ def fingerprint(code: str) -> str:
     """
     try:
         return ast.dump(_parse(code))
-    except _UNREADABLE:
+    except UNREADABLE:
         return code.strip()
 
 
@@ -48,5 +44,5 @@ def strip_comments(code: str) -> str:
     """
     try:
         return ast.unparse(ast.fix_missing_locations(_parse(code)))
-    except _UNREADABLE:
+    except UNREADABLE:
         return code

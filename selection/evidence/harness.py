@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind
 from sstar_code.problems.checkers.registry import accepts
+from sstar_code.problems.python_source import parse_python
 from sstar_code.problems.values import Opaque, decode, decode_lines, encode_lines
 from sstar_code.sandbox.outcome import Limits, Mode, Program, Status
 from sstar_code.selection.concurrency import run_together
@@ -56,9 +57,8 @@ def find_functions(reply: str, names: Sequence[str]) -> dict[str, str]:
     """Function name -> source of the last Python block of `reply` that parses and defines it at top level."""
     found = {}
     for block in _BLOCK.findall(reply.rpartition("</think>")[2]):
-        try:
-            tree = ast.parse(block)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = parse_python(block)
+        if tree is None:
             continue
         defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
         found.update({name: block for name in names if name in defined})

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Test
-from sstar_code.problems.statements.docstrings import read_literal
+from sstar_code.problems.python_source import parse_expression
+from sstar_code.problems.statements.literals import read_value
 from sstar_code.problems.values import encode, encode_lines
 
 if TYPE_CHECKING:
@@ -87,16 +88,16 @@ def _read(example: Example, name: str) -> Test | None:
         return None
     try:
         arguments = _arguments(example.source, name)
-        value = read_literal(example.want)
+        value = read_value(example.want)
         if repr(value) != example.want.strip():
             return None  # doctest compares text: another spelling of the value would fail there
         return Test(encode_lines(arguments), encode(value))
-    except (ValueError, SyntaxError, RecursionError, TypeError):
+    except (ValueError, RecursionError, TypeError):
         return None
 
 
 def _arguments(source: str, name: str) -> list[Any]:
-    call = ast.parse(source.strip(), mode="eval").body
+    call = parse_expression(source.strip())
     if (
         not isinstance(call, ast.Call)
         or call.keywords

@@ -15,6 +15,7 @@ from sstar_code.agent.repository.find.project_files import list_files
 from sstar_code.agent.repository.find.source import read_source, split_lines
 from sstar_code.agent.repository.find.stubs import FunctionNode, Shape, is_test_file
 from sstar_code.agent.repository.write.splice import put_body
+from sstar_code.problems.python_source import parse_python
 from sstar_code.sandbox.outcome import Limits
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def _mentioning(stubs: Sequence[Stub], root: Path) -> list[str]:
     files = list_files(root)
     tests = [name for name in files if is_test_file(name) and not name.endswith("conftest.py")]
     sources = [name for name in files if name.endswith(".py") and not is_test_file(name)]
-    trees = [_parse(root / name) for name in sources]
+    trees = [parse_python((root / name).read_bytes()) for name in sources]
     bodies = [
         (node.name, frozenset(_names(node)))
         for tree in trees
@@ -221,13 +222,6 @@ def _mentioning(stubs: Sequence[Stub], root: Path) -> list[str]:
     words = [(name, set(_WORD.findall((root / name).read_text("utf-8", "replace")))) for name in tests]
     hits = [(0 if own & found else 1, name) for name, found in words if found & names]
     return [name for _, name in sorted(hits)][:_MOST_FILES]
-
-
-def _parse(path: Path) -> ast.Module | None:
-    try:
-        return ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError, RecursionError):
-        return None
 
 
 def _names(node: ast.AST) -> list[str]:

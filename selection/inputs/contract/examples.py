@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind
+from sstar_code.problems.python_source import parse_python
 from sstar_code.problems.values import Opaque, decode_lines, encode_lines
 
 if TYPE_CHECKING:
@@ -19,15 +19,6 @@ _UNREADABLE = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
 _MAX_CHARS = 50_000
 _MAX_CALL_CHARS = 600
 _MAX_CLOSINGS = 12
-
-
-def _parse(code: str) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd escapes in somebody's starter code
-            return ast.parse(code)
-    except _UNREADABLE:
-        return None
 
 
 def public_inputs(problem: Problem) -> list[str]:
@@ -44,7 +35,7 @@ def public_inputs(problem: Problem) -> list[str]:
 
 
 def _asserted_calls(source: str, name: str) -> list[str]:
-    tree = _parse(source)
+    tree = parse_python(source)
     found = []
     for node in ast.walk(tree) if tree else ():
         if not isinstance(node, ast.Call) or node.keywords or not node.args:
@@ -82,7 +73,7 @@ def named_calls(text: str, name: str) -> list[list[Any]]:
     for match in re.finditer(rf"(?<![\w.]){re.escape(name)}\(", text[:_MAX_CHARS]):
         source = text[match.start() : match.start() + _MAX_CALL_CHARS]
         for end in [place for place, letter in enumerate(source) if letter == ")"][:_MAX_CLOSINGS]:
-            tree = _parse(source[: end + 1])
+            tree = parse_python(source[: end + 1])
             if tree is None or not tree.body or not isinstance(tree.body[0], ast.Expr):
                 continue
             call = tree.body[0].value
@@ -98,7 +89,9 @@ def named_calls(text: str, name: str) -> list[list[Any]]:
 
 def _entry_point(problem: Problem) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, bool] | None:
     """Its definition in the starter code, and whether it is a method that begins with `self`."""
-    tree = _parse(problem.starter_code) or _parse(f"{problem.starter_code.rstrip()}\n        pass")
+    tree = parse_python(problem.starter_code) or parse_python(
+        f"{problem.starter_code.rstrip()}\n        pass"
+    )
     owner, _, name = (problem.entry_point or "").rpartition(".")
     for node in ast.walk(tree) if tree else ():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from sstar_code.problems.python_source import parse_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +22,6 @@ __all__ = ["Dictionary", "quoted_signs", "read_dictionary"]
 _MAX_EACH = 30
 _MAX_TEXT = 24
 _MAX_NUMBER = 10**7
-_UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 _QUOTED = re.compile(r"[`'\"\u2018\u201c]([^`'\"\u2019\u201d\n]{1,24})[`'\"\u2019\u201d]")
 _NUMBERS = re.compile(r"(?<![\w.^])-?\d{1,7}(?!\w|[.^]\d)")
 
@@ -52,11 +52,8 @@ def read_dictionary(statement: str, codes: Iterable[str]) -> Dictionary:
 
 
 def _literals(code: str) -> Iterable[int | str]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd escapes in somebody's program
-            tree = ast.parse(code)
-    except _UNREADABLE:
+    tree = parse_python(code)
+    if tree is None:
         return
     lone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
