@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sstar_code.problems import InfrastructureError
+from sstar_code.problems.files import open_replacement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,12 +23,12 @@ class LineWriter:
     def __init__(self, path: Path) -> None:
         """Write to a file beside `path` that takes its place at the end."""
         self._path = path
-        self._scratch = path.with_name(path.name + ".part")
-        self._stream: IO[str] | None = None
+        self._replacement = open_replacement(path)
+        self._stream: BinaryIO | None = None
 
     def __enter__(self) -> Self:
         try:
-            self._stream = self._scratch.open("w", encoding="utf-8")
+            self._stream = self._replacement.__enter__()
         except OSError as error:
             raise self._failed(error) from error
         return self
@@ -41,24 +41,17 @@ class LineWriter:
         """
         assert self._stream is not None
         try:
-            self._stream.write(json.dumps(row) + "\n")
+            self._stream.write(json.dumps(row).encode("ascii") + b"\n")
         except OSError as error:
             raise self._failed(error) from error
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._stream is not None
         try:
-            with self._stream as stream:
-                if kind is None:
-                    stream.flush()
-                    os.fsync(stream.fileno())
-            if kind is None:
-                os.replace(self._scratch, self._path)  # noqa: PTH105 - the atomic rename is the point
+            self._replacement.__exit__(kind, error, trace)
         except OSError as failure:
-            if kind is None:
-                raise self._failed(failure) from failure
+            raise self._failed(failure) from failure
 
     def _failed(self, error: OSError) -> InfrastructureError:
         return InfrastructureError(

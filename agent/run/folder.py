@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import sys
 from contextlib import closing, nullcontext
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.run.lock import lock
 from sstar_code.agent.run.store import Store
-from sstar_code.problems import InfrastructureError, UserError
+from sstar_code.problems import InfrastructureError, UserError, files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -185,13 +184,8 @@ def write_lines(path: Path, rows: Sequence[Any]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` so that a reader sees the old file or the new one, never half of it."""
-    scratch = path.with_name(path.name + ".part")
     try:
-        with scratch.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, path)  # noqa: PTH105 - the atomic rename is the point
+        files.write_text(path, text)
     except OSError as error:
         raise InfrastructureError(
             f"{path}: cannot write ({error.strerror}); free some space and run the same command again"

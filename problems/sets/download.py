@@ -7,19 +7,19 @@ read: the pinned one, else the one that the hub names for it, else the one that 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib
 import json
 import os
 import re
-import urllib.error
+import shutil
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems.errors import InfrastructureError, UserError
+from sstar_code.problems.files import open_replacement, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,18 +100,12 @@ def _from_github(name: str, release: Release, file: ReleasedFile) -> Path:
     if path.exists():
         return path
     url = f"{_GITHUB}/{release.repository}/{release.revision}/{file.name}"
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, part.open("wb") as stream:  # noqa: S310 - https
-            while chunk := answer.read(1 << 20):
-                stream.write(chunk)
-        part.replace(path)
-    except (OSError, urllib.error.URLError) as error:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, open_replacement(path) as stream:  # noqa: S310 - https
+            shutil.copyfileobj(answer, stream)
+    except OSError as error:
         raise _failed(name, url, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
     return path
 
 
@@ -168,6 +162,4 @@ def _read_lock() -> dict[str, dict[str, Any]]:
 def _write_lock(key: str, entry: dict[str, Any]) -> None:
     path = _lock_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(_read_lock() | {key: entry}, indent=1, sort_keys=True) + "\n", "utf-8")
-    part.replace(path)
+    write_text(path, json.dumps(_read_lock() | {key: entry}, indent=1, sort_keys=True) + "\n")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sstar_code.problems import InfrastructureError, UserError
+from sstar_code.problems import InfrastructureError, UserError, files
 
 if TYPE_CHECKING:
     from sstar_code.agent.repository.find.source import Source
@@ -38,31 +37,9 @@ def replace_file(path: Path, data: bytes) -> None:
     Raises:
         InfrastructureError: it cannot be written; the old file is untouched.
     """
-    scratch = ""
     try:
-        mode = path.stat().st_mode & 0o7777 if path.exists() else None
-        descriptor, scratch = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            if mode is not None:
-                os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        Path(scratch).replace(path)
-        scratch = ""
-        _flush_folder(path.parent)
+        files.replace_file(path, data)
     except OSError as error:
         raise InfrastructureError(
             f"{path}: not written ({error.strerror}); the old file is untouched"
         ) from error
-    finally:
-        if scratch:
-            Path(scratch).unlink(missing_ok=True)
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
