@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from sstar_code.problems.errors import ProblemFileError
 from sstar_code.problems.formats.lazy_tests import StoredTests
+from sstar_code.problems.messages import shorten
 from sstar_code.problems.sets.faults import Fault
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Row:
         kinds = kind if isinstance(kind, tuple) else (kind,)
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             wanted = " or ".join(_NAMES.get(one, one.__name__) for one in kinds)
-            raise self.fail(f"key {key!r} must be {wanted}, got {json.dumps(value)[:60]}")
+            raise self.fail(f"key {key!r} must be {wanted}, got {shorten(json.dumps(value), 60)}")
         return value
 
     def need(self, key: str, kind: type | tuple[type, ...]) -> Any:
@@ -184,7 +185,7 @@ def _parse(path: Path, line: int, raw: bytes) -> Any:
 
 def _row(path: Path, line: int, item: Any, span: tuple[int, int] | None = None) -> Row:
     if not isinstance(item, dict):
-        raise ProblemFileError(path, line, f"a JSON object is expected, got {json.dumps(item)[:60]}")
+        raise ProblemFileError(path, line, f"a JSON object is expected, got {shorten(json.dumps(item), 60)}")
     return Row(path, line, item, span)
 
 

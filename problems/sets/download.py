@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sstar_code.problems.sets.releases import Release, ReleasedFile
 
-__all__ = ["Fetched", "cache_folder", "fetch_release", "find_cached"]
+__all__ = ["Fetched", "fetch_release", "find_cached"]
 
 _GITHUB = "https://raw.githubusercontent.com"
 _TIMEOUT_S = 60.0
@@ -41,7 +41,7 @@ class Fetched:
     sha256: str
 
 
-def cache_folder() -> Path:
+def _cache_folder() -> Path:
     """Where files from GitHub and the lock lie: `sstar` under XDG_CACHE_HOME, else under ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "sstar"
 
@@ -92,7 +92,7 @@ def _from_hub(name: str, release: Release, file: ReleasedFile) -> Path:
 
 
 def _github_path(release: Release, file: ReleasedFile) -> Path:
-    return cache_folder() / "sets" / release.repository / release.revision[:12] / Path(file.name).name
+    return _cache_folder() / "sets" / release.repository / release.revision[:12] / Path(file.name).name
 
 
 def _from_github(name: str, release: Release, file: ReleasedFile) -> Path:
@@ -148,7 +148,7 @@ def _verify(name: str, release: Release, file: ReleasedFile, path: Path) -> Fetc
 
 
 def _lock_path() -> Path:
-    return cache_folder() / "sets.lock.json"
+    return _cache_folder() / "sets.lock.json"
 
 
 def _read_lock() -> dict[str, dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib.resources
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from sstar_code.problems.formats.jsonl import read_problem
 from sstar_code.problems.formats.livecodebench import read_date, read_livecodebench
 from sstar_code.problems.formats.mbpp import read_mbpp, read_mbpp_plus
 from sstar_code.problems.formats.rows import build_problems, hash_file, read_rows
+from sstar_code.problems.messages import suggest
 from sstar_code.problems.sets.download import fetch_release
 from sstar_code.problems.sets.plugins import list_plugins
 from sstar_code.problems.sets.releases import find_release
@@ -155,9 +155,7 @@ def _load_plugin(name: str, path: Path | None) -> ProblemSet:
     plugins = list_plugins()
     if name not in plugins:
         names = [*SET_NAMES, *plugins]
-        near = difflib.get_close_matches(name.lower(), names, 1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise UserError(f"unknown problem set {name!r}{hint}; there are {', '.join(names)}")
+        raise UserError(f"unknown problem set {name!r}{suggest(name, names)}; there are {', '.join(names)}")
     problems, revision = plugins[name].read(path)
     return ProblemSet(name, path or Path(plugins[name].package.replace(" ", "-")), problems, revision)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 
 from sstar_code.problems.errors import UserError
+from sstar_code.problems.messages import suggest
 
 __all__ = ["Release", "ReleasedFile", "find_release", "list_releases"]
 
@@ -167,7 +167,6 @@ def find_release(name: str, tag: str | None) -> Release:
         if first <= last:
             return _lcb(tag, first, last)
     tags = [release.tag for release in known]
-    near = difflib.get_close_matches(tag, tags, 1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    hint = suggest(tag, tags)
     more = ", single files v1 to v6, or a range like v4_v6" if name == "lcb" else ""
     raise UserError(f"set {name!r} has no release {tag!r}{hint}; there are {', '.join(tags)}{more}")

@@ -37,7 +37,6 @@ from sstar_code.sandbox.image.build import ensure_image, find_image
 from sstar_code.sandbox.workers.pool import PooledSandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
     from typing import Any, Self
 
@@ -57,23 +56,13 @@ _log = logging.getLogger(__name__)
 class DockerSandbox(PooledSandbox):
     """Isolates by a Docker engine; see the module's header for what that covers."""
 
-    def __init__(
-        self,
-        workers: int | None = None,
-        runtime: str | None = None,
-        *,
-        build_image: bool = False,
-        progress: Callable[[str], None] | None = None,
-    ) -> None:
+    def __init__(self, workers: int | None = None, runtime: str | None = None) -> None:
         """Use `workers` containers (None: as many as there are usable cores here).
 
-        `runtime` names an OCI runtime that the engine knows. With `build_image` a missing image is built when
-        the sandbox is entered, told to `progress` one line a step.
+        `runtime` names an OCI runtime that the engine knows.
         """
         super().__init__("docker", self._make, workers=workers)
         self._runtime = runtime
-        self._build_image = build_image
-        self._progress = progress
         self._live = LiveContainers()
         self._client: APIClient | None = None
         self._walls: Walls | None = None
@@ -116,7 +105,7 @@ class DockerSandbox(PooledSandbox):
             atexit.register(self._close_engine)
             info = client.info()
             self._check_runtime(info)
-            tag = ensure_image(client, build=self._build_image, progress=self._progress)
+            tag = ensure_image(client, build=False)
             image = (find_image(client, tag) or {"Id": tag})["Id"]
             reaped = reap_orphans(client)
         except (APIError, OSError) as error:

@@ -8,6 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from sstar_code.problems.messages import shorten
 from sstar_code.sandbox.docker.attach_stream import Demultiplexer, take_socket
 from sstar_code.sandbox.docker.container import create_container, remove_container
 from sstar_code.sandbox.docker.engine import check_socket, engine_address
@@ -188,4 +189,4 @@ def _explain(error: Exception) -> str:
         return f"{text} (`--runtime` must name one that the engine knows: see `docker info`)"
     if "No such image" in text:
         return f"{text} (run `make image`)"
-    return text[:300]
+    return shorten(text, 300)
