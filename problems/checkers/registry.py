@@ -27,12 +27,13 @@ from sstar_code.problems.checkers.values import (
     python_value,
     same_item_multiset,
 )
+from sstar_code.problems.plugins import Plugin, list_plugins
 from sstar_code.problems.problem import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-__all__ = ["CHECKERS", "accepts", "validate_checker"]
+__all__ = ["CHECKERS", "accepts", "find_package", "validate_checker"]
 
 CHECKERS = {
     "exact": "stdin: equal text, but for blanks at line ends and empty lines at the end; "
@@ -47,7 +48,7 @@ CHECKERS = {
     "codecontests": "stdin: as floats:1e-5, and letter case does not count; function: as exact",
     "apps": "as floats:1e-6, and a returned list of one item may stand for the item, as in APPS's own grader",
 }
-"""Name -> what it accepts."""
+"""Name -> what it accepts; installed packages may bring more (`list_checker_plugins`)."""
 
 _LONGEST_WRONG = 100
 """A right output is never this many times as long as the expected one (a float may be written with 309 digits
@@ -62,6 +63,8 @@ def validate_checker(spec: str, kind: Kind | None = None) -> None:
     Raises:
         ValueError: it does not; the message lists the names.
     """
+    if _find_plugin(spec):
+        return
     _parse(spec)
     if kind is Kind.STDIN and spec.partition(":")[0] == "python":
         raise ValueError(
@@ -72,9 +75,8 @@ def validate_checker(spec: str, kind: Kind | None = None) -> None:
 def _parse(spec: str) -> tuple[str, float | None]:
     name, colon, argument = spec.partition(":")
     if name not in CHECKERS:
-        raise ValueError(
-            f'unknown checker {spec!r}; there are {", ".join(CHECKERS)}, or {{"program": source}}'
-        )
+        names = ", ".join([*CHECKERS, *list_checker_plugins()])
+        raise ValueError(f'unknown checker {spec!r}; there are {names}, or {{"program": source}}')
     if not colon:
         return name, DEFAULT_TOLERANCE if name == "floats" else None
     if name not in _TAKES_TOLERANCE:
@@ -96,9 +98,13 @@ def accepts(checker: str, kind: Kind, expected: str, got: str) -> bool:
 
     Raises:
         ValueError: `checker` is unknown, or `expected` is not an encoded value.
+        UserError: `checker` is of another package, which is broken.
     """
+    too_long = len(got) > _SHORT + _LONGEST_WRONG * len(expected)
+    if (plugin := _find_plugin(checker)) is not None:
+        return not too_long and (expected == got or _ask_plugin(plugin, checker, kind, expected, got))
     name, tolerance = _parse(checker)
-    if len(got) > _SHORT + _LONGEST_WRONG * len(expected):
+    if too_long:
         return False
     if kind is Kind.STDIN:
         validate_checker(checker, kind)
@@ -110,6 +116,50 @@ def accepts(checker: str, kind: Kind, expected: str, got: str) -> bool:
         return _FUNCTION[name](wanted, values.decode(got), tolerance)
     except (ValueError, RecursionError):
         return False
+
+
+def list_checker_plugins() -> Mapping[str, Plugin]:
+    """The checkers that installed packages bring.
+
+    Each is a callable that takes what was expected, what the candidate gave (texts, or for functions the
+    values) and the text behind the colon of `NAME:text` (None without one), and returns whether that is
+    right. It is not asked about equal texts. A ValueError means that what the candidate gave is wrong.
+
+        [project.entry-points."sstar_code.checkers"]
+        mine = "my_package:is_right"
+    """
+    return list_plugins("checker", "sstar_code.checkers")
+
+
+def find_package(checker: str | Mapping[str, str]) -> str | None:
+    """The package and version that bring `checker`, like `my-checkers 1.2`; None where none does."""
+    plugin = _find_plugin(checker) if isinstance(checker, str) else None
+    return plugin.package if plugin else None
+
+
+def _find_plugin(spec: str) -> Plugin | None:
+    name = spec.partition(":")[0]
+    return None if name in CHECKERS else list_checker_plugins().get(name)
+
+
+def _ask_plugin(plugin: Plugin, checker: str, kind: Kind, expected: str, got: str) -> bool:
+    rule = plugin.load()
+    _, colon, argument = checker.partition(":")
+    wanted, given = expected, got
+    if kind is Kind.FUNCTION:
+        wanted = values.decode(expected)
+        try:
+            given = values.decode(got)
+        except ValueError:
+            return False
+    with plugin.blamed():
+        try:
+            answer = rule(wanted, given, argument if colon else None)
+        except ValueError:
+            return False
+        if answer not in (True, False):
+            raise TypeError(f"answers {answer!r} where True or False is expected")
+        return bool(answer)
 
 
 _STDIN: dict[str, Callable[[str, str, float], bool]] = {
