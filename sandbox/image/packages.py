@@ -7,15 +7,14 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-from sstar_code.problems.messages import shorten
 from sstar_code.sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["PACKAGES", "unpack_packages"]
+__all__ = ["PACKAGES", "SUITE", "unpack_packages"]
 
-_SUITE = "bookworm"
+SUITE = "bookworm"
 _PYTHON = "python3.11"
 PACKAGES = (
     "base-files", f"{_PYTHON}-minimal", f"lib{_PYTHON}-minimal", f"lib{_PYTHON}-stdlib", "libc6", "libc-bin",
@@ -46,7 +45,7 @@ def unpack_packages(collector: Path, target: Path, architecture: str) -> None:
         f"--extract-hook=upload {collector} /collect.py",
         f'--extract-hook=chroot "$1" /usr/bin/{_PYTHON} -I /collect.py /image.tar',
         f"--extract-hook=download /image.tar {target}",
-        _SUITE,
+        SUITE,
     ]  # fmt: skip
     try:
         done = subprocess.run(  # noqa: S603 - fixed arguments, no shell
@@ -56,7 +55,7 @@ def unpack_packages(collector: Path, target: Path, architecture: str) -> None:
         raise SandboxError(f"mmdebstrap did not end within {_LIMIT_S:g} s: does a mirror answer?") from error
     if done.returncode or not target.exists():
         lines = [line for line in done.stderr.splitlines() if line.startswith("E:")] or [done.stderr[-200:]]
-        raise SandboxError(f"mmdebstrap failed: {shorten(' '.join(lines), 400)}{_advise_on(done.stderr)}")
+        raise SandboxError(f"mmdebstrap failed: {' '.join(lines)[:400]}{_advise_on(done.stderr)}")
 
 
 def _advise_on(errors: str) -> str:

@@ -213,12 +213,17 @@ def _reap_others() -> None:
 
 
 def _answer_for_the_dead(stream: Stream, ground: run.Ground, status: int) -> None:
-    """The compiler was brought down by the program: say so, and skip the rest of the request."""
+    """The process that compiles was brought down: say by what, and skip the rest of the request.
+
+    By the program, or by the kernel when memory is short (SIGKILL): then the other side tries again.
+    """
     name = int.from_bytes(ground.page[8:16], "little")
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     (kind, message) = ("SyntaxError", "it cannot be compiled: the compiler crashed")
     if number == _COMPILED_TOO_LONG:
         message = "it cannot be compiled in 10 s"
+    elif number == signal.SIGKILL:
+        (kind, message) = ("SIGKILL", "it cannot be compiled: the compiler was killed, short of memory")
     why = {"type": kind, "message": message, "line": None}
     stream.send(json.dumps({"id": name, "compile": why}).encode("ascii"))
     stream.flush()
