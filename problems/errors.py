@@ -1,4 +1,4 @@
-"""What can go wrong that is nobody's candidate's fault.
+"""Errors that are no candidate's fault.
 
     SstarError
     |-- UserError            what the user gave cannot be used; exit code 2
@@ -23,7 +23,7 @@ class SstarError(Exception):
 
 
 class UserError(SstarError):
-    """What the user gave cannot be used. Exit code 2."""
+    """The user gave something that cannot be used. Exit code 2."""
 
 
 class InfrastructureError(SstarError):

@@ -1,4 +1,4 @@
-"""What other packages bring by entry points: problem sets, checkers, sandboxes.
+"""Reads what other packages bring by entry points: problem sets, checkers, sandboxes.
 
 Nothing of a package is imported before it is used; its faults are told in one line that names the package.
 """

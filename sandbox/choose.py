@@ -33,7 +33,7 @@ def check_name(name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """Which sandbox `auto` stands for here."""
+    """The sandbox that a name stands for here."""
 
     name: str
     reason: str

@@ -90,7 +90,7 @@ def _defines(code: str, name: str) -> bool:
 
 
 def program_for(problem: Problem, code: str, test: Test | None = None) -> Program:
-    """What has to run for `test` (None: any input-output test of the problem)."""
+    """The program that has to run for `test` (None: for any input-output test of the problem)."""
     if test is not None and test.program is not None:
         mode = Mode.ASSERT
     else:

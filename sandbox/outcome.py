@@ -58,7 +58,7 @@ class Status(StrEnum):
 
 
 class Mode(StrEnum):
-    """What a run does with its input."""
+    """How a run uses its input."""
 
     MAIN = "main"
     """Run the program as `__main__`; the input is its standard input; standard output counts."""
@@ -131,7 +131,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What happened when one program ran on one input.
+    """The record of one program's run on one input.
 
     Raises:
         ValueError: `status` is none.
@@ -158,7 +158,7 @@ class Execution:
 
     @property
     def output(self) -> str | None:
-        """What counts for the verdict: the returned value where there is one, else standard output."""
+        """The text that decides the verdict: the returned value where there is one, else standard output."""
         return self.result if self.result is not None else self.stdout
 
 

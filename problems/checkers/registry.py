@@ -1,4 +1,4 @@
-"""When an output is right: named rules that compare what a candidate gave with what was expected.
+"""Decides whether an output is right, by named rules that compare it with the expected one.
 
 A rule never runs anything. Outputs are untrusted: no text makes a rule raise or take more than about
 linear time. Equal text is accepted by every rule, so a NaN that is expected can be met.

@@ -1,4 +1,4 @@
-"""Rules that compare standard output; `checkers` names them."""
+"""Rules that compare standard output; `registry` names them."""
 
 from __future__ import annotations
 

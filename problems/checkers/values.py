@@ -1,4 +1,4 @@
-"""Rules that compare returned values; `checkers` names them."""
+"""Rules that compare returned values; `registry` names them."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def _check(row: Row) -> Test:
 
 
 def _head(row: Row) -> str:
-    """What stands in the prompt before the function: imports and helpers a candidate may rely on."""
+    """The part of the prompt before the function: imports and helpers a candidate may rely on."""
     prompt, marker = row.text("prompt"), f"def {row.text('entry_point')}("
     return prompt[: prompt.rindex(marker)] if marker in prompt else ""
 

@@ -24,7 +24,7 @@ class Sample:
     """A program for a problem; samples of one problem count from 0 in file order."""
 
     problem_id: str
-    """Of a file in a folder: its path without the suffix, like `HumanEval_0/3`."""
+    """For a file in a folder its path without the suffix, like `HumanEval_0/3`."""
     code: str
     completion: bool = False
     """`code` continues the problem's starter code, so it is not a program alone."""

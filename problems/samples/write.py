@@ -1,4 +1,4 @@
-"""Writes samples as the benchmarks' own evaluators read them; `problems.samples` reads both forms back.
+"""Writes samples as the benchmarks' own evaluators read them; `samples.read` reads both forms back.
 
 evalplus (`evalplus.evaluate --samples FILE`, a name that ends with .jsonl) wants every problem there and a
 text under `solution`. LiveCodeBench (`lcb_runner.runner.custom_evaluator`) wants every problem of the

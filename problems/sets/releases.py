@@ -1,4 +1,4 @@
-"""Which published files make a set whose NAME stands alone: pinned by commit and, where known, by SHA-256."""
+"""The published files of each set that can be named alone, pinned by commit and, where known, by SHA-256."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Release:
 
     @property
     def size_mb(self) -> int:
-        """What has to be fetched, in megabytes."""
+        """Size of the download, in megabytes."""
         return sum(file.size_mb for file in self.files)
 
 

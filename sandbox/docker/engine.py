@@ -110,7 +110,7 @@ def explain_silence(address: str, timeout_s: float) -> str:
 
 
 def _find_root(error: BaseException) -> BaseException:
-    """What `error` was raised for in the first place."""
+    """The error for which `error` was raised in the first place."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     return error

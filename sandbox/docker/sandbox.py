@@ -24,7 +24,7 @@ import anyio
 from anyio import to_thread
 
 from sstar_code.sandbox.docker.container import (
-    Walls,
+    ContainerSpec,
     choose_memory_mb,
     choose_settings,
     new_labels,
@@ -37,12 +37,11 @@ from sstar_code.sandbox.image.build import ensure_image, find_image
 from sstar_code.sandbox.workers.pool import PooledSandbox
 
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Any, Self
 
     from docker import APIClient
 
-    from sstar_code.sandbox.repository.room import Room
+    from sstar_code.sandbox.repository.isolated_repository import IsolatedRepository
     from sstar_code.sandbox.workers.protocol import Worker
 
 __all__ = ["DockerSandbox"]
@@ -65,7 +64,7 @@ class DockerSandbox(PooledSandbox):
         self._runtime = runtime
         self._live = LiveContainers()
         self._client: APIClient | None = None
-        self._walls: Walls | None = None
+        self._spec: ContainerSpec | None = None
         self._security_options: list[str] = []
 
     async def __aenter__(self) -> Self:
@@ -81,15 +80,10 @@ class DockerSandbox(PooledSandbox):
             await self._leave()
             raise
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         """Remove every container of ours, also those at work."""
         try:
-            await super().__aexit__(kind, error, trace)
+            await super().__aexit__(*error)
         finally:
             await self._leave()
 
@@ -114,7 +108,7 @@ class DockerSandbox(PooledSandbox):
             _log.info("removed %d containers of dead owners", len(reaped))
         self._security_options = list(info.get("SecurityOptions") or [])
         memory_mb = choose_memory_mb(int(info.get("MemTotal", 0)) >> 20, self.workers)
-        self._walls = Walls(str(image), new_labels(), memory_mb, self._runtime, _choose_cpus())
+        self._spec = ContainerSpec(str(image), new_labels(), memory_mb, self._runtime, _choose_cpus())
 
     def _check_runtime(self, info: dict[str, Any]) -> None:
         known = sorted(info.get("Runtimes") or {})
@@ -126,20 +120,20 @@ class DockerSandbox(PooledSandbox):
 
     def _make(self) -> DockerWorker:
         assert self._client is not None
-        assert self._walls is not None
-        return DockerWorker(self._client, self._walls, choose_settings(self._security_options), self._live)
+        assert self._spec is not None
+        return DockerWorker(self._client, self._spec, choose_settings(self._security_options), self._live)
 
-    def make_room(self, room: Room) -> Worker:
+    def make_repository_worker(self, repository: IsolatedRepository) -> Worker:
         """A worker for `project.ProjectSession`, in a container of its own; not started yet.
 
         Raises:
             SandboxError: the engine is on another machine.
         """
-        from sstar_code.sandbox.docker.room import RoomContainer
+        from sstar_code.sandbox.docker.isolated_repository import RepositoryContainer
 
         assert self._client is not None
-        assert self._walls is not None
-        return RoomContainer(self._client, self._walls, self._live, room, os.getuid() or _NOBODY)
+        assert self._spec is not None
+        return RepositoryContainer(self._client, self._spec, self._live, repository, os.getuid() or _NOBODY)
 
     def _close_engine(self) -> None:
         """Remove what is left and let go of the engine. Also at the interpreter's exit."""

@@ -47,7 +47,7 @@ def image_tag() -> str:
 
 
 def find_image(client: APIClient, tag: str) -> dict[str, Any] | None:
-    """What the engine knows of image `tag`, or None where it has none."""
+    """The engine's record of image `tag`; None where it has none."""
     from docker.errors import ImageNotFound
 
     try:

@@ -17,7 +17,6 @@ from sstar_code.sandbox.workers.protocol import Conversation, Worker, WorkerLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from types import TracebackType
     from typing import Self
 
 __all__ = ["PooledSandbox"]
@@ -78,12 +77,7 @@ class PooledSandbox:
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """End every worker, also those at work."""
         self._entered = False
         await self._close()
@@ -97,7 +91,7 @@ class PooledSandbox:
 
     @property
     def features(self) -> dict[str, object]:
-        """What the workers' supervisor says about itself: `python`, `seccomp`."""
+        """The facts that the workers' supervisor gives about itself: `python`, `seccomp`."""
         return next((conversation.features for conversation in self._open if conversation.features), {})
 
     async def run(

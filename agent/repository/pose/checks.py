@@ -132,7 +132,7 @@ async def survey(
 
     Raises:
         SandboxError: the sandbox broke.
-        RoomLostError: the tests end what runs them.
+        RepositoryLostError: the tests end what runs them.
     """
     select = list(named) or _mentioning(stubs, workshop.root)
     if not select:

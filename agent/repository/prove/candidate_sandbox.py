@@ -18,7 +18,7 @@ from sstar_code.agent.repository.pose.checks import TEST_LIMITS, Checks, Example
 from sstar_code.agent.repository.prove.runner import limits_as_json
 from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
 from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Program, Status
-from sstar_code.sandbox.repository.session import RoomLostError
+from sstar_code.sandbox.repository.session import RepositoryLostError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +102,7 @@ class Stand:
                 runs = await self._call(task, written, inputs, limits)
             else:
                 runs = await self._check(task, written, inputs)
-        except RoomLostError as error:
+        except RepositoryLostError as error:
             lost = Failure("RoomLost", f"it ended the process that runs it: {error}")
             runs = [Execution(Status.RE, failure=lost)] * len(inputs)
         if stop_on_failure:

@@ -33,7 +33,7 @@ async def find_failing_examples(files: Iterable[tuple[Path, str]], workshop: Wor
 
     Raises:
         SandboxError: the sandbox broke.
-        RoomLostError: a module ends the process that imports it.
+        RepositoryLostError: a module ends the process that imports it.
     """
     findings = []
     for path, qualname in files:
@@ -98,7 +98,7 @@ async def find_failing_tests(words: Sequence[str], workshop: Workshop) -> list[F
 
     Raises:
         SandboxError: the sandbox broke.
-        RoomLostError: the tests end what runs them.
+        RepositoryLostError: the tests end what runs them.
     """
     run = await workshop.run_tests({}, named_tests(words, workshop.root), TEST_LIMITS, _TOTAL_S)
     findings = []

@@ -16,8 +16,14 @@ from anyio import to_thread
 
 from sstar_code.agent.repository.find.project_files import list_files, locate
 from sstar_code.problems import UserError
-from sstar_code.sandbox.repository.room import CONTROL, Room, find_packages, write_control, write_snapshot
-from sstar_code.sandbox.repository.session import ProjectSession, RoomLostError
+from sstar_code.sandbox.repository.isolated_repository import (
+    CONTROL,
+    IsolatedRepository,
+    find_packages,
+    write_control,
+    write_snapshot,
+)
+from sstar_code.sandbox.repository.session import ProjectSession, RepositoryLostError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -66,7 +72,7 @@ class Workshop:
         self._rooms: OrderedDict[str, _Open] = OrderedDict()
         self._opening = anyio.Lock()
         self._folder: Path | None = None
-        self._plain: Room | None = None
+        self._plain: IsolatedRepository | None = None
         self.digest = ""
         """Of every file of the copy: another state of the repository has another one."""
 
@@ -76,7 +82,7 @@ class Workshop:
         Raises:
             UserError: it is too large, or this kind of sandbox has no rooms.
         """
-        if not hasattr(self._sandbox, "make_room"):
+        if not hasattr(self._sandbox, "make_repository_worker"):
             raise UserError(
                 f"--sandbox {self._sandbox.name} cannot run a repository's code; use docker or local"
             )
@@ -116,7 +122,7 @@ class Workshop:
             content.update(name.encode("utf-8", "surrogateescape") + b"\0")
             content.update((folder / "copy" / name).read_bytes() + b"\0")
         self.digest = content.hexdigest()[:16]
-        self._plain = Room(
+        self._plain = IsolatedRepository(
             self.root,
             folder / "copy",
             folder / "control",
@@ -186,7 +192,7 @@ class Workshop:
             overlay[str(path)] = str(file)
         plain = self._plain
         paths = tuple(dict.fromkeys([*([str(base)] if base else []), *plain.path]))
-        room = Room(
+        room = IsolatedRepository(
             plain.root,
             plain.snapshot,
             plain.control,
@@ -215,7 +221,7 @@ class Workshop:
 
         Raises:
             SandboxError: the room does not start.
-            RoomLostError: it ended twice.
+            RepositoryLostError: it ended twice.
         """
         request = {
             "do": "tests",
@@ -237,12 +243,12 @@ class Workshop:
 
         Raises:
             SandboxError: the room does not start.
-            RoomLostError: it ended twice.
+            RepositoryLostError: it ended twice.
         """
         try:
             async with self.room(texts, base) as session:
                 return await session.ask(request, timeout_s)
-        except RoomLostError:
+        except RepositoryLostError:
             async with self.room(texts, base) as session:
                 return await session.ask(request, timeout_s)
 
