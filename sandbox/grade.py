@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sstar_code.problems import Kind, Problem, Test
-from sstar_code.problems.checkers.registry import accepts
+from sstar_code.problems.checkers import accepts
 from sstar_code.problems.python_source import parse_python
 from sstar_code.sandbox.outcome import Execution, Limits, Mode, Program, Sandbox, Status, Verdict
 

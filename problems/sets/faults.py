@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sstar_code.problems import values
-from sstar_code.problems.checkers.registry import validate_checker
+from sstar_code.problems.checkers import validate_checker
 from sstar_code.problems.errors import ProblemFileError
 from sstar_code.problems.problem import Kind
 from sstar_code.problems.python_source import UNREADABLE, parse_strictly

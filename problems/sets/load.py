@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sstar_code.problems.checkers.registry import find_package
+from sstar_code.problems.checkers import find_package
 from sstar_code.problems.errors import ProblemFileError, UserError
 from sstar_code.problems.formats.apps import read_apps
 from sstar_code.problems.formats.codecontests import read_codecontests

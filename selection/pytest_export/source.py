@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind
-from sstar_code.problems.checkers.text import DEFAULT_TOLERANCE
+from sstar_code.problems.checkers import DEFAULT_TOLERANCE
 
 if TYPE_CHECKING:
     from sstar_code.problems import Problem

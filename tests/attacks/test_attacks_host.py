@@ -9,7 +9,7 @@ import time
 import pytest
 
 from sstar_code.problems import Kind
-from sstar_code.problems.checkers.registry import CHECKERS, accepts
+from sstar_code.problems.checkers import CHECKERS, accepts
 from sstar_code.problems.values import decode
 from sstar_code.sandbox import Mode, Program, Status
 

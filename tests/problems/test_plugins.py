@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from sstar_code.problems import InfrastructureError, Kind, Problem, UserError, load_set
-from sstar_code.problems.checkers.registry import accepts, find_package, validate_checker
+from sstar_code.problems.checkers import accepts, find_package, validate_checker
 from sstar_code.problems.plugins import list_plugins
 
 MODULE = """\
