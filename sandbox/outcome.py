@@ -163,7 +163,7 @@ class Execution:
 
 
 class Sandbox(Protocol):
-    """Runs untrusted programs: `docker.DockerSandbox`, `local.LocalSandbox`, `fake.FakeSandbox`."""
+    """Runs untrusted programs: `DockerSandbox`, `LocalSandbox`, `FakeSandbox`."""
 
     name: str
     """For messages and the manifest, like `docker` or `local`."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sstar_code.problems.problem import Problem, Test
 
-__all__ = ["Row", "build_problems", "hash_file", "read_rows"]
+__all__ = ["Row", "build_problems", "hash_file", "read_rows", "read_text"]
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
@@ -109,6 +109,20 @@ def hash_file(path: Path) -> str:
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()[:_HASH_CHARS]
+    except OSError as error:
+        raise ProblemFileError(path, None, f"cannot be read: {error.strerror or error}") from error
+
+
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        ProblemFileError: it cannot be read or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ProblemFileError(path, None, "is not UTF-8 text") from error
     except OSError as error:
         raise ProblemFileError(path, None, f"cannot be read: {error.strerror or error}") from error
 

@@ -13,23 +13,22 @@ from sstar_code.problems.checkers import find_package
 from sstar_code.problems.errors import ProblemFileError, UserError
 from sstar_code.problems.formats.apps import read_apps
 from sstar_code.problems.formats.codecontests import read_codecontests
-from sstar_code.problems.formats.folder import read_folder
 from sstar_code.problems.formats.humaneval import read_humaneval, read_humaneval_plus
 from sstar_code.problems.formats.jsonl import read_problem, to_json
 from sstar_code.problems.formats.livecodebench import read_date, read_livecodebench
 from sstar_code.problems.formats.mbpp import read_mbpp, read_mbpp_plus
-from sstar_code.problems.formats.rows import build_problems, hash_file, read_rows
+from sstar_code.problems.formats.rows import Row, build_problems, hash_file, read_rows, read_text
 from sstar_code.problems.messages import suggest
 from sstar_code.problems.plugins import Plugin, list_plugins
 from sstar_code.problems.problem import Problem
 from sstar_code.problems.sets.download import fetch_release
 from sstar_code.problems.sets.releases import find_release
+from sstar_code.problems.statements.parse import parse_statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import date
 
-    from sstar_code.problems.formats.rows import Row
     from sstar_code.problems.sets.faults import Fault
 
 __all__ = ["BUNDLED", "SET_NAMES", "ProblemSet", "is_set", "list_set_plugins", "load_set"]
@@ -143,7 +142,22 @@ def _load(
 
 
 def _rows(name: str, path: Path, file: Path) -> Iterator[Row]:
-    return read_folder(file) if name == "jsonl" and path.is_dir() else read_rows(file)
+    """The rows of one file; in a folder of one's own they are named like the file where they have no id."""
+    in_folder = name == "jsonl" and path.is_dir()
+    if in_folder and file.suffix == ".md":
+        yield _read_statement(file)
+        return
+    for row in read_rows(file):
+        if in_folder and file.suffix == ".json":
+            row.data.setdefault("id", file.stem)
+        yield row
+
+
+def _read_statement(file: Path) -> Row:
+    text = read_text(file)
+    if not text.strip():
+        raise ProblemFileError(file, None, "is empty; a problem statement is needed")
+    return Row(file, 1, to_json(parse_statement(text, id=file.stem)))
 
 
 def _load_bundled(name: str) -> ProblemSet:

@@ -124,7 +124,7 @@ class DockerSandbox(PooledSandbox):
         return DockerWorker(self._client, self._spec, choose_settings(self._security_options), self._live)
 
     def make_repository_worker(self, repository: IsolatedRepository) -> Worker:
-        """A worker for `project.ProjectSession`, in a container of its own; not started yet.
+        """A worker for `session.ProjectSession`, in a container of its own; not started yet.
 
         Raises:
             SandboxError: the engine is on another machine.
