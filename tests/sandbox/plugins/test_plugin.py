@@ -71,7 +71,8 @@ async def test_an_installed_sandbox_is_made_entered_run_and_left():
     said = []
     sandbox = make_sandbox("theirs", say=said.append)
     assert said == ["sandbox theirs of my-sandbox 0.1, as asked"]
-    assert (sandbox.name, sandbox.workers, make_sandbox("theirs", workers=7).workers) == ("theirs", 2, 7)
+    assert (sandbox.name, sandbox.workers) == ("theirs", 2)
+    assert [make_sandbox("theirs", workers=count).workers for count in (1, 7)] == [1, 7]
     async with sandbox as entered:
         assert entered is sandbox
         runs = await sandbox.run(Program(""), ["a", "b"], Limits())
