@@ -1,4 +1,4 @@
-"""What has to be solved and what "right" means: the Problem record, loaders, checkers, bundled problems."""
+"""Problems and the meaning of "right": the Problem record, loaders, checkers, bundled problems."""
 
 from sstar_code.problems.errors import InfrastructureError, ProblemFileError, SstarError, UserError
 from sstar_code.problems.problem import Kind, Problem, Test

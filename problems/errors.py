@@ -1,4 +1,4 @@
-"""What can go wrong that is nobody's candidate's fault.
+"""Errors that are no candidate's fault.
 
     SstarError
     |-- UserError            what the user gave cannot be used; exit code 2
@@ -13,10 +13,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["InfrastructureError", "ProblemFileError", "SstarError", "UserError", "suggest"]
+__all__ = ["InfrastructureError", "ProblemFileError", "SstarError", "UserError"]
 
 
 class SstarError(Exception):
@@ -24,7 +23,7 @@ class SstarError(Exception):
 
 
 class UserError(SstarError):
-    """What the user gave cannot be used. Exit code 2."""
+    """The user gave something that cannot be used. Exit code 2."""
 
 
 class InfrastructureError(SstarError):
@@ -40,12 +39,3 @@ class ProblemFileError(UserError):
         super().__init__(f"{where}: {message}")
         self.path = str(path)
         self.line = line
-
-
-def suggest(name: str, known: Iterable[str]) -> str:
-    """`did you mean 'x'?` with the name among `known` that is nearest to `name`; empty where none is near."""
-    from difflib import get_close_matches
-
-    by_lower = {one.lower(): one for one in known}
-    near = get_close_matches(name.lower(), by_lower, 1)
-    return f"did you mean {by_lower[near[0]]!r}?" if near else ""

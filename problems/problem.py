@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 __all__ = ["Kind", "Problem", "Test"]
 
@@ -43,17 +44,23 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A problem as every part of the product sees it. `problems.jsonl` reads and writes it."""
+    """A problem as every part of the product sees it; `formats.jsonl` reads and writes it.
+
+    Raises:
+        ValueError: `kind` is none.
+        TypeError: a text is no text, or a test is no `Test`.
+    """
 
     id: str
     statement: str
     kind: Kind
+    """May be given as its text, `stdin` or `function`."""
     entry_point: str | None = None
     """Name of the function, or `Class.method`; None for `stdin`."""
     starter_code: str = ""
     """Shown to the model; put in front of a candidate that does not define the entry point."""
     public_tests: tuple[Test, ...] = ()
-    """May be used while solving."""
+    """May be used while solving. A list becomes a tuple, here and below."""
     hidden_tests: Sequence[Test] = ()
     """Only ever used to grade; a tuple, or `StoredTests` where there are many."""
     time_limit_s: float = 6.0
@@ -64,3 +71,29 @@ class Problem:
     preamble: str = ""
     """Source run before the candidate, in its name space but under another file name: common imports."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("id", "statement", "starter_code", "preamble"):
+            if not isinstance(getattr(self, name), str):
+                raise self._mistyped(name, "a text", getattr(self, name))
+        if not isinstance(self.entry_point, str | None):
+            raise self._mistyped("entry_point", "a text or None", self.entry_point)
+        if self.kind not in list(Kind):
+            raise ValueError(f'problem {self.id!r}: kind must be "stdin" or "function", got {self.kind!r}')
+        object.__setattr__(self, "kind", Kind(self.kind))
+        for name in ("public_tests", "hidden_tests"):
+            object.__setattr__(self, name, self._as_tests(name, getattr(self, name)))
+
+    def _as_tests(self, name: str, tests: Any) -> Sequence[Test]:
+        """The tests as a tuple; a sequence of another kind, which may be slow to read, stays as it is."""
+        if not isinstance(tests, list | tuple):
+            if isinstance(tests, Sequence) and not isinstance(tests, str | bytes):
+                return tests
+            raise self._mistyped(name, "a list of tests", tests)
+        for place, test in enumerate(tests):
+            if not isinstance(test, Test):
+                raise self._mistyped(f"{name}[{place}]", "a Test", test)
+        return tuple(tests)
+
+    def _mistyped(self, name: str, wanted: str, got: Any) -> TypeError:
+        return TypeError(f"problem {self.id!r}: {name} must be {wanted}, got {type(got).__name__}")

@@ -81,10 +81,8 @@ def _pack(value: Any) -> Any:  # noqa: PLR0911, C901 - one branch a type is the 
 
 def _pack_foreign(value: Any, kind: type) -> Any:
     """Subclasses of the plain types count as what they are (Counter, IntEnum, namedtuple, numpy scalars)."""
-    item = getattr(value, "item", None)
-    if kind.__module__ == "numpy":
-        plain = item() if getattr(value, "ndim", 1) == 0 and item else value.tolist()
-        return _pack(plain)
+    if kind.__module__ == "numpy" and hasattr(value, "tolist"):
+        return _pack(value.tolist())
     plain_types: tuple[Any, ...] = (int, float, str, list, tuple, set, frozenset, dict)
     for plain_type in plain_types:
         if isinstance(value, plain_type):

@@ -6,44 +6,54 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sstar_code.problems import UserError
+from sstar_code.problems.messages import suggest
+from sstar_code.sandbox.plugin import PluginSandbox, list_sandbox_plugins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sstar_code.sandbox.outcome import Sandbox
 
-__all__ = ["NAMES", "Choice", "choose", "make_sandbox"]
+__all__ = ["NAMES", "check_name", "make_sandbox"]
 
 NAMES = ("auto", "docker", "local", "unsafe")
+"""The sandboxes known here; installed packages may bring more (`plugin.list_sandbox_plugins`)."""
+
+
+def check_name(name: str) -> None:
+    """Promise that there is a sandbox of this name; nothing is started or imported.
+
+    Raises:
+        UserError: there is none; the message lists all.
+    """
+    if name not in NAMES and name not in (plugins := list_sandbox_plugins()):
+        names = ", ".join([*NAMES, *plugins])
+        raise UserError(f"unknown sandbox {name!r}{suggest(name, [*NAMES, *plugins])}: choose one of {names}")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """Which sandbox `auto` stands for here."""
+class _Choice:
+    """The sandbox that a name stands for here."""
 
     name: str
     reason: str
     """One line for the user."""
 
 
-def choose(name: str) -> Choice:
-    """The sandbox that `name` stands for here; only `auto` looks around, for two seconds at most.
-
-    Raises:
-        UserError: no such name.
-    """
+def _choose(name: str) -> _Choice:
+    """The sandbox that `name` stands for here; only `auto` looks around, for two seconds at most."""
     if name not in NAMES:
-        raise UserError(f"unknown sandbox {name!r}: choose one of {', '.join(NAMES)}")
+        return _Choice(name, f"sandbox {name} of {list_sandbox_plugins()[name].package}, as asked")
     if name != "auto":
-        return Choice(name, f"sandbox {name}, as asked")
+        return _Choice(name, f"sandbox {name}, as asked")
     from sstar_code.sandbox.docker.probe import probe_engine
 
     state = probe_engine()
     if state.reason is None:
-        return Choice("docker", f"sandbox docker: engine {state.version} at {state.address}")
+        return _Choice("docker", f"sandbox docker: engine {state.version} at {state.address}")
     if state.reachable:
-        return Choice("local", f"sandbox local: Docker answers, but {state.reason}")
-    return Choice("local", f"sandbox local: {state.reason}")
+        return _Choice("local", f"sandbox local: Docker answers, but {state.reason}")
+    return _Choice("local", f"sandbox local: {state.reason}")
 
 
 def make_sandbox(
@@ -53,7 +63,7 @@ def make_sandbox(
     runtime: str | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Sandbox:
-    """The sandbox `name` (one of `NAMES`), not started yet.
+    """The sandbox `name` (one of `NAMES`, or an installed package's), not started yet.
 
     Args:
         name: `auto`: Docker where an engine answers and has the image, else local.
@@ -62,9 +72,10 @@ def make_sandbox(
         say: is told the choice and its reason, one line.
 
     Raises:
-        UserError: no such name, or a runtime without Docker.
+        UserError: no such name, a runtime without Docker, or a broken package.
     """
-    choice = choose(name)
+    check_name(name)
+    choice = _choose(name)
     if runtime is not None and choice.name != "docker":
         raise UserError(f"--runtime {runtime} needs the docker sandbox, not {choice.name} ({choice.reason})")
     if say is not None:
@@ -73,6 +84,8 @@ def make_sandbox(
         from sstar_code.sandbox.docker.sandbox import DockerSandbox
 
         return DockerSandbox(workers, runtime=runtime)
+    if choice.name not in NAMES:
+        return PluginSandbox(list_sandbox_plugins()[choice.name], workers)
     from sstar_code.sandbox.local.sandbox import LocalSandbox, UnsafeSandbox
 
     return LocalSandbox(workers) if choice.name == "local" else UnsafeSandbox(workers)

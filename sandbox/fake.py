@@ -10,7 +10,6 @@ from sstar_code.sandbox.outcome import Execution, Limits, Program, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from types import TracebackType
     from typing import Self
 
 __all__ = ["FakeSandbox"]
@@ -38,12 +37,7 @@ class FakeSandbox:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Nothing has to be stopped."""
 
     async def run(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sstar_code.problems import Kind, Problem, Test
-from sstar_code.problems.checkers.registry import accepts
+from sstar_code.problems.checkers import accepts
+from sstar_code.problems.python_source import parse_python
 from sstar_code.sandbox.outcome import Execution, Limits, Mode, Program, Sandbox, Status, Verdict
 
 if TYPE_CHECKING:
@@ -71,9 +72,8 @@ def assemble(problem: Problem, code: str) -> str:
 
 
 def _defines(code: str, name: str) -> bool:
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parse_python(code)
+    if tree is None:
         return f"def {name}" in code or f"class {name}" in code
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name == name:
@@ -90,7 +90,7 @@ def _defines(code: str, name: str) -> bool:
 
 
 def program_for(problem: Problem, code: str, test: Test | None = None) -> Program:
-    """What has to run for `test` (None: any input-output test of the problem)."""
+    """The program that has to run for `test` (None: for any input-output test of the problem)."""
     if test is not None and test.program is not None:
         mode = Mode.ASSERT
     else:

@@ -17,7 +17,7 @@ __all__ = ["DictMemory", "ExecutionMemory", "MemoSandbox"]
 
 
 class ExecutionMemory(Protocol):
-    """Where results are kept; `agent.store.Store` is one on disk."""
+    """A place where results are kept; `agent.run.store.Store` is one on disk."""
 
     def get_execution(self, key: str) -> Execution | None:
         """The result kept under `key`, or None."""

@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +29,11 @@ __all__ = [
 ]
 
 
+_Kind = TypeVar("_Kind", bound=StrEnum)
+
+
 class Verdict(StrEnum):
-    """Of a candidate on a test or a set of tests; the names are those of the online judges."""
+    """The verdict on a candidate for a test or a set of tests; the names are those of the online judges."""
 
     AC = "AC"
     WA = "WA"
@@ -55,7 +58,7 @@ class Status(StrEnum):
 
 
 class Mode(StrEnum):
-    """What a run does with its input."""
+    """How a run uses its input."""
 
     MAIN = "main"
     """Run the program as `__main__`; the input is its standard input; standard output counts."""
@@ -66,21 +69,40 @@ class Mode(StrEnum):
     """Run the program, then the input as Python source in the same name space; it must run to its end."""
 
 
+def _as_member(kind: type[_Kind], value: str) -> _Kind:
+    """The member of `kind` that `value` is or spells.
+
+    Raises:
+        ValueError: there is none; the message names all.
+    """
+    if value not in list(kind):
+        raise ValueError(f"{kind.__name__.lower()} must be one of {', '.join(kind)}, got {value!r}")
+    return kind(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Source that can be run. Two equal programs are one program to every cache."""
+    """Source that can be run. Two equal programs are one program to every cache.
+
+    Raises:
+        ValueError: `mode` is none.
+    """
 
     code: str
     mode: Mode = Mode.MAIN
+    """May be given as its text: `main`, `call` or `assert`."""
     entry_point: str | None = None
     """For `CALL`: `name` or `Class.name` (a fresh instance is made for every run)."""
     preamble: str = ""
     """Source run before `code` in the same name space under another file name."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mode", _as_member(Mode, self.mode))
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one run on one input."""
+    """Limits of one run on one input."""
 
     cpu_s: float = 6.0
     wall_s: float | None = None
@@ -109,9 +131,14 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What happened when one program ran on one input."""
+    """The record of one program's run on one input.
+
+    Raises:
+        ValueError: `status` is none.
+    """
 
     status: Status
+    """May be given as its text, like `OK`."""
     stdout: str = ""
     """Decoded as UTF-8 with `backslashreplace`: undecodable output stays distinguishable."""
     stderr: str = ""
@@ -126,14 +153,17 @@ class Execution:
     limit: Literal["cpu", "wall"] | None = None
     """Which limit a TLE ran over."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "status", _as_member(Status, self.status))
+
     @property
     def output(self) -> str | None:
-        """What counts for the verdict: the returned value where there is one, else standard output."""
+        """The text that decides the verdict: the returned value where there is one, else standard output."""
         return self.result if self.result is not None else self.stdout
 
 
 class Sandbox(Protocol):
-    """Runs untrusted programs: `docker.DockerSandbox`, `local.LocalSandbox`, `fake.FakeSandbox`."""
+    """Runs untrusted programs: `DockerSandbox`, `LocalSandbox`, `FakeSandbox`."""
 
     name: str
     """For messages and the manifest, like `docker` or `local`."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import UserError
-from sstar_code.problems.errors import suggest
+from sstar_code.problems.messages import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,8 +57,8 @@ def load_config(
     settings = {key.replace("-", "_"): value for key, value in section.items()}
     for key, value in settings.items():
         if key not in known:
-            hint = suggest(key, known) or f"known: {', '.join(sorted(known))}"
-            raise UserError(f"{path}: unknown key {key!r} in the sstar settings; {hint}")
+            hint = suggest(key, known) or f"; known: {', '.join(sorted(known))}"
+            raise UserError(f"{path}: unknown key {key!r} in the sstar settings{hint}")
         if (fault := check(key, value)) is not None:
             raise UserError(f"{path}: {key} = {value!r}: {fault}")
     return settings

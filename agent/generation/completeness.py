@@ -14,8 +14,8 @@ from sstar_code.agent.generation.definitions import (
     free_names,
     reach,
 )
-from sstar_code.agent.generation.fences import parse
 from sstar_code.problems import Kind, Problem
+from sstar_code.problems.python_source import parse_python
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,7 +111,7 @@ def _acts(node: ast.stmt) -> bool:
 
 
 def _supplied_names(problem: Problem) -> set[str]:
-    trees = [parse(source) for source in (problem.preamble, problem.starter_code)]
+    trees = [parse_python(source) for source in (problem.preamble, problem.starter_code)]
     return {name for tree in trees if tree is not None for node in tree.body for name in bound_names(node)}
 
 

@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.generation.completeness import Grade, borrow_definitions, grade_text, grade_tree
-from sstar_code.agent.generation.fences import PYTHON_TAGS, Block, find_blocks, parse
+from sstar_code.agent.generation.fences import PYTHON_TAGS, Block, find_blocks
 from sstar_code.agent.models.request import Answer
 from sstar_code.problems import Kind, Problem
+from sstar_code.problems.python_source import parse_python
 
 if TYPE_CHECKING:
     import ast
@@ -118,10 +119,10 @@ def _read_block(block: Block, problem: Problem) -> _Found | None:
 def _read_program(text: str, problem: Problem, how: str) -> _Found | None:
     """The first reading of `text` that parses, by itself or as the body of the starter code."""
     for reading in _readings(text):
-        tree = parse(reading)
+        tree = parse_python(reading)
         starter = problem.starter_code.rstrip() if problem.kind is Kind.FUNCTION else ""
         if tree is None and starter and reading[:1].isspace():
-            tree = parse(f"{starter}\n{reading}")
+            tree = parse_python(f"{starter}\n{reading}")
         if tree is not None:
             return _Found(reading, grade_tree(tree, problem), how, tree)
     return None
@@ -150,7 +151,7 @@ def _cut_tail(text: str, problem: Problem) -> _Found | None:
     starts = [place for place, line in enumerate(lines) if line and not _CONTINUES.match(line)]
     for place in reversed(starts[-_MAX_CUTS:]):
         code = "\n".join(lines[:place])
-        tree = parse(code)
+        tree = parse_python(code)
         if tree is not None:
             grade = grade_tree(tree, problem)
             return _Found(code, grade, "cut", tree) if grade is Grade.COMPLETE else None
@@ -165,7 +166,7 @@ def _choose(found: list[_Found], problem: Problem) -> _Found | None:
     parsed = [item for item in found if item.tree is not None]
     if best.grade is not Grade.COMPLETE and len(parsed) > 1:
         joined = "\n\n".join(item.code for item in parsed)
-        tree = parse(joined)
+        tree = parse_python(joined)
         if tree is not None and grade_tree(tree, problem) is Grade.COMPLETE:
             return _Found(joined, Grade.COMPLETE, "joined", tree)
     if best.tree is None:
@@ -189,7 +190,7 @@ def _read_bare(text: str, problem: Problem) -> _Found | None:
             continue
         code = _longest_prefix(lines[place:])
         end = place + code.count("\n") + 1
-        parsed = parse(code)
+        parsed = parse_python(code)
         if parsed is not None:
             grade = grade_tree(parsed, problem)
             if grade >= Grade.PARTIAL and (best is None or grade >= best.grade):
@@ -204,7 +205,12 @@ def _longest_prefix(lines: list[str]) -> str:
     """Leading `lines` up to the first one at the margin that does not look like code."""
     kept: list[str] = []
     for line in lines:
-        if line and not _CONTINUES.match(line) and not _STARTS_CODE.fullmatch(line) and parse(line) is None:
+        if (
+            line
+            and not _CONTINUES.match(line)
+            and not _STARTS_CODE.fullmatch(line)
+            and parse_python(line) is None
+        ):
             break
         kept.append(line)
     return "\n".join(kept)

@@ -11,10 +11,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.generation.fences import parse
 from sstar_code.agent.prompts.formatting import cap, show_call, show_value
 from sstar_code.agent.prompts.templates import render_macro
 from sstar_code.problems import Kind, Problem
+from sstar_code.problems.python_source import parse_python
 from sstar_code.sandbox import Execution, Verdict
 from sstar_code.sandbox.grade import assemble
 
@@ -147,7 +147,7 @@ def _locate(problem: Problem, code: str, run: Execution) -> tuple[int | None, st
 
 
 def _failing_assert(program: str, run: Execution) -> str:
-    tree = parse(program)
+    tree = parse_python(program)
     asserts = [node for node in ast.walk(tree) if isinstance(node, ast.Assert)] if tree else []
     lines = program.split("\n")
     named = _TEST_LINE.findall(run.stderr)

@@ -6,16 +6,16 @@ may be closed at the end of a line of code, or not at all. Time is linear in the
 
 from __future__ import annotations
 
-import ast
-import warnings
 from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sstar_code.problems.python_source import parse_python
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["PYTHON_TAGS", "Block", "find_blocks", "parse"]
+__all__ = ["PYTHON_TAGS", "Block", "find_blocks"]
 
 PYTHON_TAGS = frozenset(
     {"python", "py", "python3", "python2", "py3", "ipython", "ipython3", "pycon", "pypy3"}
@@ -48,16 +48,6 @@ class _Fence:
     mark: str
     tag: str
     indent: str
-
-
-def parse(code: str) -> ast.Module | None:
-    """The syntax tree of `code`, or None; never raises, never warns."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "\d" in a candidate's string is the candidate's business
-            return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def find_blocks(text: str) -> tuple[list[Block], str]:
@@ -115,12 +105,12 @@ def _read_block(
         closers.append(place)
         if len(closers) > _MAX_NESTED or fence.tag not in PYTHON_TAGS:
             break
-        if parse(_join(lines[start:place], fence.indent)) is not None:
+        if parse_python(_join(lines[start:place], fence.indent)) is not None:
             break
     if not closers:
         return _read_unclosed(lines, start, fence)
     end = closers[0]
-    if len(closers) > 1 and parse(_join(lines[start : closers[-1]], fence.indent)) is not None:
+    if len(closers) > 1 and parse_python(_join(lines[start : closers[-1]], fence.indent)) is not None:
         end = closers[-1]  # the fences before it stand inside a string of the program
     return Block(fence.tag, _join(lines[start:end], fence.indent), closed=True), end + 1
 

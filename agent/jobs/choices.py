@@ -68,10 +68,9 @@ class SandboxChoice:
     """Address of a Ray cluster whose nodes run the programs, `workers` each; None: this machine does."""
 
     def __post_init__(self) -> None:
-        from sstar_code.sandbox.choose import NAMES
+        from sstar_code.sandbox.choose import check_name
 
-        if self.name not in NAMES:
-            raise UserError(f"unknown sandbox {self.name!r}: choose one of {', '.join(NAMES)}")
+        check_name(self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import InfrastructureError
+from sstar_code.problems.files import open_replacement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,24 +25,17 @@ def replace_file(path: Path) -> Iterator[Callable[[str], None]]:
     Raises:
         InfrastructureError: it cannot be written; other errors from inside are passed on as they are.
     """
-    scratch = path.with_name(path.name + ".part")
-    with _told(path):
-        file = scratch.open("w", encoding="utf-8")
-
-    def write(text: str) -> None:
+    with ExitStack() as stack:
         with _told(path):
-            file.write(text)
+            file = stack.enter_context(open_replacement(path))
 
-    try:
+        def write(text: str) -> None:
+            with _told(path):
+                file.write(text.encode("utf-8"))
+
         yield write
         with _told(path):
-            file.flush()
-            os.fsync(file.fileno())
-    finally:
-        with suppress(OSError):  # an error of flushing has been told already
-            file.close()
-    with _told(path):
-        os.replace(scratch, path)  # noqa: PTH105 - the atomic rename is the point
+            stack.close()
 
 
 @contextmanager

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks.tables import write_table
 from sstar_code.agent.generation.extract import extract_code
-from sstar_code.agent.generation.fences import parse
 from sstar_code.problems import Kind, Problem
+from sstar_code.problems.python_source import parse_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ def read_lcb(folder: Path) -> Iterator[tuple[str, Problem, str, str]]:
 
 
 def normalise(code: str) -> str:
-    tree = parse(code)
+    tree = parse_python(code)
     if tree is not None:
         return ast.dump(tree)
     return "\n".join(line.rstrip() for line in code.split("\n") if line.strip())
@@ -64,7 +64,7 @@ def normalise(code: str) -> str:
 
 def is_program(code: str | None) -> bool:
     """It parses and holds more than comments."""
-    tree = parse(code or "")
+    tree = parse_python(code or "")
     return tree is not None and bool(tree.body)
 
 

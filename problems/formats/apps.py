@@ -54,7 +54,7 @@ def _listed(row: Row, key: str) -> list[Test]:
 
 
 def _printed(value: Any) -> str:
-    """What `print` writes for a value that JSON carried."""
+    """The text that `print` writes for a value that JSON carried."""
     return value if isinstance(value, str) else str(value)
 
 

@@ -63,7 +63,7 @@ def _checker(row: Row) -> str | dict[str, str]:
 
 
 def _facts(row: Row) -> dict[str, Any]:
-    """What upstream says of a problem: where it is from, its rating, and programs that are right."""
+    """Upstream's facts about a problem: where it is from, its rating, and programs that are right."""
     facts: dict[str, Any] = {}
     source, rating = row.get("source", int, 0), row.get("cf_rating", int, 0)
     if 0 < source < len(_PLATFORMS):

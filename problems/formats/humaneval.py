@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sstar_code.problems.formats.reference_tests import NUMPY_STAND_IN, Rule, compare_with_reference
 from sstar_code.problems.problem import Kind, Problem, Test
 from sstar_code.problems.statements.asserts import isolate
-from sstar_code.problems.statements.docstrings import find_examples
+from sstar_code.problems.statements.examples import find_examples
 
 if TYPE_CHECKING:
     from sstar_code.problems.formats.rows import Row
@@ -22,6 +22,19 @@ _MISPRINTED = {
 }
 """Docstring examples that contradict the statement or the row's own tests (130: members of a series written
 like calls): they would make right programs fail, so they are no public tests. As JSON lists of arguments."""
+
+_IN_PROSE = {
+    "HumanEval/84": ("[1000]", "[150]", "[147]"),
+    "HumanEval/99": ('["14.5"]',),
+    "HumanEval/115": (
+        "[[[0, 0, 1, 0], [0, 1, 0, 0], [1, 1, 1, 1]], 1]",
+        "[[[0, 0, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1], [0, 1, 1, 1]], 2]",
+        "[[[0, 0, 0], [0, 0, 0]], 5]",
+    ),
+    "HumanEval/141": ('["1example.dll"]',),
+}
+"""Right examples in running text. They are no public tests, since all published numbers were measured without
+them."""
 
 _ZERO_OF_POLYNOMIAL = "find_zero"
 """HumanEval/32 has many right answers."""
@@ -69,7 +82,7 @@ def _check(row: Row) -> Test:
 
 
 def _head(row: Row) -> str:
-    """What stands in the prompt before the function: imports and helpers a candidate may rely on."""
+    """The part of the prompt before the function: imports and helpers a candidate may rely on."""
     prompt, marker = row.text("prompt"), f"def {row.text('entry_point')}("
     return prompt[: prompt.rindex(marker)] if marker in prompt else ""
 
@@ -78,7 +91,7 @@ def _problem(
     row: Row, hidden: tuple[Test, ...], source: str, *, time_limit_s: float, memory_limit_mb: int
 ) -> Problem:
     identifier, prompt, entry_point = row.text("task_id"), row.text("prompt"), row.text("entry_point")
-    misprinted = _MISPRINTED.get(identifier, ())
+    left_out = _MISPRINTED.get(identifier, ()) + _IN_PROSE.get(identifier, ())
     examples = find_examples(prompt[len(_head(row)) :], entry_point)
     return Problem(
         id=identifier,
@@ -86,7 +99,7 @@ def _problem(
         kind=Kind.FUNCTION,
         entry_point=entry_point,
         starter_code=prompt,
-        public_tests=tuple(test for test in examples if _arguments(test) not in misprinted),
+        public_tests=tuple(test for test in examples if _arguments(test) not in left_out),
         hidden_tests=hidden,
         time_limit_s=time_limit_s,
         memory_limit_mb=memory_limit_mb,

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import values
-from sstar_code.problems.checkers.registry import validate_checker
-from sstar_code.problems.errors import suggest
+from sstar_code.problems.checkers import validate_checker
+from sstar_code.problems.messages import suggest
 from sstar_code.problems.problem import Kind, Problem, Test
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ def read_problem(row: Row) -> Problem:
 def _refuse_unknown(row: Row, data: Mapping[str, Any], known: tuple[str, ...], where: str = "") -> None:
     for key in data:
         if key not in known:
-            hint = suggest(key, known) or f"known are {', '.join(known)}"
-            raise row.fail(f"{where}unknown key {key!r}; {hint}")
+            raise row.fail(f"{where}unknown key {key!r}{suggest(key, known)}; known are {', '.join(known)}")
 
 
 def _identifier(row: Row) -> str:

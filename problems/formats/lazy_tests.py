@@ -14,7 +14,7 @@ _KEPT = 4
 """Problems whose tests are in memory at once: the samples of one problem are mostly run one after another."""
 
 _recent: OrderedDict[int, tuple[Test, ...]] = OrderedDict()
-"""By identity; the least recently used first."""
+"""Tests by the identity of their `StoredTests`; the least recently used first."""
 
 
 class StoredTests(Sequence[Test]):

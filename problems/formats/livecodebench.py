@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sstar_code.problems.formats.rows import Row
 
-__all__ = ["PREAMBLE", "read_date", "read_livecodebench", "unpack_tests"]
+__all__ = ["PREAMBLE", "read_date", "read_livecodebench"]
 
 MAX_UNPACKED_BYTES = 1 << 30
 """The most that the private tests of one row may take: a bound against hostile zlib data."""
@@ -54,7 +54,7 @@ class _StringUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it names the object {pid!r}")
 
 
-def unpack_tests(text: str) -> list[Any]:
+def _unpack_tests(text: str) -> list[Any]:
     """The list of tests under `private_test_cases`: JSON text, or base64 of zlib of a pickled JSON text.
 
     The pickle may hold a string and nothing else, and may unpack to `MAX_UNPACKED_BYTES` at most.
@@ -171,7 +171,7 @@ def _entry_point(row: Row, starter: str, function_name: Any) -> str:
 def _tests(row: Row, key: str, kind: Kind) -> tuple[Test, ...]:
     value = row.get(key, (str, list), "[]")
     try:
-        items = unpack_tests(value) if isinstance(value, str) else value
+        items = _unpack_tests(value) if isinstance(value, str) else value
     except (ValueError, RecursionError) as error:
         raise row.fail(f"key {key!r}: {error}") from error
     tests = []

@@ -6,7 +6,7 @@ import ast
 import re
 from typing import Any
 
-from sstar_code.problems.statements.docstrings import read_literal
+from sstar_code.problems.statements.literals import read_literal
 
 __all__ = ["read_arguments", "restore"]
 
@@ -41,7 +41,7 @@ def _read(node: ast.expr) -> Any:
     if isinstance(node, ast.List | ast.Tuple | ast.Set):
         kind = {ast.List: list, ast.Tuple: tuple, ast.Set: set}[type(node)]
         return kind(map(_read, node.elts))
-    return read_literal(ast.unparse(node))
+    return read_literal(node)
 
 
 def restore(value: Any, examples: list[Any]) -> Any:

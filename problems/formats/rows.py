@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from sstar_code.problems.errors import ProblemFileError
 from sstar_code.problems.formats.lazy_tests import StoredTests
+from sstar_code.problems.messages import shorten
 from sstar_code.problems.sets.faults import Fault
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from sstar_code.problems.problem import Problem, Test
 
-__all__ = ["Row", "build_problems", "hash_file", "read_rows"]
+__all__ = ["Row", "build_problems", "hash_file", "read_rows", "read_text"]
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
@@ -77,7 +78,7 @@ class Row:
         kinds = kind if isinstance(kind, tuple) else (kind,)
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             wanted = " or ".join(_NAMES.get(one, one.__name__) for one in kinds)
-            raise self.fail(f"key {key!r} must be {wanted}, got {json.dumps(value)[:60]}")
+            raise self.fail(f"key {key!r} must be {wanted}, got {shorten(json.dumps(value), 60)}")
         return value
 
     def need(self, key: str, kind: type | tuple[type, ...]) -> Any:
@@ -108,6 +109,20 @@ def hash_file(path: Path) -> str:
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()[:_HASH_CHARS]
+    except OSError as error:
+        raise ProblemFileError(path, None, f"cannot be read: {error.strerror or error}") from error
+
+
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        ProblemFileError: it cannot be read or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ProblemFileError(path, None, "is not UTF-8 text") from error
     except OSError as error:
         raise ProblemFileError(path, None, f"cannot be read: {error.strerror or error}") from error
 
@@ -184,7 +199,7 @@ def _parse(path: Path, line: int, raw: bytes) -> Any:
 
 def _row(path: Path, line: int, item: Any, span: tuple[int, int] | None = None) -> Row:
     if not isinstance(item, dict):
-        raise ProblemFileError(path, line, f"a JSON object is expected, got {json.dumps(item)[:60]}")
+        raise ProblemFileError(path, line, f"a JSON object is expected, got {shorten(json.dumps(item), 60)}")
     return Row(path, line, item, span)
 
 

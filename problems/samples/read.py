@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.problems.errors import ProblemFileError
-from sstar_code.problems.formats.rows import read_rows
+from sstar_code.problems.formats.rows import read_rows, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +23,7 @@ class Sample:
     """A program for a problem; samples of one problem count from 0 in file order."""
 
     problem_id: str
-    """Of a file in a folder: its path without the suffix, like `HumanEval_0/3`."""
+    """For a file in a folder its path without the suffix, like `HumanEval_0/3`."""
     code: str
     completion: bool = False
     """`code` continues the problem's starter code, so it is not a program alone."""
@@ -73,13 +72,7 @@ def _natural(name: str) -> list[tuple[bool, int, str]]:
 
 def _read_program(folder: Path, file: Path) -> Sample:
     name = file.relative_to(folder)
-    try:
-        code = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ProblemFileError(file, None, "is not UTF-8 text") from error
-    except OSError as error:
-        raise ProblemFileError(file, None, f"cannot be read: {error.strerror or error}") from error
-    return Sample(name.with_suffix("").as_posix(), code, file=name.as_posix())
+    return Sample(name.with_suffix("").as_posix(), read_text(file), file=name.as_posix())
 
 
 def _samples(row: Row) -> Iterator[Sample]:

@@ -1,4 +1,4 @@
-"""Writes samples as the benchmarks' own evaluators read them; `problems.samples` reads both forms back.
+"""Writes samples as the benchmarks' own evaluators read them; `samples.read` reads both forms back.
 
 evalplus (`evalplus.evaluate --samples FILE`, a name that ends with .jsonl) wants every problem there and a
 text under `solution`. LiveCodeBench (`lcb_runner.runner.custom_evaluator`) wants every problem of the
@@ -11,25 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["group_samples", "make_evalplus_rows", "make_livecodebench_rows"]
-
-
-def group_samples(samples: Iterable[tuple[str, str]], problem_ids: Sequence[str]) -> dict[str, list[str]]:
-    """Programs by problem, in the order of `problem_ids`, all of which are there; others are left out.
-
-    `samples` are (problem id, whole program) pairs.
-    """
-    grouped: dict[str, list[str]] = {problem_id: [] for problem_id in problem_ids}
-    for problem_id, code in samples:
-        if problem_id in grouped:
-            grouped[problem_id].append(code)
-    return grouped
+__all__ = ["make_evalplus_rows", "make_livecodebench_rows"]
 
 
 def make_evalplus_rows(grouped: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
-    """The lines of a samples file of evalplus; a problem without a program gets the empty one."""
+    """The lines of a samples file of evalplus; a problem without a program gets the empty one.
+
+    `grouped` holds whole programs by problem id, here and below.
+    """
     return [{"task_id": name, "solution": code} for name, codes in grouped.items() for code in codes or [""]]
 
 

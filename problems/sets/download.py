@@ -7,26 +7,26 @@ read: the pinned one, else the one that the hub names for it, else the one that 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib
 import json
 import os
 import re
-import urllib.error
+import shutil
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems.errors import InfrastructureError, UserError
+from sstar_code.problems.files import open_replacement, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sstar_code.problems.sets.releases import Release, ReleasedFile
 
-__all__ = ["Fetched", "cache_folder", "fetch_release", "find_cached"]
+__all__ = ["Fetched", "fetch_release", "find_cached"]
 
 _GITHUB = "https://raw.githubusercontent.com"
 _TIMEOUT_S = 60.0
@@ -41,7 +41,7 @@ class Fetched:
     sha256: str
 
 
-def cache_folder() -> Path:
+def _cache_folder() -> Path:
     """Where files from GitHub and the lock lie: `sstar` under XDG_CACHE_HOME, else under ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "sstar"
 
@@ -92,7 +92,7 @@ def _from_hub(name: str, release: Release, file: ReleasedFile) -> Path:
 
 
 def _github_path(release: Release, file: ReleasedFile) -> Path:
-    return cache_folder() / "sets" / release.repository / release.revision[:12] / Path(file.name).name
+    return _cache_folder() / "sets" / release.repository / release.revision[:12] / Path(file.name).name
 
 
 def _from_github(name: str, release: Release, file: ReleasedFile) -> Path:
@@ -100,18 +100,12 @@ def _from_github(name: str, release: Release, file: ReleasedFile) -> Path:
     if path.exists():
         return path
     url = f"{_GITHUB}/{release.repository}/{release.revision}/{file.name}"
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, part.open("wb") as stream:  # noqa: S310 - https
-            while chunk := answer.read(1 << 20):
-                stream.write(chunk)
-        part.replace(path)
-    except (OSError, urllib.error.URLError) as error:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, open_replacement(path) as stream:  # noqa: S310 - https
+            shutil.copyfileobj(answer, stream)
+    except OSError as error:
         raise _failed(name, url, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
     return path
 
 
@@ -154,7 +148,7 @@ def _verify(name: str, release: Release, file: ReleasedFile, path: Path) -> Fetc
 
 
 def _lock_path() -> Path:
-    return cache_folder() / "sets.lock.json"
+    return _cache_folder() / "sets.lock.json"
 
 
 def _read_lock() -> dict[str, dict[str, Any]]:
@@ -168,6 +162,4 @@ def _read_lock() -> dict[str, dict[str, Any]]:
 def _write_lock(key: str, entry: dict[str, Any]) -> None:
     path = _lock_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(_read_lock() | {key: entry}, indent=1, sort_keys=True) + "\n", "utf-8")
-    part.replace(path)
+    write_text(path, json.dumps(_read_lock() | {key: entry}, indent=1, sort_keys=True) + "\n")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sstar_code.problems import values
-from sstar_code.problems.checkers.registry import validate_checker
+from sstar_code.problems.checkers import validate_checker
 from sstar_code.problems.errors import ProblemFileError
 from sstar_code.problems.problem import Kind
+from sstar_code.problems.python_source import UNREADABLE, parse_strictly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -127,7 +127,7 @@ def _find_in_test(problem: Problem, test: Test) -> str | None:
 
 def _find_in_python(source: str) -> str | None:
     try:
-        ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        parse_strictly(source)
+    except UNREADABLE as error:
         return f"{type(error).__name__}: {error}"
     return None

@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import importlib.resources
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sstar_code.problems.errors import ProblemFileError, UserError, suggest
+from sstar_code.problems.checkers import find_package
+from sstar_code.problems.errors import ProblemFileError, UserError
 from sstar_code.problems.formats.apps import read_apps
 from sstar_code.problems.formats.codecontests import read_codecontests
-from sstar_code.problems.formats.folder import read_folder
 from sstar_code.problems.formats.humaneval import read_humaneval, read_humaneval_plus
-from sstar_code.problems.formats.jsonl import read_problem
+from sstar_code.problems.formats.jsonl import read_problem, to_json
 from sstar_code.problems.formats.livecodebench import read_date, read_livecodebench
 from sstar_code.problems.formats.mbpp import read_mbpp, read_mbpp_plus
-from sstar_code.problems.formats.rows import build_problems, hash_file, read_rows
+from sstar_code.problems.formats.rows import Row, build_problems, hash_file, read_rows, read_text
+from sstar_code.problems.messages import suggest
+from sstar_code.problems.plugins import Plugin, list_plugins
+from sstar_code.problems.problem import Problem
 from sstar_code.problems.sets.download import fetch_release
-from sstar_code.problems.sets.plugins import list_plugins
 from sstar_code.problems.sets.releases import find_release
+from sstar_code.problems.statements.parse import parse_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import date
 
-    from sstar_code.problems.formats.rows import Row
-    from sstar_code.problems.problem import Problem
     from sstar_code.problems.sets.faults import Fault
 
-__all__ = ["BUNDLED", "SET_NAMES", "ProblemSet", "is_set", "load_set"]
+__all__ = ["BUNDLED", "SET_NAMES", "ProblemSet", "is_set", "list_set_plugins", "load_set"]
 
 _READERS: dict[str, Callable[[Row], Problem]] = {
     "lcb": read_livecodebench,
@@ -44,7 +46,7 @@ _READERS: dict[str, Callable[[Row], Problem]] = {
 BUNDLED = ("examples", "lists")
 """The sets that come with the package; they take no path."""
 SET_NAMES = (*_READERS, *BUNDLED)
-"""The sets known here; installed packages may bring more (`problems.plugins`)."""
+"""The sets known here; installed packages may bring more (`list_set_plugins`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class ProblemSet:
 def is_set(spec: str) -> bool:
     """Whether `spec` begins with the name of a set that there is."""
     name = spec.partition(":")[0].partition("@")[0]
-    return name in SET_NAMES or name in list_plugins()
+    return name in SET_NAMES or name in list_set_plugins()
 
 
 def load_set(
@@ -111,7 +113,7 @@ def load_set(
         loaded = _load_bundled(name)
     else:
         loaded = _load_plugin(name, path)
-    return _choose_dates(loaded, start_date, end_date)
+    return _mark_checkers(_choose_dates(loaded, start_date, end_date))
 
 
 def _load(
@@ -140,7 +142,22 @@ def _load(
 
 
 def _rows(name: str, path: Path, file: Path) -> Iterator[Row]:
-    return read_folder(file) if name == "jsonl" and path.is_dir() else read_rows(file)
+    """The rows of one file; in a folder of one's own they are named like the file where they have no id."""
+    in_folder = name == "jsonl" and path.is_dir()
+    if in_folder and file.suffix == ".md":
+        yield _read_statement(file)
+        return
+    for row in read_rows(file):
+        if in_folder and file.suffix == ".json":
+            row.data.setdefault("id", file.stem)
+        yield row
+
+
+def _read_statement(file: Path) -> Row:
+    text = read_text(file)
+    if not text.strip():
+        raise ProblemFileError(file, None, "is empty; a problem statement is needed")
+    return Row(file, 1, to_json(parse_statement(text, id=file.stem)))
 
 
 def _load_bundled(name: str) -> ProblemSet:
@@ -150,16 +167,46 @@ def _load_bundled(name: str) -> ProblemSet:
         return ProblemSet(name, path, tuple(problems), hash_file(path))
 
 
+def list_set_plugins() -> Mapping[str, Plugin]:
+    """The sets that installed packages bring.
+
+    Each is a callable that takes a path (None where the user gave none) and returns the problems:
+
+        [project.entry-points."sstar_code.problems"]
+        mine = "my_package:read_problems"
+    """
+    return list_plugins("set", "sstar_code.problems", "sstar.problems")  # the second is the name of old
+
+
 def _load_plugin(name: str, path: Path | None) -> ProblemSet:
-    plugins = list_plugins()
+    plugins = list_set_plugins()
     if name not in plugins:
         names = [*SET_NAMES, *plugins]
-        hint = suggest(name, names)
-        raise UserError(
-            f"unknown problem set {name!r}{f' ({hint})' if hint else ''}; there are {', '.join(names)}"
-        )
-    problems, revision = plugins[name].read(path)
-    return ProblemSet(name, path or Path(plugins[name].package.replace(" ", "-")), problems, revision)
+        raise UserError(f"unknown problem set {name!r}{suggest(name, names)}; there are {', '.join(names)}")
+    plugin = plugins[name]
+    read = plugin.load()
+    digest = hashlib.sha256()
+    seen: set[str] = set()
+    with plugin.blamed():
+        problems = tuple(read(path))
+        for problem in problems:
+            if not isinstance(problem, Problem):
+                raise TypeError(f"gives a {type(problem).__name__} where a Problem is expected")
+            if problem.id in seen:
+                raise ValueError(f"two problems have the id {problem.id!r}")
+            seen.add(problem.id)
+            digest.update(json.dumps(to_json(problem), sort_keys=True, default=str).encode() + b"\n")
+    place = path or Path(plugin.package.replace(" ", "-"))
+    return ProblemSet(name, place, problems, digest.hexdigest()[:16])
+
+
+def _mark_checkers(loaded: ProblemSet) -> ProblemSet:
+    """The set with the packages in its revision that bring checkers for it: they decide verdicts too."""
+    packages = {package for problem in loaded.problems if (package := find_package(problem.checker))}
+    if not packages:
+        return loaded
+    marked = hashlib.sha256("\n".join([loaded.revision, *sorted(packages)]).encode())
+    return replace(loaded, revision=marked.hexdigest()[:16])
 
 
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")

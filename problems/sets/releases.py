@@ -1,11 +1,12 @@
-"""Which published files make a set whose NAME stands alone: pinned by commit and, where known, by SHA-256."""
+"""The published files of each set that can be named alone, pinned by commit and, where known, by SHA-256."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from sstar_code.problems.errors import UserError, suggest
+from sstar_code.problems.errors import UserError
+from sstar_code.problems.messages import suggest
 
 __all__ = ["Release", "ReleasedFile", "find_release", "list_releases"]
 
@@ -38,7 +39,7 @@ class Release:
 
     @property
     def size_mb(self) -> int:
-        """What has to be fetched, in megabytes."""
+        """Size of the download, in megabytes."""
         return sum(file.size_mb for file in self.files)
 
 
@@ -166,7 +167,6 @@ def find_release(name: str, tag: str | None) -> Release:
         if first <= last:
             return _lcb(tag, first, last)
     tags = [release.tag for release in known]
-    near = suggest(tag, tags)
-    hint = f" ({near})" if near else ""
+    hint = suggest(tag, tags)
     more = ", single files v1 to v6, or a range like v4_v6" if name == "lcb" else ""
     raise UserError(f"set {name!r} has no release {tag!r}{hint}; there are {', '.join(tags)}{more}")

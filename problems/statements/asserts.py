@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import warnings
 
 from sstar_code.problems.problem import Test
-from sstar_code.problems.statements.docstrings import read_call, read_literal
+from sstar_code.problems.python_source import parse_python
+from sstar_code.problems.statements.literals import read_literal
 from sstar_code.problems.values import encode, encode_lines
 
 __all__ = ["called_names", "isolate", "read_assert"]
@@ -22,33 +22,32 @@ def read_assert(source: str, entry_point: str, setup: str = "") -> Test:
         try:
             arguments, value = _plain_comparison(source, entry_point)
             return Test(encode_lines(arguments), encode(value))
-        except (ValueError, SyntaxError):
+        except ValueError:
             pass
     return Test(program=f"{setup}\n{source}\n".lstrip("\n"))
 
 
 def _plain_comparison(source: str, entry_point: str) -> tuple[list[object], object]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        body = ast.parse(source.strip()).body
-    if len(body) != 1 or not isinstance(body[0], ast.Assert) or not isinstance(body[0].test, ast.Compare):
+    tree = parse_python(source.strip())
+    if tree is None or len(tree.body) != 1 or not isinstance(tree.body[0], ast.Assert):
+        raise ValueError("not one assert")
+    compare = tree.body[0].test
+    if not (isinstance(compare, ast.Compare) and len(compare.ops) == 1):
         raise ValueError("not one comparison")
-    compare = body[0].test
-    if len(compare.ops) != 1 or not isinstance(compare.ops[0], ast.Eq | ast.Is):
-        raise ValueError("not one equality")
-    sides = ast.unparse(compare.left), ast.unparse(compare.comparators[0])
-    if isinstance(compare.comparators[0], ast.Call):
-        sides = sides[1], sides[0]
-    return read_call(sides[0], entry_point), read_literal(sides[1])
+    call, value = compare.left, compare.comparators[0]
+    if isinstance(value, ast.Call):
+        call, value = value, call
+    if not isinstance(compare.ops[0], ast.Eq | ast.Is) or not isinstance(call, ast.Call) or call.keywords:
+        raise ValueError("not the equality of a call with positional arguments")
+    if ast.unparse(call.func) != entry_point:
+        raise ValueError("a call of something else")
+    return [read_literal(argument) for argument in call.args], read_literal(value)
 
 
 def called_names(source: str) -> list[str]:
     """Names that `source` calls, outermost first; none where it is not Python."""
-    try:
-        tree = ast.parse(source.strip())
-    except (SyntaxError, ValueError):
-        return []
-    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    tree = parse_python(source.strip())
+    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree else []
     return [function.id for function in calls if isinstance(function, ast.Name)]
 
 

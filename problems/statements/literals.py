@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import json
 import re
-import warnings
 from typing import Any
 
-__all__ = ["Scanner", "parse_python", "read_literal", "read_value", "spell_constants"]
+from sstar_code.problems.python_source import parse_expression
+
+__all__ = ["Scanner", "read_literal", "read_value"]
 
 _BUDGET_CHARS = 400_000
 """Characters looked at while matching brackets in one statement: keeps hostile text linear."""
@@ -17,53 +18,39 @@ _WORDS = {"true": True, "false": False, "null": None}
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
-def parse_python(text: str, mode: str = "exec") -> ast.AST | None:
-    """The tree of `text`, or None where it is not Python; never raises and never warns."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text, mode=mode)
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return None
-
-
 def read_value(text: str) -> Any:
-    """The value that `text` spells in Python or JSON.
+    """The value that `text` spells in JSON or Python.
 
     Raises:
-        ValueError: it spells none. (`true`, `false` and `null` alone or inside are JSON.)
+        ValueError: it spells none.
     """
     text = text.strip()
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        tree = parse_python(text, "eval")
-    if not isinstance(tree, ast.Expression):
-        raise ValueError("not a literal")  # noqa: TRY004 - the spelling is at fault
-    return read_literal(spell_constants(tree).body)
-
-
-def spell_constants(tree: ast.Expression) -> ast.Expression:
-    """`tree` with JSON's `true`, `false` and `null` as Python's constants."""
-    _Constants().visit(tree)
-    return tree
-
-
-class _Constants(ast.NodeTransformer):
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        return ast.copy_location(ast.Constant(_WORDS[node.id]), node) if node.id in _WORDS else node
+        tree = parse_expression(text)
+    if tree is None:
+        raise ValueError("not a literal")
+    return read_literal(tree)
 
 
 def read_literal(node: ast.expr) -> Any:
-    """The value of a literal's tree.
+    """The value of a literal's tree; the names `true`, `false` and `null` are JSON's constants.
 
     Raises:
         ValueError: it is no literal.
     """
     try:
-        return ast.literal_eval(node)
+        return ast.literal_eval(_JsonWords().visit(node))
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, OverflowError) as error:
         raise ValueError("not a literal") from error
+
+
+class _JsonWords(ast.NodeTransformer):
+    """Puts Python's constants in the place of JSON's words."""
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.copy_location(ast.Constant(_WORDS[node.id]), node) if node.id in _WORDS else node
 
 
 class Scanner:

@@ -7,9 +7,13 @@ import re
 import textwrap
 
 from sstar_code.problems.problem import Kind, Problem, Test
-from sstar_code.problems.statements.calls import Call, find_asserted_names, find_calls
-from sstar_code.problems.statements.literals import parse_python
-from sstar_code.problems.statements.named_arguments import find_named_examples
+from sstar_code.problems.python_source import parse_python
+from sstar_code.problems.statements.examples import (
+    Call,
+    find_asserted_names,
+    find_calls,
+    find_named_examples,
+)
 from sstar_code.problems.statements.sections import clean_text, find_samples, mentions_stdin, split_sections
 
 __all__ = ["parse_statement"]
@@ -109,7 +113,7 @@ def _parse_open(code: str) -> ast.Module | None:
     """The tree of code whose last body may be missing, as starter code has it."""
     for source in (code, code.rstrip() + " pass", code.rstrip() + "\n        pass"):
         tree = parse_python(source)
-        if isinstance(tree, ast.Module):
+        if tree is not None:
             return tree
     return None
 

@@ -50,7 +50,7 @@ _MAX_HEADING = 60
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What stands under one heading."""
+    """One heading's part of a statement."""
 
     role: Role
     named: bool

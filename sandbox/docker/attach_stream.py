@@ -29,7 +29,7 @@ class Demultiplexer:
         self._log = bytearray()
 
     def feed(self, data: bytes) -> bytes:
-        """What of `data` is standard output; standard error is kept for `log`.
+        """The part of `data` that is standard output; standard error is kept for `log`.
 
         Raises:
             ValueError: this is no such stream.

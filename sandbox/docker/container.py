@@ -1,4 +1,4 @@
-"""The containers of the Docker sandbox: with which walls they are made, and how none is left behind."""
+"""The containers of the Docker sandbox: how they are made, and how none is left behind."""
 
 from __future__ import annotations
 
@@ -11,16 +11,25 @@ from sstar_code.sandbox.docker.ownership import OWNER_LABEL, SESSION_LABEL, Owne
 from sstar_code.sandbox.workers.boot import ENVIRONMENT, Settings, command
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from docker import APIClient
 
-__all__ = ["Walls", "choose_memory_mb", "choose_settings", "create_container", "new_labels", "reap_orphans"]
-__all__ += ["remove_container"]
+__all__ = [
+    "ContainerSpec",
+    "choose_memory_mb",
+    "choose_settings",
+    "create_container",
+    "new_labels",
+    "reap_orphans",
+    "remove_container",
+]
 
 _PYTHON = "/usr/bin/python3"
 _CAPABILITIES = ("SETUID", "SETGID", "KILL")
 _PIDS = 256
 """Processes and threads in a container: the supervisor's few and one run's `Settings.processes`."""
-_LIDS = {"/dev/mqueue": "ro,noexec,nosuid,nodev,size=4k,nr_inodes=1,mode=0"}
+_TMPFS_OVERLAYS = {"/dev/mqueue": "ro,noexec,nosuid,nodev,size=4k,nr_inodes=1,mode=0"}
 """Over the one folder that anybody may write to whatever the flags: names left there would outlive a run."""
 _LARGEST_RUN_MB = 4096
 _OVERHEAD_MB = 512
@@ -30,8 +39,8 @@ _REMOVAL_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Walls:
-    """What every container of a sandbox has in common."""
+class ContainerSpec:
+    """The properties that every container of a sandbox shares."""
 
     image: str
     """Id of the image: unlike a tag it stays as long as a container uses it."""
@@ -73,46 +82,62 @@ def choose_settings(security_options: list[str]) -> Settings:
     return Settings(uids=(first, count))
 
 
-def create_container(client: APIClient, walls: Walls) -> str:
+def create_container(
+    client: APIClient,
+    spec: ContainerSpec,
+    *,
+    entrypoint: list[str] | None = None,
+    user: str = "0:0",
+    working_dir: str = "/",
+    host: Mapping[str, Any] | None = None,
+) -> str:
     """Create, but not start, a container that waits for a greeting on its standard input; its id.
 
     It ends by itself, and the engine removes it, as soon as nobody is attached to its standard input any
     more, so that it does not outlive this process however that ends.
+
+    Args:
+        client: the engine.
+        spec: the properties it shares with the sandbox's other containers.
+        entrypoint: the command; None: the supervisor.
+        user: whom it starts as, `uid:gid`.
+        working_dir: where it starts.
+        host: settings of the host that differ from those of a supervisor's container.
     """
     from docker.types import LogConfig, Ulimit
 
-    host = client.create_host_config(
-        auto_remove=True,
-        network_mode="none",
-        ipc_mode="none",
-        read_only=True,
-        tmpfs=_LIDS,
-        cap_drop=["ALL"],
-        cap_add=list(_CAPABILITIES),
-        security_opt=["no-new-privileges"],
-        pids_limit=_PIDS,
-        mem_limit=walls.memory_mb << 20,
-        memswap_limit=walls.memory_mb << 20,
-        log_config=LogConfig(type="none"),  # else the engine writes every output to its disk
-        ulimits=[
+    settings: dict[str, Any] = {
+        "auto_remove": True,
+        "network_mode": "none",
+        "ipc_mode": "none",
+        "read_only": True,
+        "tmpfs": _TMPFS_OVERLAYS,
+        "cap_drop": ["ALL"],
+        "cap_add": list(_CAPABILITIES),
+        "security_opt": ["no-new-privileges"],
+        "pids_limit": _PIDS,
+        "mem_limit": spec.memory_mb << 20,
+        "memswap_limit": spec.memory_mb << 20,
+        "log_config": LogConfig(type="none"),  # else the engine writes every output to its disk
+        "ulimits": [
             Ulimit(name="stack", soft=8 << 20, hard=_STACK_BYTES),
             Ulimit(name="core", soft=0, hard=0),
         ],
-        cpuset_cpus=walls.cpus,
-        runtime=walls.runtime,
-    )
+        "cpuset_cpus": spec.cpus,
+        "runtime": spec.runtime,
+    }
     made = client.create_container(
-        walls.image,
-        entrypoint=command(_PYTHON),
-        user="0:0",
+        spec.image,
+        entrypoint=entrypoint or command(_PYTHON),
+        user=user,
         environment=ENVIRONMENT,
-        working_dir="/",
+        working_dir=working_dir,
         hostname="sandbox",
-        labels=walls.labels,
+        labels=spec.labels,
         stop_signal="SIGKILL",  # else an engine that stops waits ten seconds for PID 1
         stdin_open=True,  # with StdinOnce: standard input ends when we are gone
         network_disabled=True,
-        host_config=host,
+        host_config=client.create_host_config(**settings | dict(host or {})),
     )
     return str(made["Id"])
 
@@ -139,7 +164,7 @@ def remove_container(client: APIClient, container: str) -> None:
 
 
 def reap_orphans(client: APIClient, here: Owner | None = None) -> list[str]:
-    """Remove the containers whose owner is dead (`owner.is_orphan`); their ids."""
+    """Remove the containers whose owner is dead (`ownership.is_orphan`); their ids."""
     here = here or describe_owner()
     reaped = []
     for found in client.containers(all=True, filters={"label": [OWNER_LABEL]}):

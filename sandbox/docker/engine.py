@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sstar_code.problems.messages import shorten
 from sstar_code.sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def explain(address: str, error: BaseException, timeout_s: float) -> str:
     detail = (
         ""
         if isinstance(error, FileNotFoundError | ConnectionRefusedError)
-        else f" ({str(_find_root(error))[:200]})"
+        else f" ({shorten(str(_find_root(error)), 200)})"
     )
     advice = "is dockerd running? Start it (`sudo systemctl start docker`)"
     if not address.startswith("unix://"):
@@ -109,7 +110,7 @@ def explain_silence(address: str, timeout_s: float) -> str:
 
 
 def _find_root(error: BaseException) -> BaseException:
-    """What `error` was raised for in the first place."""
+    """The error for which `error` was raised in the first place."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     return error

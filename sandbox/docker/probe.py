@@ -14,7 +14,7 @@ __all__ = ["EngineState", "probe_engine"]
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """What `probe_engine` found."""
+    """The result of `probe_engine`."""
 
     address: str
     """Where it looked, like `unix:///var/run/docker.sock`."""

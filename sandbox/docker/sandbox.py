@@ -24,7 +24,7 @@ import anyio
 from anyio import to_thread
 
 from sstar_code.sandbox.docker.container import (
-    Walls,
+    ContainerSpec,
     choose_memory_mb,
     choose_settings,
     new_labels,
@@ -37,13 +37,11 @@ from sstar_code.sandbox.image.build import ensure_image, find_image
 from sstar_code.sandbox.workers.pool import PooledSandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
     from typing import Any, Self
 
     from docker import APIClient
 
-    from sstar_code.sandbox.repository.room import Room
+    from sstar_code.sandbox.repository.isolated_repository import IsolatedRepository
     from sstar_code.sandbox.workers.protocol import Worker
 
 __all__ = ["DockerSandbox"]
@@ -57,26 +55,16 @@ _log = logging.getLogger(__name__)
 class DockerSandbox(PooledSandbox):
     """Isolates by a Docker engine; see the module's header for what that covers."""
 
-    def __init__(
-        self,
-        workers: int | None = None,
-        runtime: str | None = None,
-        *,
-        build_image: bool = False,
-        progress: Callable[[str], None] | None = None,
-    ) -> None:
+    def __init__(self, workers: int | None = None, runtime: str | None = None) -> None:
         """Use `workers` containers (None: as many as there are usable cores here).
 
-        `runtime` names an OCI runtime that the engine knows. With `build_image` a missing image is built when
-        the sandbox is entered, told to `progress` one line a step.
+        `runtime` names an OCI runtime that the engine knows.
         """
         super().__init__("docker", self._make, workers=workers)
         self._runtime = runtime
-        self._build_image = build_image
-        self._progress = progress
         self._live = LiveContainers()
         self._client: APIClient | None = None
-        self._walls: Walls | None = None
+        self._spec: ContainerSpec | None = None
         self._security_options: list[str] = []
 
     async def __aenter__(self) -> Self:
@@ -92,15 +80,10 @@ class DockerSandbox(PooledSandbox):
             await self._leave()
             raise
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         """Remove every container of ours, also those at work."""
         try:
-            await super().__aexit__(kind, error, trace)
+            await super().__aexit__(*error)
         finally:
             await self._leave()
 
@@ -116,7 +99,7 @@ class DockerSandbox(PooledSandbox):
             atexit.register(self._close_engine)
             info = client.info()
             self._check_runtime(info)
-            tag = ensure_image(client, build=self._build_image, progress=self._progress)
+            tag = ensure_image(client, build=False)
             image = (find_image(client, tag) or {"Id": tag})["Id"]
             reaped = reap_orphans(client)
         except (APIError, OSError) as error:
@@ -125,7 +108,7 @@ class DockerSandbox(PooledSandbox):
             _log.info("removed %d containers of dead owners", len(reaped))
         self._security_options = list(info.get("SecurityOptions") or [])
         memory_mb = choose_memory_mb(int(info.get("MemTotal", 0)) >> 20, self.workers)
-        self._walls = Walls(str(image), new_labels(), memory_mb, self._runtime, _choose_cpus())
+        self._spec = ContainerSpec(str(image), new_labels(), memory_mb, self._runtime, _choose_cpus())
 
     def _check_runtime(self, info: dict[str, Any]) -> None:
         known = sorted(info.get("Runtimes") or {})
@@ -137,20 +120,20 @@ class DockerSandbox(PooledSandbox):
 
     def _make(self) -> DockerWorker:
         assert self._client is not None
-        assert self._walls is not None
-        return DockerWorker(self._client, self._walls, choose_settings(self._security_options), self._live)
+        assert self._spec is not None
+        return DockerWorker(self._client, self._spec, choose_settings(self._security_options), self._live)
 
-    def make_room(self, room: Room) -> Worker:
-        """A worker for `project.ProjectSession`, in a container of its own; not started yet.
+    def make_repository_worker(self, repository: IsolatedRepository) -> Worker:
+        """A worker for `session.ProjectSession`, in a container of its own; not started yet.
 
         Raises:
             SandboxError: the engine is on another machine.
         """
-        from sstar_code.sandbox.docker.room import RoomContainer
+        from sstar_code.sandbox.docker.isolated_repository import RepositoryContainer
 
         assert self._client is not None
-        assert self._walls is not None
-        return RoomContainer(self._client, self._walls, self._live, room, os.getuid() or _NOBODY)
+        assert self._spec is not None
+        return RepositoryContainer(self._client, self._spec, self._live, repository, os.getuid() or _NOBODY)
 
     def _close_engine(self) -> None:
         """Remove what is left and let go of the engine. Also at the interpreter's exit."""

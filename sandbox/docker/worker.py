@@ -8,6 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from sstar_code.problems.messages import shorten
 from sstar_code.sandbox.docker.attach_stream import Demultiplexer, take_socket
 from sstar_code.sandbox.docker.container import create_container, remove_container
 from sstar_code.sandbox.docker.engine import check_socket, engine_address
@@ -16,7 +17,7 @@ from sstar_code.sandbox.errors import SandboxError
 if TYPE_CHECKING:
     from docker import APIClient
 
-    from sstar_code.sandbox.docker.container import Walls
+    from sstar_code.sandbox.docker.container import ContainerSpec
     from sstar_code.sandbox.workers.boot import Settings
 
 __all__ = ["DockerWorker", "LiveContainers"]
@@ -64,12 +65,14 @@ class LiveContainers:
 
 
 class DockerWorker:
-    """A `worker.Worker` in a container of its own."""
+    """A `protocol.Worker` in a container of its own."""
 
-    def __init__(self, client: APIClient, walls: Walls, settings: Settings, live: LiveContainers) -> None:
+    def __init__(
+        self, client: APIClient, spec: ContainerSpec, settings: Settings, live: LiveContainers
+    ) -> None:
         self.settings = settings
         self._client = client
-        self._walls = walls
+        self._spec = spec
         self._live = live
         self._container: str | None = None
         self._socket: socket.socket | None = None
@@ -111,7 +114,7 @@ class DockerWorker:
     def _start_once(self) -> None:
         self._forget()
         check_socket(engine_address(), _SEND_S)  # old connections may still create what cannot be attached to
-        self._container = self._create(self._client, self._walls)
+        self._container = self._create(self._client, self._spec)
         self._live.add(self._container)
         attached = self._client.attach_socket(self._container, params=_ATTACH)
         self._socket = take_socket(attached)
@@ -119,8 +122,8 @@ class DockerWorker:
         if self._killed:  # while we were at it: nobody else will end this one
             self.kill()
 
-    def _create(self, client: APIClient, walls: Walls) -> str:
-        return create_container(client, walls)
+    def _create(self, client: APIClient, spec: ContainerSpec) -> str:
+        return create_container(client, spec)
 
     def send(self, data: bytes) -> None:
         """Write all of `data` to the supervisor's standard input.
@@ -134,7 +137,7 @@ class DockerWorker:
             connection.sendall(data)
 
     def receive(self, timeout_s: float) -> bytes:
-        """What is there of the supervisor's standard output, at least a byte; empty at its end.
+        """The next piece of the supervisor's standard output, at least a byte; empty at its end.
 
         Raises:
             TimeoutError: nothing came in `timeout_s`.
@@ -188,4 +191,4 @@ def _explain(error: Exception) -> str:
         return f"{text} (`--runtime` must name one that the engine knows: see `docker info`)"
     if "No such image" in text:
         return f"{text} (run `make image`)"
-    return text[:300]
+    return shorten(text, 300)

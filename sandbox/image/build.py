@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sstar_code.problems.messages import shorten
 from sstar_code.sandbox.docker.engine import connect_engine
 from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.image.packages import unpack_packages
@@ -46,7 +47,7 @@ def image_tag() -> str:
 
 
 def find_image(client: APIClient, tag: str) -> dict[str, Any] | None:
-    """What the engine knows of image `tag`, or None where it has none."""
+    """The engine's record of image `tag`; None where it has none."""
     from docker.errors import ImageNotFound
 
     try:
@@ -132,7 +133,7 @@ def _build_from_registry(client: APIClient, tag: str, base: str, say: Callable[[
         say(f"building from {base}")
         draft = _run_dockerfile(client, base)
     except (APIError, OSError) as error:
-        detail = str(getattr(error, "explanation", None) or error)[:200]
+        detail = shorten(str(getattr(error, "explanation", None) or error), 200)
         raise SandboxError(f"no registry gave {base} ({detail})") from error
     container = client.create_container(draft)["Id"]
     try:
@@ -185,7 +186,7 @@ def _build_from_packages(client: APIClient, tag: str, say: Callable[[str], None]
         changes = _describe(facts, source="Debian packages")
         answer = client.import_image(str(target), repository, name, changes=changes)
     if not find_image(client, tag):
-        raise SandboxError(f"the engine did not import the image: {answer[:200]}")
+        raise SandboxError(f"the engine did not import the image: {shorten(answer, 200)}")
 
 
 def _read_facts(stream: Any, name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a run does with the candidate, in the run's own process, after it has been confined.
+"""Runs the candidate in the run's own process, after it has been confined.
 
 Everything here is within the candidate's reach once its code has started, so nothing here is trusted: the
 report on descriptor 3 can be forged by a candidate, who thereby forges its own answer and no other. The
@@ -22,7 +22,7 @@ from typing import Any
 
 from sstar_code.problems import values
 
-__all__ = ["CODE_FILE", "PREAMBLE_FILE", "TEST_FILE", "Job", "perform"]
+__all__ = ["CODE_FILE", "PREAMBLE_FILE", "Job", "perform"]
 
 CODE_FILE, PREAMBLE_FILE, TEST_FILE = "solution.py", "preamble.py", "test.py"
 _REPORT = 3
@@ -164,7 +164,7 @@ def _describe(error: BaseException, mode: str, token: str, text: str) -> tuple[i
 
 
 def _finish(job: Job, status: int) -> int:
-    """What the interpreter does at its end: threads, exit handlers, buffers. Its exit status."""
+    """Do what the interpreter does at its end (threads, exit handlers, buffers); the exit status."""
     threading = sys.modules.get("threading")
     if threading is not None:
         threading._shutdown()  # noqa: SLF001 - waits for non-daemon threads

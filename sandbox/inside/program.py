@@ -42,7 +42,7 @@ _ANSWER = (
 """`status` is that of wait(2); `killed` says over which limit, if any; `sizes` are the whole streams'."""
 
 
-def serve(stream: Stream, ground: run.Ground) -> None:
+def serve(stream: Stream, state: run.SupervisorState) -> None:
     """Answer one request.
 
     Raises:
@@ -53,10 +53,10 @@ def serve(stream: Stream, ground: run.Ground) -> None:
     stream.copy(rest, None)
     assert request is not None
     name = request["id"]
-    ground.page[8:16] = name.to_bytes(8, "little")
-    ground.page[1] = 1
+    state.page[8:16] = name.to_bytes(8, "little")
+    state.page[1] = 1
     job = _compile(request)
-    ground.page[1] = 0
+    state.page[1] = 0
     if isinstance(job, dict):
         stream.send(json.dumps({"id": name, "compile": job}).encode("ascii"))
     del request["code"], request["preamble"]
@@ -64,7 +64,7 @@ def serve(stream: Stream, ground: run.Ground) -> None:
         (_, size) = stream.take()
         _lay_input(stream, size)
         stream.take()  # the end
-        run.become(ground, job, request)
+        run.become(state, job, request)
     kernel.control(kernel.CHILD_SUBREAPER)
     run.wait_for_signals()
     skipping = isinstance(job, dict)
@@ -80,7 +80,7 @@ def serve(stream: Stream, ground: run.Ground) -> None:
             stream.copy(size, None)
             continue
         _lay_input(stream, size)
-        end = run.execute(ground, job, request)
+        end = run.execute(state, job, request)
         fine = end.status == 0 and end.killed is None and end.cpu_s <= request["cpu_s"]
         skipping = send_answer(
             stream, end, name, place, request["output_kb"], stop=request["stop"], fine=fine

@@ -1,6 +1,6 @@
-"""Runs inside a project's room: calls functions of the repository, runs its examples and its tests.
+"""Runs inside a repository's sandbox: calls its functions, runs its examples and its tests.
 
-One room holds one version of the repository: the files of the user's with one candidate in place, read-only.
+It holds one version of the repository: the files of the user's with one candidate in place, read-only.
 This process imports the repository's modules, as its tests would, and forks for every call, group of examples
 and test, so what a candidate does to a process ends with that process. Requests and answers are JSON, one a
 line. Its interpreter is the repository's own, CPython 3.9 or newer; standard library only.
@@ -64,7 +64,7 @@ def _send(answers: int, data: dict[str, Any]) -> None:
 
 
 def _settle(settings: dict[str, Any]) -> None:
-    """Take the room's environment and limits; forget our own modules, whose names may be the user's."""
+    """Take the repository's environment and limits; forget our own modules, whose names may be the user's."""
     os.environ.clear()
     os.environ.update(settings["environment"])
     os.makedirs(os.environ["HOME"], exist_ok=True)  # noqa: PTH103 - pathlib would be one more import
@@ -149,7 +149,7 @@ def _apply(owner: Any, target: dict[str, Any], arguments: list[Any]) -> Any:
 
 
 def _finish(result: Any) -> Any:
-    """What awaiting or iterating `result` gives, where that is what it is for."""
+    """The value that awaiting or iterating `result` gives, where it is made for that; else `result`."""
     if inspect.isawaitable(result):
         result = asyncio.run(_wait(result))
     if inspect.isasyncgen(result):

@@ -1,7 +1,7 @@
 """A piece of work in a process of its own: limited, timed from outside, and ended with what it started.
 
-Inside a project's room (`project.py`). The work is untrusted and sees all of its own process, so its report
-can be forged by it, for itself and nobody else: it holds no descriptor by which it could speak for another.
+It happens inside a repository's sandbox (`project.py`). The work is untrusted and sees its own process. It
+can forge its report, for itself and nobody else: it holds no descriptor by which it could speak for another.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def become_unreadable() -> None:
 
 
 def run_apart(work: Callable[[], dict[str, Any]], limits: dict[str, Any]) -> dict[str, Any]:
-    """What `work()` returned in a fork, with `status`, `cpu_s`, `wall_s`, `memory_mb` and `stdout`.
+    """The value that `work()` returned in a fork, with `status`, `cpu_s`, `wall_s`, `memory_mb` and `stdout`.
 
     `limits` has `cpu_s`, `wall_s`, `memory_mb` and `output_kb`. Where it did not end well `failure` says why:
     type, message and the text of the line.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "End",
-    "Ground",
+    "SupervisorState",
     "attend",
     "become",
     "execute",
@@ -45,12 +45,12 @@ _STREAMS = 4
 _CHILD_ENDED = {_signal.SIGCHLD}
 
 
-class Ground:
-    """What is known about the place: settings, and a page shared with the supervisor.
+class SupervisorState:
+    """The supervisor's settings, and a page of memory that its processes share.
 
     Byte 0: the run has confined itself. Byte 1: a program is being compiled. Byte 2: the program process is
     the run itself. 8..16: the request's id. 16..20: runs so far, from which the next uid follows. 64...:
-    what the supervisor has to know of a run that it watches.
+    the facts of a run that the supervisor watches.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -70,13 +70,13 @@ class Ground:
 
 
 class _Start(NamedTuple):
-    """What the parent of a run has to know to watch it."""
+    """The facts that the parent of a run needs to watch it."""
 
     token: bytes
-    """What its report must hold: 16 hexadecimal digits."""
+    """A text that its report must hold: 16 hexadecimal digits."""
     uid: int
     started_s: float
-    """On the monotonic clock."""
+    """Its start on the monotonic clock."""
     spent_s: float
     """CPU time of the process before it became the run."""
     cpu_s: float
@@ -92,7 +92,7 @@ class End(NamedTuple):
     """How a run ended."""
 
     token: str
-    """What its report must hold."""
+    """The text that its report must hold."""
     status: int
     """As wait(2) gives it."""
     killed: bytes | None
@@ -109,31 +109,31 @@ def wait_for_signals() -> None:
     _signal.pthread_sigmask(_signal.SIG_BLOCK, _CHILD_ENDED)
 
 
-def execute(ground: Ground, job: driver.Job, limits: dict[str, Any]) -> End:
+def execute(state: SupervisorState, job: driver.Job, limits: dict[str, Any]) -> End:
     """Run `job` once on what descriptor 0 holds; how it ended. Its outputs are on descriptors 1 to 3.
 
     Raises:
         OSError: the run could not be made or cleaned up after; this is not the candidate's doing.
     """
-    start = _begin(ground, limits)
+    start = _begin(state, limits)
     pid = os.fork()
     if pid == 0:
-        _perform(ground, job, limits, start)
-    return _conclude(ground, pid, start, _wait_for_child)
+        _perform(state, job, limits, start)
+    return _conclude(state, pid, start, _wait_for_child)
 
 
-def become(ground: Ground, job: driver.Job, limits: dict[str, Any]) -> None:
+def become(state: SupervisorState, job: driver.Job, limits: dict[str, Any]) -> None:
     """Be the one run of `job`, in the process that compiled it: one fork less. Never returns.
 
-    The parent finds in `ground` what it has to watch (`attend`).
+    The parent finds in `state` what it has to watch (`attend`).
     """
-    start = _begin(ground, limits, spent_s=time.process_time())
-    _LAYOUT.pack_into(ground.page, _LAID_AT, *start)
-    ground.page[2] = 1
-    _perform(ground, job, limits, start)
+    start = _begin(state, limits, spent_s=time.process_time())
+    _LAYOUT.pack_into(state.page, _LAID_AT, *start)
+    state.page[2] = 1
+    _perform(state, job, limits, start)
 
 
-def attend(ground: Ground, pid: int, pause: Callable[[float], object]) -> tuple[End | None, int, int]:
+def attend(state: SupervisorState, pid: int, pause: Callable[[float], object]) -> tuple[End | None, int, int]:
     """Wait for `pid`, which compiles a program and may `become` its run: its end, status and `output_kb`.
 
     The end is None where it did not become one. `pause` waits that many seconds or until the process ends.
@@ -141,28 +141,28 @@ def attend(ground: Ground, pid: int, pause: Callable[[float], object]) -> tuple[
     Raises:
         OSError: the run could not confine itself or be cleaned up after.
     """
-    while ground.page[2] != 1:
+    while state.page[2] != 1:
         (ended, status, _) = os.wait4(pid, os.WNOHANG)
         if ended:
             return None, status, 0
         pause(_GLANCE_S)
-    start = _Start(*_LAYOUT.unpack_from(ground.page, _LAID_AT))
-    end = _conclude(ground, pid, start, pause)
+    start = _Start(*_LAYOUT.unpack_from(state.page, _LAID_AT))
+    end = _conclude(state, pid, start, pause)
     return end, end.status, start.output_kb
 
 
-def _begin(ground: Ground, limits: dict[str, Any], spent_s: float = 0.0) -> _Start:
-    ground.page[0] = 0
+def _begin(state: SupervisorState, limits: dict[str, Any], spent_s: float = 0.0) -> _Start:
+    state.page[0] = 0
     token = os.urandom(8).hex().encode("ascii")
-    uid = ground.next_uid()
+    uid = state.next_uid()
     return _Start(
         token, uid, time.monotonic(), spent_s, limits["cpu_s"], limits["wall_s"], limits["output_kb"]
     )
 
 
-def _perform(ground: Ground, job: driver.Job, limits: dict[str, Any], start: _Start) -> None:
+def _perform(state: SupervisorState, job: driver.Job, limits: dict[str, Any], start: _Start) -> None:
     try:
-        _confine(ground, limits, start)
+        _confine(state, limits, start)
         driver.perform(job, start.token.decode("ascii"))
     finally:
         os._exit(71)
@@ -172,17 +172,17 @@ def _wait_for_child(seconds: float) -> None:
     _signal.sigtimedwait(_CHILD_ENDED, seconds)
 
 
-def _conclude(ground: Ground, pid: int, start: _Start, pause: Callable[[float], object]) -> End:
+def _conclude(state: SupervisorState, pid: int, start: _Start, pause: Callable[[float], object]) -> End:
     (killed, status, usage) = _watch(pid, start, pause)
     wall_s = time.monotonic() - start.started_s
     strays = _sweep(start.uid)
-    if ground.page[0] != 1:
+    if state.page[0] != 1:
         raise OSError(errno.EPERM, "a run could not confine itself")
     cpu_s = usage.ru_utime + usage.ru_stime - start.spent_s
     return End(start.token.decode("ascii"), status, killed, cpu_s, wall_s, usage.ru_maxrss, strays)
 
 
-def _confine(ground: Ground, limits: dict[str, Any], start: _Start) -> None:
+def _confine(state: SupervisorState, limits: dict[str, Any], start: _Start) -> None:
     os.setsid()
     os.closerange(_STREAMS, _FILES)  # beyond that there are none
     memory = (limits["memory_mb"] + _INTERPRETER_MB) << 20
@@ -192,21 +192,21 @@ def _confine(ground: Ground, limits: dict[str, Any], start: _Start) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory + (16 << 20)))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
     resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
-    if ground.processes:
-        resource.setrlimit(resource.RLIMIT_NPROC, (ground.processes, ground.processes))
+    if state.processes:
+        resource.setrlimit(resource.RLIMIT_NPROC, (state.processes, state.processes))
     if start.uid >= 0:
         uid = start.uid
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
         kernel.control(kernel.DUMPABLE, 0)  # inherited, but a new uid may bring it back
-    if not ground.alone:
+    if not state.alone:
         kernel.control(kernel.PARENT_DEATH_SIGNAL, _signal.SIGKILL)
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, _CHILD_ENDED)
-    if ground.filter is not None:
-        ground.filter.install(os.getpid())
-    ground.page[0] = 1
-    ground.page.close()  # what follows must not reach it
+    if state.filter is not None:
+        state.filter.install(os.getpid())
+    state.page[0] = 1
+    state.page.close()  # what follows must not reach it
 
 
 def _watch(pid: int, start: _Start, pause: Callable[[float], object]) -> tuple[bytes | None, int, Any]:

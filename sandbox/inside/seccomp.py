@@ -91,7 +91,7 @@ _OF_RUN = {
 _OWN_PID_ONLY = ("kill", "tgkill", "prlimit64")
 _WITH_ARGUMENTS = {"clone", "clone3", "prctl", "fcntl", "ioctl", *_OWN_PID_ONLY}
 
-# What test suites do and the runs of a single program need not: in a room of their own with no network.
+# What test suites do and the runs of a single program need not: in a sandbox of their own with no network.
 _OF_TESTS = {
     "socketpair", "chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat", "utime", "utimes",
     "futimesat", "flock", "fcntl", "ioctl", "prctl", "kill", "tgkill", "prlimit64", "mincore", "setpriority",
@@ -101,7 +101,7 @@ _OF_TESTS = {
     "semtimedop", "msgget", "msgsnd", "msgrcv", "msgctl", "mq_open", "mq_unlink",
 }  # fmt: skip
 _NAMESPACES = 0x7E020000  # CLONE_NEW*: mount, cgroup, uts, ipc, user, pid, net
-_FAMILIES = (1, 2, 10)  # unix, inet, inet6: what ends in the room's own, empty, network
+_FAMILIES = (1, 2, 10)  # unix, inet, inet6: what ends in the sandbox's own, empty, network
 
 _CLONE_THREAD = 0x10000
 _HARMLESS_PRCTL = (3, 15, 16, 0x53564D41)  # read dumpable, thread name, name of a mapping (libc)

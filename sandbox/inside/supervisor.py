@@ -32,7 +32,7 @@ _COMMON = (
     "bisect", "collections", "functools", "heapq", "itertools", "math", "operator", "re", "string",
     "typing",
 )  # fmt: skip
-"""What contest programs import most; imported here, once."""
+"""The modules that contest programs import most; imported here, once."""
 _GONE = 3
 _COMPILED_TOO_LONG = signal.SIGXCPU
 _PROBE = {"cpu_s": 10.0, "wall_s": 60.0, "memory_mb": 512, "output_kb": 16}
@@ -45,15 +45,15 @@ def main(settings: dict[str, Any]) -> None:
     stream = Stream(source, sink)
     try:
         try:
-            ground = _prepare(settings)
+            state = _prepare(settings)
         except OSError as error:
             stream.send(json.dumps({"error": str(error)}).encode("ascii"))
             stream.flush()
             raise
-        hello = {"python": platform.python_version(), "seccomp": ground.seccomp}
+        hello = {"python": platform.python_version(), "seccomp": state.seccomp}
         stream.send(json.dumps({"hello": hello}).encode("ascii"))
         stream.flush()
-        while _serve_one(stream, ground, log):
+        while _serve_one(stream, state, log):
             pass
     except BaseException:  # noqa: BLE001 - the log is all that is left
         os.write(log, traceback.format_exc().encode())
@@ -61,7 +61,7 @@ def main(settings: dict[str, Any]) -> None:
     os._exit(0)
 
 
-def _prepare(settings: dict[str, Any]) -> run.Ground:
+def _prepare(settings: dict[str, Any]) -> run.SupervisorState:
     """Everything that is the same for every run, done before the first fork.
 
     Raises:
@@ -82,14 +82,14 @@ def _prepare(settings: dict[str, Any]) -> run.Ground:
         if not seccomp.SUPPORTED:
             raise OSError(f"no system call filter for {platform.machine()}")
         kernel.Filter(seccomp.build_common()).install()
-    ground = run.Ground(settings)
-    if not ground.uids and not _is_counted_apart():
-        ground.processes = 0
+    state = run.SupervisorState(settings)
+    if not state.uids and not _is_counted_apart():
+        state.processes = 0
     gc.disable()  # a collection would touch, and so copy, the pages that forks share
     gc.collect()
     gc.freeze()
-    _probe(ground)
-    return ground
+    _probe(state)
+    return state
 
 
 def _is_counted_apart() -> bool:
@@ -125,14 +125,14 @@ def _lay_streams() -> None:
     (sys.__stdin__, sys.__stdout__, sys.__stderr__) = (sys.stdin, sys.stdout, sys.stderr)  # type: ignore[misc]
 
 
-def _probe(ground: run.Ground) -> None:
+def _probe(state: run.SupervisorState) -> None:
     """Run nothing, confined, so that a place that cannot confine is found out now."""
     child = os.fork()
     if child == 0:
         try:
             kernel.control(kernel.CHILD_SUBREAPER)
             run.wait_for_signals()
-            end = run.execute(ground, driver.Job([], "main", "", opens=False), _PROBE)
+            end = run.execute(state, driver.Job([], "main", "", opens=False), _PROBE)
             os._exit(0 if end.status == 0 else 1)
         except BaseException:  # noqa: BLE001 - told by the exit status
             os._exit(1)
@@ -142,17 +142,17 @@ def _probe(ground: run.Ground) -> None:
         raise OSError(f"a first, empty run failed {detail}")
 
 
-def _serve_one(stream: Stream, ground: run.Ground, log: int) -> bool:
+def _serve_one(stream: Stream, state: run.SupervisorState, log: int) -> bool:
     """Have the next request served; False when the other side has gone."""
     poller = select.poll()
     poller.register(stream.source, select.POLLIN)
     ((_, events),) = poller.poll()
     if not events & select.POLLIN:
         return False
-    ground.page[2] = 0
+    state.page[2] = 0
     child = os.fork()
     if child == 0:
-        _be_program(stream, ground, log)
+        _be_program(stream, state, log)
     handle = os.pidfd_open(child)
     poller.modify(stream.source, 0)  # only a hang-up is of interest now
     poller.register(handle, select.POLLIN)
@@ -164,13 +164,13 @@ def _serve_one(stream: Stream, ground: run.Ground, log: int) -> bool:
             raise EOFError
 
     try:
-        (end, status, output_kb) = run.attend(ground, child, pause)
+        (end, status, output_kb) = run.attend(state, child, pause)
     except EOFError:
         return False
     finally:
         os.close(handle)
     if end is not None:
-        name = int.from_bytes(ground.page[8:16], "little")
+        name = int.from_bytes(state.page[8:16], "little")
         program.send_answer(stream, end, name, 0, output_kb, stop=False, fine=True)
         stream.send(b'{"id": %d, "done": true}' % name)
         stream.flush()
@@ -180,18 +180,18 @@ def _serve_one(stream: Stream, ground: run.Ground, log: int) -> bool:
         return False
     if status == 0:
         return True
-    if ground.page[1] != 1:
+    if state.page[1] != 1:
         raise ChildProcessError(f"the program process ended with status {status}")
-    _answer_for_the_dead(stream, ground, status)
+    _answer_for_the_dead(stream, state, status)
     return True
 
 
-def _be_program(stream: Stream, ground: run.Ground, log: int) -> None:
+def _be_program(stream: Stream, state: run.SupervisorState, log: int) -> None:
     status = 1
     try:
-        if not ground.alone:
+        if not state.alone:
             kernel.control(kernel.PARENT_DEATH_SIGNAL, signal.SIGKILL)
-        program.serve(stream, ground)
+        program.serve(stream, state)
         status = 0
     except EOFError:
         status = _GONE
@@ -212,13 +212,18 @@ def _reap_others() -> None:
             return
 
 
-def _answer_for_the_dead(stream: Stream, ground: run.Ground, status: int) -> None:
-    """The compiler was brought down by the program: say so, and skip the rest of the request."""
-    name = int.from_bytes(ground.page[8:16], "little")
+def _answer_for_the_dead(stream: Stream, state: run.SupervisorState, status: int) -> None:
+    """The process that compiles was brought down: say by what, and skip the rest of the request.
+
+    By the program, or by the kernel when memory is short (SIGKILL): then the other side tries again.
+    """
+    name = int.from_bytes(state.page[8:16], "little")
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     (kind, message) = ("SyntaxError", "it cannot be compiled: the compiler crashed")
     if number == _COMPILED_TOO_LONG:
         message = "it cannot be compiled in 10 s"
+    elif number == signal.SIGKILL:
+        (kind, message) = ("SIGKILL", "it cannot be compiled: the compiler was killed, short of memory")
     why = {"type": kind, "message": message, "line": None}
     stream.send(json.dumps({"id": name, "compile": why}).encode("ascii"))
     stream.flush()
@@ -228,5 +233,5 @@ def _answer_for_the_dead(stream: Stream, ground: run.Ground, status: int) -> Non
         if head is not None:
             stream.send(b'{"id": %d, "done": true}' % name)
             stream.flush()
-            ground.page[1] = 0
+            state.page[1] = 0
             return

@@ -1,9 +1,9 @@
 """Run as a program: takes namespaces and an almost empty root, then becomes the command it was given.
 
-`python -I -S enter.py '{"command": [...], "trees": [...], "files": [...], "links": [[from, to], ...],
-"devices": [...], "user": false}'`. Standard library only; nothing of ours is imported. A room for a project
-also has `binds` ([from, to] of the host, read-only), `scratch` ([path, megabytes], writable and gone with it)
-and `uid` (whom to become, as root).
+`python -I -S enter_namespaces.py '{"command": [...], "trees": [...], "files": [...], "devices": [...],
+"links": [[from, to], ...], "user": false}'`. Standard library only; nothing of ours is imported. For a
+repository there are also `binds` ([from, to] of the host, read-only), `scratch` ([path, megabytes], writable
+and gone with it) and `uid` (whom to become, as root).
 
 The root is a read-only tmpfs that holds `trees` and `files` of the host, read-only and at their own paths,
 each under directories that anyone may enter (an interpreter may live in a home that only its owner may).
@@ -36,7 +36,7 @@ _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _MOUNT_SETATTR = 442
 _KEPT_CAPABILITIES = (5, 6, 7)  # KILL, SETGID, SETUID
 _LAST_CAPABILITY = 63
-_WORKSHOPS = ("/mnt", "/media", "/srv", "/opt", "/tmp", "/var/tmp")  # noqa: S108 - only a place to mount on
+_MOUNT_PLACES = ("/mnt", "/media", "/srv", "/opt", "/tmp", "/var/tmp")  # noqa: S108 - only a place to mount on
 _EMPTY = "empty"
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -85,7 +85,7 @@ def _bind(source: str, root: Path, *, device: bool = False, seen_as: str | None 
 
 
 def _mount_scratch(root: Path, scratch: list[tuple[str, int]]) -> None:
-    """Room to write in, before anything is bound: an interpreter's folder may lie under `/tmp`."""
+    """Mount what can be written to, first of all: an interpreter's folder may lie under `/tmp`."""
     for path, size_mb in scratch:
         target = root / path.lstrip("/")
         target.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def _build_root(plan: dict[str, Any], links: list[tuple[str, str]]) -> None:
     wanted = [*plan["trees"], *plan["files"], *plan["devices"], *(path for pair in binds for path in pair)]
     root = next(
         Path(place)
-        for place in _WORKSHOPS
+        for place in _MOUNT_PLACES
         if Path(place).is_dir() and not any(path.startswith(place) for path in wanted)
     )
     _mount("sandbox", str(root), "tmpfs", _NO_SUID | _NO_DEV, "mode=0755,size=1m")

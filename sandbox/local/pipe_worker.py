@@ -22,7 +22,7 @@ _PATIENCE_S = 10.0
 
 
 class PipeWorker:
-    """Implements `worker.Worker`: runs `arguments`, which must end up as `supervisor.command(...)`."""
+    """Implements `protocol.Worker`: runs `arguments`, which must end up as `boot.command(...)`."""
 
     def __init__(self, arguments: Sequence[str], settings: Settings) -> None:
         self.settings = settings
@@ -82,7 +82,7 @@ class PipeWorker:
                 view = view[os.write(descriptor, view) :]
 
     def receive(self, timeout_s: float) -> bytes:
-        """What is there, at least a byte; empty at the end.
+        """The next piece of its standard output, at least a byte; empty at the end.
 
         Raises:
             TimeoutError: nothing came in `timeout_s`.

@@ -31,7 +31,13 @@ from typing import TYPE_CHECKING
 from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.inside import seccomp
 from sstar_code.sandbox.local.pipe_worker import PipeWorker
-from sstar_code.sandbox.local.ways import Way, find_interpreter, list_ways
+from sstar_code.sandbox.local.ways import (
+    Way,
+    find_interpreter,
+    list_ways,
+    start_in_bubblewrap,
+    start_in_namespaces,
+)
 from sstar_code.sandbox.workers.boot import Settings, command
 from sstar_code.sandbox.workers.pool import PooledSandbox
 
@@ -39,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
-    from sstar_code.sandbox.repository.room import Room
+    from sstar_code.sandbox.repository.isolated_repository import IsolatedRepository
     from sstar_code.sandbox.workers.protocol import Worker
 
 __all__ = ["LocalSandbox", "UnsafeSandbox"]
@@ -55,7 +61,7 @@ class LocalSandbox(PooledSandbox):
         super().__init__("local", self._make, workers=workers)
         self._ways = list(ways) if ways is not None else None
         self._made = itertools.count()
-        self._rooms = itertools.count()
+        self._repositories = itertools.count()
         self.way: Way | None = None
         """The way in use, once entered."""
 
@@ -69,14 +75,28 @@ class LocalSandbox(PooledSandbox):
             settings = replace(settings, uids=(first + place * share, share))
         return PipeWorker(self.way.arguments, settings)
 
-    def make_room(self, room: Room) -> Worker:
-        """A worker for `project.ProjectSession`, in the way in use; not started yet."""
-        from sstar_code.sandbox.local.room import list_arguments
-
+    def make_repository_worker(self, repository: IsolatedRepository) -> Worker:
+        """A worker for `session.ProjectSession`, in the way in use; not started yet."""
         assert self.way is not None
-        uids = self.way.settings.uids
-        uid = None if uids is None else uids[0] + uids[1] - 1 - next(self._rooms) % (uids[1] // 2)
-        return PipeWorker(list_arguments(self.way, room, uid), Settings())
+        (start, uids) = (self.way.arguments[0], self.way.settings.uids)
+        parts = (repository.outer_trees, list(repository.files), list(repository.links))
+        (scratch, binds) = (repository.scratch, repository.binds)
+        if self.way.name == "bubblewrap":
+            arguments = start_in_bubblewrap(
+                start, repository.command, parts, folder=str(repository.root), scratch=scratch, binds=binds
+            )
+        else:
+            uid = None if uids is None else uids[0] + uids[1] - 1 - next(self._repositories) % (uids[1] // 2)
+            arguments = start_in_namespaces(
+                start,
+                repository.command,
+                parts,
+                user=self.way.name != "root",
+                scratch=scratch,
+                binds=binds,
+                uid=uid,
+            )
+        return PipeWorker(arguments, Settings())
 
     async def __aenter__(self) -> Self:
         """Start the first worker in the best way that works.

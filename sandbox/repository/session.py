@@ -1,4 +1,4 @@
-"""Runs a repository's functions, examples and tests in a room of its own (`room.Room`), away from everything.
+"""Runs a repository's functions, examples and tests in a sandbox of its own, away from everything.
 
 Two ways, by the sandbox that is given. Docker: a container without network, capabilities and new privileges,
 everything read-only but two small tmpfs, under an ordinary uid, the engine's system call filter and one of
@@ -6,9 +6,9 @@ ours (`seccomp.build_project`). Local: the same by namespaces. In both the repos
 files are not there at all, nor are the environment, the home folder and the engine's socket; the interpreter
 and the installed packages are mounted read-only at their own paths.
 
-Weaker than what programs get in `Sandbox.run`, because tests need more: a room may start processes and
-threads, write to its own `/tmp` and talk to itself. One room runs one version of the repository and ends with
-it.
+Weaker than what programs get in `Sandbox.run`, because tests need more: here they may start processes and
+threads, write to their own `/tmp` and talk to each other. One sandbox runs one version of the repository
+(`IsolatedRepository`) and ends with it.
 """
 
 from __future__ import annotations
@@ -25,28 +25,27 @@ from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.inside import seccomp
 
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Self
 
-    from sstar_code.sandbox.repository.room import Room
+    from sstar_code.sandbox.repository.isolated_repository import IsolatedRepository
     from sstar_code.sandbox.workers.protocol import Worker
 
-__all__ = ["MakesRooms", "ProjectSession", "RoomLostError"]
+__all__ = ["HoldsRepositories", "ProjectSession", "RepositoryLostError"]
 
 _START_S = 60.0
 _GRACE_S = 30.0
 
 
-class MakesRooms(Protocol):
+class HoldsRepositories(Protocol):
     """A sandbox that can hold a repository."""
 
-    def make_room(self, room: Room) -> Worker:
-        """A worker inside `room`, not started."""
+    def make_repository_worker(self, repository: IsolatedRepository) -> Worker:
+        """A worker that shows `repository`, not started."""
         ...
 
 
-class RoomLostError(SandboxError):
-    """The room ended or hung in the middle of a request: the repository's code, or the machine, ended it."""
+class RepositoryLostError(SandboxError):
+    """The repository's sandbox ended or hung during a request, by the repository's code or the machine."""
 
     def __init__(self, reason: str, last_line: str = "") -> None:
         """`last_line`: what the inside last wrote to standard error."""
@@ -59,14 +58,14 @@ class RoomLostError(SandboxError):
 
 
 class ProjectSession:
-    """A room that is open: `async with ProjectSession(sandbox, room) as session`. One request at a time."""
+    """An open sandbox of a repository, entered with `async with`; one request at a time."""
 
-    def __init__(self, sandbox: MakesRooms, room: Room) -> None:
-        """Open `room` in `sandbox`, which must have been entered."""
-        self.room = room
+    def __init__(self, sandbox: HoldsRepositories, repository: IsolatedRepository) -> None:
+        """Show `repository` in `sandbox`, which must have been entered."""
+        self.repository = repository
         self.python = ""
         """Version of the interpreter inside, once entered."""
-        self._worker: Worker = sandbox.make_room(room)
+        self._worker: Worker = sandbox.make_repository_worker(repository)
         self._lock = anyio.Lock()
         self._left = b""
         self.is_closed = False
@@ -77,30 +76,25 @@ class ProjectSession:
         Raises:
             SandboxError: it does not start; the message says why.
         """
-        settings = {**self.room.settings, "seccomp": seccomp.SUPPORTED}
+        settings = {**self.repository.settings, "seccomp": seccomp.SUPPORTED}
         try:
             await self._in_thread(partial(self._open, json.dumps(settings).encode("ascii") + b"\n"))
         except (OSError, ValueError) as error:
             last_line = self._last_line()
             await self.close()
             raise SandboxError(
-                f"{self.room.python} does not start in the sandbox: {last_line or error}"
+                f"{self.repository.python} does not start in the sandbox: {last_line or error}"
             ) from error
         except BaseException:
             await self.close()
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
-        """End the room and everything in it."""
+        """End the sandbox and everything in it."""
         self.is_closed = True
         with anyio.CancelScope(shield=True):
             await to_thread.run_sync(self._worker.kill)
@@ -109,7 +103,7 @@ class ProjectSession:
         """The answers to `request` (`inside.project`), in order.
 
         Raises:
-            RoomLostError: it did not answer in `timeout_s` and a little, or ended; the room is closed.
+            RepositoryLostError: it did not answer in `timeout_s` and a little, or ended; it is closed.
         """
         async with self._lock:
             try:
@@ -119,7 +113,7 @@ class ProjectSession:
             except (OSError, ValueError) as error:
                 last_line = self._last_line()
                 await self.close()
-                raise RoomLostError(str(error), last_line) from error
+                raise RepositoryLostError(str(error), last_line) from error
             return answers
 
     def _last_line(self) -> str:
@@ -151,10 +145,10 @@ class ProjectSession:
         while b"\n" not in self._left:
             data = self._worker.receive(max(0.01, deadline_s - time.monotonic()))
             if not data:
-                raise ConnectionResetError("the room ended")
+                raise ConnectionResetError("the repository's sandbox ended")
             self._left += data
         line, _, self._left = self._left.partition(b"\n")
         answer = json.loads(line)
         if not isinstance(answer, dict):
-            raise ValueError("the room talks nonsense")  # noqa: TRY004 - like other malformed answers
+            raise ValueError("the repository's sandbox talks nonsense")  # noqa: TRY004 - like other malformed answers
         return answer

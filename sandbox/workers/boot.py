@@ -1,8 +1,8 @@
-"""How every backend starts the program inside: the command, its environment and the greeting.
+"""Starts the program inside, for every backend: the command, its environment and the greeting.
 
 The inside is `sandbox/inside/*.py` and `problems/values.py`, sent as text in the first frame, so that
 neither an image nor a mount has to carry it. A backend starts `command(python)` with `ENVIRONMENT`, and
-`worker.Conversation` sends `greeting(settings)` first and speaks frames (`inside/frames.py`) from then on.
+`protocol.Conversation` sends `greeting(settings)` first and speaks frames (`inside/frames.py`) from then on.
 
 What a backend owes the supervisor:
     standard input and output are its own; standard error is a log
@@ -43,7 +43,7 @@ _MODULES = (
     "program",
     "supervisor",
 )
-"""In import order."""
+"""The modules of the inside, in import order."""
 
 _BOOT = """\
 import json, os, sys, types
@@ -76,7 +76,7 @@ sys.modules["sstar_code.sandbox.inside.supervisor"].main(head["settings"])
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the inside has to know about the place where it runs."""
+    """The facts that the inside needs about the place where it runs."""
 
     uids: tuple[int, int] | None = None
     """First uid and number of uids for the runs, one uid each; None: every run has the supervisor's own."""

@@ -1,4 +1,4 @@
-"""From what the parent of a run measured to the record of what happened. Trusts the report for words only."""
+"""Turns what the parent of a run measured into its record. Trusts the run's own report for words only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REPORT_BYTES = 64 * 1024
 """Longer than any report of ours: more is made to cost its reader memory."""
 _LARGEST_LINE = 1 << 31
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What would command a terminal, turn text around, or fit into no file."""
+"""Characters that would command a terminal, turn text around, or fit into no file."""
 
 
 def compile_failure(why: Mapping[str, Any]) -> Execution:
@@ -64,7 +64,7 @@ def _plain(text: str) -> str:
 
 
 def _read_report(report: bytes, token: str) -> dict[str, Any]:
-    """What the run said about its end; empty unless it is well formed and holds this run's token."""
+    """The run's own words about its end; empty unless well formed and with this run's token."""
     if len(report) > _REPORT_BYTES:
         return {}
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio import to_thread
@@ -16,8 +16,7 @@ from sstar_code.sandbox.workers.cores import count_usable_cores
 from sstar_code.sandbox.workers.protocol import Conversation, Worker, WorkerLost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import TracebackType
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
 __all__ = ["PooledSandbox"]
@@ -78,12 +77,7 @@ class PooledSandbox:
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """End every worker, also those at work."""
         self._entered = False
         await self._close()
@@ -97,7 +91,7 @@ class PooledSandbox:
 
     @property
     def features(self) -> dict[str, object]:
-        """What the workers' supervisor says about itself: `python`, `seccomp`."""
+        """The facts that the workers' supervisor gives about itself: `python`, `seccomp`."""
         return next((conversation.features for conversation in self._open if conversation.features), {})
 
     async def run(
@@ -217,7 +211,7 @@ def _exchange(
     stop: bool,
     eager: bool,
 ) -> None:
-    for head, blob in conversation.run(program, inputs, limits, stop_on_failure=stop, eager=eager):
+    for head, blob in _run(conversation, program, inputs, limits, stop=stop, eager=eager):
         if "compile" in head:
             failed = compile_failure(head["compile"])
             records += [failed] * (1 if stop else len(inputs))
@@ -225,10 +219,36 @@ def _exchange(
             records.append(classify(head, blob, program.mode, limits))
     # A run that nobody of ours killed did it itself, or the kernel did, short of memory: trying again tells.
     for place, record in enumerate(records):
-        if record.failure is not None and record.failure.type == "SIGKILL":
+        if record.status is not Status.CE and record.failure is not None and record.failure.type == "SIGKILL":
             try:
-                ((head, blob),) = conversation.run(program, [inputs[place]], limits, stop_on_failure=False)
+                ((head, blob),) = _run(conversation, program, [inputs[place]], limits)
             except WorkerLost:
                 del records[place:]
                 raise
+            if "compile" in head:
+                del records[place:]
+                raise WorkerLost("what it compiled before it cannot compile any more")
             records[place] = classify(head, blob, program.mode, limits)
+
+
+def _run(
+    conversation: Conversation,
+    program: Program,
+    inputs: list[bytes],
+    limits: Limits,
+    *,
+    stop: bool = False,
+    eager: bool = False,
+) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """The answers of `Conversation.run`; those of a second try where the process that compiles was killed.
+
+    Nobody of ours kills it, so the kernel did, short of memory. The program is at fault if it happens again.
+    """
+    killed = False
+    for head, blob in conversation.run(program, inputs, limits, stop_on_failure=stop, eager=eager):
+        if "compile" in head and head["compile"]["type"] == "SIGKILL":
+            killed = True
+        else:
+            yield head, blob
+    if killed:
+        yield from conversation.run(program, inputs, limits, stop_on_failure=stop, eager=eager)

@@ -38,10 +38,10 @@ class Worker(Protocol):
     """A supervisor somewhere, reached by blocking calls from one thread at a time (`kill`: from any)."""
 
     settings: Settings
-    """What `Conversation.open` tells the supervisor."""
+    """The settings that `Conversation.open` tells the supervisor."""
 
     def start(self) -> None:
-        """Start the supervisor's process (`supervisor.command`).
+        """Start the supervisor's process (`boot.command`).
 
         Raises:
             SandboxError: it cannot be started here; the message says what to do.
@@ -57,7 +57,7 @@ class Worker(Protocol):
         ...
 
     def receive(self, timeout_s: float) -> bytes:
-        """What is there of the supervisor's standard output, at least a byte; empty at its end.
+        """The next piece of the supervisor's standard output, at least a byte; empty at its end.
 
         Raises:
             TimeoutError: nothing came in `timeout_s`.
@@ -84,7 +84,7 @@ class Conversation:
         self.checked_at = 0
         """Runs made when `check` was called last."""
         self.features: dict[str, Any] = {}
-        """What the supervisor said about itself: `python`, `seccomp`, ..."""
+        """The facts that the supervisor gave about itself: `python`, `seccomp`, ..."""
         self._decoder = frames.Decoder()
         self._waiting: list[tuple[dict[str, Any], bytes]] = []
         self._request = 0

@@ -28,7 +28,7 @@ from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.agent.testing.scripted import ScriptedModel
 from sstar_code.problems import Kind, Problem
-from sstar_code.problems.checkers.registry import accepts
+from sstar_code.problems.checkers import accepts
 from sstar_code.problems.sets.load import load_set
 from sstar_code.problems.values import encode
 

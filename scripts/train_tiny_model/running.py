@@ -10,7 +10,7 @@ import io
 from typing import Any
 
 from sstar_code.problems import Kind, Problem
-from sstar_code.problems.checkers.registry import accepts
+from sstar_code.problems.checkers import accepts
 from sstar_code.problems.values import decode_lines, encode
 from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import Report, TestResult

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sstar_code.problems.checkers.registry import accepts, validate_checker
+from sstar_code.problems.checkers import accepts, validate_checker
 from sstar_code.sandbox.outcome import Status
 
 if TYPE_CHECKING:

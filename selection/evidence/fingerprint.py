@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
-from sstar_code.problems.statements.literals import parse_python
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from sstar_code.problems.python_source import UNREADABLE, parse_strictly
 
 __all__ = ["fingerprint", "strip_comments"]
 
@@ -20,20 +16,13 @@ class _Bare(ast.NodeTransformer):
         return None if isinstance(node.value, ast.Constant) else node
 
 
-def _rewrite(code: str, render: Callable[[ast.AST], str]) -> str | None:
-    """The tree of `code` without docstrings as `render` writes it; None where `code` does not parse."""
-    tree = parse_python(code)
-    if tree is None:
-        return None
-    try:
-        bare = _Bare().visit(tree)
-        for node in ast.walk(bare):
-            body = getattr(node, "body", None)
-            if isinstance(body, list) and not body and not isinstance(node, ast.Module):
-                node.body = [ast.Pass()]  # type: ignore[attr-defined]  # else it is no longer Python
-        return render(ast.fix_missing_locations(bare))
-    except (ValueError, RecursionError, MemoryError):
-        return None
+def _parse(code: str) -> ast.Module:
+    bare: ast.Module = _Bare().visit(parse_strictly(code))
+    for node in ast.walk(bare):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and not body and not isinstance(node, ast.Module):
+            node.body = [ast.Pass()]  # type: ignore[attr-defined]  # else it is no longer Python
+    return bare
 
 
 def fingerprint(code: str) -> str:
@@ -42,7 +31,10 @@ def fingerprint(code: str) -> str:
     Names are kept: a renamed variable makes another program, since renaming can change behaviour.
     Source that does not parse is its own fingerprint, without outer blanks.
     """
-    return _rewrite(code, ast.dump) or code.strip()
+    try:
+        return ast.dump(_parse(code))
+    except UNREADABLE:
+        return code.strip()
 
 
 def strip_comments(code: str) -> str:
@@ -50,5 +42,7 @@ def strip_comments(code: str) -> str:
 
     A comment is text of the candidate addressed to whoever reads it, so a model must not.
     """
-    bare = _rewrite(code, ast.unparse)
-    return code if bare is None else bare
+    try:
+        return ast.unparse(ast.fix_missing_locations(_parse(code)))
+    except UNREADABLE:
+        return code

@@ -15,8 +15,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind
-from sstar_code.problems.checkers.registry import accepts
-from sstar_code.problems.statements.literals import parse_python
+from sstar_code.problems.checkers import accepts
+from sstar_code.problems.python_source import parse_python
 from sstar_code.problems.values import Opaque, decode, decode_lines, encode_lines
 from sstar_code.sandbox.outcome import Limits, Mode, Program, Status
 from sstar_code.selection.concurrency import run_together

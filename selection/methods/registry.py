@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from sstar_code.problems import UserError
-from sstar_code.problems.errors import suggest
+from sstar_code.problems.messages import suggest
 from sstar_code.selection.methods.adaptive import select_adaptive
 from sstar_code.selection.methods.baselines import (
     select_first,
@@ -62,9 +62,9 @@ def choose(name: str) -> Method:
     if name in plugins:
         return plugins[name].load()
     names = list(dict.fromkeys((*METHODS, *plugins)))
-    near = suggest(name, names)
-    hint = f" ({near})" if near else ""
-    raise UserError(f"unknown selection method {name!r}{hint}; choose one of {', '.join(names)}")
+    raise UserError(
+        f"unknown selection method {name!r}{suggest(name, names)}; choose one of {', '.join(names)}"
+    )
 
 
 async def select_all(pool: Pool, names: Iterable[str] = tuple(METHODS)) -> dict[str, Selection]:

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from sstar_code.problems import Kind
-from sstar_code.problems.checkers.text import DEFAULT_TOLERANCE
+from sstar_code.problems.checkers import DEFAULT_TOLERANCE
 from sstar_code.problems.values import decode, decode_lines
 from sstar_code.selection.pytest_export.render import (
     choose_tests,

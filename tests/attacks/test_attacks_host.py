@@ -8,7 +8,7 @@ import json
 import pytest
 
 from sstar_code.problems import Kind
-from sstar_code.problems.checkers.registry import CHECKERS, accepts
+from sstar_code.problems.checkers import CHECKERS, accepts
 from sstar_code.problems.values import decode
 from sstar_code.sandbox import Mode, Program, Status
 from tests.support.growth import assert_linear

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.problems import Kind
-from sstar_code.problems.checkers.registry import CHECKERS, accepts, validate_checker
+from sstar_code.problems.checkers import CHECKERS, accepts, validate_checker
 from sstar_code.problems.values import encode
 from tests.support.growth import assert_linear
 
@@ -27,6 +27,8 @@ STDIN_RULES = [name for name in CHECKERS if name != "python"]
         ("floats", "0.5 yes", "0.5000001\nyes", True),
         ("floats:1e-3", "1000.0", "1000.9", True),
         ("floats", "1000.0", "1000.9", False),
+        ("floats:0", "0.5", "0.50", True),
+        ("floats:0", "0.5", "0.5000001", False),
         ("floats", "999999993", "999999994", False),
         ("floats", "+007", "7", True),
         ("floats", "1", "1.0", True),

@@ -129,3 +129,40 @@ def test_subclasses_of_plain_types_count_as_plain():
 
     point = namedtuple("point", "x y")  # noqa: PYI024
     assert decode(encode([point(1, 2), Counter("aa")])) == [(1, 2), {"a": 2}]
+
+
+def _numpy(**attributes):
+    """An object that says it is numpy's; the library itself is not needed here."""
+    return type("array", (), {"__module__": "numpy", "__repr__": lambda _: "array", **attributes})()
+
+
+def test_values_of_numpy_count_as_plain_ones():
+    """An array is its lists and a scalar its number; what is neither, like a dtype, is known by its text."""
+    assert decode(encode(_numpy(tolist=lambda _: [[1, 2], [3, 4]]))) == [[1, 2], [3, 4]]
+    assert decode(encode([_numpy(tolist=lambda _: 0.5)])) == [0.5]
+    assert decode(encode(_numpy())) == Opaque("array", "array")
+
+
+def test_sets_and_dictionaries_have_one_spelling():
+    """Equal sets are equal text, whatever the order in which they hold their items."""
+    assert encode({3, 1, 2}) == encode({2, 3, 1}) == '{"$set": [1, 2, 3]}'
+    assert encode({"$a": 1}) == '{"$dict": [["$a", 1]]}'
+    assert encode({1: 2}) == '{"$dict": [[1, 2]]}'
+    assert encode({"a": True}) == '{"a": true}'
+
+
+def test_long_texts_of_other_objects_are_cut():
+    """What a candidate's object says of itself is kept up to 10,000 characters."""
+    loud = type("Loud", (), {"__repr__": lambda _: "x" * 20_000})()
+    assert decode(encode(loud)) == Opaque("Loud", "x" * 10_000)
+
+
+@pytest.mark.parametrize("kind", ["$set", "$frozenset", "$dict"])
+def test_items_chosen_to_collide_are_refused(kind):
+    """A set of integers of one hash would take the square of their number to build."""
+    items = [number * ((1 << 61) - 1) for number in range(1, 67)]
+    text = json.dumps({kind: [[item, 0] for item in items] if kind == "$dict" else items})
+    with pytest.raises(ValueError, match="collide"):
+        decode(text)
+    few = json.dumps({"$set": items[:64]})
+    assert len(decode(few)) == 64

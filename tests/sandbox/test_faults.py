@@ -133,6 +133,52 @@ async def test_killed_processes_change_no_verdict(make_sandbox, depth):
         assert rows == expected
 
 
+_SLOW_TO_COMPILE = "a = [1, 2]\n" * 150_000 + "print(input())"
+"""Seconds of CPU time for the compiler."""
+_SURELY_COMPILING_S = 0.3
+
+
+def _cpu_s(pid):
+    """CPU seconds that a process has used; None where it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def _kill_compilers(sandbox, most, killed):
+    """Kill up to `most` program processes while they compile; their numbers go into `killed`."""
+    while len(killed) < most:
+        await anyio.sleep(0.01)
+        try:
+            (pid,) = next(iter(_generations(_find_supervisor(sandbox))), [0])
+            if pid not in (0, *killed) and (_cpu_s(pid) or 0.0) > _SURELY_COMPILING_S:
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+        except (StopIteration, OSError, ValueError):
+            continue
+
+
+@pytest.mark.anyio
+@pytest.mark.root
+@pytest.mark.parametrize("most", [1, 2])
+async def test_a_kill_while_compiling_is_tried_again(make_sandbox, most):
+    """The kernel, short of memory, kills the process that compiles: no verdict, unless it does so twice."""
+    killed = []
+    async with make_sandbox(1) as sandbox, anyio.create_task_group() as group:
+        group.start_soon(_kill_compilers, sandbox, most, killed)
+        runs = await sandbox.run(Program(_SLOW_TO_COMPILE), ["x", "y"], Limits())
+        group.cancel_scope.cancel()
+    assert len(killed) == most
+    if most == 1:
+        assert [(run.status, run.stdout) for run in runs] == [(Status.OK, "x\n"), (Status.OK, "y\n")]
+    else:
+        words = "it cannot be compiled: the compiler was killed, short of memory"
+        assert [run.status for run in runs] == [Status.CE, Status.CE]
+        assert {(run.failure.type, run.failure.message) for run in runs} == {("SIGKILL", words)}
+
+
 @pytest.fixture
 def full_folder(tmp_path):
     """A folder in which nothing can be made."""

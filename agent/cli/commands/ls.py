@@ -52,8 +52,7 @@ _PROBLEM_COLUMNS = ("id", "kind", "public", "hidden", "difficulty", "date")
 def _list_sets() -> list[dict[str, Any]]:
     """One row a release: the first of a set is what its name alone means."""
     from sstar_code.problems.sets.download import find_cached
-    from sstar_code.problems.sets.load import BUNDLED, SET_NAMES
-    from sstar_code.problems.sets.plugins import list_plugins
+    from sstar_code.problems.sets.load import BUNDLED, SET_NAMES, list_set_plugins
     from sstar_code.problems.sets.releases import list_releases
 
     rows: list[dict[str, Any]] = []
@@ -74,7 +73,7 @@ def _list_sets() -> list[dict[str, Any]]:
             rows.append(
                 {"set": f"{name}:PATH", "here": True, "size_mb": None, "from": "your own file or folder"}
             )
-    for name, plugin in list_plugins().items():
+    for name, plugin in list_set_plugins().items():
         taken = " (the name is taken: not used)" if name in SET_NAMES else ""
         rows.append({"set": name, "here": True, "size_mb": None, "from": f"{plugin.package}{taken}"})
     return rows

@@ -24,7 +24,7 @@ from sstar_code.agent.cli.samples import Matched, digest, match_samples
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
-from sstar_code.problems.errors import suggest
+from sstar_code.problems.messages import suggest
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -131,9 +131,7 @@ def _find(name: str, ids: list[str], *, as_json: bool) -> str:
     found = [one for one in ids if name in (one, one.rpartition("/")[2])]
     if len(found) != 1:
         hint = suggest(name, ids)
-        raise UserError(
-            f"--explain {name!r}: no such problem among those with samples" + (f"; {hint}" if hint else "")
-        )
+        raise UserError(f"--explain {name!r}: no such problem among those with samples{hint}")
     return found[0]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Test
-from sstar_code.problems.statements.docstrings import read_call, read_literal
+from sstar_code.problems.python_source import parse_expression
+from sstar_code.problems.statements.literals import read_literal, read_value
 from sstar_code.problems.values import encode, encode_lines
 
 if TYPE_CHECKING:
@@ -78,9 +80,21 @@ def read_test(example: Example, name: str) -> Test | None:
     if example.exc_msg or any(example.options.values()) or not wanted:
         return None
     try:
-        value = read_literal(wanted)
+        value = read_value(wanted)
         if repr(value) != wanted:
             return None  # doctest compares text: another spelling of the value would fail there
-        return Test(encode_lines(read_call(example.source, name)), encode(value))
+        return Test(encode_lines(_read_call(example.source, name)), encode(value))
     except (ValueError, RecursionError, TypeError):
         return None
+
+
+def _read_call(source: str, name: str) -> list[Any]:
+    """The literal arguments of the plain call of `name` that `source` is.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    call = parse_expression(source.strip())
+    if not isinstance(call, ast.Call) or call.keywords or ast.unparse(call.func) != name:
+        raise ValueError("not a plain call")
+    return [read_literal(item) for item in call.args]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import io
 import re
 import tokenize
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.generation.definitions import first_line
 from sstar_code.problems import UserError
+from sstar_code.problems.python_source import parse_strictly
 
 if TYPE_CHECKING:
+    import ast
     from pathlib import Path
 
 __all__ = ["Source", "parse_source", "read_source", "split_lines"]
@@ -59,7 +59,7 @@ class Source:
             UnicodeEncodeError: the file's encoding lacks a character.
         """
         text.encode(self.encoding)
-        return Source(self.path, text, self.encoding, _parse(text))
+        return Source(self.path, text, self.encoding, parse_strictly(text))
 
 
 def read_source(path: Path) -> Source:
@@ -84,15 +84,9 @@ def parse_source(path: Path, data: bytes) -> Source:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         text = data.decode(encoding)
-        return Source(path, text, encoding, _parse(text))
+        return Source(path, text, encoding, parse_strictly(text))
     except SyntaxError as error:
         where = f"{path}:{error.lineno}" if error.lineno else str(path)
         raise UserError(f"{where}: does not parse as Python: {error.msg}") from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise UserError(f"{path}: does not parse as Python: {error}") from error
-
-
-def _parse(text: str) -> ast.Module:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # odd escapes in somebody's file
-        return ast.parse(text)

@@ -16,7 +16,7 @@ from sstar_code.agent.repository.find.source import split_lines
 from sstar_code.agent.repository.verify.runner import TEST_LIMITS, limits_as_json
 from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
 from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Program, Status
-from sstar_code.sandbox.repository.session import RoomLostError
+from sstar_code.sandbox.repository.session import RepositoryLostError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,8 +73,8 @@ class CandidateSandbox:
                 runs = await self._call(task, written, inputs, limits)
             else:
                 runs = await self._check(task, written, inputs)
-        except RoomLostError as error:
-            lost = Failure("RoomLost", f"it ended the process that runs it: {error.reason}")
+        except RepositoryLostError as error:
+            lost = Failure("RepositoryLost", f"it ended the process that runs it: {error.reason}")
             runs = [Execution(Status.RE, failure=lost)] * len(inputs)
         if stop_on_failure:
             bad = [index for index, run in enumerate(runs) if run.status is not Status.OK]

@@ -18,7 +18,13 @@ from sstar_code.agent.repository.find.project_files import list_files, locate
 from sstar_code.problems import UserError
 from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.outcome import Limits
-from sstar_code.sandbox.repository.room import CONTROL, Room, find_packages, write_control, write_snapshot
+from sstar_code.sandbox.repository.isolated_repository import (
+    CONTROL,
+    IsolatedRepository,
+    find_packages,
+    write_control,
+    write_snapshot,
+)
 from sstar_code.sandbox.repository.session import ProjectSession
 
 if TYPE_CHECKING:
@@ -72,7 +78,7 @@ class RepositoryRunner:
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._opening = anyio.Lock()
         self._folder: Path | None = None
-        self._original: Room | None = None
+        self._original: IsolatedRepository | None = None
         self.digest = ""
         """Hash of every file of the copy: another state of the repository has another one."""
 
@@ -82,7 +88,7 @@ class RepositoryRunner:
         Raises:
             UserError: it is too large, or this kind of sandbox cannot hold a repository.
         """
-        if not hasattr(self._sandbox, "make_room"):
+        if not hasattr(self._sandbox, "make_repository_worker"):
             raise UserError(
                 f"--sandbox {self._sandbox.name} cannot run a repository's code; use docker or local"
             )
@@ -116,7 +122,7 @@ class RepositoryRunner:
             content.update(name.encode("utf-8", "surrogateescape") + b"\0")
             content.update((folder / "copy" / name).read_bytes() + b"\0")
         self.digest = content.hexdigest()[:16]
-        self._original = Room(
+        self._original = IsolatedRepository(
             self.root, folder / "copy", folder / "control", self.python, trees, files, links,
             self._list_bases(names), {},
         )  # fmt: skip
@@ -164,8 +170,8 @@ class RepositoryRunner:
             file.chmod(0o644)
             overlay[str(path)] = str(file)
         paths = tuple(dict.fromkeys([*([str(base)] if base else []), *self._original.path]))
-        room = replace(self._original, path=paths, overlay=overlay)
-        return await ProjectSession(self._sandbox, room).__aenter__()
+        variant = replace(self._original, path=paths, overlay=overlay)
+        return await ProjectSession(self._sandbox, variant).__aenter__()
 
     async def _close_oldest(self) -> None:
         for key, item in list(self._open.items()):
@@ -215,7 +221,7 @@ class RepositoryRunner:
         `base` is put in front of `sys.path`. A sandbox that does not start or ends is started once more.
 
         Raises:
-            RoomLostError: it ended twice.
+            RepositoryLostError: it ended twice.
             SandboxError: it does not start.
         """
         try:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import difflib
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.repository.find.source import split_lines
-from sstar_code.problems import InfrastructureError, UserError
+from sstar_code.problems import InfrastructureError, UserError, files
 
 if TYPE_CHECKING:
     from sstar_code.agent.repository.find.source import Source
@@ -71,31 +70,9 @@ def replace_file(path: Path, data: bytes) -> None:
     Raises:
         InfrastructureError: it cannot be written; the old file is untouched.
     """
-    scratch = ""
     try:
-        mode = path.stat().st_mode & 0o7777 if path.exists() else None
-        descriptor, scratch = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            if mode is not None:
-                os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        Path(scratch).replace(path)
-        scratch = ""
-        _flush_folder(path.parent)
+        files.replace_file(path, data)
     except OSError as error:
         raise InfrastructureError(
             f"{path}: not written ({error.strerror}); the old file is untouched"
         ) from error
-    finally:
-        if scratch:
-            Path(scratch).unlink(missing_ok=True)
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -17,6 +17,7 @@ from sstar_code.agent.generation.definitions import BUILTINS, bound_names, first
 from sstar_code.agent.repository.find.source import split_lines
 from sstar_code.agent.repository.find.stubs import MARKER, FunctionNode, is_open_body, statements
 from sstar_code.agent.repository.write.indent import indent_block, indent_unit
+from sstar_code.problems.python_source import UNREADABLE, parse_strictly
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,8 +52,8 @@ def put_candidate(stub: Stub, code: str) -> Written:
         MisfitError: it does not define it, with other parameters, or needs what cannot be put in its body.
     """
     try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        tree = parse_strictly(code)
+    except UNREADABLE as error:
         raise MisfitError(f"it does not parse: {error}") from error
     holder, node = _find(tree, stub)
     _check_signature(stub, node)

@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind
-from sstar_code.problems.statements.literals import parse_python, read_literal
+from sstar_code.problems.python_source import parse_python
+from sstar_code.problems.statements.literals import read_literal
 from sstar_code.problems.values import Opaque, decode_lines, encode_lines
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sstar_code.problems.statements.literals import parse_python
+from sstar_code.problems.python_source import parse_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

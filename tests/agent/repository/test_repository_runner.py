@@ -12,7 +12,7 @@ import pytest
 from sstar_code.agent.repository.verify.environment import find_python
 from sstar_code.agent.repository.verify.runner import RepositoryRunner
 from sstar_code.problems import InfrastructureError, UserError
-from sstar_code.sandbox.repository.session import RoomLostError
+from sstar_code.sandbox.repository.session import RepositoryLostError
 
 MODULE = 'def f(x):\n    """Add one.\n\n    >>> f(1)\n    2\n    """\n    return x + 1\n'
 ANSWER = {"outcomes": [["2\n", ""]], "status": "OK"}
@@ -50,16 +50,16 @@ class Inside:
         self.killed = True
 
 
-class Rooms:
-    """A sandbox whose rooms are those given, one after the other."""
+class Holder:
+    """A sandbox that holds the repository in the workers given, one after the other."""
 
     name = "docker"
 
     def __init__(self, *insides) -> None:
         self.left = list(insides)
 
-    def make_room(self, room):
-        assert room.root.is_dir()
+    def make_repository_worker(self, repository):
+        assert repository.root.is_dir()
         return self.left.pop(0)
 
 
@@ -72,8 +72,8 @@ def module(tmp_path, monkeypatch):
     return root / "a.py"
 
 
-async def ask(root, rooms):
-    async with RepositoryRunner(root, sys.executable, rooms) as runner:
+async def ask(root, holder):
+    async with RepositoryRunner(root, sys.executable, holder) as runner:
         return await runner.ask({}, {"do": "examples"}, 1.0)
 
 
@@ -82,28 +82,28 @@ async def ask(root, rooms):
 async def test_one_new_sandbox_is_tried(module, first):
     """Where the process inside ends, or does not start, the same is asked once more in a new one."""
     insides = [Inside(**first), Inside(ends=False)]
-    assert await ask(module.parent, Rooms(*insides)) == [ANSWER]
+    assert await ask(module.parent, Holder(*insides)) == [ANSWER]
     assert [inside.killed for inside in insides] == [True, True]
 
 
 @pytest.mark.anyio
 async def test_a_second_loss_is_an_infrastructure_failure(module):
     """The message has the last line of standard error and what to do; a third one is not started."""
-    rooms = Rooms(*(Inside(ends=True) for _ in range(3)))
-    with pytest.raises(RoomLostError) as caught:
-        await ask(module.parent, rooms)
+    holder = Holder(*(Inside(ends=True) for _ in range(3)))
+    with pytest.raises(RepositoryLostError) as caught:
+        await ask(module.parent, holder)
     assert isinstance(caught.value, InfrastructureError)
     assert "OSError: [Errno 28] No space left on device" in str(caught.value)
     assert "with another --sandbox" in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert len(rooms.left) == 1
+    assert len(holder.left) == 1
 
 
 @pytest.mark.usefixtures("sandbox_local", "module")
 @pytest.mark.parametrize("words", [("--examples",), ("--tests", "a.py")])
 def test_the_command_says_that_the_sandbox_was_lost(fix, monkeypatch, words):
     """Exit code 3 and one line, not a report of an unexpected error."""
-    where = "sstar_code.sandbox.local.sandbox.LocalSandbox.make_room"
+    where = "sstar_code.sandbox.local.sandbox.LocalSandbox.make_repository_worker"
     monkeypatch.setattr(where, lambda *_: Inside(ends=True))
     more = ("--sandbox", "local", "--python", sys.executable, "a.py")
     ended = fix({}, *words, *more, command="check")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sstar_code.problems import Kind
-from sstar_code.problems.checkers.registry import accepts
+from sstar_code.problems.checkers import accepts
 from sstar_code.problems.formats.codecontests import read_codecontests
 from sstar_code.problems.formats.rows import Row
 

@@ -251,3 +251,20 @@ def test_a_fault_names_the_key(reader, row, key):
     """A row that cannot be used names its key."""
     with pytest.raises(ProblemFileError, match=key):
         read(reader, row)
+
+
+@pytest.mark.parametrize(
+    ("assertion", "program"),
+    [
+        ("assert math.isclose(add(1, 1), 2)", "import math\n\nassert math.isclose(add(1, 1), 2)\n"),
+        (
+            "import math\nassert math.isclose(add(1, 1), 2)",
+            "import math\nassert math.isclose(add(1, 1), 2)\n",
+        ),
+        ("assert abs(add(1, 1)) == 2", "assert abs(add(1, 1)) == 2\n"),
+    ],
+)
+def test_a_forgotten_import_of_math_is_added_once(assertion, program):
+    """Mbpp/120 uses `math` without an import; what imports it, or does not use it, stays as it is."""
+    problem = read(read_mbpp_plus, INPUTS | {"assertion": assertion, "plus_input": []})
+    assert problem.public_tests[0].program == program

@@ -81,7 +81,7 @@ def test_what_is_left_out_takes_the_defaults(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"statment": "x"}, "unknown key 'statment'; did you mean 'statement'"),
+        ({"statment": "x"}, "unknown key 'statment' (did you mean 'statement'?); known are id, "),
         ({"zzz": 1}, "known are id, "),
         ({"id": None}, "'id' is missing"),
         ({"id": " "}, "'id' must not be empty"),
@@ -97,7 +97,10 @@ def test_what_is_left_out_takes_the_defaults(tmp_path):
         ({"memory_limit_mb": 1.5}, "'memory_limit_mb' must be a whole number"),
         ({"public_tests": {}}, "'public_tests' must be a list"),
         ({"public_tests": [1]}, "public_tests[0]: an object"),
-        ({"hidden_tests": [{"inptu": "1"}]}, "hidden_tests[0]: unknown key 'inptu'; did you mean 'input'"),
+        (
+            {"hidden_tests": [{"inptu": "1"}]},
+            "hidden_tests[0]: unknown key 'inptu' (did you mean 'input'?); known are input",
+        ),
         ({"hidden_tests": [{"output": "1"}]}, "key 'input' is missing"),
         ({"hidden_tests": [{"input": 1}]}, "'input' must be a string"),
         ({"hidden_tests": [{"input": "1", "program": "x"}]}, "'program' stands alone"),

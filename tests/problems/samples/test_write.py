@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.problems import read_samples
-from sstar_code.problems.samples.write import group_samples, make_evalplus_rows, make_livecodebench_rows
+from sstar_code.problems.samples.write import make_evalplus_rows, make_livecodebench_rows
 
 IDS = st.lists(st.text(min_size=1), min_size=1, max_size=5, unique=True)
 SAMPLES = IDS.flatmap(
@@ -45,12 +45,11 @@ def test_both_forms_are_read_by_their_evaluators_and_by_us(tmp_path_factory, dra
     """Every program of every problem comes back, in order; only the empty program is added."""
     ids, samples = drawn
     folder = tmp_path_factory.mktemp("exports")
-    grouped = group_samples([*samples, ("\0 not asked for", "x")], ids)
     evalplus, livecodebench = folder / "samples.jsonl", folder / "lcb.json"
-    rows = make_evalplus_rows(grouped)
-    evalplus.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    livecodebench.write_text(json.dumps(make_livecodebench_rows(grouped), indent=2), "utf-8")
     wanted = {name: [code for problem, code in samples if problem == name] for name in ids}
+    rows = make_evalplus_rows(wanted)
+    evalplus.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    livecodebench.write_text(json.dumps(make_livecodebench_rows(wanted), indent=2), "utf-8")
     assert read_like_evalplus(evalplus, ids) == {name: codes or [""] for name, codes in wanted.items()}
     most = max(1, *map(len, wanted.values()))
     padded = {name: codes + [""] * (most - len(codes)) for name, codes in wanted.items()}

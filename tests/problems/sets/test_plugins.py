@@ -8,8 +8,7 @@ import sys
 import pytest
 
 from sstar_code.problems import UserError, load_set
-from sstar_code.problems.sets.load import is_set
-from sstar_code.problems.sets.plugins import list_plugins
+from sstar_code.problems.sets.load import is_set, list_set_plugins
 
 MODULE = """\
 from pathlib import Path
@@ -30,6 +29,10 @@ def twice(path):
 """
 POINTS = """\
 [sstar.problems]
+mine = mine_of_a_test:fail
+old = mine_of_a_test:read
+
+[sstar_code.problems]
 mine = mine_of_a_test:read
 failing = mine_of_a_test:fail
 strange = mine_of_a_test:wrong
@@ -55,7 +58,7 @@ def installed(tmp_path, monkeypatch):
 
 def test_an_installed_package_brings_a_set(installed, tmp_path):
     """Its name works like one of ours, with a path or without; the revision is that of its content."""
-    assert list_plugins()["mine"].package == "my-problems 1.2"
+    assert list_set_plugins()["mine"].package == "my-problems 1.2"
     loaded = load_set("mine")
     assert (loaded.name, [problem.id for problem in loaded.problems]) == ("mine", ["p0"])
     path = tmp_path / "three"
@@ -63,6 +66,7 @@ def test_an_installed_package_brings_a_set(installed, tmp_path):
     more = load_set(f"mine:{path}")
     assert (more.path, len(more.problems), len(more.revision)) == (path, 3, 16)
     assert more.revision != loaded.revision == load_set("mine").revision
+    assert [problem.id for problem in load_set("old").problems] == ["p0"]  # the group's old name
     assert is_set("mine")
     assert is_set(f"mine:{path}")
     assert not is_set("nobodys:x")

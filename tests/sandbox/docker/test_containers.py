@@ -15,7 +15,7 @@ import pytest
 
 from sstar_code.sandbox import Limits, Program, SandboxError
 from sstar_code.sandbox.docker.container import (
-    Walls,
+    ContainerSpec,
     choose_memory_mb,
     choose_settings,
     create_container,
@@ -30,29 +30,29 @@ ADD = Program("a, b = map(int, input().split())\nprint(a + b)")
 
 
 @pytest.fixture
-def walls(engine, docker_image):
-    return Walls(engine.inspect_image(docker_image)["Id"], new_labels(), 1024)
+def spec(engine, docker_image):
+    return ContainerSpec(engine.inspect_image(docker_image)["Id"], new_labels(), 1024)
 
 
 @pytest.fixture
-def make_worker(engine, walls):
+def make_worker(engine, spec):
     """Makes workers; all of their containers have to be gone in the end."""
     live = LiveContainers()
     made = []
 
     def make(**changes):
-        made.append(DockerWorker(engine, replace(walls, **changes), choose_settings([]), live))
+        made.append(DockerWorker(engine, replace(spec, **changes), choose_settings([]), live))
         return made[-1]
 
     yield make
     for worker in made:
         worker.kill()
     assert len(live) == 0
-    assert list_session(engine, walls) == []
+    assert list_session(engine, spec) == []
 
 
-def list_session(engine, walls):
-    label = f"{SESSION_LABEL}={walls.labels[SESSION_LABEL]}"
+def list_session(engine, spec):
+    label = f"{SESSION_LABEL}={spec.labels[SESSION_LABEL]}"
     return engine.containers(all=True, filters={"label": label})
 
 
@@ -191,25 +191,25 @@ def test_refused_container_is_one_clear_error(make_worker):
 
 OWNER = """
 import sys, time
-from sstar_code.sandbox.docker.container import Walls, choose_settings, create_container
+from sstar_code.sandbox.docker.container import ContainerSpec, choose_settings, create_container
 from sstar_code.sandbox.docker.worker import DockerWorker, LiveContainers
 from sstar_code.sandbox.docker.container import new_labels
 from sstar_code.sandbox.docker.engine import connect_engine
 from sstar_code.sandbox.workers.protocol import Conversation
 client = connect_engine()
-walls = Walls(sys.argv[1], new_labels(), 512)
-create_container(client, walls)
-worker = DockerWorker(client, walls, choose_settings([]), LiveContainers())
+spec = ContainerSpec(sys.argv[1], new_labels(), 512)
+create_container(client, spec)
+worker = DockerWorker(client, spec, choose_settings([]), LiveContainers())
 Conversation(worker).open()
-print(walls.labels["sstar.session"], flush=True)
+print(spec.labels["sstar.session"], flush=True)
 time.sleep(600)
 """
 
 
 @pytest.mark.docker
-def test_nothing_survives_a_killed_owner(engine, walls):
+def test_nothing_survives_a_killed_owner(engine, spec):
     """After kill -9 a running container ends by itself; one never started is reaped at the next start."""
-    command = [sys.executable, "-c", OWNER, walls.image]
+    command = [sys.executable, "-c", OWNER, spec.image]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
         session = owner.stdout.readline().strip()
         label = {"label": f"{SESSION_LABEL}={session}"}
@@ -224,13 +224,13 @@ def test_nothing_survives_a_killed_owner(engine, walls):
 
 
 @pytest.mark.docker
-def test_neighbours_are_left_alone(engine, walls):
+def test_neighbours_are_left_alone(engine, spec):
     """Containers of another host, or without an owner that can be read, stay."""
     foreign = [
         replace(describe_owner(), host="elsewhere", start_ticks=1).to_labels(),
         {OWNER_LABEL: "somebody"},
     ]
-    made = [create_container(engine, replace(walls, labels=labels)) for labels in foreign]
+    made = [create_container(engine, replace(spec, labels=labels)) for labels in foreign]
     try:
         reap_orphans(engine)
         assert [engine.inspect_container(name)["Id"] for name in made] == made
@@ -240,7 +240,7 @@ def test_neighbours_are_left_alone(engine, walls):
 
 
 @pytest.mark.docker
-def test_engine_over_tcp(engine, walls, monkeypatch):
+def test_engine_over_tcp(engine, spec, monkeypatch):
     """The attach stream works the same where DOCKER_HOST is a tcp address."""
     if os.environ.get("DOCKER_HOST"):
         pytest.skip("needs the local engine's socket")
@@ -250,7 +250,7 @@ def test_engine_over_tcp(engine, walls, monkeypatch):
         threading.Thread(target=forward, args=(listener,), daemon=True).start()
         monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{listener.getsockname()[1]}")
         client = connect_engine()
-        worker = DockerWorker(client, walls, choose_settings([]), LiveContainers())
+        worker = DockerWorker(client, spec, choose_settings([]), LiveContainers())
         conversation = Conversation(worker)
         conversation.open()
         assert len(run_all(conversation, ADD, [b"1 2\n"] * 5)) == 5

@@ -24,7 +24,7 @@ SLOW = Program("import time\ntime.sleep(0.2)\nprint(input())")
 
 def list_ours(engine, sandbox=None):
     """Containers of this process, or of one sandbox."""
-    label = OWNER_LABEL if sandbox is None else f"{SESSION_LABEL}={sandbox._walls.labels[SESSION_LABEL]}"
+    label = OWNER_LABEL if sandbox is None else f"{SESSION_LABEL}={sandbox._spec.labels[SESSION_LABEL]}"
     found = engine.containers(all=True, filters={"label": label})
     return [each["Id"] for each in found if each["Labels"][OWNER_LABEL].startswith(f"{os.getpid()}:")]
 
@@ -145,7 +145,7 @@ from sstar_code.sandbox.docker.sandbox import DockerSandbox
 async def main():
     sandbox = DockerSandbox(workers=1)
     await sandbox.__aenter__()
-    print(sandbox._walls.labels["sstar.session"], flush=True)
+    print(sandbox._spec.labels["sstar.session"], flush=True)
     sys.stdin.readline()
 anyio.run(main)
 """

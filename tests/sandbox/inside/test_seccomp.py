@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -111,3 +113,31 @@ def test_both_architectures_have_filters(monkeypatch, machine):
     monkeypatch.setattr(platform, "machine", lambda: machine)
     for code in (seccomp.build_common(), seccomp.build_run(7)):
         assert len(code) // 8 < 1000
+
+
+_CALLS = json.loads((Path(__file__).parent / "system_calls.json").read_text())
+"""The kernel's own numbers, and what the layers leave open, as it was decided."""
+
+
+@pytest.mark.parametrize(("machine", "table"), [("x86_64", seccomp._X86_64), ("aarch64", seccomp._AARCH64)])
+def test_the_numbers_are_the_kernels(machine, table):
+    """Every call that the filters name has the number of the kernel's headers: a wrong one would open it."""
+    assert table == {name: _CALLS[machine].get(name) for name in table}
+    assert max(table.values()) < seccomp._UNKNOWN_FROM
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+@pytest.mark.parametrize("place", ["a run", "a repository's tests"])
+def test_no_call_opens_by_accident(monkeypatch, machine, place):
+    """What may be called, with arguments of zero, is the list that was decided on, name by name."""
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    layers = [seccomp.build_project()]
+    if place == "a run":
+        layers = [seccomp.build_common(), seccomp.build_run(7)]
+    architecture, _ = seccomp._TABLES[machine]
+    allowed = {
+        name
+        for name, number in _CALLS[machine].items()
+        if all(_decide(code, number, architecture=architecture) == _ALLOW for code in layers)
+    }
+    assert allowed == set(_CALLS["allowed"][place]) & set(_CALLS[machine])

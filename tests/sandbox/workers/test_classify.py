@@ -63,3 +63,42 @@ def test_no_forged_fields_confuse_us(fields):
     run = _classify(report, Mode.CALL)
     assert run.status in set(Status) - {Status.IE}
     assert run.failure is None or isinstance(run.failure.type, str)
+
+
+def _report(**words):
+    return json.dumps({"token": "t", **words}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("report", "head", "mode", "failure"),
+    [
+        (_report(failure=["KeyError", "'a'", 3]), {"status": 0x100}, Mode.MAIN, ("KeyError", "'a'", 3)),
+        (_report(failure=["KeyError", "'a'", 3]), {}, Mode.MAIN, ("KeyError", "'a'", 3)),
+        (_report(failure=["KeyError", "", 0]), {"status": 0x100}, Mode.MAIN, ("KeyError", "", None)),
+        (b"", {"status": 0x300}, Mode.MAIN, ("exit status 3", "", None)),
+        (b"", {}, Mode.CALL, ("exit status 0", "it ended before it was done", None)),
+        (_report(failure="?"), {}, Mode.MAIN, ("exit status 0", "it ended before it was done", None)),
+        (
+            _report(failure=["K\x1b[2J", "\u202e", 1]),
+            {"status": 0x100},
+            Mode.MAIN,
+            ("K\\x1b[2J", "\\u202e", 1),
+        ),
+        (_report(), {"status": 11}, Mode.MAIN, ("SIGSEGV", "", None)),
+        (_report(), {"status": 64}, Mode.MAIN, ("SIGRTMAX", "", None)),
+        (_report(), {"status": 65}, Mode.MAIN, ("signal 65", "", None)),
+    ],
+)
+def test_the_words_for_a_crash(report, head, mode, failure):
+    """The run's own words where it has any that are well formed, made harmless; else what its end shows."""
+    run = _classify(report, mode, **head)
+    assert run.status is Status.RE
+    assert (run.failure.type, run.failure.message, run.failure.line) == failure
+
+
+def test_words_are_capped():
+    """A type has at most 100 characters, a message 600, standard error its last 2,000."""
+    report = _report(failure=["K" * 200, "\x1b" * 500, 1])
+    head = {**_HEAD, "status": 0x100, "sizes": [0, 5000, len(report)], "tail": 5000}
+    run = classify(head, b"a" + b"b" * 4999 + report, Mode.MAIN, Limits())
+    assert (len(run.failure.type), len(run.failure.message), run.stderr) == (100, 600, "b" * 2000)

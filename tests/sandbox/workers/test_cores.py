@@ -38,5 +38,5 @@ def test_first_version_quota(tmp_path, monkeypatch):
 
 def test_affinity_without_groups(tmp_path, monkeypatch):
     """Where no group can be read the affinity mask decides."""
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 3, 5})
+    monkeypatch.setattr(os, "sched_getaffinity", {0: {0, 3, 5}}.__getitem__)  # 0: this process
     assert count_usable_cores(tmp_path) == 3

@@ -16,8 +16,8 @@ from sstar_code.sandbox import Limits, Program, SandboxError, Status
 from sstar_code.sandbox.local.pipe_worker import PipeWorker
 from sstar_code.sandbox.local.ways import find_interpreter
 from sstar_code.sandbox.workers.boot import Settings, command
-from sstar_code.sandbox.workers.pool import PooledSandbox
-from sstar_code.sandbox.workers.protocol import Conversation
+from sstar_code.sandbox.workers.pool import PooledSandbox, _exchange
+from sstar_code.sandbox.workers.protocol import Conversation, WorkerLost
 from tests.support import ROOT
 
 _ECHO = Program("print(input())")
@@ -252,3 +252,47 @@ async def test_worker_whose_canary_dies_is_replaced(monkeypatch):
         assert [run.stdout.strip() for run in runs] == list("abc")
         assert len(sandbox.made) == 2
         assert sandbox.processes()[0].returncode is not None
+
+
+_FINE = {
+    "token": "t", "status": 0, "killed": "", "cpu_s": 0.1, "wall_s": 0.1, "memory_kb": 1, "sizes": [0, 0, 0],
+    "tail": 0,
+}  # fmt: skip
+_KILLED = {**_FINE, "status": 9}
+_UNCOMPILED = {"compile": {"type": "SIGKILL", "message": "killed", "line": None}}
+
+
+class _Answers:
+    """Stands for a conversation: each request is answered by the next of `scripts`."""
+
+    def __init__(self, *scripts):
+        self.scripts = list(scripts)
+
+    def run(self, *_, **__):
+        yield from ((head, b"") for head in self.scripts.pop(0))
+
+
+@pytest.mark.parametrize(
+    ("scripts", "ends"),
+    [
+        ([[_FINE, _FINE]], "OK OK"),
+        ([[_UNCOMPILED], [_FINE, _FINE]], "OK OK"),
+        ([[_UNCOMPILED], [_UNCOMPILED]], "CE CE"),
+        ([[_FINE, _KILLED], [_FINE]], "OK OK"),
+        ([[_KILLED, _FINE], [_KILLED]], "RE OK"),
+        ([[_KILLED, _FINE], [_UNCOMPILED], [_FINE]], "OK OK"),
+        ([[_FINE, _KILLED], [_UNCOMPILED], [_UNCOMPILED]], "OK lost"),
+    ],
+)
+def test_what_was_killed_is_asked_once_more(scripts, ends):
+    """A run or a compiler that nobody of ours killed has a second try; a contradiction makes it lost."""
+    records, answers = [], _Answers(*scripts)
+    ask = (answers, _ECHO, [b"a", b"b"], Limits(), records)
+    if ends.endswith("lost"):
+        with pytest.raises(WorkerLost):
+            _exchange(*ask, stop=False, eager=False)
+        assert [record.status for record in records] == ["OK"]
+    else:
+        _exchange(*ask, stop=False, eager=False)
+        assert [record.status for record in records] == ends.split()
+    assert answers.scripts == []

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.problems import Kind, Problem, Test
-from sstar_code.problems.checkers.registry import accepts
+from sstar_code.problems.checkers import accepts
 from sstar_code.selection import Reply
 from sstar_code.selection.judging.calibration import JudgeRecord, grade, make_probe, measure_judge
 from sstar_code.selection.judging.question import Refusal

@@ -1,4 +1,4 @@
-"""What a repository's code sees while it is run: one version of its files, and what it has installed."""
+"""A repository as its code sees it while it is run: one version of its files, and what it has installed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ from sstar_code.sandbox.local.ways import list_parts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["CONTROL", "Room", "find_packages", "write_control", "write_snapshot"]
+__all__ = ["CONTROL", "IsolatedRepository", "find_packages", "write_control", "write_snapshot"]
 
 CONTROL = "/.sstar"
 """Where the inside's own source is found."""
+_BOOT = """\
+import sys
+sys.path.insert(0, "/.sstar")
+from sstar_code.sandbox.inside import project
+del sys.path[:2]
+project.main()
+"""
 _INSIDE = ("__init__", "kernel", "seccomp", "driver", "run", "project_fork", "project_tests", "project")
 _USERS = "root:x:0:0:root:/:/bin/sh\nuser:x:{uid}:{uid}:user:/tmp/home:/bin/sh\n"
 _HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
@@ -26,7 +33,7 @@ _MOST_HOPS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class IsolatedRepository:
     """One version of a repository, ready to be run; only `/tmp` and `/dev/shm` can be written to."""
 
     root: Path
@@ -48,6 +55,11 @@ class Room:
     scratch_mb: int = 256
 
     @property
+    def command(self) -> list[str]:
+        """The arguments that start the inside."""
+        return [self.python, "-s", "-B", "-X", "utf8", "-c", _BOOT]
+
+    @property
     def binds(self) -> list[tuple[str, str]]:
         """(path on this machine, path inside) of what does not lie at its own path, in order of mounting."""
         passwd = [(str(self.control / name), f"/etc/{name}") for name in ("passwd", "hosts")]
@@ -67,7 +79,7 @@ class Room:
 
     @property
     def settings(self) -> dict[str, object]:
-        """What the inside has to know."""
+        """Facts for the inside: root, path and environment."""
         environment = {
             "PATH": f"{Path(self.python).parent}:/usr/bin:/bin",
             "HOME": "/tmp/home",  # noqa: S108 - inside, in a tmpfs of its own

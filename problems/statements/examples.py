@@ -1,4 +1,8 @@
-"""Examples written as calls: doctest, asserts, and `f(1) -> 2` in its many spellings."""
+"""Examples in prose as tests: calls with what they return, and values given by argument name.
+
+Calls are doctest's, asserts, and `f(1) -> 2` in its many spellings. By name are `Input: a = 1` / `Output: 2`
+and "For a = 1 the output should be 2". Values are literals: nothing of the text is ever run.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems.problem import Test
-from sstar_code.problems.statements.literals import (
-    Scanner,
-    parse_python,
-    read_literal,
-    read_value,
-    spell_constants,
-)
+from sstar_code.problems.python_source import parse_expression, parse_python
+from sstar_code.problems.statements.literals import Scanner, read_literal, read_value
 from sstar_code.problems.values import encode, encode_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Call", "encode_test", "find_asserted_names", "find_calls", "read_result"]
+__all__ = ["Call", "find_asserted_names", "find_calls", "find_examples", "find_named_examples"]
 
 _ARROW = re.compile(
     r"[ \t`*]{0,8}(?:==>|=>|==|->|-->|➞|→|➡|=|returns?|is"
@@ -29,8 +28,21 @@ _ARROW = re.compile(
     re.IGNORECASE,
 )
 _OPERATOR = re.compile(r"[ \t]{0,8}(?:[-+*/%=]|<|>(?!>))")
+_END_OF_LINE = re.compile(r"[ \t]{0,80}(?:#[^\n]*)?(?:\n|\Z)")
 _MORE = re.compile(r"[\w\"'(\[{]")
 _ASSERT_NAME = re.compile(r"(?m)^\s{0,12}(?:>>>[ \t]{0,4})?assert\s{1,4}(?:not\s{1,4})?([A-Za-z_]\w*)\s?\(")
+_NAMED = re.compile(r"\s*`?([A-Za-z_]\w*)`?\s{0,4}[=:]\s{0,4}(?!=)")
+_GIVEN = re.compile(
+    r"(?im)^[ \t*>-]{0,12}(?:for|given|if|when|with)[ \t]+(?=`?[A-Za-z_]\w*`?[ \t]{0,4}=[^=])"
+)
+_THEN = re.compile(
+    r"(?i)(?:output|result|answer|function|it)?[ \t]+"
+    r"(?:(?:should|must)[ \t]+(?:be|return)|returns?|is)[ \t:`]*"
+)
+_LABELS = re.compile(
+    r"(?im)^[\s*_>#-]{0,8}(input|output|explanation|note|constraints?|example\s{0,2}\d{0,3}|follow[ -]up)"
+    r"[*_ \t]{0,4}:[*_]{0,2}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +56,14 @@ class Call:
     """The annotation of the returned value, empty where unknown."""
 
 
-def encode_test(arguments: Sequence[Any], value: Any) -> Test | None:
+def find_examples(text: str, name: str) -> list[Test]:
+    """Tests of values for the function `name` from `text`: of calls of it, else of arguments by name."""
+    call = Call(name)
+    calls = [test for test in find_calls(text, call) if test.program is None]
+    return calls or find_named_examples(text, call)[0]
+
+
+def _encode_test(arguments: Sequence[Any], value: Any) -> Test | None:
     """The test that calls with `arguments` and expects `value`; None where they cannot be encoded."""
     try:
         test = Test(encode_lines(arguments), encode(value))
@@ -55,12 +74,11 @@ def encode_test(arguments: Sequence[Any], value: Any) -> Test | None:
 
 
 def _arguments(source: str, call: Call) -> list[Any]:
-    tree = parse_python(source, "eval")
-    if not isinstance(tree, ast.Expression) or not isinstance(tree.body, ast.Call):
+    tree = parse_expression(source)
+    if not isinstance(tree, ast.Call):
         raise ValueError("not a call")  # noqa: TRY004 - the spelling is at fault
-    spell_constants(tree)
-    named = {keyword.arg: read_literal(keyword.value) for keyword in tree.body.keywords if keyword.arg}
-    values = [read_literal(node) for node in tree.body.args]
+    named = {keyword.arg: read_literal(keyword.value) for keyword in tree.keywords if keyword.arg}
+    values = [read_literal(node) for node in tree.args]
     rest = [name for name in call.parameters[len(values) :] if name in named] or list(named)
     return values + [named[name] for name in rest]
 
@@ -104,19 +122,16 @@ def _read_call(scanner: Scanner, prompt: bool, start: int, end: int, call: Call)
     except ValueError:
         return None
     arrow = _ARROW.match(text, end)
-    if arrow:
-        source = read_result(scanner, arrow.end())
-    elif prompt and text[end : end + 1] in ("\n", ""):
-        source = _doctest_output(text, end + 1)
-    else:
-        return None
+    source = _read_result(scanner, arrow.end()) if arrow else None
+    if source is None and prompt and (line_end := _END_OF_LINE.match(text, end)):
+        source = _doctest_output(text, line_end.end())
     try:
-        return encode_test(arguments, read_value(source or ""))
+        return _encode_test(arguments, read_value(source or ""))
     except ValueError:
         return None
 
 
-def read_result(scanner: Scanner, start: int) -> str | None:
+def _read_result(scanner: Scanner, start: int) -> str | None:
     """The value at `start`; of `1 + 2 = 3` the 3; None where the line goes on in another way."""
     source = scanner.value(start)
     if source is None:
@@ -155,14 +170,14 @@ def _read_assert(scanner: Scanner, line: str, start: int, end: int, call: Call) 
     if not source.startswith("assert ") or len(source) > 5_000:
         return None
     tree = parse_python(source)
-    if not isinstance(tree, ast.Module) or not isinstance(tree.body[0], ast.Assert):
+    if tree is None or not isinstance(tree.body[0], ast.Assert):
         return None
     condition = tree.body[0].test
     negated = isinstance(condition, ast.UnaryOp) and isinstance(condition.op, ast.Not)
     inner = condition.operand if isinstance(condition, ast.UnaryOp) and negated else condition
     if _calls(inner, call):
         try:
-            return encode_test(_arguments(scanner.text[start:end], call), not negated)
+            return _encode_test(_arguments(scanner.text[start:end], call), not negated)
         except ValueError:
             return None
     if (
@@ -193,8 +208,8 @@ def _read_wrapped(text: str, line: str, line_end: int, call: Call) -> Test | Non
         or source.startswith(call.name + "(")
     ):
         return None
-    tree = parse_python(source, "eval")
-    if not isinstance(tree, ast.Expression) or not _uses_only(tree, call):
+    tree = parse_expression(source)
+    if tree is None or not _uses_only(tree, call):
         return None
     output = _doctest_output(text, line_end + 1)
     return Test(program=f"assert {ast.unparse(tree)} == {output}") if output else None
@@ -203,3 +218,97 @@ def _read_wrapped(text: str, line: str, line_end: int, call: Call) -> Test | Non
 def find_asserted_names(text: str) -> list[str]:
     """Names that asserts in `text` call first, in order."""
     return [name for name in _ASSERT_NAME.findall(text) if not hasattr(builtins, name)]
+
+
+def find_named_examples(text: str, call: Call | None) -> tuple[list[Test], tuple[str, ...]]:
+    """Tests from `Input: a = 1, b = [2]` / `Output: 3` and "For a = 1 the output should be 3".
+
+    Arguments follow the order of the parameters where the names agree, else the order in the example.
+    The second value: the argument names of the first example, empty where it has none.
+    """
+    tests: list[Test] = []
+    names: tuple[str, ...] = ()
+    for given, output in _named_pairs(Scanner(text), call.returns if call else ""):
+        labels = tuple(label for label, _ in given)
+        by_name = dict(given)
+        if call and len(labels) == len(call.parameters) and set(labels) == set(call.parameters):
+            arguments = [by_name[name] for name in call.parameters]
+        else:
+            arguments = [item for _, item in given]
+        test = _encode_test(arguments, output)
+        if test is not None:
+            names = names or labels
+            tests.append(test)
+    return tests, names
+
+
+def _named_pairs(scanner: Scanner, returns: str) -> Iterator[tuple[list[tuple[str, Any]], Any]]:
+    text = scanner.text
+    marks = list(_LABELS.finditer(text))
+    ends = [mark.start() for mark in marks[2:]] + [len(text)]
+    found = False
+    for first, second, end in zip(marks, marks[1:], ends, strict=False):
+        if first[1].lower() == "input" and second[1].lower() == "output":
+            given = _named_values(scanner, first.end(), second.start())
+            try:
+                if given:
+                    yield given, _output_value(text[second.end() : end], returns)
+                    found = True
+            except ValueError:
+                continue
+    for start in () if found else _GIVEN.finditer(text):
+        line_end = text.find("\n", start.end())
+        line_end = len(text) if line_end < 0 else line_end
+        then = list(_THEN.finditer(text, start.end(), min(line_end, start.end() + 20_000)))
+        given = _named_values(scanner, start.end(), line_end, partial=True) if then else None
+        try:
+            if given:
+                yield given, read_value(_read_result(scanner, then[-1].end()) or "")
+        except ValueError:
+            continue
+
+
+def _named_values(
+    scanner: Scanner, start: int, stop: int, *, partial: bool = False
+) -> list[tuple[str, Any]] | None:
+    """`a = 1, b = [2]` or `1, [2]` (then the names are empty) between two places; None where it is neither.
+
+    `partial`: names are needed, and what follows the last named value is left alone.
+    """
+    text = scanner.text
+    result: list[tuple[str, Any]] = []
+    place = start
+    while place < stop:
+        while place < stop and text[place] in " \t\n,;`*":
+            place += 1
+        if place >= stop:
+            break
+        if partial and result and text.startswith("and ", place):
+            place += 4
+        label = _NAMED.match(text, place)
+        if partial and label is None:
+            break
+        source = scanner.value(label.end() if label else place)
+        if not source:
+            return None
+        place = (label.end() if label else place) + len(source)
+        try:
+            result.append((label[1] if label else "", read_value(source)))
+        except ValueError:
+            return None
+        if place < stop and not partial and text[place] not in " \t\n,;`*.":
+            return None
+    return result or None
+
+
+def _output_value(text: str, returns: str) -> Any:
+    text = text.strip().strip("`*").strip()
+    first = text.partition("\n")[0].strip().strip("`*").strip()
+    for piece in (text, text.partition("\n\n")[0], first):
+        try:
+            return read_value(piece)
+        except ValueError:
+            continue
+    if returns == "str" and first:
+        return first
+    raise ValueError("not a literal")

@@ -1,1 +1,0 @@
-"""Decides whether an output is right."""
