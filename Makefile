@@ -4,6 +4,7 @@ UV := $(shell command -v uv 2>/dev/null)
 BIN := .venv/bin
 STAMP := .venv/.installed
 DEMO := runs/demo
+PIP := $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 TINY := tests/live/tiny_coder
 
 .DEFAULT_GOAL := help
@@ -17,12 +18,12 @@ setup: $(STAMP) ## make .venv with sstar and its development tools (with uv wher
 $(STAMP): pyproject.toml
 ifneq ($(UV),)
 	$(UV) venv --quiet --seed --allow-existing --python $(PYTHON) .venv
-	$(UV) pip install --quiet --python $(BIN)/python -e '.[dev]'
+	$(PIP) -e '.[dev]'
 else
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "sstar needs Python 3.11 or newer: make setup PYTHON=/path/to/python3.11"; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(PIP) -e '.[dev]'
 endif
 	@touch $@
 
@@ -61,6 +62,11 @@ format: setup ## let the formatter decide
 
 image: setup ## build the sandbox image for Docker (from a registry, or from Debian packages without one)
 	$(BIN)/sstar doctor --build-image
+
+docs: setup ## build the site into build/site, with no network to look at it (fetches mkdocs-material the first time)
+	@$(BIN)/python -c 'import material' 2>/dev/null || $(PIP) -e '.[dev,docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
 
 bench: setup ## the benchmarks that need no recorded data
 	$(BIN)/python -m benchmarks.sandbox.speed
