@@ -12,6 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -292,29 +293,27 @@ def test_the_parts_of_add_your_own_do_what_they_say():
 
 def test_the_notebook_runs(tmp_path, sandbox_local):
     """Every cell of docs/notebooks/from_python.ipynb runs in a kernel, and the notebook holds no outputs."""
-    nbclient = pytest.importorskip(
-        "nbclient", reason="nbclient is not installed here: make setup installs it"
-    )
-    import nbformat
-
+    for name in ("nbclient", "ipykernel"):
+        pytest.importorskip(name, reason=f"{name} is not installed here: make setup installs it")
     path = DOCS / "notebooks" / "from_python.ipynb"
     assert all(not cell.get("outputs") for cell in json.loads(path.read_text(encoding="utf-8"))["cells"])
     script = (
         "import sys, nbclient, nbformat\n"
+        "from jupyter_client.manager import AsyncKernelManager\n"
         "book = nbformat.read(sys.argv[1], as_version=4)\n"
-        "nbclient.NotebookClient(book, timeout=300, kernel_name='python3').execute()\n"
+        "kernel = AsyncKernelManager(kernel_name='python3', transport='ipc')\n"
+        "nbclient.NotebookClient(book, km=kernel, timeout=300).execute()\n"
         "print(book.cells[6].outputs[-1]['data']['text/plain'])\n"
     )
-    assert nbformat
-    assert nbclient
-    ended = subprocess.run(
-        [sys.executable, "-c", script, str(path)],
-        cwd=tmp_path,
-        env=clean_environment() | {"JUPYTER_RUNTIME_DIR": str(tmp_path / "jupyter")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory(prefix="sstar-") as runtime:  # sockets need a short path
+        ended = subprocess.run(
+            [sys.executable, "-c", script, str(path)],
+            cwd=tmp_path,
+            env=clean_environment() | {"JUPYTER_RUNTIME_DIR": runtime},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.strip() == "True"
 
@@ -336,3 +335,11 @@ def test_the_site_builds_and_needs_no_network(tmp_path):
     assert len(pages) > 40
     assert [str(page) for page in pages if foreign.search(page.read_text(encoding="utf-8"))] == []
     assert not any("url(http" in sheet.read_text(encoding="utf-8") for sheet in tmp_path.rglob("*.css"))
+
+
+def test_every_entry_of_the_log_has_its_date_and_its_commit():
+    """A number without the state it was measured at cannot be measured again."""
+    text = (DOCS / "measurements" / "log.md").read_text(encoding="utf-8")
+    entries = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    line = re.compile(r"[^\n]+\n\n\*20\d\d-\d\d-\d\d, commits? [0-9a-f]{7}")
+    assert [entry.partition("\n")[0] for entry in entries if not line.match(entry)] == []
