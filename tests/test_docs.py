@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import doctest
 import functools
+import importlib
 import importlib.util
 import json
 import os
@@ -343,3 +345,30 @@ def test_every_entry_of_the_log_has_its_date_and_its_commit():
     entries = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
     line = re.compile(r"[^\n]+\n\n\*20\d\d-\d\d-\d\d, commits? [0-9a-f]{7}")
     assert [entry.partition("\n")[0] for entry in entries if not line.match(entry)] == []
+
+
+PLACE = re.compile(
+    r"`((?:agent|selection|sandbox|problems|tests|benchmarks|scripts|docs)/[\w/.*-]+|"
+    r"(?:sstar_code\.)?(?:agent|selection|sandbox|problems)\.[\w.]+)"
+)
+
+
+def exists(name: str) -> bool:
+    if "/" in name:
+        return bool(list(ROOT.glob(name.rstrip("/."))))
+    found: Any = importlib.import_module("sstar_code")
+    for part in name.removeprefix("sstar_code.").split("."):
+        if not hasattr(found, part) and hasattr(found, "__path__"):
+            with contextlib.suppress(ModuleNotFoundError):
+                importlib.import_module(f"{found.__name__}.{part}")
+        found = getattr(found, part, None)
+    return found is not None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_page)
+def test_names_of_files_and_modules_are_those_of_today(page):
+    """No page names a file, module or attribute that there is not; the log alone speaks of the past."""
+    text = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    names = [] if page.stem == "log" else PLACE.findall(text)
+    other = {"problems.jsonl", "selection.made"}  # a file of a run, an event
+    assert [name for name in names if name not in other and not exists(name)] == []
