@@ -15,6 +15,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -372,3 +373,10 @@ def test_names_of_files_and_modules_are_those_of_today(page):
     names = [] if page.stem == "log" else PLACE.findall(text)
     other = {"problems.jsonl", "selection.made"}  # a file of a run, an event
     assert [name for name in names if name not in other and not exists(name)] == []
+
+
+def test_the_citation_names_the_version_of_the_package():
+    """Whoever cites the program cites the version that is installed."""
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert re.search(r"^version: (.+)$", text, re.MULTILINE)[1] == project["version"]
