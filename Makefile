@@ -2,9 +2,10 @@
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null)
 BIN := .venv/bin
+INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet \
+	--disable-pip-version-check)
 STAMP := .venv/.installed
 DEMO := runs/demo
-PIP := $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 TINY := tests/live/tiny_coder
 
 .DEFAULT_GOAL := help
@@ -18,13 +19,12 @@ setup: $(STAMP) ## make .venv with sstar and its development tools (with uv wher
 $(STAMP): pyproject.toml
 ifneq ($(UV),)
 	$(UV) venv --quiet --seed --allow-existing --python $(PYTHON) .venv
-	$(PIP) -e '.[dev]'
 else
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "sstar needs Python 3.11 or newer: make setup PYTHON=/path/to/python3.11"; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(PIP) -e '.[dev]'
 endif
+	$(INSTALL) -e '.[dev]'
 	@touch $@
 
 demo: setup ## the whole method on the bundled problems with a recorded model
@@ -64,7 +64,7 @@ image: setup ## build the sandbox image for Docker (from a registry, or from Deb
 	$(BIN)/sstar doctor --build-image
 
 docs: setup ## build the site into build/site, with no network to look at it (fetches mkdocs-material the first time)
-	@$(BIN)/python -c 'import material' 2>/dev/null || $(PIP) -e '.[dev,docs]'
+	@$(BIN)/python -c 'import material' 2>/dev/null || $(INSTALL) -e '.[dev,docs]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "build/site/index.html"
 

@@ -276,7 +276,7 @@ def test_the_script_of_the_python_page_runs(tmp_path, sandbox_local):
 
 
 def test_the_parts_of_add_your_own_do_what_they_say():
-    """The set of the page reads as problems, and its method chooses the shortest program."""
+    """The set of the page is read, its method takes the shortest program, its checker decides."""
     import anyio
 
     from sstar_code.problems import Problem
@@ -292,6 +292,9 @@ def test_the_parts_of_add_your_own_do_what_they_say():
     candidates = (Candidate("longer program", 1, 1), Candidate("short", 1, 1), Candidate("", 0, 1))
     pool = Pool(problem, candidates, FakeSandbox({}))
     assert anyio.run(names["select_shortest"], pool).chosen == 1
+    assert names["is_factorisation"]("12", "3 4", None)
+    assert not names["is_factorisation"]("12", "12 1", None)
+    assert names["is_factorisation"](12, [2, 2, 3], "3")
 
 
 def test_the_notebook_runs(tmp_path, sandbox_local):
