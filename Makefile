@@ -4,6 +4,8 @@ UV := $(shell command -v uv 2>/dev/null)
 BIN := .venv/bin
 INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet \
 	--disable-pip-version-check)
+N ?= 200
+SEED ?= 0
 STAMP := .venv/.installed
 DEMO := runs/demo
 TINY := tests/live/tiny_coder
