@@ -80,6 +80,8 @@ def test_every_command_has_a_page_with_an_example():
     """A command without a page is not documented; a page without a command is stale."""
     assert {page.stem for page in COMMAND_PAGES} - {"README"} == set(commands())
     assert {page for page in COMMAND_PAGES if page.stem != "README"} <= set(SHOWN)
+    listed = {line.words[1] for line in read_commands(DOCS / "commands" / "README.md") if line.whole}
+    assert listed == set(commands())
 
 
 @functools.cache
