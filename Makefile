@@ -65,6 +65,11 @@ format: setup ## let the formatter decide
 image: setup ## build the sandbox image for Docker (from a registry, or from Debian packages without one)
 	$(BIN)/sstar doctor --build-image
 
+docs: setup ## build the site into build/site, with no network to look at it (fetches mkdocs-material the first time)
+	@$(BIN)/python -c 'import material' 2>/dev/null || $(INSTALL) -e '.[dev,docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
 bench: setup ## the benchmarks that need no recorded data
 	$(BIN)/python -m benchmarks.sandbox.speed
 

@@ -1,4 +1,4 @@
-"""Reads what other packages bring by entry points: problem sets, checkers, sandboxes.
+"""Reads what other packages bring by entry points: problem sets, checkers, sandboxes, selection methods.
 
 Nothing of a package is imported before it is used; its faults are told in one line that names the package.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
@@ -30,13 +30,19 @@ class Plugin:
     package: str
     """The distribution and its version, like `my-problems 1.2`."""
     entry_point: EntryPoint
+    rival: str = ""
+    """Another distribution that brings the same name."""
 
     def load(self) -> Any:
         """The callable.
 
         Raises:
-            UserError: it cannot be imported or is none.
+            UserError: it cannot be imported or is none, or two packages bring the name.
         """
+        if self.rival:
+            raise UserError(
+                f"{self.what} {self.name!r} is brought by {self.package} and {self.rival}; uninstall one"
+            )
         with self.blamed():
             found = self.entry_point.load()
             if not callable(found):
@@ -62,7 +68,7 @@ class Plugin:
 
 
 def list_plugins(what: str, *groups: str) -> Mapping[str, Plugin]:
-    """The entry points of `groups` in all installed packages by name; of two with one name the first."""
+    """The entry points of `groups` in all installed packages, by name."""
     return _list_plugins(what, groups, tuple(sys.path))
 
 
@@ -71,5 +77,7 @@ def _list_plugins(what: str, groups: tuple[str, ...], _path: tuple[str, ...]) ->
     found: dict[str, Plugin] = {}
     for point in (point for group in groups for point in entry_points(group=group)):
         package = f"{point.dist.name} {point.dist.version}" if point.dist else "an unnamed package"
-        found.setdefault(point.name, Plugin(what, point.name, package, point))
+        plugin = found.setdefault(point.name, Plugin(what, point.name, package, point))
+        if plugin.package != package:
+            found[point.name] = replace(plugin, rival=package)
     return found

@@ -40,7 +40,7 @@ def connect(address: str) -> None:
     try:
         import ray
     except ImportError as error:
-        raise UserError("--ray needs Ray: install sstar[ray]") from error
+        raise UserError("--ray needs Ray: pip install 'ray>=2.40'") from error
     logging.getLogger("ray").setLevel(logging.ERROR)
     _probe(address)
     try:  # in a thread of its own: on the main thread it would take over SIGTERM

@@ -42,7 +42,9 @@ def open_spans(run: str, exporter: Any = None) -> Iterator[None]:
 
             exporter = OTLPSpanExporter()
     except ImportError as error:
-        raise UserError("--otel needs OpenTelemetry: pip install 'sstar-code[otel]'") from error
+        raise UserError(
+            "--otel needs OpenTelemetry: pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
+        ) from error
     service = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "sstar"}
     resource = Resource.create({**service, "sstar.run": run})
     provider = TracerProvider(resource=resource)

@@ -175,7 +175,7 @@ def _read_parquet(path: Path) -> Iterator[Row]:
         parquet: Any = importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         raise ProblemFileError(
-            path, None, "is a Parquet file: pip install 'sstar[parquet]', or give JSON Lines"
+            path, None, "is a Parquet file: pip install 'pyarrow>=20', or give JSON Lines"
         ) from error
     with parquet.ParquetFile(path) as file:
         number = 0

@@ -81,7 +81,8 @@ def _from_hub(name: str, release: Release, file: ReleasedFile) -> Path:
         hub: Any = importlib.import_module("huggingface_hub")
     except ImportError as error:
         raise UserError(
-            f"set {name!r} alone is fetched from the hub: pip install 'sstar[hub]', or give {name}:PATH"
+            f"set {name!r} alone is fetched from the hub: pip install 'huggingface_hub>=1.0', "
+            f"or give {name}:PATH"
         ) from error
     try:
         return Path(

@@ -16,7 +16,7 @@ from sstar_code.selection.methods.baselines import (
 )
 from sstar_code.selection.methods.consensus_tests import select_b4, select_codet, select_tests
 from sstar_code.selection.methods.pairwise_code_judge import select_judge
-from sstar_code.selection.methods.plugins import list_plugins
+from sstar_code.selection.methods.plugins import list_methods, load_method
 from sstar_code.selection.methods.sstar import select_sstar
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ def choose(name: str) -> Method:
     """
     if name in METHODS:
         return METHODS[name]
-    plugins = list_plugins()
+    plugins = list_methods()
     if name in plugins:
-        return plugins[name].load()
+        return load_method(plugins[name])
     names = list(dict.fromkeys((*METHODS, *plugins)))
     raise UserError(
         f"unknown selection method {name!r}{suggest(name, names)}; choose one of {', '.join(names)}"

@@ -12,7 +12,6 @@ import pytest
 
 import sstar_code
 from sstar_code.agent.models import Answer, Usage
-from sstar_code.problems import Kind
 
 SUM = "Read two integers and print their sum.\n\nExample:\nInput: 1 2\nOutput: 3\n"
 RIGHT = "print(sum(map(int, input().split())))"
@@ -68,7 +67,7 @@ def test_a_set_is_evaluated_and_goes_on(sandbox_local, tmp_path):
         return answer(RIGHT)
 
     test = sstar_code.Test("1 2\n", "3\n")
-    problem = sstar_code.Problem("sum", SUM, Kind.STDIN, public_tests=(test,), hidden_tests=(test,))
+    problem = sstar_code.Problem("sum", SUM, "stdin", public_tests=(test,), hidden_tests=(test,))
     options = {"model": count, "settings": sstar_code.Settings(n=2, select="first"), "sandbox": "local"}
     for _ in range(2):
         summary = sstar_code.evaluate([problem], **options, folder=tmp_path / "run")

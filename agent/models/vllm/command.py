@@ -50,7 +50,7 @@ def find_command(given: str | None = None) -> VllmCommand:
     on_path = shutil.which("vllm")
     if on_path is None:
         raise ModelUserError(
-            "-m vllm: there is no vllm beside this Python or on PATH: `pip install 'sstar[serve]'`, or name "
+            "-m vllm: there is no vllm beside this Python or on PATH: `pip install 'vllm>=0.26'`, or name "
             "the one of another environment with --vllm-command"
         )
     return _describe((on_path,), "on PATH")

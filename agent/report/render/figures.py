@@ -172,7 +172,7 @@ def draw_figure(run: Run, scores: Scores, path: Path) -> None:
         from matplotlib import rc_context
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise UserError("--plot needs matplotlib: pip install 'sstar-code[plot]'") from error
+        raise UserError("--plot needs matplotlib: pip install 'matplotlib>=3.10'") from error
     with rc_context({"font.size": 8, "svg.fonttype": "none", "svg.hashsalt": "sstar", "pdf.fonttype": 42}):
         figure = Figure(figsize=(7.0, 2.6), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])

@@ -85,7 +85,7 @@ def test_plot_without_matplotlib_is_one_line(sstar, made, monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", refuse)
     ended = sstar("report", made, "--plot", "figure.png")
-    assert (ended.code, "pip install 'sstar-code[plot]'" in ended.err) == (2, True)
+    assert (ended.code, "pip install 'matplotlib>=3.10'" in ended.err) == (2, True)
 
 
 def test_eval_writes_the_page_and_a_method_can_be_added(sstar, isolated, folder):

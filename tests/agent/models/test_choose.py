@@ -85,7 +85,7 @@ def test_replay_names_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ("vllm:org/name", "`pip install 'sstar[serve]'`, or name the one of another environment"),
+        ("vllm:org/name", "`pip install 'vllm>=0.26'`, or name the one of another environment"),
         ("vllm:", "give vllm:NAME or vllm:FOLDER"),
         ("replay:", "give replay:FILE"),
         ("replay:nowhere.jsonl", "nowhere.jsonl: no such recording"),

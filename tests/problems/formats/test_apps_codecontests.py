@@ -155,7 +155,7 @@ def test_parquet_without_its_library_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     path = tmp_path / "p.parquet"
     path.write_bytes(b"PAR1 and so on")
-    with pytest.raises(ProblemFileError, match=r"pip install 'sstar\[parquet\]', or give JSON Lines"):
+    with pytest.raises(ProblemFileError, match=r"pip install 'pyarrow>=20', or give JSON Lines"):
         load_set(f"codecontests:{path}")
 
 

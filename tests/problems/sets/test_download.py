@@ -181,7 +181,7 @@ def test_a_set_from_github_is_fetched_once(server, tmp_path, monkeypatch):
 def test_without_the_hub_extra_the_user_is_told(monkeypatch):
     """A set from the hub names the extra and the other way."""
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(UserError, match=r"pip install 'sstar\[hub\]', or give lcb:PATH"):
+    with pytest.raises(UserError, match=r"pip install 'huggingface_hub>=1\.0', or give lcb:PATH"):
         load_set("lcb")
     assert not hub.find_cached(list_releases("lcb")[0])
 
