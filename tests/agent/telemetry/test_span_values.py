@@ -11,7 +11,9 @@ import pytest
 from sstar_code.agent.models.request import Answer, Message, Purpose, Request, Stage, Usage
 from sstar_code.agent.telemetry import spans
 
-REQUEST = Request((Message("user", "secret"),), Purpose("p", Stage.DEBUG, 3, 2), max_tokens=100)
+REQUEST = Request(
+    (Message("user", "secret"),), Purpose("p", Stage.DEBUG, 3, 2), temperature=0.7, max_tokens=100
+)
 
 
 class Tracer:

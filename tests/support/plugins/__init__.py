@@ -9,7 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-__all__ = ["install_example"]
+__all__ = ["install_example", "install_examples"]
 
 _BUILD = "import hatchling.build as build; print(build.build_wheel('.'))"
 
@@ -29,4 +29,12 @@ def install_example(name: str, site: Path) -> Path:
     )
     with zipfile.ZipFile(source / built.stdout.split()[-1]) as wheel:
         wheel.extractall(site)
+    return site
+
+
+def install_examples(folder: Path) -> Path:
+    """The folder for `PYTHONPATH` into which the wheels of all examples have been unpacked."""
+    site = folder / "site"
+    for source in sorted(Path(__file__).parent.glob("*_example")):
+        install_example(source.name, site)
     return site
