@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     Chat = Callable[[list[dict[str, str]]], Awaitable[str]]
     """The messages of a chat, each with `role` and `content` -> the answer's text."""
 
-__all__ = ["aevaluate", "arun", "aselect", "asolve", "evaluate", "run", "select", "solve"]
-
 T = TypeVar("T")
 P = ParamSpec("P")
 

@@ -19,8 +19,6 @@ from sstar_code.problems.problem import Kind
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["CHECKERS", "DEFAULT_TOLERANCE", "accepts", "find_package", "validate_checker"]
-
 CHECKERS = {
     "exact": "stdin: equal text, but for blanks at line ends and empty lines at the end; "
     "function: equal values, where a plain JSON array is met by a list or a tuple",

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["InfrastructureError", "ProblemFileError", "SstarError", "UserError"]
-
 
 class SstarError(Exception):
     """An error whose text is one line a user can act on: what, where, what to do."""

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["open_replacement", "replace_file", "write_text"]
-
 
 @contextmanager
 def open_replacement(path: Path) -> Iterator[BinaryIO]:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["shorten", "suggest"]
-
 
 def shorten(text: str, limit: int) -> str:
     """`text` in at most `limit` characters, of which the last three are dots where it is longer."""

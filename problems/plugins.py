@@ -17,8 +17,6 @@ from sstar_code.problems.errors import SstarError, UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Plugin", "list_plugins"]
-
 
 @dataclass(frozen=True, slots=True)
 class Plugin:

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Kind", "Problem", "Test"]
-
 
 class Kind(StrEnum):
     """How a candidate is run."""

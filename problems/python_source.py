@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import warnings
 
-__all__ = ["UNREADABLE", "parse_expression", "parse_python", "parse_strictly"]
-
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 """The exceptions by which the parser refuses a text."""
 

@@ -17,8 +17,6 @@ import re
 from collections import Counter
 from typing import Any
 
-__all__ = ["Opaque", "decode", "decode_lines", "encode", "encode_lines", "spread"]
-
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _MAX_REPR = 10_000
 _LONG_INT_BITS = 13_000  # about 3,900 digits; Python refuses to print or read 4,301 decimal digits

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from sstar_code.sandbox.outcome import Sandbox
 
-__all__ = ["NAMES", "check_name", "make_sandbox"]
-
 NAMES = ("auto", "docker", "local", "unsafe")
 """The sandboxes known here; installed packages may bring more (`plugin.list_sandbox_plugins`)."""
 

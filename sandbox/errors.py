@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from sstar_code.problems import InfrastructureError
 
-__all__ = ["SandboxError"]
-
 
 class SandboxError(InfrastructureError):
     """The sandbox cannot be started, or broke; the message says what to do."""

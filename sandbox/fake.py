@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Self
 
-__all__ = ["FakeSandbox"]
-
 
 class FakeSandbox:
     """Answers from a script: a function of program and input, or a mapping (code, input) -> what happened.

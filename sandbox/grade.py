@@ -15,8 +15,6 @@ from sstar_code.sandbox.outcome import Execution, Limits, Mode, Program, Sandbox
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Report", "TestResult", "assemble", "limits_for", "program_for", "run_tests"]
-
 _BATCH = 16
 """Tests sent at first when the first failure ends the grading, then twice as many each time: little is run in
 vain, and a long list is not compiled for again and again."""

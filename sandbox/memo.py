@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = ["DictMemory", "ExecutionMemory", "MemoSandbox"]
-
 
 class ExecutionMemory(Protocol):
     """A place where results are kept; `agent.run.store.Store` is one on disk."""

@@ -16,18 +16,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = [
-    "Execution",
-    "Failure",
-    "Limits",
-    "Mode",
-    "Program",
-    "Sandbox",
-    "Status",
-    "Verdict",
-    "execution_key",
-]
-
 
 _Kind = TypeVar("_Kind", bound=StrEnum)
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = ["PluginSandbox", "list_sandbox_plugins"]
-
 
 def list_sandbox_plugins() -> Mapping[str, Plugin]:
     """The sandboxes that installed packages bring."""

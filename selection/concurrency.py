@@ -9,8 +9,6 @@ import anyio
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-__all__ = ["run_together"]
-
 T = TypeVar("T")
 
 

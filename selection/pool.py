@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from sstar_code.selection.judging.calibration import JudgeRecord
     from sstar_code.selection.protocols import Ask, Candidate
 
-__all__ = ["Pool", "expected_accuracy", "tier"]
-
 
 @dataclass(frozen=True, slots=True)
 class Pool:

@@ -9,18 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from sstar_code.problems import Problem
 
-__all__ = [
-    "Ask",
-    "Asked",
-    "Candidate",
-    "Derived",
-    "Distinguishing",
-    "Evidence",
-    "Question",
-    "Reply",
-    "Selection",
-]
-
 
 class Question(StrEnum):
     """The questions selection may put to a model; each is a prompt template of the same name."""

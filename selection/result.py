@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from sstar_code.selection.evidence.clustering import Clustering
     from sstar_code.selection.pool import Pool
 
-__all__ = ["MAX_OUTPUT_CHARS", "explain", "share"]
-
 MAX_OUTPUT_CHARS = 2_000
 """Characters of one behaviour in a `Selection`."""
 

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from sstar_code.sandbox.outcome import Limits, Program, Sandbox
     from sstar_code.selection.evidence.clustering import Clustering
 
-__all__ = ["LOOK_INPUTS", "count_alike", "list_inputs", "watch"]
-
 LOOK_INPUTS = 16
 _STRATEGIES = ("edges", "near", "tiny", "alike", "words", "crossed", "text")
 """Strategies of `selection.inputs`; the others make inputs that are large, or that nothing may allow."""

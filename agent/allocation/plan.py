@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.run.store import Store
     from sstar_code.agent.solving.settings import Settings
 
-__all__ = ["Allocation", "DecisionLog", "SharedBudget", "plan_allocation"]
-
 _AT_ONCE = 4
 """The part of the open problems that may spend at the same time while tokens are scarce: one in so many."""
 _KEPT = 2

@@ -34,18 +34,6 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = [
-    "Beta",
-    "Observed",
-    "Rates",
-    "Repairs",
-    "SampleRange",
-    "Step",
-    "change_of",
-    "choose_step",
-    "estimate_rates",
-]
-
 FIRST = 0.07
 """Value of a first survivor, beside that of a change of the leader."""
 WORTH = 0.02

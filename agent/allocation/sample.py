@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.solving.context import SolveContext
     from sstar_code.problems import Problem
 
-__all__ = ["allocate_samples"]
-
 
 @runtime_checkable
 class _Withdrawing(Protocol):

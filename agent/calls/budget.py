@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 
 from sstar_code.problems import SstarError
 
-__all__ = ["Budget", "BudgetSpentError"]
-
 
 class BudgetSpentError(SstarError):
     """The budget is spent and work is left. Exit code 4."""

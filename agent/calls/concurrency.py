@@ -29,15 +29,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.models.load import Load
     from sstar_code.agent.models.request import Purpose
 
-__all__ = [
-    "FIRST_WIDTH",
-    "LOOK_EVERY_S",
-    "MOST_IN_FLIGHT",
-    "ConcurrencyController",
-    "PriorityLimiter",
-    "urgency",
-]
-
 _URGENCY = {Stage.JUDGE: 0, Stage.INPUTS: 0, Stage.DEBUG: 1, Stage.GENERATE: 2}
 _PROBLEMS = 1_000_000
 """More than a set has; a stage's numbers do not reach into the next one's."""

@@ -10,8 +10,6 @@ from sstar_code.problems import InfrastructureError, UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["main_cause"]
-
 _ORDER = (UserError, BudgetSpentError, InfrastructureError)
 """What the user can do most about comes first."""
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.models.load import Load, LoadWatch
     from sstar_code.agent.run.store import Store
 
-__all__ = ["CapSpentError", "StoredModel", "WithdrawnError"]
-
 
 _SAMPLE_STAGES = (Stage.GENERATE, Stage.DEBUG)
 _CLOSING_LOADS = 3

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from sstar_code.problems.sets.faults import Fault
     from sstar_code.problems.sets.load import ProblemSet
 
-__all__ = ["load_problems", "run_async", "run_interruptible", "say", "say_failed"]
-
 T = TypeVar("T")
 
 

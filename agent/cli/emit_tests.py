@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from sstar_code.problems import Problem
     from sstar_code.selection import Selection
 
-__all__ = ["Emission", "plan_emission"]
-
 _TARGET = "solution.py"
 
 

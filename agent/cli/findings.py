@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.repository.findings import Finding
 
-__all__ = ["FilesArg", "FindingOptions", "PythonOpt", "publish"]
-
 _PANEL = "Reports"
 
 FilesArg = Annotated[

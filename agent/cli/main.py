@@ -33,8 +33,6 @@ from sstar_code.agent.cli.commands import eval as eval_command
 from sstar_code.agent.cli.settings_file import load_config
 from sstar_code.problems import InfrastructureError, UserError
 
-__all__ = ["app", "main"]
-
 EXIT_UNMET, EXIT_USAGE, EXIT_INFRASTRUCTURE, EXIT_BUDGET, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
 
 app = typer.Typer(

@@ -23,20 +23,6 @@ from sstar_code.problems import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = [
-    "DataOptions",
-    "EmitTestsOpt",
-    "FreshOpt",
-    "JsonOpt",
-    "ManySamplesArg",
-    "OutputOptions",
-    "OverwriteOpt",
-    "PromptsOpt",
-    "SamplesArg",
-    "SetArg",
-    "grouped",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class DataOptions:

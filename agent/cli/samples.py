@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from sstar_code.problems import Problem, Sample
     from sstar_code.problems.sets.load import ProblemSet
 
-__all__ = ["Matched", "digest", "iterate_matches", "match_samples"]
-
 _NUMBER = re.compile(r"[-_.]\d+$")
 
 

@@ -12,8 +12,6 @@ from sstar_code.problems.messages import suggest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["load_config"]
-
 
 def _find(start: Path) -> tuple[Path, dict[str, Any]] | None:
     for folder in (start, *start.parents):

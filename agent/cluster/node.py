@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from sstar_code.sandbox import Execution, Limits, Program, Sandbox
 
-__all__ = ["NodeFacts", "NodePool"]
-
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:

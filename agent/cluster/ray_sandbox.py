@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from sstar_code.sandbox import Execution, Limits, Program
 
-__all__ = ["RaySandbox", "connect", "disconnect", "list_nodes", "quiet_stdout"]
-
 _PROBE_TIMEOUT_S = 5.0
 
 

@@ -15,8 +15,6 @@ from sstar_code.problems import SstarError
 if TYPE_CHECKING:
     from sstar_code.agent.jobs.choices import Endpoint
 
-__all__ = ["Check", "State", "check_endpoint", "check_machine", "check_sandboxes"]
-
 _LOW_DISK_GIB = 2
 
 

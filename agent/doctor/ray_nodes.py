@@ -5,8 +5,6 @@ from __future__ import annotations
 from sstar_code.agent.doctor.machine import Check, State
 from sstar_code.problems import SstarError
 
-__all__ = ["check_nodes"]
-
 
 async def check_nodes(address: str) -> list[Check]:
     """Run a program for real on every node of the cluster at `address`: a finding a node."""

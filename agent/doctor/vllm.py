@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.jobs.choices import Endpoint
     from sstar_code.agent.models.vllm.plan import Plan
 
-__all__ = ["check_vllm"]
-
 _VLLM_SHARE = 0.92
 """Share of a GPU's memory that vLLM takes by default."""
 

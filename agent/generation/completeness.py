@@ -20,8 +20,6 @@ from sstar_code.problems.python_source import parse_python
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Grade", "borrow_definitions", "grade_text", "grade_tree"]
-
 _READS = frozenset({"input", "open", "stdin", "fileinput"})
 _WRITES = frozenset({"print", "write", "writelines", "stdout"})
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from sstar_code.problems import Problem
     from sstar_code.sandbox import Sandbox
 
-__all__ = ["develop", "has_ended", "next_round"]
-
 
 async def develop(
     sample: int,

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     import ast
     from collections.abc import Iterator
 
-__all__ = ["Extraction", "extract_code"]
-
 _MAX_CHARS = 1_000_000
 _MAX_CUTS = 8
 _MAX_STARTS = 4

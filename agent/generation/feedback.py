@@ -21,8 +21,6 @@ from sstar_code.sandbox.grade import assemble
 if TYPE_CHECKING:
     from sstar_code.sandbox.grade import Report, TestResult
 
-__all__ = ["FailureNote", "describe_failures"]
-
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 _TEST_LINE = re.compile(r'File "test\.py", line (\d+)')
 """The sandbox runs assertions under this file name."""

@@ -15,8 +15,6 @@ from sstar_code.problems.python_source import parse_python
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["PYTHON_TAGS", "Block", "find_blocks"]
-
 PYTHON_TAGS = frozenset(
     {"python", "py", "python3", "python2", "py3", "ipython", "ipython3", "pycon", "pypy3"}
 )

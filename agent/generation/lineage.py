@@ -11,8 +11,6 @@ from sstar_code.sandbox import Verdict
 if TYPE_CHECKING:
     from sstar_code.agent.generation.feedback import FailureNote
 
-__all__ = ["Lineage", "Round"]
-
 
 @dataclass(frozen=True, slots=True)
 class Round:

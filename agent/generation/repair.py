@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.solving.settings import Settings
     from sstar_code.problems import Problem
 
-__all__ = ["first_sample", "repair_round", "seed_for"]
-
 _ROUND_STEP = 1_000_003
 """Between the seeds of two rounds: more than any number of samples, so that no two calls share a seed."""
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.run.store import Store
     from sstar_code.problems import Problem
 
-__all__ = ["add_methods", "check_methods"]
-
 _EVERY = "all"
 _ALWAYS = ("random", "oracle")
 """Computed for every run, not chosen."""

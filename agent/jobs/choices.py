@@ -12,8 +12,6 @@ from sstar_code.problems import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Endpoint", "SandboxChoice", "Watch"]
-
 _ROLES = ("system", "developer", "user")
 
 

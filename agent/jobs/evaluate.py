@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.solving.settings import Settings
     from sstar_code.problems import Problem
 
-__all__ = ["BASELINES", "evaluate", "evaluate_run", "most_open", "read_outcomes"]
-
 
 class OnProblem(Protocol):
     """Hears of every finished problem."""

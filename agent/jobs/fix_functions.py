@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.write_function import WriteResult
     from sstar_code.agent.solving.settings import Settings
 
-__all__ = ["fix_run"]
-
 
 async def fix_run(
     opening: AbstractAsyncContextManager[Session],

@@ -24,17 +24,6 @@ if TYPE_CHECKING:
     from sstar_code.sandbox import Sandbox
     from sstar_code.sandbox.grade import Report
 
-__all__ = [
-    "Checked",
-    "Graded",
-    "Tally",
-    "check_references",
-    "check_run",
-    "flatten",
-    "grade_run",
-    "grade_samples",
-]
-
 _AHEAD = 512
 """Verdicts that may wait for a slow sample before them; they are what memory is needed for."""
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.run.summary import Summary
     from sstar_code.agent.run.usage import Prices
 
-__all__ = ["Part", "Plan", "Shard", "asked_for", "merge_runs", "plan_merge"]
-
 T = TypeVar("T")
 
 

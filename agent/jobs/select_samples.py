@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from sstar_code.sandbox import Sandbox
     from sstar_code.selection import Ask, Selection
 
-__all__ = ["Chosen", "Work", "choose_run", "select_samples", "selection_row", "try_samples"]
-
 
 @dataclass(frozen=True, slots=True)
 class Work:

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from sstar_code.sandbox import Sandbox
     from sstar_code.sandbox.memo import MemoSandbox
 
-__all__ = ["Session", "make_asked", "make_config", "open_model", "open_run", "open_session"]
-
 
 def make_config(label: str, endpoint: Endpoint | None, prompts: Prompts, **own: Any) -> dict[str, Any]:
     """Everything that changes answers, by name: two runs of equal configurations give the same ones.

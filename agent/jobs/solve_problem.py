@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.solving.settings import Settings
     from sstar_code.problems import Problem
 
-__all__ = ["solve_problem"]
-
 
 async def solve_problem(
     opening: AbstractAsyncContextManager[Session], problem: Problem, settings: Settings, prompts: Prompts

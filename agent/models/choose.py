@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.models.vllm.managed import ManagedModel
 
-__all__ = ["AskedModel", "VllmOptions", "make_model"]
-
 AskedModel: TypeAlias = "OpenAIModel | EndpointPool | ManagedModel | ReplayModel"
 """A model that `-m` may name."""
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.models.openai.endpoint import ServerInfo
     from sstar_code.agent.models.request import Answer, Request
 
-__all__ = ["EndpointPool"]
-
 _FIRST_REST_S = 1.0
 _MAX_REST_S = 60.0
 

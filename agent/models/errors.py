@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from sstar_code.problems import InfrastructureError, UserError
 
-__all__ = ["CallError", "ContextError", "ModelError", "ModelUserError", "ReplayMissError"]
-
 
 class ModelError(InfrastructureError):
     """The endpoint gave no answer; the message says what to do."""

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["Load", "LoadWatch", "read_load"]
-
 _NUMBER = r"\d+(?:\.\d+)?(?:[eE][+-]?\d{1,2})?"
 _LINE = re.compile(rf"^vllm:(\w+)(?:\{{.*\}})?[ \t]+({_NUMBER})(?:[ \t]+\d+)?$", re.MULTILINE)
 _KV_NAMES = ("kv_cache_usage_perc", "gpu_cache_usage_perc")  # the second before 0.10

@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-__all__ = ["Answer", "Message", "Model", "Purpose", "Request", "Stage", "Usage", "request_key"]
-
 
 class Stage(StrEnum):
     """Stage of the method that a call belongs to."""

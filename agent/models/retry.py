@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.models.errors import ModelError
     from sstar_code.agent.models.request import Answer, Request
 
-__all__ = ["RetryPolicy", "RetryingModel", "TransientError", "is_transient", "read_retry_after"]
-
 _log = logging.getLogger(__name__)
 _TRANSIENT = frozenset({408, 409, 425, 429})
 

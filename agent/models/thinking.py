@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.models.request import Model
 
-__all__ = ["END_OF_THINKING", "Cap", "CappedModel", "probe_cap"]
-
 END_OF_THINKING = "\n\nI have to answer now.\n</think>\n\n"
 """The text that is written for a model to end its thinking."""
 

@@ -12,8 +12,6 @@ from typing import Any
 
 from sstar_code.problems import values
 
-__all__ = ["cap", "fence", "show_call", "show_value"]
-
 _RUNS = re.compile(r"`{3,}")
 
 

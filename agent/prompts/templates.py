@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 
     from sstar_code.problems import Problem, Test
 
-__all__ = ["NAMES", "VALUES", "PromptProblem", "Prompts", "load_fixed", "render_macro"]
-
 VALUES: dict[str, frozenset[str]] = {
     "generate": frozenset({"problem"}),
     "debug": frozenset({"problem", "code", "failures", "passed", "total", "earlier", "reason"}),

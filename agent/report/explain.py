@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from sstar_code.problems import Problem
     from sstar_code.selection import Candidate, Selection
 
-__all__ = ["derived_tests", "explain_selection"]
-
 _MAX_CELL_CHARS = 300
 _MAX_MEMBERS = 12
 _MAX_INPUTS = 12

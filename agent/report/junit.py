@@ -9,8 +9,6 @@ from xml.etree import ElementTree as ET
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Case", "write_junit"]
-
 _COUNTED = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 
 

@@ -23,18 +23,6 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.repository.find.stubs import Stub
 
-__all__ = [
-    "FORMATS",
-    "RULES",
-    "Finding",
-    "Outcome",
-    "about_function",
-    "write_github",
-    "write_junit",
-    "write_markdown",
-    "write_sarif",
-]
-
 Outcome = Literal["passed", "failure", "error", "skipped"]
 """`failure`: code has to be written or is wrong. `error`: infrastructure. `skipped`: the budget was spent."""
 

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.find.source import Source
     from sstar_code.agent.repository.find.stubs import Stub
 
-__all__ = ["Fixing"]
-
 
 @dataclass(slots=True)
 class Fixing:

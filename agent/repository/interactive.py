@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.task.problem import Task
     from sstar_code.selection import Candidate, Selection
 
-__all__ = ["Person"]
-
 _MOST_QUESTIONS = 5
 _MOST_SHOWN = 200
 

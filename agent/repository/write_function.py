@@ -35,8 +35,6 @@ if TYPE_CHECKING:
         [Task, Sequence[Candidate], Selection], Awaitable[tuple[Selection, tuple[Derived, ...]]]
     ]
 
-__all__ = ["FunctionWriter", "RepositoryState", "WriteResult", "refuse"]
-
 _MOST_DIFFERENCES = 3
 
 

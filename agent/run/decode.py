@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_h
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["read_record"]
-
 T = TypeVar("T")
 
 

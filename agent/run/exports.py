@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.run.store import Store
     from sstar_code.agent.run.usage import Prices
 
-__all__ = ["write_results"]
-
 
 def write_results(
     folder: Path,

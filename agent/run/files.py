@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["replace_file", "write_json", "write_lines", "write_text"]
-
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[Callable[[str], None]]:

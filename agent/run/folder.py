@@ -19,17 +19,6 @@ from sstar_code.problems import InfrastructureError, UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = [
-    "default_folder",
-    "describe_changes",
-    "note_servers",
-    "open_folder",
-    "read_evaluation",
-    "read_manifest",
-    "read_summary",
-    "versions",
-]
-
 MANIFEST = "manifest.json"
 
 

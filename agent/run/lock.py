@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
-__all__ = ["StoreError", "lock"]
-
 
 class StoreError(InfrastructureError):
     """The store cannot be written (disk full, read-only folder, ...)."""

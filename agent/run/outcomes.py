@@ -11,8 +11,6 @@ from sstar_code.agent.run.decode import read_record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ProblemOutcome", "RoundOutcome", "SampleOutcome"]
-
 
 @dataclass(frozen=True, slots=True)
 class RoundOutcome:

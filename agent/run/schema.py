@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 
-__all__ = ["MIGRATIONS", "migrate"]
-
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE calls (             -- every model answer, written before it is used

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Difference", "Rate", "mean_rate", "paired_bootstrap", "pass_at_k", "sign_test", "wilson"]
-
 _MOST_DRAWS = 4_000_000
 """Numbers drawn for one bootstrap at most: a second or two, whatever the size of the set."""
 

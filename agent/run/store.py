@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-__all__ = ["Store", "StoreError"]
-
 
 class Store:
     """Open with a path; `close` when done. Not thread-safe: one event loop writes."""

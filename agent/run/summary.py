@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.run.outcomes import ProblemOutcome
 
-__all__ = ["LABELS", "Count", "Summary"]
-
 LABELS = {
     "pass@1": "one sample (pass@1)",
     "debugged@1": "one sample, debugged",

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.models import Answer
 
-__all__ = ["Prices", "StageCount", "add_stages", "add_up"]
-
 
 @dataclass(slots=True)
 class StageCount:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from sstar_code.selection import Ask
     from sstar_code.selection.judging.calibration import JudgeRecord
 
-__all__ = ["SEVERAL", "Asking", "SharedJudge", "SolveContext"]
-
 _STAGES = {
     Question.INPUTS: Stage.INPUTS,
     Question.DISTINGUISH: Stage.INPUTS,

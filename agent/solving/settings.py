@@ -8,8 +8,6 @@ from typing import Any, Literal
 
 from sstar_code.problems import UserError
 
-__all__ = ["AUTO", "Settings", "read_samples"]
-
 AUTO = "2..32"
 """What `--n auto` stands for."""
 

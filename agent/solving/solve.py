@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from sstar_code.problems import Problem
     from sstar_code.selection import Selection
 
-__all__ = ["Solution", "solve"]
-
 
 @dataclass(frozen=True, slots=True)
 class Solution:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from io import FileIO
     from pathlib import Path
 
-__all__ = ["about", "log_event", "mask_secrets", "open_log"]
-
 _LOG: ContextVar[Any] = ContextVar("log", default=None)
 _SECRET_NAMES = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 _SHORTEST_SECRET = 8

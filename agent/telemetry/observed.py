@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.run.store import Store
     from sstar_code.sandbox import Execution, Limits, Program, Sandbox
 
-__all__ = ["ObservedSandbox", "observe_call"]
-
 
 @contextmanager
 def observe_call(model: str, request: Request, store: Store) -> Iterator[Callable[[Answer], Answer]]:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
-__all__ = ["Progress"]
-
 _PLAIN_EVERY_S = 10.0
 
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.models import Answer, Request
 
-__all__ = ["call_span", "open_spans", "problem_span"]
-
 _TRACER: ContextVar[Any] = ContextVar("tracer", default=None)
 
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["current_work", "working_on"]
-
 
 _WORK: ContextVar[tuple[str, str]] = ContextVar("work", default=("", "other"))
 

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Fault", "FaultKind", "Faults"]
-
 FaultKind = Literal["refuse", "slow", "cut", "garbage", "death"]
 
 

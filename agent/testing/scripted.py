@@ -12,8 +12,6 @@ from sstar_code.agent.models.request import Answer, Request
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["ScriptedModel"]
-
 Scripted = str | Answer | Exception
 """An answer's text, an answer, or what `ask` raises."""
 

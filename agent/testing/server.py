@@ -23,8 +23,6 @@ from sstar_code.agent.testing.faults import Fault, Faults
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
-__all__ = ["Received", "Reply", "ServerDouble", "chat", "failure", "make_completion"]
-
 _GARBAGE = b"<html>\nAn unexpected page</html>"
 
 

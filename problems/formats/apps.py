@@ -12,8 +12,6 @@ from sstar_code.problems.values import encode, encode_lines
 if TYPE_CHECKING:
     from sstar_code.problems.formats.rows import Row
 
-__all__ = ["read_apps", "split_samples"]
-
 _MOST_REFERENCES = 3
 """Some problems have hundreds."""
 

@@ -10,8 +10,6 @@ from sstar_code.problems.problem import Kind, Problem, Test
 if TYPE_CHECKING:
     from sstar_code.problems.formats.rows import Row
 
-__all__ = ["read_codecontests"]
-
 _DEFAULT_LIMIT_S = 5.0
 _LEAST_MEMORY_MB = 256
 _DEFAULT_MEMORY_MB = 1024

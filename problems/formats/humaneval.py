@@ -12,8 +12,6 @@ from sstar_code.problems.statements.examples import find_examples
 if TYPE_CHECKING:
     from sstar_code.problems.formats.rows import Row
 
-__all__ = ["read_humaneval", "read_humaneval_plus"]
-
 _MISPRINTED = {
     "HumanEval/47": ("[[-10, 4, 6, 1000, 10, 20]]",),
     "HumanEval/116": ("[[1, 5, 2, 3, 4]]", "[[-2, -3, -4, -5, -6]]"),

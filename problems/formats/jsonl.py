@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from sstar_code.problems.formats.rows import Row
 
-__all__ = ["read_problem", "to_json"]
-
 _KEYS = (
     "id",
     "statement",

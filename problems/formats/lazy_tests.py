@@ -8,8 +8,6 @@ from typing import overload
 
 from sstar_code.problems.problem import Test
 
-__all__ = ["StoredTests"]
-
 _KEPT = 4
 """Problems whose tests are in memory at once: the samples of one problem are mostly run one after another."""
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from sstar_code.problems.formats.rows import Row
 
-__all__ = ["PREAMBLE", "read_date", "read_livecodebench"]
-
 MAX_UNPACKED_BYTES = 1 << 30
 """The most that the private tests of one row may take: a bound against hostile zlib data."""
 

@@ -15,8 +15,6 @@ from sstar_code.problems.statements.asserts import called_names, isolate, read_a
 if TYPE_CHECKING:
     from sstar_code.problems.formats.rows import Row
 
-__all__ = ["read_mbpp", "read_mbpp_plus", "read_rule"]
-
 _DEFINED = re.compile(r"^(?:def|class)\s+(\w+)", re.MULTILINE)
 _NUMPY = "import numpy as np"
 _UNCHECKED = re.compile(r"(?<=\n)( +)exact_match = [^\n]*\n(?=\s*\n\n\S|\n*inputs = )")

@@ -10,8 +10,6 @@ from typing import Any, Literal
 
 from sstar_code.problems.statements.asserts import isolate
 
-__all__ = ["NUMPY_STAND_IN", "Rule", "compare_with_reference"]
-
 Rule = Literal["equal", "set", "truth", "zero of polynomial"]
 """Condition for a right answer: the reference's value, its items in any order and number, its truth alone,
 or being a zero of the polynomial that is the argument (HumanEval/32)."""

@@ -8,8 +8,6 @@ from typing import Any
 
 from sstar_code.problems.statements.literals import read_literal
 
-__all__ = ["read_arguments", "restore"]
-
 _CONSTRUCTORS: dict[str, Any] = {
     "set": set,
     "frozenset": frozenset,

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from sstar_code.problems.problem import Problem, Test
 
-__all__ = ["Row", "build_problems", "hash_file", "read_rows", "read_text"]
-
 _GZIP_MAGIC = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _PARQUET_MAGIC = b"PAR1"

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from sstar_code.problems.formats.rows import Row
     from sstar_code.problems.problem import Problem
 
-__all__ = ["Sample", "iterate_samples", "list_programs", "read_samples", "resolve"]
-
 
 @dataclass(frozen=True, slots=True)
 class Sample:

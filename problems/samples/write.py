@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["make_evalplus_rows", "make_livecodebench_rows"]
-
 
 def make_evalplus_rows(grouped: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
     """The lines of a samples file of evalplus; a problem without a program gets the empty one.

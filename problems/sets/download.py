@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from sstar_code.problems.sets.releases import Release, ReleasedFile
 
-__all__ = ["Fetched", "fetch_release", "find_cached"]
-
 _GITHUB = "https://raw.githubusercontent.com"
 _TIMEOUT_S = 60.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")

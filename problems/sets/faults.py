@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from sstar_code.problems.problem import Problem, Test
 
-__all__ = ["Fault", "find_faults", "list_references"]
-
 _MOST_REFERENCES = 3
 
 

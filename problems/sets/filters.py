@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from sstar_code.problems.problem import Problem
 
-__all__ = ["filter_problems"]
-
 _TERM = re.compile(r"(?P<key>[A-Za-z_]\w*)(?P<sign>!?=)(?P<values>.*)", re.DOTALL)
 
 

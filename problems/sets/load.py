@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     from sstar_code.problems.sets.faults import Fault
 
-__all__ = ["BUNDLED", "SET_NAMES", "ProblemSet", "is_set", "list_set_plugins", "load_set"]
-
 _READERS: dict[str, Callable[[Row], Problem]] = {
     "lcb": read_livecodebench,
     "humaneval": read_humaneval,

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from sstar_code.problems.errors import UserError
 from sstar_code.problems.messages import suggest
 
-__all__ = ["Release", "ReleasedFile", "find_release", "list_releases"]
-
 _LCB_TAG = re.compile(r"release_v(?P<all>[1-6])|v(?P<first>[1-6])(?:_v(?P<last>[1-6]))?")
 
 

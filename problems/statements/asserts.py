@@ -9,8 +9,6 @@ from sstar_code.problems.python_source import parse_python
 from sstar_code.problems.statements.literals import read_literal
 from sstar_code.problems.values import encode, encode_lines
 
-__all__ = ["called_names", "isolate", "read_assert"]
-
 
 def read_assert(source: str, entry_point: str, setup: str = "") -> Test:
     """A test for one assert statement.

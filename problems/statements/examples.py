@@ -20,8 +20,6 @@ from sstar_code.problems.values import encode, encode_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Call", "find_asserted_names", "find_calls", "find_examples", "find_named_examples"]
-
 _ARROW = re.compile(
     r"[ \t`*]{0,8}(?:==>|=>|==|->|-->|➞|→|➡|=|returns?|is"
     r"|(?:should|would|will|must)\s+(?:return|be)|#\s*(?:=>|->|returns|==)?|\|\s*)[ \t`*:]{0,8}",

@@ -9,8 +9,6 @@ from typing import Any
 
 from sstar_code.problems.python_source import parse_expression
 
-__all__ = ["Scanner", "read_literal", "read_value"]
-
 _BUDGET_CHARS = 400_000
 """Characters looked at while matching brackets in one statement: keeps hostile text linear."""
 _ATOM = re.compile(r"[-+]?(?:\d[\w.]*(?:[eE][-+]\d+)?|\.\d+|True\b|False\b|None\b|true\b|false\b|null\b)")

@@ -16,8 +16,6 @@ from sstar_code.problems.statements.examples import (
 )
 from sstar_code.problems.statements.sections import clean_text, find_samples, mentions_stdin, split_sections
 
-__all__ = ["parse_statement"]
-
 _NAME = r"[A-Za-z_]\w{0,80}"
 _DEFINITION = re.compile(rf"(?m)^(?:async[ ]+)?def[ \t]+({_NAME})[ \t]*\(")
 _CLASS = re.compile(r"(?m)^class[ \t]+Solution\b[^\n]{0,80}:")

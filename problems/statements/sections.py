@@ -7,8 +7,6 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Section", "clean_text", "find_samples", "mentions_stdin", "split_sections"]
-
 Role = Literal["input", "output", "examples", "other"]
 
 _TAGS = (

@@ -9,8 +9,6 @@ import ssl
 import threading
 from typing import Any
 
-__all__ = ["Demultiplexer", "take_socket"]
-
 _HEADER = 8
 _LOG_BYTES = 16 * 1024
 

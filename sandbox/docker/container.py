@@ -15,16 +15,6 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
-__all__ = [
-    "ContainerSpec",
-    "choose_memory_mb",
-    "choose_settings",
-    "create_container",
-    "new_labels",
-    "reap_orphans",
-    "remove_container",
-]
-
 _PYTHON = "/usr/bin/python3"
 _CAPABILITIES = ("SETUID", "SETGID", "KILL")
 _PIDS = 256

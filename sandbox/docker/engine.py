@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
-__all__ = ["check_socket", "connect_engine", "engine_address", "explain", "explain_silence"]
-
 _SOCKET = "/var/run/docker.sock"
 _WITHOUT = "or use `--sandbox local`"
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from sstar_code.sandbox.docker.worker import LiveContainers
     from sstar_code.sandbox.repository.isolated_repository import IsolatedRepository
 
-__all__ = ["RepositoryContainer"]
-
 _OVERHEAD_MB = 512
 _TMPFS = "rw,exec,nosuid,nodev"
 """Owned by the user inside: the engine takes the mode from the image's folder, whatever is asked for."""

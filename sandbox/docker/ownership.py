@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-__all__ = ["HOST_LABEL", "OWNER_LABEL", "SESSION_LABEL", "Owner", "describe_owner", "is_orphan"]
-
 OWNER_LABEL = "sstar.owner"
 HOST_LABEL = "sstar.host"
 SESSION_LABEL = "sstar.session"

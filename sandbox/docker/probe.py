@@ -9,8 +9,6 @@ from sstar_code.sandbox.docker.engine import connect_engine, engine_address, exp
 from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.image import build
 
-__all__ = ["EngineState", "probe_engine"]
-
 
 @dataclass(frozen=True, slots=True)
 class EngineState:

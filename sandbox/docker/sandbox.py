@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from sstar_code.sandbox.repository.isolated_repository import IsolatedRepository
     from sstar_code.sandbox.workers.protocol import Worker
 
-__all__ = ["DockerSandbox"]
-
 _TIMEOUT_S = 30
 _NOBODY = 65534
 _REMOVAL_PAUSES_S = (0.0, 0.5, 2.0)

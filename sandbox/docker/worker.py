@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from sstar_code.sandbox.docker.container import ContainerSpec
     from sstar_code.sandbox.workers.boot import Settings
 
-__all__ = ["DockerWorker", "LiveContainers"]
-
 _CHUNK = 256 * 1024
 _SEND_S = 60.0
 _AWAY_S = 20.0

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
-__all__ = ["build_image", "ensure_image", "find_image", "image_tag", "main"]
-
 REPOSITORY = "sstar-sandbox"
 _BASE = "python:3.11-slim"
 _HERE = Path(__file__).parent

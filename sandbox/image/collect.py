@@ -22,8 +22,6 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-__all__ = ["collect"]
-
 _LEFT_OUT = shutil.ignore_patterns(
     "__pycache__", "*-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3",
     "config-*", "sitecustomize.py", "_tkinter*", "_test*.so", "xxlimited*", "_ctypes_test*",

@@ -12,8 +12,6 @@ from sstar_code.sandbox.errors import SandboxError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["PACKAGES", "SUITE", "unpack_packages"]
-
 SUITE = "bookworm"
 _PYTHON = "python3.11"
 PACKAGES = (

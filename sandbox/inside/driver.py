@@ -22,8 +22,6 @@ from typing import Any
 
 from sstar_code.problems import values
 
-__all__ = ["CODE_FILE", "PREAMBLE_FILE", "Job", "perform"]
-
 CODE_FILE, PREAMBLE_FILE, TEST_FILE = "solution.py", "preamble.py", "test.py"
 _REPORT = 3
 _MESSAGE_LENGTH = 500

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-__all__ = ["LARGEST", "Decoder", "pack"]
-
 LARGEST = 1 << 30
 """Longest part of a frame that is believed, in bytes."""
 

@@ -6,17 +6,6 @@ import ctypes
 import os
 import sys
 
-__all__ = [
-    "CHILD_SUBREAPER",
-    "DUMPABLE",
-    "NO_NEW_PRIVILEGES",
-    "PARENT_DEATH_SIGNAL",
-    "Filter",
-    "call",
-    "close_from",
-    "control",
-]
-
 PARENT_DEATH_SIGNAL = 1
 DUMPABLE = 4
 _SECCOMP = 22

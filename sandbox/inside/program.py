@@ -21,8 +21,6 @@ from sstar_code.sandbox.inside import driver, kernel, run
 if TYPE_CHECKING:
     from sstar_code.sandbox.inside.stream import Stream
 
-__all__ = ["import_module", "send_answer", "serve"]
-
 _IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([A-Za-z_][\w., \t]*)", re.MULTILINE)
 _TRUSTED = frozenset({
     "abc", "array", "bisect", "calendar", "cmath", "collections", "contextlib", "copy", "dataclasses",

@@ -31,8 +31,6 @@ from sstar_code.sandbox.inside import kernel, project_fork, project_tests, secco
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["main"]
-
 _MOST_YIELDED = 10_000
 _PROCESSES = 128
 _FUTURE = {name: getattr(__future__, name).compiler_flag for name in __future__.all_feature_names}

@@ -25,8 +25,6 @@ from sstar_code.sandbox.inside import run
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["become_unreadable", "keep_private", "run_apart", "watch_reached"]
-
 _REPORT = 3
 _GLANCE_S = 0.05
 _MESSAGE_LENGTH = 500

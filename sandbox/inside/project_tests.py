@@ -26,8 +26,6 @@ from sstar_code.sandbox.inside import project_fork
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["main", "run_tests"]
-
 _TEXT_LENGTH = 3000
 _START = """\
 import sys

@@ -22,17 +22,6 @@ from sstar_code.sandbox.inside import driver, kernel, seccomp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = [
-    "End",
-    "SupervisorState",
-    "attend",
-    "become",
-    "execute",
-    "queued_s",
-    "set_common_limits",
-    "wait_for_signals",
-]
-
 _INTERPRETER_MB = 64
 _STACK = 512 * 1024 * 1024
 _FILES = 64

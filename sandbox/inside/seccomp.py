@@ -13,8 +13,6 @@ from __future__ import annotations
 import platform
 import struct
 
-__all__ = ["SUPPORTED", "build_common", "build_project", "build_run"]
-
 _ALLOW, _EPERM, _ENOSYS, _KILL = 0x7FFF0000, 0x00050001, 0x00050026, 0x80000000
 _LOAD, _RETURN, _EQUAL, _GREATER_EQUAL, _ANY_BIT = 0x20, 0x06, 0x15, 0x35, 0x45
 _NUMBER, _ARCHITECTURE = 0, 4  # offsets in struct seccomp_data

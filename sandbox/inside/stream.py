@@ -14,8 +14,6 @@ import select
 import time
 from typing import Any
 
-__all__ = ["Stream"]
-
 _PIECE = 64 * 1024
 _ZEROS = bytes(_PIECE)
 _OLD_S = 0.02

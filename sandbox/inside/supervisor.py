@@ -26,8 +26,6 @@ from typing import Any
 from sstar_code.sandbox.inside import driver, kernel, program, run, seccomp
 from sstar_code.sandbox.inside.stream import Stream
 
-__all__ = ["main"]
-
 _COMMON = (
     "bisect", "collections", "functools", "heapq", "itertools", "math", "operator", "re", "string",
     "typing",

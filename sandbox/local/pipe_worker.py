@@ -15,8 +15,6 @@ from sstar_code.sandbox.workers.boot import ENVIRONMENT, Settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["PipeWorker"]
-
 _LOG_BYTES = 4000
 _PATIENCE_S = 10.0
 

@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     from sstar_code.sandbox.repository.isolated_repository import IsolatedRepository
     from sstar_code.sandbox.workers.protocol import Worker
 
-__all__ = ["LocalSandbox", "UnsafeSandbox"]
-
 _log = logging.getLogger(__name__)
 
 

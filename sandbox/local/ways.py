@@ -17,8 +17,6 @@ from sstar_code.sandbox.workers.boot import Settings, command
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Way", "find_interpreter", "list_parts", "list_ways", "start_in_bubblewrap", "start_in_namespaces"]
-
 _UIDS = 4096
 _HIGH_UIDS = range(1 << 30, 1 << 31, _UIDS)
 """Far above what a machine's users and its containers' mappings have."""

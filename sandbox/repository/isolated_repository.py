@@ -13,8 +13,6 @@ from sstar_code.sandbox.local.ways import list_parts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["CONTROL", "IsolatedRepository", "find_packages", "write_control", "write_snapshot"]
-
 CONTROL = "/.sstar"
 """Where the inside's own source is found."""
 _BOOT = """\

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from sstar_code.sandbox.repository.isolated_repository import IsolatedRepository
     from sstar_code.sandbox.workers.protocol import Worker
 
-__all__ = ["HoldsRepositories", "ProjectSession", "RepositoryLostError"]
-
 _START_S = 60.0
 _GRACE_S = 30.0
 

@@ -20,8 +20,6 @@ from importlib.resources import files
 
 from sstar_code.sandbox.inside import frames
 
-__all__ = ["ENVIRONMENT", "Settings", "command", "greeting"]
-
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "HOME": "/",

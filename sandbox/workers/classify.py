@@ -12,8 +12,6 @@ from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Status
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["classify", "compile_failure", "lost"]
-
 _STDERR_CHARS = 2000
 _REPORT_BYTES = 64 * 1024
 """Longer than any report of ours: more is made to cost its reader memory."""

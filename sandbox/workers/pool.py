@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
-__all__ = ["PooledSandbox"]
-
 _RECYCLE_AFTER = 20_000
 _CHECK_EVERY = 500
 _TRIES = 2

@@ -14,9 +14,6 @@ from sstar_code.sandbox.workers.classify import classify
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-
-__all__ = ["Conversation", "Worker", "WorkerLost"]
-
 _CANARY = Program("print(sum(map(int, input().split())))")
 (_CANARY_INPUT, _CANARY_OUTPUT) = (b"19 23", "42\n")
 _START_S = 60.0

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from sstar_code.selection.evidence.clustering import Clustering
 
-__all__ = ["agreement", "cluster_weights", "valid_places"]
-
 
 def cluster_weights(found: Clustering, program_of: Sequence[int]) -> list[float]:
     """The weight of each cluster: the root of the number of copies, added up over its distinct programs.

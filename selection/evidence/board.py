@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from sstar_code.sandbox.outcome import Execution, Limits, Program, Sandbox
     from sstar_code.selection.protocols import Ask, Candidate, Distinguishing, Question, Reply
 
-__all__ = ["Board", "Ledger"]
-
 
 @dataclass(slots=True)
 class Ledger:

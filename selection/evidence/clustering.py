@@ -26,16 +26,6 @@ if TYPE_CHECKING:
     from sstar_code.problems import Problem
     from sstar_code.sandbox.outcome import Execution
 
-__all__ = [
-    "Behaviour",
-    "Clustering",
-    "behaviour_of",
-    "cluster_programs",
-    "compare_with",
-    "find_differences",
-    "label",
-]
-
 _MAX_TYPE = 80
 
 

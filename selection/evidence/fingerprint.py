@@ -6,8 +6,6 @@ import ast
 
 from sstar_code.problems.python_source import UNREADABLE, parse_strictly
 
-__all__ = ["fingerprint", "strip_comments"]
-
 
 class _Bare(ast.NodeTransformer):
     """Drops docstrings and every other statement that is a lone constant: they do nothing."""

@@ -30,17 +30,6 @@ if TYPE_CHECKING:
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool
 
-__all__ = [
-    "Harness",
-    "ask_harness",
-    "ask_reference",
-    "call",
-    "decode_result",
-    "find_functions",
-    "reject_invalid",
-    "unpack",
-]
-
 _SIZES = {"tiny": 16, "boundary": 12, "random": 8, "worst": 3}
 """Size that the generator is asked for -> number of inputs of that size."""
 _LIMITS = Limits(cpu_s=2.0)

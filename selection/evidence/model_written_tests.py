@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool
 
-__all__ = ["Outcomes", "WrittenTest", "parse_tests", "run_written_tests"]
-
 WRITTEN_TESTS = 20
 """Number of tests asked of the model in one call."""
 MAX_TESTS = 100

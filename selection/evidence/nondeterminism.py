@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool
 
-__all__ = ["find_nondeterministic", "mask_nondeterministic"]
-
 _NO_ANSWER = Execution(Status.RE, failure=Failure("another output every time"))
 _INPUTS = 2
 """Number of inputs that are run a second time; short ones, which cost least."""

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from sstar_code.selection.evidence.clustering import Clustering, cluster_programs
 from sstar_code.selection.inputs.replies import parse_inputs
-from sstar_code.selection.inputs.search.explore import find_model_free_inputs
 from sstar_code.selection.protocols import Question
 
 if TYPE_CHECKING:
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
 
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool
-
-__all__ = ["ask_inputs", "find_model_free_inputs", "observe"]
 
 GENERATED_INPUTS = 10
 """Inputs asked of the model in one call; as many again are accepted."""

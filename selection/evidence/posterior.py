@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Beliefs", "log_odds"]
-
 _FLOOR = 1e-12
 """No evidence makes anything impossible."""
 

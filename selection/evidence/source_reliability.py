@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
     from sstar_code.selection.protocols import Candidate
 
-__all__ = ["measure_reliability"]
-
 _PRIOR = 4.0
 """Pseudo-candidates that pull a source towards its model, and a model towards all of them."""
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from sstar_code.selection.evidence.harness import Harness
     from sstar_code.selection.pool import Pool
 
-__all__ = ["NONE_RIGHT", "check_outputs", "prefer", "score_clusters"]
-
 AGREEMENT, FAILURES, SIZE, RELIABILITY = 3.0, -1.0, 0.5, 1.0
 NEARNESS = 20.0
 """Power of the share of inputs on which two programs do the same: one that differs on one input in twenty

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from sstar_code.problems import Problem
 
-__all__ = ["CallShape", "find_literals", "parse_inputs", "read_literal"]
-
 _FENCE = re.compile(r"```[ \t]*([\w+-]*)[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
 _MAX_REPLY_CHARS = 400_000
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from sstar_code.selection.judging.question import Answer, Choice
     from sstar_code.selection.protocols import Ask
 
-__all__ = ["JudgeRecord", "grade", "make_probe", "measure_judge"]
-
 PROBES = 20
 """Questions with a known answer that are put once for a set, each in both orders."""
 BEST_ACCURACY = 0.95

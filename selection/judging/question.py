@@ -28,25 +28,6 @@ if TYPE_CHECKING:
     from sstar_code.selection.evidence.clustering import Behaviour
     from sstar_code.selection.protocols import Question
 
-__all__ = [
-    "LETTERS",
-    "Answer",
-    "Choice",
-    "Refusal",
-    "Ruling",
-    "ask_in_both_orders",
-    "clip",
-    "make_case",
-    "persuades",
-    "present",
-    "read_choice",
-    "read_ruling",
-    "score",
-    "show_behaviour",
-    "show_input",
-    "swap_cases",
-]
-
 LETTERS = "ABCD"
 """Names of the outputs in a question; there are no more outputs than letters."""
 _MAX_SHOWN_CHARS = 1_000

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from sstar_code.selection.judging.question import Answer, Choice
     from sstar_code.selection.pool import Pool
 
-__all__ = ["Questioning"]
-
 _NEAR_BEST = 0.9
 """Share of the best expected gain from which on an input counts as near the best; the shortest is taken."""
 _LEAST_GAIN_BITS = 0.02

@@ -11,10 +11,10 @@ from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.clustering import cluster_programs
 from sstar_code.selection.evidence.harness import Harness, ask_harness, ask_reference, reject_invalid
 from sstar_code.selection.evidence.nondeterminism import find_nondeterministic, mask_nondeterministic
-from sstar_code.selection.evidence.observe import find_model_free_inputs
 from sstar_code.selection.evidence.posterior import Beliefs
 from sstar_code.selection.evidence.weights import NONE_RIGHT, check_outputs, prefer, score_clusters
 from sstar_code.selection.inputs.contract.contract import Contract
+from sstar_code.selection.inputs.search.explore import find_model_free_inputs
 from sstar_code.selection.judging.questioning import Questioning
 from sstar_code.selection.pool import tier
 from sstar_code.selection.protocols import Derived, Evidence, Selection
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from sstar_code.selection.evidence.clustering import Clustering
     from sstar_code.selection.pool import Pool
-
-__all__ = ["select_adaptive"]
 
 TARGET = 0.95
 """Nothing more is asked once the likeliest cluster has this probability, given that one is right."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from sstar_code.selection.evidence.agreement import agreement, cluster_weights
 from sstar_code.selection.evidence.board import Ledger
-from sstar_code.selection.evidence.observe import ask_inputs, find_model_free_inputs, observe
+from sstar_code.selection.evidence.observe import ask_inputs, observe
 from sstar_code.selection.inputs.contract.examples import public_inputs
+from sstar_code.selection.inputs.search.explore import find_model_free_inputs
 from sstar_code.selection.pool import tier
 from sstar_code.selection.protocols import Selection
 from sstar_code.selection.result import explain, share
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from sstar_code.selection.evidence.clustering import Clustering
     from sstar_code.selection.pool import Pool
-
-__all__ = ["select_first", "select_majority", "select_mbr", "select_oracle", "select_random"]
 
 
 async def select_random(pool: Pool) -> Selection:

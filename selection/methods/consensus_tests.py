@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     Score = Callable[[Outcomes, Mapping[frozenset[int], Sequence[int]]], dict[frozenset[int], float]]
 
-__all__ = ["select_b4", "select_codet", "select_tests"]
-
 _PRIOR_RIGHT = 1e3
 """B4's alpha for programs and for tests: a set that explains much is believed more."""
 _PRIOR_CHANCE = 1e4

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from sstar_code.selection.pool import Pool
 
-__all__ = ["rank", "select_judge"]
-
 MAX_MATCHES = 120
 """Matches per problem: all pairs of 16 programs; with more programs so many pairs are drawn."""
 _ROUNDS = 200

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from sstar_code.selection.pool import Pool
 
-__all__ = ["list_methods", "load_method"]
-
 
 def list_methods() -> Mapping[str, Plugin]:
     """Every method that installed packages bring, by name."""

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from sstar_code.selection.pool import Pool
     from sstar_code.selection.protocols import Selection
 
-__all__ = ["METHODS", "Method", "choose", "select_all"]
-
 Method: TypeAlias = "Callable[[Pool], Awaitable[Selection]]"
 """Chooses one candidate of a pool; the same pool gives the same choice.
 

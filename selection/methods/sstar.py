@@ -12,8 +12,9 @@ from sstar_code.selection.concurrency import run_together
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.clustering import Behaviour, Clustering, find_differences
 from sstar_code.selection.evidence.fingerprint import strip_comments
-from sstar_code.selection.evidence.observe import ask_inputs, find_model_free_inputs, observe
+from sstar_code.selection.evidence.observe import ask_inputs, observe
 from sstar_code.selection.inputs.replies import parse_inputs
+from sstar_code.selection.inputs.search.explore import find_model_free_inputs
 from sstar_code.selection.judging.question import ask_in_both_orders, clip, make_case, swap_cases
 from sstar_code.selection.pool import tier
 from sstar_code.selection.protocols import Distinguishing, Question, Selection
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sstar_code.selection.pool import Pool
-
-__all__ = ["select_sstar"]
 
 _DISTINGUISHING_INPUTS = 5
 """Number of inputs asked for in a match, and the most cases that a judge is shown."""

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from sstar_code.selection.protocols import Derived
 
-__all__ = ["choose_tests", "flatten", "literal", "render_file", "write_file"]
-
 _MAX_CHARS = 20_000
 """Characters of one test's input and output together: a longer one is no test that a person reads."""
 

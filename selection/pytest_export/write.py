@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from sstar_code.problems import Problem
     from sstar_code.selection.protocols import Derived
 
-__all__ = ["name_of", "render_tests", "write_tests"]
-
 _LEAST_TIMEOUT_S = 10.0
 _CONTEST_TOLERANCE = 1e-5
 """Tolerance of the checker `codecontests`."""

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.models.request import Answer, Request
     from sstar_code.problems import SstarError
 
-__all__ = ["CALL_TIMEOUT_S", "OpenAIModel"]
-
 CALL_TIMEOUT_S = 600.0
 """Wall time of one attempt, unless the user gives another."""
 _CONNECT_TIMEOUT_S = 10.0

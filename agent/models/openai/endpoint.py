@@ -13,17 +13,6 @@ from sstar_code.agent.models.errors import ModelUserError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = [
-    "DEFAULT_BASE_URL",
-    "ServerInfo",
-    "is_loopback",
-    "is_private",
-    "parse_base_url",
-    "read_models",
-    "serves",
-    "show_url",
-]
-
 DEFAULT_BASE_URL = "http://localhost:8000/v1"
 
 

@@ -12,8 +12,6 @@ from sstar_code.agent.models.errors import CallError, ContextError, ModelUserErr
 if TYPE_CHECKING:
     from sstar_code.problems import SstarError
 
-__all__ = ["Refusal", "explain", "explain_missing", "read_refusal", "refuses_field"]
-
 _MAX_MESSAGE = 300
 _MAX_LISTED = 20
 _TOO_LONG = re.compile(

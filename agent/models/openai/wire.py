@@ -14,8 +14,6 @@ from sstar_code.agent.models.request import Answer, Message, Usage
 if TYPE_CHECKING:
     from sstar_code.agent.models.request import Request
 
-__all__ = ["MaxTokensField", "SystemRole", "build_body", "read_answer", "split_thinking"]
-
 SystemRole = Literal["system", "developer", "user"]
 MaxTokensField = Literal["max_tokens", "max_completion_tokens"]
 

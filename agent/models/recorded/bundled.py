@@ -8,8 +8,6 @@ from pathlib import Path
 
 from sstar_code.problems.sets.load import BUNDLED
 
-__all__ = ["describe_recording", "find_recording"]
-
 
 def find_recording(spec: str) -> Path | None:
     """The recording that `replay:NAME` means; None where NAME is no bundled set, or a file is called so."""

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.models.request import Model
 
-__all__ = ["Call", "Recorder", "read_calls", "write_call"]
-
 _GZIP_MAGIC = b"\x1f\x8b"
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.models.recorded.recording import Call
     from sstar_code.agent.models.request import Answer, Purpose, Request
 
-__all__ = ["ReplayModel"]
-
 
 class ReplayModel:
     """Answers from the calls recorded in `path`.

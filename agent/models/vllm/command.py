@@ -12,8 +12,6 @@ from pathlib import Path
 
 from sstar_code.agent.models.errors import ModelUserError
 
-__all__ = ["VllmCommand", "find_command"]
-
 
 @dataclass(frozen=True, slots=True)
 class VllmCommand:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.models.vllm.hardware import Hardware
     from sstar_code.agent.models.vllm.modelfacts import ModelFacts
 
-__all__ = ["Flag", "choose_environment", "choose_flags", "read_user_flags"]
-
 _SHORT = {"-tp": "--tensor-parallel-size", "-dp": "--data-parallel-size", "-pp": "--pipeline-parallel-size"}
 _SECRETS = ("--api-key", "--hf-token")
 _NOT_OURS = ("--model", "--config", "--headless", "--uds", "--root-path", "--ssl-keyfile", "--ssl-certfile")

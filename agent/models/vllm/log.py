@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["explain_end", "find_refused_flag", "find_step"]
-
 _PREFIX = re.compile(
     r"^(?:\([\w .:-]*pid=\d+\)\s*)?"  # (EngineCore pid=123)
     r"(?:(?:INFO|WARNING|ERROR|CRITICAL|DEBUG)\s+[\d-]+ [\d:.]+\s*(?:\[[^\]]*\])?\s?)?"

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.models.request import Answer, Request
     from sstar_code.agent.models.vllm.plan import Plan
 
-__all__ = ["ManagedModel"]
-
 _log = logging.getLogger(__name__)
 _HEALTH_TIMEOUT_S = 5.0
 

@@ -12,8 +12,6 @@ from typing import Any
 
 from sstar_code.agent.models.errors import ModelUserError
 
-__all__ = ["ModelFacts", "find_facts"]
-
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".gguf")
 _SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)b(?![a-z0-9])", re.IGNORECASE)
 _BYTES_OF_NAME = {"fp8": 1.0, "int8": 1.0, "w8a8": 1.0, "awq": 0.6, "gptq": 0.6, "int4": 0.6, "nvfp4": 0.6}

@@ -15,8 +15,6 @@ from sstar_code.agent.models.vllm.flags import Flag, choose_environment, choose_
 from sstar_code.agent.models.vllm.hardware import Hardware, find_hardware
 from sstar_code.agent.models.vllm.modelfacts import ModelFacts, find_facts
 
-__all__ = ["Plan", "find_free_port", "make_plan"]
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -16,8 +16,6 @@ from sstar_code.sandbox.docker.ownership import HOST_LABEL, OWNER_LABEL, Owner, 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["ServerProcess", "reap_orphans"]
-
 _GUARDIAN = Path(__file__).with_name("guardian.py")
 _MARK = "SSTAR_VLLM_OWNER"
 _END_S = 20.0

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.models.vllm.plan import Plan
 
-__all__ = ["KeepAlive", "VllmServer"]
-
 _IN_USE = re.compile(r"address already in use", re.IGNORECASE)
 _MAX_MENDED_STARTS = 4
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.report.data.run import Run
 
-__all__ = ["Comparison", "Line", "compare_runs"]
-
 
 @dataclass(frozen=True, slots=True)
 class Line:

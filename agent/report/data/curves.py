@@ -17,17 +17,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.report.data.run import Run
     from sstar_code.agent.run.outcomes import ProblemOutcome
 
-__all__ = [
-    "Bin",
-    "Calibration",
-    "Link",
-    "Step",
-    "calibrate",
-    "majority_at",
-    "tokens_per_sample",
-    "trace_flow",
-]
-
 STATES = ("good", "bad", "lost")
 """States of a problem in the flow; the last is an error or unfinished."""
 _ALL = 150

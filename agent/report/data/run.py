@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.run.outcomes import RoundOutcome
     from sstar_code.problems import Problem
 
-__all__ = ["Choice", "Run", "open_run"]
-
 
 @dataclass(frozen=True, slots=True)
 class Choice:

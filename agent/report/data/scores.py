@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.report.data.run import Run
     from sstar_code.agent.run.outcomes import ProblemOutcome, RoundOutcome
 
-__all__ = ["Group", "RoundScore", "Scores", "best_after", "count_scores", "group_keys"]
-
 NOT_KNOWN = "not known"
 _RESAMPLES = 1_000
 

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from sstar_code.problems import Problem
 
-__all__ = ["find_problems"]
-
 
 def find_problems(
     manifest: Mapping[str, Any], spec: str | None, say: Callable[[str], None]

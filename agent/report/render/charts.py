@@ -16,17 +16,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.report.data.scores import Group
     from sstar_code.agent.run.statistics import Rate
 
-__all__ = [
-    "Curve",
-    "draw_bars",
-    "draw_calibration",
-    "draw_curves",
-    "draw_flow",
-    "draw_groups",
-    "draw_intervals",
-    "shorten_number",
-]
-
 _QUARTERS = (0, 25, 50, 75, 100)
 _ROWS_LEFT, _ROWS_WIDE = 190.0, 400.0
 """Where charts of rows have their axis of rates."""

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.models.request import Answer, Request
     from sstar_code.agent.report.data.run import Run
 
-__all__ = ["LEVELS", "Caps", "pack", "pack_all", "read_details"]
-
 _GZIP = 31
 """`wbits` for a gzip header, which is what browsers unpack."""
 

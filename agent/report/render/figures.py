@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.report.data.scores import Scores
     from sstar_code.agent.run.statistics import Rate
 
-__all__ = ["draw_all", "draw_figure", "token_key", "verdict_key"]
-
 _VERDICTS = {
     "AC": ("good", "right"),
     "WA": ("bad", "wrong output"),

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.report.data.scores import Scores
     from sstar_code.problems import Problem
 
-__all__ = ["build_page", "write_page"]
-
 _DETAIL_BYTES = 15_000_000
 """Size of the packed sections of all problems: with the rest the page stays under 20 MB."""
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["dot", "frame", "line", "path", "polyline", "rect", "text"]
-
 
 def frame(width: float, height: float, title: str, description: str, parts: Iterable[str]) -> str:
     """A whole drawing; `title` and `description` are what a screen reader says."""

@@ -17,25 +17,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.run.statistics import Difference, Rate
     from sstar_code.agent.run.usage import StageCount
 
-__all__ = [
-    "OUTCOMES",
-    "Cell",
-    "ProblemRow",
-    "Table",
-    "describe_graded",
-    "interval",
-    "judge_outcome",
-    "list_names",
-    "method_table",
-    "ordered_stages",
-    "percent",
-    "points",
-    "points_interval",
-    "problem_rows",
-    "round_table",
-    "stage_table",
-]
-
 _MOST_NAMES = 50
 _STAGES = ("generate", "debug", "inputs", "judge", "select", "grade")
 OUTCOMES = {

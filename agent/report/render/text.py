@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.report.data.run import Run
     from sstar_code.agent.report.data.scores import Scores
 
-__all__ = ["compare_as_markdown", "run_as_json", "run_as_junit", "run_as_markdown"]
-
 _JUNIT_OUTCOMES: dict[str, Literal["passed", "error", "skipped"]] = {
     "right": "passed",
     "error": "error",

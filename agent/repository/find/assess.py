@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.find.stubs import Stub
     from sstar_code.agent.repository.findings import Finding
 
-__all__ = ["check_files", "why_impossible"]
-
 _MOST_BYTES = 2_000_000
 
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from doctest import Example
 
-__all__ = ["explain_malformed", "find_examples", "judge_example", "judge_examples", "read_test"]
-
 _PARSER = doctest.DocTestParser()
 _CHECKER = doctest.OutputChecker()
 

@@ -10,18 +10,6 @@ from pathlib import Path
 
 from sstar_code.problems import UserError
 
-__all__ = [
-    "Place",
-    "find_root",
-    "is_test_file",
-    "list_files",
-    "list_python",
-    "list_tests",
-    "locate",
-    "read_targets",
-    "read_words",
-]
-
 _ROOT_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg", ".hg")
 _SKIPPED = frozenset({"__pycache__", "node_modules", "build", "dist", "site-packages"})
 _TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import ast
     from pathlib import Path
 
-__all__ = ["Source", "parse_source", "read_source", "split_lines"]
-
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 
 

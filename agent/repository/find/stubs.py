@@ -25,17 +25,6 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.repository.find.source import Source
 
-__all__ = [
-    "FunctionNode",
-    "Shape",
-    "Stub",
-    "all_functions",
-    "find_function",
-    "find_stubs",
-    "is_open_body",
-    "statements",
-]
-
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 MARKER = re.compile(r"#\s*sstar:\s*implement\b[^\r\n]*")

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.find.project_files import Place
     from sstar_code.agent.repository.find.stubs import Stub
 
-__all__ = ["Target", "find_target"]
-
 _PLAIN = frozenset({
     "int", "float", "str", "bool", "bytes", "None", "list", "dict", "set", "frozenset", "tuple", "Sequence",
     "Iterable", "Mapping", "List", "Dict", "Set", "FrozenSet", "Tuple", "Optional", "Union", "Any", "object",

@@ -36,17 +36,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.verify.runner import RepositoryRunner
     from sstar_code.problems import Test
 
-__all__ = [
-    "Checks",
-    "ExampleGroup",
-    "Survey",
-    "TestFunction",
-    "find_checks",
-    "mark_open",
-    "named_tests",
-    "survey",
-]
-
 _MOST_TEXT = 4000
 _MOST_HOPS = 3
 _MOST_FILES = 60

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.task.call import Target
     from sstar_code.agent.repository.task.checks import Checks
 
-__all__ = ["Task", "make_task"]
-
 _MOST_CONTEXT = 14_000
 _TIME_LIMIT_S = 10.0
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.write.splice import Written
     from sstar_code.sandbox.outcome import Sandbox
 
-__all__ = ["CandidateSandbox"]
-
 
 class CandidateSandbox:
     """Implements `sandbox.Sandbox` over a sandbox and a runner that have been entered."""

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from sstar_code.problems import UserError
 
-__all__ = ["find_python"]
-
 _FOLDERS = (".venv", "venv", "env")
 _ANSWER_S = 30.0
 _ELF = b"\x7fELF"

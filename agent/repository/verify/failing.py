@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.repository.verify.runner import RepositoryRunner
 
-__all__ = ["find_failing_examples", "find_failing_tests"]
-
 
 async def find_failing_examples(files: Iterable[tuple[Path, str]], runner: RepositoryRunner) -> list[Finding]:
     """The functions of `files` (each with a qualified name, or empty for all) whose examples do not hold.

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.repository.find.project_files import Place
 
-__all__ = ["TEST_LIMITS", "TEST_TOTAL_S", "RepositoryRunner", "TestRun", "limits_as_json"]
-
 TEST_LIMITS = Limits(cpu_s=60.0, memory_mb=2048)
 """Limits of one test or group of examples."""
 TEST_TOTAL_S = 600.0

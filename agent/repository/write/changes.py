@@ -17,8 +17,6 @@ from sstar_code.problems import InfrastructureError, UserError, files
 if TYPE_CHECKING:
     from sstar_code.agent.repository.find.source import Source
 
-__all__ = ["make_diff", "replace_file", "write_changes"]
-
 _CONTEXT_LINES = 3
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.task.call import Target
     from sstar_code.selection.protocols import Derived
 
-__all__ = ["render_tests", "write_tests"]
-
 
 def write_tests(path: Path, found: Sequence[tuple[Target, Sequence[Derived]]]) -> int:
     """Write the tests to the new file `path`; how many. No file is made where there are none.

@@ -7,8 +7,6 @@ import token
 import tokenize
 from dataclasses import dataclass
 
-__all__ = ["indent_block", "indent_unit"]
-
 _STARTS = {getattr(token, name, None) for name in ("FSTRING_START", "TSTRING_START")} - {None}
 _ENDS = {getattr(token, name, None) for name in ("FSTRING_END", "TSTRING_END")} - {None}
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.find.source import Source
     from sstar_code.agent.repository.find.stubs import Stub
 
-__all__ = ["MisfitError", "Written", "put_body", "put_candidate"]
-
 
 class MisfitError(ValueError):
     """A candidate cannot take the function's place; the message says why, for the model."""

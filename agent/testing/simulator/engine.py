@@ -17,8 +17,6 @@ from sstar_code.agent.testing.simulator.prefix import PrefixCache
 if TYPE_CHECKING:
     from sstar_code.agent.testing.simulator.spec import EngineSpec
 
-__all__ = ["Engine", "Job", "QueueFullError"]
-
 _LITTLE_S = 1e-9
 
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from sstar_code.agent.testing.simulator.engine import Engine, Job
 
-__all__ = ["LiveEngine", "run_virtual"]
-
 T = TypeVar("T")
 
 

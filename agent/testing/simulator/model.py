@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.models.request import Request
     from sstar_code.agent.testing.simulator.engine import Engine
 
-__all__ = ["Planned", "SimulatedModel", "plan_by_dice"]
-
 _MEAN_TOKENS = 300
 _SIGMA = 0.6
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 
-__all__ = ["CHARS_PER_TOKEN", "PrefixCache", "count_tokens", "cut_blocks"]
-
 CHARS_PER_TOKEN = 4
 """The simulator's tokenizer; a rule of thumb for English text and code."""
 

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.testing.simulator.model import Planned
     from sstar_code.agent.testing.simulator.spec import EngineSpec
 
-__all__ = ["Simulator"]
-
 _TICK_S = 0.01
 """Seconds between two looks at what a stream can send."""
 _LOOK_S = 0.1

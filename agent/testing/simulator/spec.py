@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["CPU_TINY", "GPU_7B", "PRESETS", "EngineSpec"]
-
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:

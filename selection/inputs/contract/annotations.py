@@ -6,8 +6,6 @@ import ast
 
 from sstar_code.selection.inputs.contract.domain import ANYTHING, Domain
 
-__all__ = ["read_annotation"]
-
 _CONTAINERS: dict[str, type] = {
     "list": list,
     "sequence": list,

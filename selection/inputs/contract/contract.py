@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from sstar_code.problems import Problem
     from sstar_code.selection.inputs.stdin_layout.layout import Element
 
-__all__ = ["CallForm", "Contract", "Form", "LayoutForm", "LinesForm"]
-
 
 class Form(Protocol):
     """Reads and writes records."""

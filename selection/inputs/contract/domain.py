@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["ANYTHING", "Domain", "infer", "is_sorted", "letters_of"]
-
 _MAX_SEEN = 40
 _LEAST_ORDERED = 4
 """Records from which on it is no chance that the numbers of each ascend."""

@@ -14,8 +14,6 @@ from sstar_code.problems.values import Opaque, decode_lines, encode_lines
 if TYPE_CHECKING:
     from sstar_code.problems import Problem
 
-__all__ = ["annotations_of", "example_calls", "named_calls", "parameter_names", "public_inputs"]
-
 _MAX_CHARS = 50_000
 _MAX_CALL_CHARS = 600
 _MAX_CLOSINGS = 12

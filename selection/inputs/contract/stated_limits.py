@@ -16,8 +16,6 @@ from sstar_code.selection.inputs.strategies.dictionary import quoted_signs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["Stated", "narrow_call", "narrow_layout", "narrow_words", "read_stated"]
-
 _MAX_CHARS = 30_000
 _SPELLINGS = (
     (re.compile(r"(?m)^[ \t]*[-*•][ \t]+"), ""),

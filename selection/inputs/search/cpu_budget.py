@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool
 
-__all__ = ["CpuBudget", "charge_s"]
-
 _AT_ONCE = 3
 """Programs in a batch."""
 _MOST_INPUTS = 6

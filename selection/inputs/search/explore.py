@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool
 
-__all__ = ["find_form", "find_model_free_inputs"]
-
 _CPU_S, _QUICK_CPU_S = 0.5, 0.2
 """CPU limits in seconds of one run, and of one run of a program that is known to be quick. Small inputs need
 little; a mutated one may be beyond what the statement allows."""

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from sstar_code.problems import Problem
     from sstar_code.selection.inputs.contract.domain import Domain
 
-__all__ = ["shrink_input"]
-
 _BATCH = 16
 _TINY = 24
 """Fresh small inputs tried first: a long way down by steps may be a short one from below."""

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from sstar_code.selection.inputs.stdin_layout.layout import Element
 
-__all__ = ["find_layout", "layout_domain"]
-
 _MAX_CHARS = 4_000
 _MAX_TRIES = 1_500
 """Layouts tried before a text counts as unreadable."""

@@ -22,22 +22,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = [
-    "Count",
-    "Element",
-    "Fixed",
-    "Listed",
-    "MismatchError",
-    "Repeat",
-    "Row",
-    "Whole",
-    "Word",
-    "balance",
-    "read_layout",
-    "read_part",
-    "write_layout",
-]
-
 _INTEGER = re.compile(r"[+-]?(?:0|[1-9]\d{0,40})")
 _NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d{0,40})(?:\.\d{1,40})?(?:[eE][+-]?\d{1,3})?")
 

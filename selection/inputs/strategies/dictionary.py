@@ -17,8 +17,6 @@ from sstar_code.problems.python_source import parse_python
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Dictionary", "quoted_signs", "read_dictionary"]
-
 _MAX_EACH = 30
 _MAX_TEXT = 24
 _MAX_NUMBER = 10**7

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from sstar_code.selection.inputs.contract.domain import Domain
 
-__all__ = ["LARGE", "draw", "list_boundaries"]
-
 LARGE = 10**16 + 1
 """Above 2**53, so that an int that went through a float shows."""
 _WORDS = "ab"

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from sstar_code.selection.inputs.contract.domain import Domain
     from sstar_code.selection.inputs.strategies.dictionary import Dictionary
 
-__all__ = ["change", "cross", "is_of_kind", "list_nodes", "put_word", "repair", "replace_node", "retype"]
-
 _MAX_ITEMS = 3
 """Items of one list that are looked at by themselves."""
 

@@ -50,8 +50,6 @@ if TYPE_CHECKING:
     from sstar_code.selection.inputs.contract.domain import Domain
     from sstar_code.selection.inputs.strategies.records import Path
 
-__all__ = ["Mutations", "large_inputs"]
-
 _TRIES = 12
 """Records made for each input wanted: small examples have few different neighbours."""
 _SIZES = {"tiny": (1, 3), "alike": (3, 9), "big": (10, 60)}

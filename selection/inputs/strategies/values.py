@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import random
 
-__all__ = ["mutate_value"]
-
 _RARE = 0.2
 _DIGITS = re.compile(r"\d{1,9}")
 
