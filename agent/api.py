@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial, wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import anyio
@@ -32,9 +34,6 @@ from sstar_code.sandbox import Limits, Mode, Program
 from sstar_code.selection import Candidate
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
-    from pathlib import Path
-
     from sstar_code.agent.models.request import Model, Request
     from sstar_code.agent.run.summary import Summary
     from sstar_code.agent.solving.solve import Solution

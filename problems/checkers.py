@@ -9,15 +9,13 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sstar_code.problems import values
 from sstar_code.problems.plugins import Plugin, list_plugins
 from sstar_code.problems.problem import Kind
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 CHECKERS = {
     "exact": "stdin: equal text, but for blanks at line ends and empty lines at the end; "

@@ -10,10 +10,7 @@ A candidate's failure is never an exception: it is data (`sandbox.Execution`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 
 class SstarError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,6 @@ from sstar_code.problems.messages import suggest
 from sstar_code.sandbox.plugin import PluginSandbox, list_sandbox_plugins
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sstar_code.sandbox.outcome import Sandbox
 
 NAMES = ("auto", "docker", "local", "unsafe")

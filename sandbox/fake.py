@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import Self
 
 import anyio.lowlevel
 
 from sstar_code.sandbox.outcome import Execution, Limits, Program, Status
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Self
 
 
 class FakeSandbox:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.problems.checkers import accepts
 from sstar_code.problems.python_source import parse_python
 from sstar_code.sandbox.outcome import Execution, Limits, Mode, Program, Sandbox, Status, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 _BATCH = 16
 """Tests sent at first when the first failure ends the grading, then twice as many each time: little is run in

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Self
-
+from types import TracebackType
+from typing import Literal, Protocol, Self, TypeVar
 
 _Kind = TypeVar("_Kind", bound=StrEnum)
 

@@ -9,16 +9,13 @@ returns a sandbox (`outcome.Sandbox`), not started:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
 
 from sstar_code.problems.plugins import Plugin, list_plugins
 from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.outcome import Execution, Limits, Program, Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from types import TracebackType
-    from typing import Self
 
 
 def list_sandbox_plugins() -> Mapping[str, Plugin]:

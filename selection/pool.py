@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sstar_code.selection.evidence.board import Board
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from sstar_code.problems import Problem
     from sstar_code.sandbox.outcome import Sandbox
     from sstar_code.selection.judging.calibration import JudgeRecord

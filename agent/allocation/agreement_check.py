@@ -7,6 +7,7 @@ is run on each once, however many steps look at it.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,8 +22,6 @@ from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.strategies.streams import Mutations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from sstar_code.problems import Problem
     from sstar_code.sandbox.outcome import Limits, Program, Sandbox
     from sstar_code.selection.evidence.clustering import Clustering

@@ -27,12 +27,10 @@ repairs against samples follows arXiv 2306.09896. The look ahead over r and the 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+from typing import Literal
 
 FIRST = 0.07
 """Value of a first survivor, beside that of a change of the leader."""

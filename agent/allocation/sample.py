@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -14,8 +15,6 @@ from sstar_code.agent.generation.develop import has_ended, next_round
 from sstar_code.agent.generation.lineage import Lineage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
-
     from sstar_code.agent.allocation.plan import Allocation
     from sstar_code.agent.solving.context import SolveContext
     from sstar_code.problems import Problem

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from statistics import median
@@ -24,8 +25,6 @@ import anyio
 from sstar_code.agent.models.request import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from sstar_code.agent.models.load import Load
     from sstar_code.agent.models.request import Purpose
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from sstar_code.agent.calls.budget import BudgetSpentError
 from sstar_code.problems import InfrastructureError, UserError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _ORDER = (UserError, BudgetSpentError, InfrastructureError)
 """What the user can do most about comes first."""

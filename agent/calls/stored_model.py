@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,8 +16,6 @@ from sstar_code.agent.run.usage import StageCount
 from sstar_code.agent.telemetry.observed import observe_call
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-
     from sstar_code.agent.calls.budget import Budget
     from sstar_code.agent.models.load import Load, LoadWatch
     from sstar_code.agent.run.store import Store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,8 +14,6 @@ from sstar_code.agent.repository.findings import FORMATS, write_junit, write_mar
 from sstar_code.problems import InfrastructureError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.agent.repository.findings import Finding
 
 _PANEL = "Reports"

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sstar_code.problems import UserError
 from sstar_code.problems.messages import suggest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def _find(start: Path) -> tuple[Path, dict[str, Any]] | None:

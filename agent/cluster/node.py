@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,8 +11,6 @@ from typing import TYPE_CHECKING
 from sstar_code.problems import SstarError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.sandbox import Execution, Limits, Program, Sandbox
 
 

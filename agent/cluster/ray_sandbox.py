@@ -7,9 +7,11 @@ import os
 import socket
 import sys
 from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 from anyio import to_thread
@@ -20,10 +22,6 @@ from sstar_code.sandbox import SandboxError
 from sstar_code.sandbox.workers.classify import lost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from types import TracebackType
-    from typing import Self
-
     from sstar_code.sandbox import Execution, Limits, Program
 
 _PROBE_TIMEOUT_S = 5.0

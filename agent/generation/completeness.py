@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from sstar_code.agent.generation.definitions import (
     BUILTINS,
@@ -16,9 +16,6 @@ from sstar_code.agent.generation.definitions import (
 )
 from sstar_code.problems import Kind, Problem
 from sstar_code.problems.python_source import parse_python
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _READS = frozenset({"input", "open", "stdin", "fileinput"})
 _WRITES = frozenset({"print", "write", "writelines", "stdout"})

@@ -6,6 +6,7 @@ so a run that was killed is resumed by running it again over the stored answers.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.generation.extract import extract_code
@@ -19,8 +20,6 @@ from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import run_tests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     from sstar_code.agent.models.request import Answer, Request
     from sstar_code.agent.solving.context import SolveContext
     from sstar_code.problems import Problem

@@ -15,21 +15,18 @@ Parsing decides everything; nothing is run. Time is linear in the answer's lengt
 
 from __future__ import annotations
 
+import ast
 import html
 import re
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sstar_code.agent.generation.completeness import Grade, borrow_definitions, grade_text, grade_tree
 from sstar_code.agent.generation.fences import PYTHON_TAGS, Block, find_blocks
 from sstar_code.agent.models.request import Answer
 from sstar_code.problems import Kind, Problem
 from sstar_code.problems.python_source import parse_python
-
-if TYPE_CHECKING:
-    import ast
-    from collections.abc import Iterator
 
 _MAX_CHARS = 1_000_000
 _MAX_CUTS = 8

@@ -7,13 +7,10 @@ may be closed at the end of a line of code, or not at all. Time is linear in the
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sstar_code.problems.python_source import parse_python
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 PYTHON_TAGS = frozenset(
     {"python", "py", "python3", "python2", "py3", "ipython", "ipython3", "pycon", "pypy3"}

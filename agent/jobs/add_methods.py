@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +23,6 @@ from sstar_code.selection.methods.registry import METHODS, choose, select_all
 from sstar_code.selection.pool import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
-
     from sstar_code.agent.jobs.session import Session
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.run.outcomes import ProblemOutcome

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sstar_code.problems import UserError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 _ROLES = ("system", "developer", "user")
 

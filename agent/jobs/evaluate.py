@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,9 +24,6 @@ from sstar_code.sandbox.grade import run_tests
 from sstar_code.selection.pool import tier
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
-    from contextlib import AbstractAsyncContextManager
-
     from sstar_code.agent.calls.stored_model import StoredModel
     from sstar_code.agent.jobs.session import Session
     from sstar_code.agent.prompts.templates import Prompts

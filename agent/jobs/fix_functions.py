@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.repository.fix import Fixing
@@ -14,10 +17,6 @@ from sstar_code.agent.solving.context import SolveContext
 from sstar_code.sandbox.memo import MemoSandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
-
     from sstar_code.agent.jobs.session import Session
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.repository.find.stubs import Stub

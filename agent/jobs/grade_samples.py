@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +18,6 @@ from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import run_tests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
-
     from sstar_code.agent.jobs.session import Session
     from sstar_code.problems import Problem
     from sstar_code.sandbox import Sandbox

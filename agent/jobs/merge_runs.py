@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sstar_code.agent.jobs.evaluate import read_outcomes
@@ -14,9 +16,6 @@ from sstar_code.agent.run.store import Store
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
     from sstar_code.agent.run.summary import Summary
     from sstar_code.agent.run.usage import Prices
 

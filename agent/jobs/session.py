@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,6 @@ from sstar_code.agent.telemetry.observed import ObservedSandbox
 from sstar_code.agent.telemetry.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
     from sstar_code.agent.jobs.choices import Watch
     from sstar_code.agent.models import Model
     from sstar_code.agent.models.choose import AskedModel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,6 @@ from sstar_code.agent.solving.context import SolveContext
 from sstar_code.agent.solving.solve import Solution, solve
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
     from sstar_code.agent.jobs.session import Session
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.solving.settings import Settings

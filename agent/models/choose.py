@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,8 +15,6 @@ from sstar_code.agent.models.recorded.replay import ReplayModel
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from sstar_code.agent.models.vllm.managed import ManagedModel
 
 AskedModel: TypeAlias = "OpenAIModel | EndpointPool | ManagedModel | ReplayModel"

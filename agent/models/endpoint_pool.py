@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -19,8 +20,6 @@ from sstar_code.agent.models.errors import ModelError, ModelUserError
 from sstar_code.agent.models.retry import RetryingModel, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.agent.models.openai.client import OpenAIModel
     from sstar_code.agent.models.openai.endpoint import ServerInfo
     from sstar_code.agent.models.request import Answer, Request

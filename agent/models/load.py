@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+from typing import Any
 
 _NUMBER = r"\d+(?:\.\d+)?(?:[eE][+-]?\d{1,2})?"
 _LINE = re.compile(rf"^vllm:(\w+)(?:\{{.*\}})?[ \t]+({_NUMBER})(?:[ \t]+\d+)?$", re.MULTILINE)

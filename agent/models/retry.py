@@ -6,6 +6,7 @@ import logging
 import random
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from operator import attrgetter
@@ -16,8 +17,6 @@ import anyio
 from sstar_code.agent.models.load import Load, read_load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from sstar_code.agent.models.errors import ModelError
     from sstar_code.agent.models.request import Answer, Request
 

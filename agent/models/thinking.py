@@ -6,6 +6,7 @@ comes back is counted; the other way is tried in the same manner. Where neither 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -14,8 +15,6 @@ from sstar_code.agent.models.errors import CallError, ModelUserError
 from sstar_code.agent.models.request import Answer, Message, Purpose, Request, Stage, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from sstar_code.agent.models.request import Model
 
 END_OF_THINKING = "\n\nI have to answer now.\n</think>\n\n"

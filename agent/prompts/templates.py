@@ -29,6 +29,7 @@ import secrets
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.models.request import Message
@@ -36,8 +37,6 @@ from sstar_code.agent.prompts.formatting import cap, fence, show_call, show_valu
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jinja2 import BaseLoader, Environment, Template, TemplateError
 
     from sstar_code.problems import Problem, Test

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
@@ -18,9 +20,6 @@ from sstar_code.agent.report.junit import Case
 from sstar_code.agent.report.markdown import write_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
     from sstar_code.agent.repository.find.stubs import Stub
 
 Outcome = Literal["passed", "failure", "error", "skipped"]

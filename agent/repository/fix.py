@@ -8,7 +8,9 @@ no other, and count only when, at the end, all checks of all functions pass toge
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.calls.budget import BudgetSpentError
@@ -21,9 +23,6 @@ from sstar_code.problems import InfrastructureError
 from sstar_code.sandbox.outcome import Mode, Program, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from sstar_code.agent.repository.find.source import Source
     from sstar_code.agent.repository.find.stubs import Stub
 

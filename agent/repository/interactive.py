@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,6 @@ from sstar_code.selection.protocols import Derived
 from sstar_code.selection.pytest_export.render import literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from sstar_code.agent.repository.task.problem import Task
     from sstar_code.selection import Candidate, Selection
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import collections.abc
+from collections.abc import Callable
 from dataclasses import is_dataclass
 from enum import Enum
 from functools import cache, partial
 from types import UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.run.files import write_json, write_lines
@@ -10,9 +12,6 @@ from sstar_code.agent.run.summary import Count, Summary
 from sstar_code.problems.samples.write import make_evalplus_rows, make_livecodebench_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
     from sstar_code.agent.run.outcomes import ProblemOutcome
     from sstar_code.agent.run.store import Store
     from sstar_code.agent.run.usage import Prices

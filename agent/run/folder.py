@@ -6,18 +6,16 @@ import hashlib
 import json
 import platform
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sstar_code.agent.run.files import write_json
 from sstar_code.agent.run.lock import lock
 from sstar_code.agent.run.store import Store
 from sstar_code.problems import InfrastructureError, UserError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 MANIFEST = "manifest.json"
 

@@ -7,13 +7,10 @@ import json
 import os
 import platform
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TextIO
 
 from sstar_code.problems import InfrastructureError, UserError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-    from typing import TextIO
 
 
 class StoreError(InfrastructureError):

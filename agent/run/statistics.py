@@ -5,11 +5,8 @@ from __future__ import annotations
 import math
 import random
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _MOST_DRAWS = 4_000_000
 """Numbers drawn for one bootstrap at most: a second or two, whatever the size of the set."""

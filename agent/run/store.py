@@ -9,9 +9,11 @@ import contextlib
 import json
 import sqlite3
 import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 from sstar_code.agent.models.request import Answer, Request, request_key
 from sstar_code.agent.run.decode import read_record
@@ -22,11 +24,6 @@ from sstar_code.agent.run.usage import StageCount
 from sstar_code.agent.telemetry.work import current_work
 from sstar_code.problems import UserError
 from sstar_code.sandbox import Execution
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-    from typing import Any
 
 
 class Store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,6 @@ from sstar_code.agent.run.statistics import Rate, pass_at_k, wilson
 from sstar_code.agent.run.usage import Prices, StageCount, add_stages, add_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
     from sstar_code.agent.run.outcomes import ProblemOutcome
 
 LABELS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,6 @@ from sstar_code.selection import Question, Reply
 from sstar_code.selection.judging.calibration import measure_judge
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.agent.allocation.plan import Allocation
     from sstar_code.agent.models import Model
     from sstar_code.agent.prompts.templates import Prompts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,6 @@ from sstar_code.selection.methods.registry import select_all
 from sstar_code.selection.pool import Pool, tier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     from sstar_code.agent.generation.lineage import Lineage
     from sstar_code.agent.solving.context import SolveContext
     from sstar_code.problems import Problem

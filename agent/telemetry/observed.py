@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from sstar_code.agent.models.errors import CallError, ContextError
 from sstar_code.agent.telemetry.events import log_event
@@ -14,10 +16,6 @@ from sstar_code.agent.telemetry.spans import call_span
 from sstar_code.agent.telemetry.work import current_work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from types import TracebackType
-    from typing import Self
-
     from sstar_code.agent.models import Answer, Request
     from sstar_code.agent.run.store import Store
     from sstar_code.sandbox import Execution, Limits, Program, Sandbox

@@ -7,6 +7,7 @@ Prompts and answers are not part of them.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from sstar_code.agent.models import Answer, Request
 
 _TRACER: ContextVar[Any] = ContextVar("tracer", default=None)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, get_args
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from typing import Any, Literal, get_args
 
 FaultKind = Literal["refuse", "slow", "cut", "garbage", "death"]
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from anyio.lowlevel import checkpoint
 
 from sstar_code.agent.models.errors import CallError
 from sstar_code.agent.models.request import Answer, Request
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 Scripted = str | Answer | Exception
 """An answer's text, an answer, or what `ask` raises."""

@@ -13,15 +13,13 @@ import json
 import select
 import socket
 import threading
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from sstar_code.agent.testing.faults import Fault, Faults
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
 _GARBAGE = b"<html>\nAn unexpected page</html>"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import values
@@ -11,8 +12,6 @@ from sstar_code.problems.messages import suggest
 from sstar_code.problems.problem import Kind, Problem, Test
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sstar_code.problems.formats.rows import Row
 
 _KEYS = (

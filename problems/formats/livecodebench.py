@@ -9,6 +9,7 @@ import json
 import pickle
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,8 +19,6 @@ from sstar_code.problems.formats.lazy_tests import StoredTests
 from sstar_code.problems.problem import Kind, Problem, Test
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.problems.formats.rows import Row
 
 MAX_UNPACKED_BYTES = 1 << 30

@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import json
 import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -17,8 +18,6 @@ from sstar_code.problems.messages import shorten
 from sstar_code.problems.sets.faults import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     from sstar_code.problems.problem import Problem, Test
 
 _GZIP_MAGIC = b"\x1f\x8b"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 from sstar_code.problems.formats.rows import read_rows, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sstar_code.problems.formats.rows import Row
     from sstar_code.problems.problem import Problem
 

@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +23,6 @@ from sstar_code.problems.errors import InfrastructureError, UserError
 from sstar_code.problems.files import open_replacement, write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sstar_code.problems.sets.releases import Release, ReleasedFile
 
 _GITHUB = "https://raw.githubusercontent.com"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,6 @@ from sstar_code.problems.problem import Kind
 from sstar_code.problems.python_source import UNREADABLE, parse_strictly
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from sstar_code.problems.problem import Problem, Test
 
 _MOST_REFERENCES = 3

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +28,6 @@ from sstar_code.problems.sets.releases import find_release
 from sstar_code.problems.statements.parse import parse_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-    from datetime import date
-
     from sstar_code.problems.sets.faults import Fault
 
 _READERS: dict[str, Callable[[Row], Problem]] = {

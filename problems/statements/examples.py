@@ -9,16 +9,14 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sstar_code.problems.problem import Test
 from sstar_code.problems.python_source import parse_expression, parse_python
 from sstar_code.problems.statements.literals import Scanner, read_literal, read_value
 from sstar_code.problems.values import encode, encode_lines
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 _ARROW = re.compile(
     r"[ \t`*]{0,8}(?:==>|=>|==|->|-->|➞|→|➡|=|returns?|is"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,6 @@ from sstar_code.sandbox.docker.ownership import OWNER_LABEL, SESSION_LABEL, Owne
 from sstar_code.sandbox.workers.boot import ENVIRONMENT, Settings, command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from docker import APIClient
 
 _PYTHON = "/usr/bin/python3"

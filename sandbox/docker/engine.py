@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,6 @@ from sstar_code.problems.messages import shorten
 from sstar_code.sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from docker import APIClient
 
 _SOCKET = "/var/run/docker.sock"

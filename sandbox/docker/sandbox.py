@@ -18,7 +18,7 @@ import atexit
 import logging
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 from anyio import to_thread
@@ -37,8 +37,6 @@ from sstar_code.sandbox.image.build import ensure_image, find_image
 from sstar_code.sandbox.workers.pool import PooledSandbox
 
 if TYPE_CHECKING:
-    from typing import Any, Self
-
     from docker import APIClient
 
     from sstar_code.sandbox.repository.isolated_repository import IsolatedRepository

@@ -13,6 +13,7 @@ import json
 import sys
 import tarfile
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +24,6 @@ from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.image.packages import unpack_packages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from docker import APIClient
 
 REPOSITORY = "sstar-sandbox"

@@ -5,12 +5,9 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from sstar_code.sandbox.errors import SandboxError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SUITE = "bookworm"
 _PYTHON = "python3.11"

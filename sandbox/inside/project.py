@@ -23,13 +23,11 @@ import os
 import resource
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from sstar_code.problems import values
 from sstar_code.sandbox.inside import kernel, project_fork, project_tests, seccomp
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _MOST_YIELDED = 10_000
 _PROCESSES = 128

@@ -18,12 +18,10 @@ import select
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from sstar_code.sandbox.inside import run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _REPORT = 3
 _GLANCE_S = 0.05

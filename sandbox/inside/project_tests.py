@@ -19,12 +19,10 @@ import subprocess
 import sys
 import time
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from sstar_code.sandbox.inside import project_fork
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _TEXT_LENGTH = 3000
 _START = """\

@@ -15,12 +15,10 @@ import os
 import resource
 import struct
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from sstar_code.sandbox.inside import driver, kernel, seccomp
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _INTERPRETER_MB = 64
 _STACK = 512 * 1024 * 1024

@@ -7,13 +7,11 @@ import os
 import select
 import subprocess
 import threading
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Sequence
+from typing import BinaryIO
 
 from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.workers.boot import ENVIRONMENT, Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _LOG_BYTES = 4000
 _PATIENCE_S = 10.0

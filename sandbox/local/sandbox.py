@@ -25,8 +25,9 @@ from __future__ import annotations
 
 import itertools
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.inside import seccomp
@@ -42,9 +43,6 @@ from sstar_code.sandbox.workers.boot import Settings, command
 from sstar_code.sandbox.workers.pool import PooledSandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Self
-
     from sstar_code.sandbox.repository.isolated_repository import IsolatedRepository
     from sstar_code.sandbox.workers.protocol import Worker
 

@@ -7,15 +7,12 @@ import os
 import random
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sstar_code.sandbox.local import enter_namespaces
 from sstar_code.sandbox.workers.boot import Settings, command
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _UIDS = 4096
 _HIGH_UIDS = range(1 << 30, 1 << 31, _UIDS)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sstar_code.sandbox.local.ways import list_parts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 CONTROL = "/.sstar"
 """Where the inside's own source is found."""

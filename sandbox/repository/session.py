@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import anyio
 from anyio import to_thread
@@ -25,8 +25,6 @@ from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.inside import seccomp
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from sstar_code.sandbox.repository.isolated_repository import IsolatedRepository
     from sstar_code.sandbox.workers.protocol import Worker
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import re
 import signal
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Status
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _STDERR_CHARS = 2000
 _REPORT_BYTES = 64 * 1024

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import anyio
 from anyio import to_thread
@@ -14,10 +15,6 @@ from sstar_code.sandbox.outcome import Execution, Limits, Program, Status
 from sstar_code.sandbox.workers.classify import classify, compile_failure, lost
 from sstar_code.sandbox.workers.cores import count_usable_cores
 from sstar_code.sandbox.workers.protocol import Conversation, Worker, WorkerLost
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from typing import Self
 
 _RECYCLE_AFTER = 20_000
 _CHECK_EVERY = 500

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.inside import frames
 from sstar_code.sandbox.outcome import Limits, Mode, Program
 from sstar_code.sandbox.workers.boot import Settings, greeting
 from sstar_code.sandbox.workers.classify import classify
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 _CANARY = Program("print(sum(map(int, input().split())))")
 (_CANARY_INPUT, _CANARY_OUTPUT) = (b"19 23", "42\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from itertools import combinations
 from operator import eq
 from typing import TYPE_CHECKING
@@ -11,8 +12,6 @@ from typing import TYPE_CHECKING
 from sstar_code.sandbox.outcome import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.selection.evidence.clustering import Clustering
 
 

@@ -8,6 +8,7 @@ reported do not depend on which methods ran before.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,6 @@ from sstar_code.selection.evidence.fingerprint import fingerprint
 from sstar_code.selection.protocols import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from sstar_code.problems import Problem
     from sstar_code.sandbox.outcome import Execution, Limits, Program, Sandbox
     from sstar_code.selection.protocols import Ask, Candidate, Distinguishing, Question, Reply

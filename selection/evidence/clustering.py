@@ -14,6 +14,7 @@ outputs are alike when their text is.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,6 @@ from sstar_code.problems.checkers import accepts, validate_checker
 from sstar_code.sandbox.outcome import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     from sstar_code.problems import Problem
     from sstar_code.sandbox.outcome import Execution
 

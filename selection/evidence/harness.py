@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,8 +25,6 @@ from sstar_code.selection.inputs.contract.examples import public_inputs
 from sstar_code.selection.protocols import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.problems import Problem
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool

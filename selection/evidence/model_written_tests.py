@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,6 @@ from sstar_code.selection.inputs.replies import CallShape, find_literals
 from sstar_code.selection.protocols import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from sstar_code.problems import Problem
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool

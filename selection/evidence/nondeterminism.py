@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sstar_code.sandbox.outcome import Execution, Failure, Status
 from sstar_code.selection.evidence.clustering import behaviour_of, compare_with, label
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sstar_code.selection.evidence.clustering import Clustering, cluster_programs
@@ -9,8 +10,6 @@ from sstar_code.selection.inputs.replies import parse_inputs
 from sstar_code.selection.protocols import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool
 

@@ -7,11 +7,8 @@ an input on which two clusters differ at most one is right.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _FLOOR = 1e-12
 """No evidence makes anything impossible."""

@@ -7,6 +7,7 @@ docs/method/selection.md says on which problems they were chosen, and how they d
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,6 @@ from sstar_code.selection.evidence.harness import call, decode_result, unpack
 from sstar_code.selection.evidence.posterior import log_odds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.evidence.clustering import Behaviour, Clustering
     from sstar_code.selection.evidence.harness import Harness

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from sstar_code.problems import Kind
 from sstar_code.problems.statements.literals import read_value
@@ -19,9 +20,6 @@ from sstar_code.problems.values import encode_lines
 from sstar_code.selection.inputs.contract.examples import example_calls, parameter_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Self
-
     from sstar_code.problems import Problem
 
 _FENCE = re.compile(r"```[ \t]*([\w+-]*)[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)

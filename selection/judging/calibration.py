@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,8 +25,6 @@ from sstar_code.selection.judging.question import present
 from sstar_code.selection.protocols import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.problems import Problem
     from sstar_code.selection.judging.question import Answer, Choice
     from sstar_code.selection.protocols import Ask

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -21,8 +22,6 @@ from sstar_code.sandbox.outcome import Status
 from sstar_code.selection.concurrency import run_together
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from sstar_code.problems import Problem
     from sstar_code.selection.evidence.board import Board, Ledger
     from sstar_code.selection.evidence.clustering import Behaviour

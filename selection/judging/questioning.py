@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,6 @@ from sstar_code.selection.judging.question import LETTERS, Refusal, persuades, p
 from sstar_code.selection.protocols import Asked, Derived, Question
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.evidence.clustering import Clustering
     from sstar_code.selection.evidence.posterior import Beliefs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sstar_code.sandbox.outcome import Status
@@ -21,8 +22,6 @@ from sstar_code.selection.protocols import Derived, Evidence, Selection
 from sstar_code.selection.result import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.selection.evidence.clustering import Clustering
     from sstar_code.selection.pool import Pool
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sstar_code.selection.evidence.agreement import agreement, cluster_weights
@@ -16,8 +17,6 @@ from sstar_code.selection.protocols import Selection
 from sstar_code.selection.result import explain, share
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.selection.evidence.clustering import Clustering
     from sstar_code.selection.pool import Pool
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sstar_code.selection.evidence.board import Ledger
@@ -18,8 +19,6 @@ from sstar_code.selection.protocols import Selection
 from sstar_code.selection.result import share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     from sstar_code.selection.evidence.model_written_tests import Outcomes
     from sstar_code.selection.pool import Pool
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -17,8 +18,6 @@ from sstar_code.selection.protocols import Question, Selection
 from sstar_code.selection.result import share
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from sstar_code.selection.pool import Pool
 
 MAX_MATCHES = 120

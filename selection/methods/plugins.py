@@ -8,6 +8,7 @@ An entry point is an async function that takes a `Pool` and returns a `Selection
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,6 @@ from sstar_code.problems.plugins import Plugin, list_plugins
 from sstar_code.selection.protocols import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-
     from sstar_code.selection.pool import Pool
 
 

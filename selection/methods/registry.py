@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from sstar_code.problems import UserError
@@ -20,8 +21,6 @@ from sstar_code.selection.methods.plugins import list_methods, load_method
 from sstar_code.selection.methods.sstar import select_sstar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
-
     from sstar_code.selection.pool import Pool
     from sstar_code.selection.protocols import Selection
 

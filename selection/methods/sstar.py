@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
@@ -21,8 +22,6 @@ from sstar_code.selection.protocols import Distinguishing, Question, Selection
 from sstar_code.selection.result import MAX_OUTPUT_CHARS, explain, share
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.selection.pool import Pool
 
 _DISTINGUISHING_INPUTS = 5

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
-
     from sstar_code.selection.protocols import Derived
 
 _MAX_CHARS = 20_000

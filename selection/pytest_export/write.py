@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from sstar_code.problems import Kind
@@ -23,9 +24,6 @@ from sstar_code.selection.pytest_export.render import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from sstar_code.problems import Problem
     from sstar_code.selection.protocols import Derived
 

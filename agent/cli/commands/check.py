@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,9 +15,6 @@ from sstar_code.agent.cli.options import grouped
 from sstar_code.agent.jobs.choices import SandboxChoice
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
-
     from sstar_code.agent.jobs.session import Session
     from sstar_code.agent.repository.findings import Finding
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -10,9 +11,6 @@ from sstar_code.agent.cli.build import load_problems, run_async, say
 from sstar_code.agent.cli.options import DataOptions, OutputOptions, SamplesArg, SetArg, grouped
 from sstar_code.agent.cli.samples import digest, iterate_matches
 from sstar_code.agent.jobs.choices import SandboxChoice, Watch
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NAME = "grade"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,8 +12,6 @@ from sstar_code.agent.cli.build import load_problems
 from sstar_code.agent.cli.options import DataOptions, JsonOpt, grouped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.problems import Problem
 
 NAME = "ls"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from sstar_code.agent.models.errors import ModelUserError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 DEFAULT_BASE_URL = "http://localhost:8000/v1"
 

@@ -12,6 +12,7 @@ import json
 import os
 import zlib
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from sstar_code.agent.models.request import Answer, Request, request_key
@@ -19,8 +20,6 @@ from sstar_code.agent.run.decode import read_record
 from sstar_code.problems import InfrastructureError, ProblemFileError, UserError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sstar_code.agent.models.request import Model
 
 _GZIP_MAGIC = b"\x1f\x8b"

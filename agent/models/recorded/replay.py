@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyio.lowlevel import checkpoint
@@ -11,8 +12,6 @@ from sstar_code.agent.models.recorded.recording import read_calls
 from sstar_code.agent.models.request import request_key
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sstar_code.agent.models.recorded.recording import Call
     from sstar_code.agent.models.request import Answer, Purpose, Request
 

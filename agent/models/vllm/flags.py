@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,6 @@ from sstar_code.agent.models.errors import ModelUserError
 from sstar_code.agent.models.thinking import END_OF_THINKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from sstar_code.agent.models.vllm.hardware import Hardware
     from sstar_code.agent.models.vllm.modelfacts import ModelFacts
 

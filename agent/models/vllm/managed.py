@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -17,8 +18,6 @@ from sstar_code.agent.models.vllm.modelfacts import find_facts
 from sstar_code.agent.models.vllm.server import KeepAlive, VllmServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sstar_code.agent.models.request import Answer, Request
     from sstar_code.agent.models.vllm.plan import Plan
 

@@ -6,15 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import anyio
 
 from sstar_code.sandbox.docker.ownership import HOST_LABEL, OWNER_LABEL, Owner, describe_owner, is_orphan
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 _GUARDIAN = Path(__file__).with_name("guardian.py")
 _MARK = "SSTAR_VLLM_OWNER"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import anyio
@@ -16,9 +18,6 @@ from sstar_code.agent.models.vllm.plan import find_free_port
 from sstar_code.agent.models.vllm.process import ServerProcess, reap_orphans
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from pathlib import Path
-
     from sstar_code.agent.models.vllm.plan import Plan
 
 _IN_USE = re.compile(r"address already in use", re.IGNORECASE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,6 @@ from sstar_code.agent.run.statistics import Difference, Rate, paired_bootstrap, 
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from sstar_code.agent.report.data.run import Run
 
 

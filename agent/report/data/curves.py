@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,6 @@ from sstar_code.agent.report.data.scores import best_after
 from sstar_code.agent.run.statistics import Rate, wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from sstar_code.agent.report.data.run import Run
     from sstar_code.agent.run.outcomes import ProblemOutcome
 

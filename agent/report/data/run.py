@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.jobs.merge_runs import asked_for
@@ -18,9 +20,6 @@ from sstar_code.agent.run.usage import StageCount, add_stages
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
     from sstar_code.agent.run.outcomes import RoundOutcome
     from sstar_code.problems import Problem
 

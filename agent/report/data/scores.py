@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.run.statistics import Difference, Rate, paired_bootstrap, pass_at_k, wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from sstar_code.agent.report.data.run import Run
     from sstar_code.agent.run.outcomes import ProblemOutcome, RoundOutcome
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from sstar_code.problems import Problem
 
 

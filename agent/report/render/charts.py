@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,6 @@ from sstar_code.agent.report.data.curves import STATES
 from sstar_code.agent.report.render import svg
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from sstar_code.agent.report.data.curves import Calibration, Link, Step
     from sstar_code.agent.report.data.scores import Group
     from sstar_code.agent.run.statistics import Rate

@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.agent.models.request import Answer, Request
     from sstar_code.agent.report.data.run import Run
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.report.data.curves import calibrate, majority_at, tokens_per_sample, trace_flow
@@ -18,9 +20,6 @@ from sstar_code.agent.run.summary import LABELS
 from sstar_code.problems import InfrastructureError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from sstar_code.agent.report.data.run import Run
     from sstar_code.agent.report.data.scores import Scores
     from sstar_code.agent.run.statistics import Rate

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.report.data.curves import calibrate
@@ -20,9 +22,6 @@ from sstar_code.agent.run.summary import LABELS
 from sstar_code.agent.run.usage import add_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from sstar_code.agent.report.data.run import Run
     from sstar_code.agent.report.data.scores import Scores
     from sstar_code.problems import Problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,6 @@ from sstar_code.agent.run.summary import LABELS
 from sstar_code.agent.run.usage import add_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from sstar_code.agent.report.data.run import Run
     from sstar_code.agent.report.data.scores import Scores
     from sstar_code.agent.run.statistics import Difference, Rate

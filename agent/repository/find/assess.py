@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.repository.find.doctests import explain_malformed, find_examples
@@ -11,9 +13,6 @@ from sstar_code.agent.repository.find.stubs import Shape, find_stubs
 from sstar_code.agent.repository.findings import about_function
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
-
     from sstar_code.agent.repository.find.stubs import Stub
     from sstar_code.agent.repository.findings import Finding
 

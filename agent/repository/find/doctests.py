@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import ast
 import doctest
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from doctest import Example
+from typing import Any
 
 from sstar_code.problems import Test
 from sstar_code.problems.python_source import parse_expression
 from sstar_code.problems.statements.literals import read_literal, read_value
 from sstar_code.problems.values import encode, encode_lines
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from doctest import Example
 
 _PARSER = doctest.DocTestParser()
 _CHECKER = doctest.OutputChecker()

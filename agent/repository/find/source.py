@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from sstar_code.agent.generation.definitions import first_line
 from sstar_code.problems import UserError
 from sstar_code.problems.python_source import parse_strictly
-
-if TYPE_CHECKING:
-    import ast
-    from pathlib import Path
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -21,8 +22,6 @@ from sstar_code.agent.repository.find.project_files import is_test_file
 from sstar_code.agent.repository.find.source import split_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from sstar_code.agent.repository.find.source import Source
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef

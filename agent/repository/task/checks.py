@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from doctest import Example
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.generation.definitions import all_names, first_line
@@ -28,10 +31,6 @@ from sstar_code.agent.repository.write.splice import put_body
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-    from doctest import Example
-    from pathlib import Path
-
     from sstar_code.agent.repository.find.stubs import Stub
     from sstar_code.agent.repository.verify.runner import RepositoryRunner
     from sstar_code.problems import Test

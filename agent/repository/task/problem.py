@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import textwrap
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.prompts.templates import load_fixed
@@ -14,8 +15,6 @@ from sstar_code.agent.repository.task.call import find_target
 from sstar_code.problems import Kind, Problem, Test
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sstar_code.agent.repository.find.project_files import Place
     from sstar_code.agent.repository.find.source import Source
     from sstar_code.agent.repository.find.stubs import Stub

@@ -8,8 +8,9 @@ examples have to give is compared here, outside.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from sstar_code.agent.repository.find.doctests import judge_examples
 from sstar_code.agent.repository.find.source import split_lines
@@ -19,9 +20,6 @@ from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Program
 from sstar_code.sandbox.repository.session import RepositoryLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Self
-
     from sstar_code.agent.repository.task.checks import TestFunction
     from sstar_code.agent.repository.task.problem import Task
     from sstar_code.agent.repository.verify.runner import RepositoryRunner

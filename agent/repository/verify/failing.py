@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from doctest import Example
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.repository.find.doctests import find_examples, judge_examples
 from sstar_code.agent.repository.find.project_files import is_test_file, locate
@@ -12,11 +15,6 @@ from sstar_code.agent.repository.findings import Finding, about_function
 from sstar_code.agent.repository.task.checks import named_tests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from doctest import Example
-    from pathlib import Path
-    from typing import Any
-
     from sstar_code.agent.repository.verify.runner import RepositoryRunner
 
 

@@ -6,10 +6,12 @@ import hashlib
 import shutil
 import tempfile
 from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from doctest import Example
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 from anyio import to_thread
@@ -28,10 +30,6 @@ from sstar_code.sandbox.repository.isolated_repository import (
 from sstar_code.sandbox.repository.session import ProjectSession
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-    from doctest import Example
-    from typing import Self
-
     from sstar_code.agent.repository.find.project_files import Place
 
 TEST_LIMITS = Limits(cpu_s=60.0, memory_mb=2048)

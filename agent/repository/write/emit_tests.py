@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.repository.find.stubs import Shape
@@ -10,9 +12,6 @@ from sstar_code.problems.values import Opaque, decode, decode_lines
 from sstar_code.selection.pytest_export.render import choose_tests, literal, render_file, write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from sstar_code.agent.repository.task.call import Target
     from sstar_code.selection.protocols import Derived
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 import symtable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,6 @@ from sstar_code.agent.repository.write.indent import indent_block, indent_unit
 from sstar_code.problems.python_source import UNREADABLE, parse_strictly
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.agent.repository.find.source import Source
     from sstar_code.agent.repository.find.stubs import Stub
 

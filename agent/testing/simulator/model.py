@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -16,8 +17,6 @@ from sstar_code.agent.testing.simulator.live import LiveEngine
 from sstar_code.agent.testing.simulator.prefix import CHARS_PER_TOKEN, count_tokens, cut_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sstar_code.agent.models.request import Request
     from sstar_code.agent.testing.simulator.engine import Engine
 

@@ -9,7 +9,8 @@ The engine lives in a thread of its own with its own event loop, so it writes wh
 from __future__ import annotations
 
 import json
-from concurrent.futures import wait
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -23,9 +24,6 @@ from sstar_code.agent.testing.simulator.model import plan_by_dice
 from sstar_code.agent.testing.simulator.prefix import count_tokens, cut_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
-    from concurrent.futures import Future
-
     from anyio.from_thread import BlockingPortal
 
     from sstar_code.agent.testing.faults import Fault

@@ -12,9 +12,9 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from sstar_code.problems import Kind
 from sstar_code.problems.statements.literals import read_value
@@ -34,9 +34,6 @@ from sstar_code.selection.inputs.stdin_layout.layout import balance, read_layout
 from sstar_code.selection.inputs.strategies.draw import draw
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Self
-
     from sstar_code.problems import Problem
     from sstar_code.selection.inputs.stdin_layout.layout import Element
 

@@ -6,15 +6,12 @@ That is ranges of its variables (`1 <= n <= 10^5`, `-10^9 ≤ a_i ≤ 10^9`), an
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from sstar_code.selection.inputs.contract.domain import Domain, all_distinct, is_sorted, letters_of
 from sstar_code.selection.inputs.strategies.dictionary import quoted_signs
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 _MAX_CHARS = 30_000
 _SPELLINGS = (

@@ -7,6 +7,7 @@ was killed and started again, makes the same choices.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,8 +17,6 @@ from sstar_code.sandbox.outcome import Status
 from sstar_code.selection.concurrency import run_together
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.sandbox.outcome import Execution
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,6 @@ from sstar_code.selection.inputs.search.cpu_budget import CpuBudget
 from sstar_code.selection.inputs.strategies.streams import Mutations, large_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
-
     from sstar_code.sandbox.outcome import Execution
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool

@@ -7,6 +7,7 @@ follow; numbers go towards zero; texts lose words and letters.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,6 @@ from sstar_code.selection.inputs.strategies.records import is_of_kind
 from sstar_code.selection.inputs.strategies.streams import Mutations
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
-
     from sstar_code.problems import Problem
     from sstar_code.selection.inputs.contract.domain import Domain
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,6 @@ from sstar_code.selection.inputs.stdin_layout.layout import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from sstar_code.selection.inputs.stdin_layout.layout import Element
 
 _MAX_CHARS = 4_000

@@ -9,13 +9,10 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sstar_code.problems.python_source import parse_python
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _MAX_EACH = 30
 _MAX_TEXT = 24

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import random
-    from collections.abc import Iterator
-
     from sstar_code.selection.inputs.contract.domain import Domain
 
 LARGE = 10**16 + 1

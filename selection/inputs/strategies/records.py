@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.selection.inputs.contract.domain import is_sorted
@@ -9,9 +11,6 @@ from sstar_code.selection.inputs.strategies.draw import draw, list_boundaries
 from sstar_code.selection.inputs.strategies.values import mutate_value
 
 if TYPE_CHECKING:
-    import random
-    from collections.abc import Iterator, Sequence
-
     from sstar_code.selection.inputs.contract.domain import Domain
     from sstar_code.selection.inputs.strategies.dictionary import Dictionary
 

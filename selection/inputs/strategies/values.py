@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import random
+from typing import Any
 
 _RARE = 0.2
 _DIGITS = re.compile(r"\d{1,9}")
