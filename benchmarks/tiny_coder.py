@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from benchmarks.tables import write_table
-from sstar_code.agent.run.statistics import mean_rate, paired_bootstrap
+from sstar_code.agent.run.summary import mean_rate, paired_bootstrap
 from sstar_code.problems.sets.load import load_set
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.memo import MemoSandbox

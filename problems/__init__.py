@@ -2,7 +2,7 @@
 
 from sstar_code.problems.errors import InfrastructureError, ProblemFileError, SstarError, UserError
 from sstar_code.problems.problem import Kind, Problem, Test
-from sstar_code.problems.samples.read import Sample, read_samples, resolve
+from sstar_code.problems.samples import Sample, read_samples, resolve
 from sstar_code.problems.sets.load import ProblemSet, load_set
 
 __all__ = [

@@ -1,6 +1,6 @@
-"""Errors that are no candidate's fault.
+"""The errors that users see, and the pieces of their messages.
 
-    SstarError
+SstarError
     |-- UserError            what the user gave cannot be used; exit code 2
     |   `-- ProblemFileError a data file: path and line are named
     `-- InfrastructureError  the machine, the engine or the endpoint failed; exit code 3
@@ -10,7 +10,21 @@ A candidate's failure is never an exception: it is data (`sandbox.Execution`).
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
+
+
+def shorten(text: str, limit: int) -> str:
+    """`text` in at most `limit` characters, of which the last three are dots where it is longer."""
+    return text if len(text) <= limit else text[: max(0, limit - 3)] + "..."[:limit]
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """The words ` (did you mean 'x'?)` for the name of `known` that is like `name`; empty where none is."""
+    by_lower = {item.lower(): item for item in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, 1)
+    return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""
 
 
 class SstarError(Exception):

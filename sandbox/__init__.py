@@ -1,7 +1,6 @@
 """Runs untrusted programs on inputs and reports what happened; knows nothing of models or benchmarks."""
 
 from sstar_code.sandbox.choose import make_sandbox
-from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.outcome import (
     Execution,
     Failure,
@@ -9,6 +8,7 @@ from sstar_code.sandbox.outcome import (
     Mode,
     Program,
     Sandbox,
+    SandboxError,
     Status,
     Verdict,
     execution_key,

@@ -1,4 +1,4 @@
-"""Records of the sandbox: what to run, under which limits, and what happened.
+"""What goes into a sandbox and what comes out.
 
 A candidate's failure is data here, never an exception. `IE` alone means that the sandbox failed.
 """
@@ -12,6 +12,13 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from types import TracebackType
 from typing import Literal, Protocol, Self, TypeVar
+
+from sstar_code.problems import InfrastructureError
+
+
+class SandboxError(InfrastructureError):
+    """The sandbox cannot be started, or broke; the message says what to do."""
+
 
 _Kind = TypeVar("_Kind", bound=StrEnum)
 

@@ -1,4 +1,4 @@
-"""The pool that every method chooses from."""
+"""The pool that a method chooses from, and the parts of its result."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sstar_code.selection.evidence.board import Board
+from sstar_code.selection.judging.question import clip
+from sstar_code.selection.protocols import Distinguishing
 
 if TYPE_CHECKING:
     from sstar_code.problems import Problem
     from sstar_code.sandbox.outcome import Sandbox
+    from sstar_code.selection.evidence.clustering import Clustering
     from sstar_code.selection.judging.calibration import JudgeRecord
     from sstar_code.selection.protocols import Ask, Candidate
 
@@ -65,3 +68,31 @@ def expected_accuracy(candidates: Sequence[Candidate]) -> float | None:
     graded = [candidates[index].hidden_pass for index in tier(candidates)]
     known = [passed for passed in graded if passed is not None]
     return sum(known) / len(known) if known and len(known) == len(graded) else None
+
+
+MAX_OUTPUT_CHARS = 2_000
+"""Characters of one behaviour in a `Selection`."""
+
+
+def share(pool: Pool, chosen: int | None, alike: int, members: Sequence[int]) -> float:
+    """Confidence of a method without an estimate: the share of the survivors that do as `chosen` does.
+
+    0 where it fails a public test.
+    """
+    if chosen is None or not pool.candidates[chosen].survives:
+        return 0.0
+    return alike / len(members)
+
+
+def explain(found: Clustering) -> tuple[Distinguishing, ...]:
+    """Inputs that together tell all clusters apart, with what each cluster did."""
+    return tuple(
+        Distinguishing(
+            found.inputs[place],
+            {
+                str(number): clip(seen.text, MAX_OUTPUT_CHARS)
+                for number, seen in enumerate(found.behaviours[place])
+            },
+        )
+        for place in found.explaining()
+    )

@@ -103,8 +103,8 @@ def _may_start(user, python) -> bool:
 def sandbox_namespaces(portal):
     """What an ordinary user gets: user namespaces, and one uid for all. Root becomes one for it."""
     from sstar_code.sandbox import SandboxError
+    from sstar_code.sandbox.local.pipe_worker import find_interpreter, list_ways
     from sstar_code.sandbox.local.sandbox import LocalSandbox
-    from sstar_code.sandbox.local.ways import find_interpreter, list_ways
 
     python = find_interpreter()
     user = []

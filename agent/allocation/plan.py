@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from sstar_code.agent.allocation.policy import Observed, SampleRange, Step
-from sstar_code.agent.run.decode import read_record
+from sstar_code.agent.run.outcomes import read_record
 
 if TYPE_CHECKING:
     from sstar_code.agent.calls.budget import Budget

@@ -13,7 +13,7 @@ from sstar_code.agent.calls.budget import BudgetSpentError
 from sstar_code.agent.calls.concurrency import ConcurrencyController, PriorityLimiter, urgency
 from sstar_code.agent.models import Answer, CallError, Model, Purpose, Request, Stage, request_key
 from sstar_code.agent.run.usage import StageCount
-from sstar_code.agent.telemetry.observed import observe_call
+from sstar_code.agent.telemetry.spans import observe_call
 
 if TYPE_CHECKING:
     from sstar_code.agent.calls.budget import Budget

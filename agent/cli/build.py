@@ -42,8 +42,7 @@ def load_problems(
     Raises:
         UserError: the set cannot be read, a filter cannot be used, or nothing is left.
     """
-    from sstar_code.problems.sets.filters import filter_problems
-    from sstar_code.problems.sets.load import load_set
+    from sstar_code.problems.sets.load import filter_problems, load_set
 
     whole = load_set(
         spec,

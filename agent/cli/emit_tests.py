@@ -31,7 +31,7 @@ class Emission:
         Raises:
             UserError: a file cannot be written.
         """
-        from sstar_code.selection.pytest_export.write import write_tests
+        from sstar_code.selection.pytest_export import write_tests
 
         for problem, selection in chosen:
             path, target = self.files[problem.id]
@@ -54,7 +54,7 @@ def plan_emission(place: Path | None, problems: Sequence[Problem], *, overwrite:
     """
     if place is None:
         return None
-    from sstar_code.selection.pytest_export.write import name_of
+    from sstar_code.selection.pytest_export import name_of
 
     if len(problems) == 1 and not place.is_dir():
         if place.suffix != ".py":

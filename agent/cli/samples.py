@@ -38,7 +38,7 @@ def digest(*paths: Path) -> str:
     Raises:
         UserError: one cannot be read.
     """
-    from sstar_code.problems.samples.read import list_programs
+    from sstar_code.problems.samples import list_programs
 
     found = hashlib.sha256()
     for path in paths:
@@ -68,7 +68,7 @@ def iterate_matches(paths: Sequence[Path], whole: ProblemSet, chosen: Sequence[P
     Raises:
         UserError: a sample names a problem that the set does not have, or none is left.
     """
-    from sstar_code.problems.samples.read import iterate_samples, resolve
+    from sstar_code.problems.samples import iterate_samples, resolve
 
     known = _names(whole)
     wanted = {problem.id: problem for problem in chosen}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sstar_code.problems import UserError
-from sstar_code.problems.messages import suggest
+from sstar_code.problems.errors import suggest
 
 
 def _find(start: Path) -> tuple[Path, dict[str, Any]] | None:

@@ -16,7 +16,7 @@ from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.folder import read_summary
 from sstar_code.agent.run.usage import Prices
 from sstar_code.agent.solving.context import Asking, SharedJudge
-from sstar_code.agent.telemetry.work import working_on
+from sstar_code.agent.telemetry.events import working_on
 from sstar_code.problems import UserError
 from sstar_code.selection import Candidate
 from sstar_code.selection.methods.registry import METHODS, choose, select_all

@@ -16,9 +16,8 @@ from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
 from sstar_code.agent.solving.context import SharedJudge, SolveContext
 from sstar_code.agent.solving.solve import Solution, solve
-from sstar_code.agent.telemetry.events import about, log_event
+from sstar_code.agent.telemetry.events import about, log_event, working_on
 from sstar_code.agent.telemetry.spans import problem_span
-from sstar_code.agent.telemetry.work import working_on
 from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import run_tests
 from sstar_code.selection.pool import tier
@@ -32,6 +31,28 @@ if TYPE_CHECKING:
     from sstar_code.agent.run.usage import Prices
     from sstar_code.agent.solving.settings import Settings
     from sstar_code.problems import Problem
+
+
+async def solve_problem(
+    opening: AbstractAsyncContextManager[Session], problem: Problem, settings: Settings, prompts: Prompts
+) -> Solution:
+    """Sample, repair, select; the solution with what it cost, earlier starts in the same folder included.
+
+    Raises:
+        As `open_session`; InfrastructureError: the endpoint or the sandbox is gone; BudgetSpentError.
+    """
+    started_s = time.monotonic()
+    async with opening as session:
+        allocation = plan_allocation(settings, session.budget, session.store, 1)
+        context = SolveContext(session.model, session.sandbox, prompts, settings, allocation=allocation)
+        with session.progress("samples", settings.n) as progress:
+            solution = await solve(
+                problem,
+                context,
+                [settings.select],
+                on_sample=lambda made: progress.advance("passing" if made.survives else "failing"),
+            )
+        return replace(solution, usage=session.model.tally, seconds=time.monotonic() - started_s)
 
 
 class OnProblem(Protocol):

@@ -7,8 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.repository.fix import Fixing
-from sstar_code.agent.repository.interactive import Person
+from sstar_code.agent.repository.fix import Fixing, Person
 from sstar_code.agent.repository.task.checks import named_tests
 from sstar_code.agent.repository.verify.candidate_sandbox import CandidateSandbox
 from sstar_code.agent.repository.verify.runner import RepositoryRunner

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from sstar_code.agent.run.files import replace_file, write_json
-from sstar_code.agent.run.statistics import Rate, mean_rate, pass_at_k
+from sstar_code.agent.run.summary import Rate, mean_rate, pass_at_k
 from sstar_code.problems.sets.faults import Fault
 from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import run_tests

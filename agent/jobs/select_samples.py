@@ -16,7 +16,7 @@ from sstar_code.sandbox.grade import run_tests
 from sstar_code.selection import Candidate
 from sstar_code.selection.concurrency import run_together
 from sstar_code.selection.evidence.fingerprint import fingerprint
-from sstar_code.selection.evidence.source_reliability import measure_reliability
+from sstar_code.selection.evidence.weights import measure_reliability
 from sstar_code.selection.judging.calibration import measure_judge
 from sstar_code.selection.methods.registry import select_all
 from sstar_code.selection.pool import Pool, tier

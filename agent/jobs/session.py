@@ -17,13 +17,13 @@ from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.calls.concurrency import FIRST_WIDTH, MOST_IN_FLIGHT
 from sstar_code.agent.calls.stored_model import StoredModel
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
-from sstar_code.agent.models.errors import ModelUserError
-from sstar_code.agent.models.recorded.bundled import describe_recording, find_recording
+from sstar_code.agent.models.recorded import describe_recording, find_recording
+from sstar_code.agent.models.request import ModelUserError
 from sstar_code.agent.models.retry import RetryingModel
 from sstar_code.agent.run.folder import default_folder, open_folder, versions
 from sstar_code.agent.telemetry.events import log_event
-from sstar_code.agent.telemetry.observed import ObservedSandbox
 from sstar_code.agent.telemetry.progress import Progress
+from sstar_code.agent.telemetry.spans import ObservedSandbox
 
 if TYPE_CHECKING:
     from sstar_code.agent.jobs.choices import Watch
@@ -183,8 +183,7 @@ async def open_model(
         ModelError: the endpoint is down.
     """
     from sstar_code.agent.models.load import LoadWatch
-    from sstar_code.agent.models.recorded.recording import Recorder
-    from sstar_code.agent.models.recorded.replay import ReplayModel
+    from sstar_code.agent.models.recorded import Recorder, ReplayModel
 
     model = make_asked(endpoint, say)
     recording = find_recording(endpoint.require_model())

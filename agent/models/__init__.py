@@ -5,21 +5,18 @@ which comes with the first call.
 """
 
 from sstar_code.agent.models.choose import make_model
-from sstar_code.agent.models.errors import (
-    CallError,
-    ContextError,
-    ModelError,
-    ModelUserError,
-    ReplayMissError,
-)
 from sstar_code.agent.models.openai.client import OpenAIModel
-from sstar_code.agent.models.recorded.recording import Recorder
-from sstar_code.agent.models.recorded.replay import ReplayModel
+from sstar_code.agent.models.recorded import Recorder, ReplayModel
 from sstar_code.agent.models.request import (
     Answer,
+    CallError,
+    ContextError,
     Message,
     Model,
+    ModelError,
+    ModelUserError,
     Purpose,
+    ReplayMissError,
     Request,
     Stage,
     Usage,

@@ -1,4 +1,4 @@
-"""Makes the model that the user names."""
+"""A model by name."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sstar_code.agent.models.endpoint_pool import EndpointPool
 from sstar_code.agent.models.openai.client import OpenAIModel
-from sstar_code.agent.models.openai.endpoint import DEFAULT_BASE_URL, is_private, parse_base_url, show_url
-from sstar_code.agent.models.recorded.replay import ReplayModel
+from sstar_code.agent.models.openai.wire import DEFAULT_BASE_URL, is_private, parse_base_url, show_url
+from sstar_code.agent.models.recorded import ReplayModel
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
-from sstar_code.agent.models.errors import ModelError, ModelUserError
+from sstar_code.agent.models.request import ModelError, ModelUserError
 from sstar_code.agent.models.retry import RetryingModel, TransientError
 
 if TYPE_CHECKING:
     from sstar_code.agent.models.openai.client import OpenAIModel
-    from sstar_code.agent.models.openai.endpoint import ServerInfo
+    from sstar_code.agent.models.openai.wire import ServerInfo
     from sstar_code.agent.models.request import Answer, Request
 
 _FIRST_REST_S = 1.0

@@ -1,4 +1,11 @@
-"""Records of a model call and its answer, independent of any server."""
+"""What a model is asked and what it answers, and the ways in which a call fails.
+
+ModelError (infrastructure, exit 3)  no answer after every retry; other calls will likely fail too
+`-- CallError                        this call alone failed; the run goes on without its answer
+    |-- ContextError                 prompt and answer do not fit the model
+    `-- ReplayMissError              the recording does not hold this call
+ModelUserError (user, exit 2)        key, model name, URL or setting is wrong; no call can succeed
+"""
 
 from __future__ import annotations
 
@@ -7,6 +14,33 @@ import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+from sstar_code.problems import InfrastructureError, UserError
+
+
+class ModelError(InfrastructureError):
+    """The endpoint gave no answer; the message says what to do."""
+
+
+class CallError(ModelError):
+    """This call can never be answered, others can: a failed call, not a failed run."""
+
+
+class ContextError(CallError):
+    """Prompt and answer together are longer than the model takes."""
+
+    def __init__(self, message: str, max_length: int | None = None) -> None:
+        """Keep the model's `max_length` in tokens, None where the server does not say."""
+        super().__init__(message)
+        self.max_length = max_length
+
+
+class ReplayMissError(CallError):
+    """A recording was asked for a call that it does not hold."""
+
+
+class ModelUserError(UserError):
+    """The endpoint refuses what the user configured; the message says what to change."""
 
 
 class Stage(StrEnum):

@@ -17,8 +17,7 @@ import anyio
 from sstar_code.agent.models.load import Load, read_load
 
 if TYPE_CHECKING:
-    from sstar_code.agent.models.errors import ModelError
-    from sstar_code.agent.models.request import Answer, Request
+    from sstar_code.agent.models.request import Answer, ModelError, Request
 
 _log = logging.getLogger(__name__)
 _TRANSIENT = frozenset({408, 409, 425, 429})

@@ -11,8 +11,16 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.models.errors import CallError, ModelUserError
-from sstar_code.agent.models.request import Answer, Message, Purpose, Request, Stage, Usage
+from sstar_code.agent.models.request import (
+    Answer,
+    CallError,
+    Message,
+    ModelUserError,
+    Purpose,
+    Request,
+    Stage,
+    Usage,
+)
 
 if TYPE_CHECKING:
     from sstar_code.agent.models.request import Model

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
-from sstar_code.agent.report import junit
-from sstar_code.agent.report.junit import Case
-from sstar_code.agent.report.markdown import write_table
+from sstar_code.agent.report import markup as junit
+from sstar_code.agent.report.markup import Case, write_table
 
 if TYPE_CHECKING:
     from sstar_code.agent.repository.find.stubs import Stub

@@ -15,14 +15,14 @@ from sstar_code.agent.repository.task.checks import Survey, find_checks, mark_op
 from sstar_code.agent.repository.task.problem import make_task
 from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
 from sstar_code.agent.solving.solve import candidates_of, sample
-from sstar_code.agent.telemetry.work import working_on
+from sstar_code.agent.telemetry.events import working_on
 from sstar_code.selection.judging.question import show_input
 from sstar_code.selection.methods.registry import select_all
 from sstar_code.selection.pool import Pool
 
 if TYPE_CHECKING:
     from sstar_code.agent.generation.lineage import Lineage
-    from sstar_code.agent.repository.find.source import Source
+    from sstar_code.agent.repository.find.project_files import Source
     from sstar_code.agent.repository.find.stubs import Stub
     from sstar_code.agent.repository.task.problem import Task
     from sstar_code.agent.repository.verify.candidate_sandbox import CandidateSandbox

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sstar_code.agent.run.files import write_json, write_lines
 from sstar_code.agent.run.folder import read_summary
 from sstar_code.agent.run.summary import Count, Summary
-from sstar_code.problems.samples.write import make_evalplus_rows, make_livecodebench_rows
+from sstar_code.problems.samples import make_evalplus_rows, make_livecodebench_rows
 
 if TYPE_CHECKING:
     from sstar_code.agent.run.outcomes import ProblemOutcome

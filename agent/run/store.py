@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from sstar_code.agent.models.request import Answer, Request, request_key
-from sstar_code.agent.run.decode import read_record
 from sstar_code.agent.run.lock import StoreError, lock
-from sstar_code.agent.run.outcomes import RoundOutcome
+from sstar_code.agent.run.outcomes import RoundOutcome, read_record
 from sstar_code.agent.run.schema import MIGRATIONS, migrate
 from sstar_code.agent.run.usage import StageCount
-from sstar_code.agent.telemetry.work import current_work
+from sstar_code.agent.telemetry.events import current_work
 from sstar_code.problems import UserError
 from sstar_code.sandbox import Execution
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from sstar_code.agent.models import Purpose, Request, Stage
-from sstar_code.agent.models.errors import CallError
+from sstar_code.agent.models.request import CallError
 from sstar_code.selection import Question, Reply
 from sstar_code.selection.judging.calibration import measure_judge
 

@@ -1,4 +1,4 @@
-"""The whole method: sample and debug in parallel, then choose by what the programs do (arXiv 2502.14382)."""
+"""The whole method: sample and repair in parallel, then choose by what the programs do (arXiv 2502.14382)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sstar_code.agent.allocation.sample import allocate_samples
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.generation.develop import develop
 from sstar_code.agent.run.usage import StageCount
-from sstar_code.agent.telemetry.work import working_on
+from sstar_code.agent.telemetry.events import working_on
 from sstar_code.selection import Candidate
 from sstar_code.selection.evidence.fingerprint import fingerprint
 from sstar_code.selection.methods.registry import select_all

@@ -1,4 +1,4 @@
-"""Events of a run as JSON lines (`--log-file`), each with the ids of what it belongs to.
+"""Events of a run as JSON lines (`--log-file`), and what the work under way is for.
 
 Without a log that is open nothing is written, and nothing is imported for it. Texts of prompts, answers and
 programs are never part of an event: they are in `run.db`. Secrets of the environment are masked.
@@ -16,6 +16,24 @@ from pathlib import Path
 from typing import Any
 
 from sstar_code.problems import InfrastructureError
+
+_WORK: ContextVar[tuple[str, str]] = ContextVar("work", default=("", "other"))
+
+
+@contextmanager
+def working_on(problem_id: str, stage: str) -> Iterator[None]:
+    """Programs run inside, by tasks begun inside too, are counted for this problem and stage."""
+    token = _WORK.set((problem_id, stage))
+    try:
+        yield
+    finally:
+        _WORK.reset(token)
+
+
+def current_work() -> tuple[str, str]:
+    """Problem and stage that the work under way is for; ("", "other") where nobody said."""
+    return _WORK.get()
+
 
 _LOG: ContextVar[Any] = ContextVar("log", default=None)
 _SECRET_NAMES = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)

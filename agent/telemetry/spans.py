@@ -1,4 +1,4 @@
-"""Spans of model calls for OpenTelemetry (`--otel`, extra `otel`), by its GenAI conventions.
+"""Spans of model calls, and what is observed of calls and runs of programs.
 
 Where they go is OpenTelemetry's own business: `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME` and so on.
 Prompts and answers are not part of them.
@@ -7,15 +7,23 @@ Prompts and answers are not part of them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
+from sstar_code.agent.models.request import CallError, ContextError
+from sstar_code.agent.telemetry.events import current_work, log_event
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
     from sstar_code.agent.models import Answer, Request
+    from sstar_code.agent.run.store import Store
+    from sstar_code.sandbox import Execution, Limits, Program, Sandbox
 
 _TRACER: ContextVar[Any] = ContextVar("tracer", default=None)
 
@@ -110,3 +118,90 @@ def _describe(model: str, request: Request) -> dict[str, Any]:
         "sstar.round": purpose.round,
     }
     return {name: value for name, value in known.items() if value is not None}
+
+
+@contextmanager
+def observe_call(model: str, request: Request, store: Store) -> Iterator[Callable[[Answer], Answer]]:
+    """Events and a span of one call, which is made inside; the function is to be given its answer.
+
+    It gives the answer back with the seconds that the call took, where the model did not tell. `store` hears
+    of a call that failed, but not of a prompt that is too long: a shorter one is asked for in its place, and
+    asking again changes nothing.
+    """
+    purpose = request.purpose
+    ids = {
+        "problem": purpose.problem_id,
+        "candidate": purpose.sample,
+        "stage": purpose.stage.value,
+        "round": purpose.round,
+        "ordinal": purpose.ordinal,
+    }
+    log_event("call.asked", **ids)
+    started_s = time.monotonic()
+    try:
+        with call_span(model, request) as note_span:
+
+            def note(answer: Answer) -> Answer:
+                note_span(answer)
+                seconds = time.monotonic() - started_s
+                log_event(
+                    "call.answered",
+                    **ids,
+                    seconds=round(seconds, 3),
+                    prompt_tokens=answer.usage.prompt,
+                    output_tokens=answer.usage.output,
+                    finish_reason=answer.finish_reason,
+                )
+                return answer if answer.seconds else replace(answer, seconds=seconds)
+
+            yield note
+    except CallError as error:
+        if not isinstance(error, ContextError):
+            store.put_failure(request, str(error))
+        log_event("call.failed", **ids, error=str(error))
+        raise
+
+
+class ObservedSandbox:
+    """A sandbox with an event for every batch that it runs."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.name = sandbox.name
+        self._sandbox = sandbox
+
+    @property
+    def workers(self) -> int:
+        """Programs that run at once."""
+        return self._sandbox.workers
+
+    async def __aenter__(self) -> Self:
+        await self._sandbox.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._sandbox.__aexit__(kind, error, trace)
+
+    async def run(
+        self,
+        program: Program,
+        inputs: Sequence[str],
+        limits: Limits,
+        *,
+        stop_on_failure: bool = False,
+    ) -> list[Execution]:
+        """Run like `Sandbox.run`."""
+        started_s = time.monotonic()
+        runs = await self._sandbox.run(program, inputs, limits, stop_on_failure=stop_on_failure)
+        problem, stage = current_work()
+        log_event(
+            "batch.run",
+            **({"problem": problem} if problem else {}),
+            stage=stage,
+            inputs=len(inputs),
+            statuses=dict(Counter(run.status.value for run in runs)),
+            cpu_s=round(sum(run.cpu_s for run in runs), 4),
+            seconds=round(time.monotonic() - started_s, 3),
+        )
+        return runs

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 
 from anyio.lowlevel import checkpoint
 
-from sstar_code.agent.models.errors import CallError
-from sstar_code.agent.models.request import Answer, Request
+from sstar_code.agent.models.request import Answer, CallError, Request
 
 Scripted = str | Answer | Exception
 """An answer's text, an answer, or what `ask` raises."""

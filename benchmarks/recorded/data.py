@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Problem, Test, load_set
-from sstar_code.problems.statements.asserts import read_assert
+from sstar_code.problems.statements.literals import read_assert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

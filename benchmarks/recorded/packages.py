@@ -23,7 +23,7 @@ import anyio
 
 from benchmarks.tables import write_head, write_row
 from sstar_code.agent.prompts.templates import Prompts
-from sstar_code.agent.repository.find.source import read_source
+from sstar_code.agent.repository.find.project_files import read_source
 from sstar_code.agent.repository.find.stubs import find_function
 from sstar_code.agent.repository.fix import Fixing
 from sstar_code.agent.repository.verify.candidate_sandbox import CandidateSandbox

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.recorded.data import read_lines
-from sstar_code.agent.models.recorded.recording import read_calls
+from sstar_code.agent.models.recorded import read_calls
 from sstar_code.agent.testing.server import Reply, chat
 from sstar_code.problems import load_set
 from sstar_code.problems.formats.jsonl import to_json

@@ -19,7 +19,7 @@ import anyio
 from benchmarks.sandbox.workload import TRIVIAL, make_inputs
 from sstar_code.sandbox import Limits, Program, Status
 from sstar_code.sandbox.choose import make_sandbox
-from sstar_code.sandbox.docker.ownership import describe_owner
+from sstar_code.sandbox.docker.container import describe_owner
 
 if TYPE_CHECKING:
     from sstar_code.sandbox import Sandbox

@@ -32,13 +32,13 @@ from benchmarks.sandbox.cputime import Meter
 from benchmarks.sandbox.grading import compare_grading
 from benchmarks.sandbox.workload import CONTEST, TRIVIAL, Work
 from benchmarks.tables import write_table
+from sstar_code.sandbox.docker.container import describe_owner
 from sstar_code.sandbox.docker.engine import connect_engine
-from sstar_code.sandbox.docker.ownership import describe_owner
 from sstar_code.sandbox.docker.probe import probe_engine
 from sstar_code.sandbox.docker.sandbox import DockerSandbox
 from sstar_code.sandbox.image.build import image_tag
+from sstar_code.sandbox.local.pipe_worker import find_interpreter, list_ways
 from sstar_code.sandbox.local.sandbox import LocalSandbox
-from sstar_code.sandbox.local.ways import find_interpreter, list_ways
 from sstar_code.sandbox.outcome import Limits, Program
 
 if TYPE_CHECKING:

@@ -147,7 +147,7 @@ def talk(attached: Any, text: str) -> str:
     """Send `text` over the engine's connection, end the input, and collect standard output."""
     import socket
 
-    from sstar_code.sandbox.docker.attach_stream import Demultiplexer, take_socket
+    from sstar_code.sandbox.docker.worker import Demultiplexer, take_socket
 
     plain = take_socket(attached)
     demultiplexer = Demultiplexer()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import values
 from sstar_code.problems.checkers import validate_checker
-from sstar_code.problems.messages import suggest
+from sstar_code.problems.errors import suggest
 from sstar_code.problems.problem import Kind, Problem, Test
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from sstar_code.problems.statements.asserts import isolate
+from sstar_code.problems.statements.literals import isolate
 
 Rule = Literal["equal", "set", "truth", "zero of polynomial"]
 """Condition for a right answer: the reference's value, its items in any order and number, its truth alone,

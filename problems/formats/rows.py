@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from sstar_code.problems.errors import ProblemFileError
+from sstar_code.problems.errors import ProblemFileError, shorten
 from sstar_code.problems.formats.lazy_tests import StoredTests
-from sstar_code.problems.messages import shorten
 from sstar_code.problems.sets.faults import Fault
 
 if TYPE_CHECKING:

@@ -1,34 +1,92 @@
-"""Problem sets by name: `NAME[@RELEASE][:PATH]`, bundled, a pinned release, or another package's."""
+"""Problem sets by name: `NAME[@RELEASE][:PATH]`, bundled, a pinned release, or another package's; filters."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.resources
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems.checkers import find_package
-from sstar_code.problems.errors import ProblemFileError, UserError
+from sstar_code.problems.errors import ProblemFileError, UserError, suggest
 from sstar_code.problems.formats.apps import read_apps
 from sstar_code.problems.formats.codecontests import read_codecontests
-from sstar_code.problems.formats.humaneval import read_humaneval, read_humaneval_plus
+from sstar_code.problems.formats.evalplus import (
+    read_humaneval,
+    read_humaneval_plus,
+    read_mbpp,
+    read_mbpp_plus,
+)
 from sstar_code.problems.formats.jsonl import read_problem, to_json
 from sstar_code.problems.formats.livecodebench import read_date, read_livecodebench
-from sstar_code.problems.formats.mbpp import read_mbpp, read_mbpp_plus
 from sstar_code.problems.formats.rows import Row, build_problems, hash_file, read_rows, read_text
-from sstar_code.problems.messages import suggest
 from sstar_code.problems.plugins import Plugin, list_plugins
 from sstar_code.problems.problem import Problem
-from sstar_code.problems.sets.download import fetch_release
-from sstar_code.problems.sets.releases import find_release
+from sstar_code.problems.sets.releases import fetch_release, find_release
 from sstar_code.problems.statements.parse import parse_statement
 
 if TYPE_CHECKING:
     from sstar_code.problems.sets.faults import Fault
+
+_TERM = re.compile(r"(?P<key>[A-Za-z_]\w*)(?P<sign>!?=)(?P<values>.*)", re.DOTALL)
+
+
+def filter_problems(problems: Iterable[Problem], terms: Sequence[str]) -> list[Problem]:
+    """The problems that meet every term, in order.
+
+    A term is `KEY=VALUE[,VALUE...]` or `KEY!=VALUE[,VALUE...]` over `kind` and the metadata, letter case
+    aside; a list meets a value that it holds, a date any beginning of it (`date=2024-08`). Any other term is
+    a regular expression that is looked for in the id.
+
+    Raises:
+        UserError: a term is no regular expression, or no problem has its key.
+    """
+    chosen = list(problems)
+    for term in terms:
+        match = _TERM.fullmatch(term)
+        if match is None:
+            try:
+                wanted = re.compile(term)
+            except re.error as error:
+                raise UserError(f"--filter {term!r} is not a regular expression: {error}") from error
+            chosen = [problem for problem in chosen if wanted.search(problem.id)]
+            continue
+        key, keep = match["key"], match["sign"] == "="
+        values = [value.strip().casefold() for value in match["values"].split(",")]
+        if chosen and not any(key in _facts(problem) for problem in chosen):
+            raise UserError(
+                f"--filter {term!r}: no problem says its {key!r}; they say {_known(chosen)}; "
+                "a regular expression for ids must not begin like NAME="
+            )
+        chosen = [problem for problem in chosen if _meets(_facts(problem).get(key), values, key) is keep]
+    return chosen
+
+
+def _facts(problem: Problem) -> Mapping[str, Any]:
+    return {"kind": problem.kind.value, **problem.metadata}
+
+
+def _known(problems: list[Problem]) -> str:
+    keys = {
+        key
+        for problem in problems
+        for key, value in _facts(problem).items()
+        if value not in (None, "") and not isinstance(value, Mapping) and len(str(value)) < 80
+    }
+    return ", ".join(sorted(keys))
+
+
+def _meets(fact: Any, values: list[str], key: str) -> bool:
+    if isinstance(fact, list | tuple):
+        return any(_meets(item, values, key) for item in fact)
+    text = "" if fact is None else str(fact).casefold()
+    return text in values or (key == "date" and any(value and text.startswith(value) for value in values))
+
 
 _READERS: dict[str, Callable[[Row], Problem]] = {
     "lcb": read_livecodebench,

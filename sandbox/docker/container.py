@@ -1,18 +1,95 @@
-"""The containers of the Docker sandbox: how they are made, and how none is left behind."""
+"""The container that a worker lives in, and whose it is."""
 
 from __future__ import annotations
 
+import os
 import secrets
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
-from sstar_code.sandbox.docker.ownership import OWNER_LABEL, SESSION_LABEL, Owner, describe_owner, is_orphan
-from sstar_code.sandbox.workers.boot import ENVIRONMENT, Settings, command
+from sstar_code.sandbox.workers.protocol import ENVIRONMENT, Settings, command
 
 if TYPE_CHECKING:
     from docker import APIClient
+
+OWNER_LABEL = "sstar.owner"
+HOST_LABEL = "sstar.host"
+SESSION_LABEL = "sstar.session"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A process, told apart from every other that had or will have its number."""
+
+    host: str
+    pid: int
+    start_ticks: int
+    """When the process started, in clock ticks since boot: field 22 of /proc/PID/stat."""
+    boot_id: str
+    pid_namespace: str
+    """Numbers of processes mean something inside one namespace only."""
+
+    def to_labels(self) -> dict[str, str]:
+        """Labels for a container of this owner."""
+        parts = (str(self.pid), str(self.start_ticks), self.boot_id, self.pid_namespace)
+        return {OWNER_LABEL: ":".join(parts), HOST_LABEL: self.host}
+
+    @classmethod
+    def from_labels(cls, labels: dict[str, str]) -> Self | None:
+        """The owner that `labels` name; None where they do not name one."""
+        parts = labels.get(OWNER_LABEL, "").split(":", 3)
+        if len(parts) != 4 or not parts[0].isdecimal() or not parts[1].isdecimal():
+            return None
+        return cls(labels.get(HOST_LABEL, ""), int(parts[0]), int(parts[1]), parts[2], parts[3])
+
+
+def describe_owner() -> Owner:
+    """This process."""
+    ticks = _read_start_ticks(os.getpid())
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    namespace = Path("/proc/self/ns/pid").readlink().name
+    return Owner(socket.gethostname(), os.getpid(), ticks or 0, boot_id, namespace)
+
+
+def is_orphan(owner: Owner | None, here: Owner, *, running: bool) -> bool:
+    """Whether a container of `owner` may be removed by `here`: only when its owner is dead for certain.
+
+    A process of another host or another pid namespace cannot be looked up from here, so its containers stay.
+    Another boot of a host of the same name is either ours, where nothing survived the boot, or a namesake's:
+    only what does not run is taken for an orphan.
+    """
+    if owner is None or owner.host != here.host:
+        return False
+    if owner.boot_id != here.boot_id:
+        return not running
+    if owner.pid_namespace != here.pid_namespace:
+        return False
+    return not _is_alive(owner)
+
+
+def _is_alive(owner: Owner) -> bool:
+    try:
+        os.kill(owner.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's: alive, unless the number has been given away since
+    try:
+        return _read_start_ticks(owner.pid) == owner.start_ticks
+    except FileNotFoundError:  # /proc hides other users' processes (hidepid), and the number is in use
+        return True
+
+
+def _read_start_ticks(pid: int) -> int | None:
+    """Start of process `pid`; None where only what is left of one waits to be reaped."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    state, *fields = stat.rpartition(")")[2].split()  # the name before it may hold blanks and brackets
+    return None if state in "ZX" else int(fields[18])
+
 
 _PYTHON = "/usr/bin/python3"
 _CAPABILITIES = ("SETUID", "SETGID", "KILL")

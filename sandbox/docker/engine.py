@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.problems.messages import shorten
-from sstar_code.sandbox.errors import SandboxError
+from sstar_code.problems.errors import shorten
+from sstar_code.sandbox.outcome import SandboxError
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -6,8 +6,8 @@ import threading
 from dataclasses import dataclass
 
 from sstar_code.sandbox.docker.engine import connect_engine, engine_address, explain, explain_silence
-from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.image import build
+from sstar_code.sandbox.outcome import SandboxError
 
 
 @dataclass(frozen=True, slots=True)

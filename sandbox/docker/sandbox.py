@@ -1,4 +1,4 @@
-"""The sandbox of a Docker engine: one warm container per worker.
+"""The Docker sandbox.
 
 Covers: everything that a run does stays in a container without network, writable folder, shell or devices,
 under a system call filter of the engine's and one of ours; each run has a uid of its own, so that it can
@@ -18,6 +18,7 @@ import atexit
 import logging
 import os
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
@@ -27,20 +28,77 @@ from sstar_code.sandbox.docker.container import (
     ContainerSpec,
     choose_memory_mb,
     choose_settings,
+    create_container,
     new_labels,
     reap_orphans,
 )
 from sstar_code.sandbox.docker.engine import connect_engine, engine_address
 from sstar_code.sandbox.docker.worker import DockerWorker, LiveContainers
-from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.image.build import ensure_image, find_image
+from sstar_code.sandbox.outcome import SandboxError
 from sstar_code.sandbox.workers.pool import PooledSandbox
+from sstar_code.sandbox.workers.protocol import Settings
 
 if TYPE_CHECKING:
     from docker import APIClient
 
     from sstar_code.sandbox.repository.isolated_repository import IsolatedRepository
     from sstar_code.sandbox.workers.protocol import Worker
+
+_OVERHEAD_MB = 512
+_TMPFS = "rw,exec,nosuid,nodev"
+"""Owned by the user inside: the engine takes the mode from the image's folder, whatever is asked for."""
+
+
+class RepositoryContainer(DockerWorker):
+    """A `protocol.Worker` whose container shows one repository."""
+
+    def __init__(
+        self,
+        client: APIClient,
+        spec: ContainerSpec,
+        live: LiveContainers,
+        repository: IsolatedRepository,
+        uid: int,
+    ) -> None:
+        """Show `repository` to the user `uid`.
+
+        Raises:
+            SandboxError: the engine is on another machine, where this one's folders are not.
+        """
+        if not engine_address().startswith("unix://"):
+            raise SandboxError(
+                f"the Docker engine at {engine_address()} cannot show folders of this machine; use "
+                "`--sandbox local` for a repository's tests"
+            )
+        super().__init__(client, spec, Settings(), live)
+        self._repository = repository
+        self._uid = uid
+
+    def _create(self, client: APIClient, spec: ContainerSpec) -> str:
+        from docker.types import Mount, Ulimit
+
+        repository = self._repository
+        ((path, size_mb), (_, shared_mb)) = repository.scratch
+        shown = [(tree, tree) for tree in (*repository.outer_trees, *repository.files)]
+        shown += [("/usr/bin", link) for link, target in repository.links if target == "usr/bin"]
+        shown += repository.binds
+        return create_container(
+            client,
+            replace(spec, memory_mb=repository.memory_mb + _OVERHEAD_MB),
+            entrypoint=repository.command,
+            user=f"{self._uid}:{self._uid}",
+            working_dir=str(repository.root),
+            host={
+                "ipc_mode": "private",
+                "mounts": [Mount(target, source, type="bind", read_only=True) for source, target in shown],
+                "tmpfs": {path: f"{_TMPFS},size={size_mb}m,uid={self._uid}"},
+                "shm_size": shared_mb << 20,
+                "cap_add": None,
+                "ulimits": [Ulimit(name="core", soft=0, hard=0)],
+            },
+        )
+
 
 _TIMEOUT_S = 30
 _NOBODY = 65534
@@ -125,8 +183,6 @@ class DockerSandbox(PooledSandbox):
         Raises:
             SandboxError: the engine is on another machine.
         """
-        from sstar_code.sandbox.docker.isolated_repository import RepositoryContainer
-
         assert self._client is not None
         assert self._spec is not None
         return RepositoryContainer(self._client, self._spec, self._live, repository, os.getuid() or _NOBODY)

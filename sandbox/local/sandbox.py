@@ -29,18 +29,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.inside import seccomp
-from sstar_code.sandbox.local.pipe_worker import PipeWorker
-from sstar_code.sandbox.local.ways import (
+from sstar_code.sandbox.local.pipe_worker import (
+    PipeWorker,
     Way,
     find_interpreter,
     list_ways,
     start_in_bubblewrap,
     start_in_namespaces,
 )
-from sstar_code.sandbox.workers.boot import Settings, command
+from sstar_code.sandbox.outcome import SandboxError
 from sstar_code.sandbox.workers.pool import PooledSandbox
+from sstar_code.sandbox.workers.protocol import Settings, command
 
 if TYPE_CHECKING:
     from sstar_code.sandbox.repository.isolated_repository import IsolatedRepository

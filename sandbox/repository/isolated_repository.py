@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sstar_code.sandbox.local.ways import list_parts
+from sstar_code.sandbox.local.pipe_worker import list_parts
 
 CONTROL = "/.sstar"
 """Where the inside's own source is found."""

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import anyio
 from anyio import to_thread
 
-from sstar_code.sandbox.errors import SandboxError
 from sstar_code.sandbox.inside import seccomp
+from sstar_code.sandbox.outcome import SandboxError
 
 if TYPE_CHECKING:
     from sstar_code.sandbox.repository.isolated_repository import IsolatedRepository

@@ -23,7 +23,7 @@ import anyio
 
 from scripts.record.recording import record
 from sstar_code.agent.models import Answer, Message, Request, Usage
-from sstar_code.agent.models.errors import CallError
+from sstar_code.agent.models.request import CallError
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.agent.testing.scripted import ScriptedModel

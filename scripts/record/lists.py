@@ -21,9 +21,8 @@ import anyio
 
 from scripts.record.recording import record
 from sstar_code.agent.jobs.session import Endpoint, make_asked
-from sstar_code.agent.models.errors import ReplayMissError
-from sstar_code.agent.models.recorded.bundled import find_recording
-from sstar_code.agent.models.recorded.replay import ReplayModel
+from sstar_code.agent.models.recorded import ReplayModel, find_recording
+from sstar_code.agent.models.request import ReplayMissError
 from sstar_code.agent.models.vllm.managed import ManagedModel
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.solving.settings import Settings

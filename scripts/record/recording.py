@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.calls.stored_model import StoredModel
 from sstar_code.agent.jobs.evaluate import evaluate
-from sstar_code.agent.models.recorded.recording import Recorder
+from sstar_code.agent.models.recorded import Recorder
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.solving.context import SolveContext
 from sstar_code.problems.sets.load import load_set

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 from scripts.train_tiny_model.questions import QUESTIONS
 from scripts.train_tiny_model.running import run_public
 from scripts.train_tiny_model.tasks import Task, draw_held_out, make_task, write_program, write_wrong
-from sstar_code.agent.generation.feedback import describe_failures
-from sstar_code.agent.generation.lineage import Round
+from sstar_code.agent.generation.lineage import Round, describe_failures
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.problems.formats.jsonl import to_json
 from sstar_code.sandbox import Verdict

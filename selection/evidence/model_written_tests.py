@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind
-from sstar_code.problems.statements.asserts import read_assert
+from sstar_code.problems.statements.literals import read_assert
 from sstar_code.problems.values import encode, encode_lines
 from sstar_code.sandbox.outcome import Status
 from sstar_code.selection.evidence.clustering import compare_with

@@ -1,4 +1,4 @@
-"""The probability that each cluster is right, and how an answer changes it.
+"""Beliefs about which cluster is right, and nondeterministic programs, which are no evidence.
 
 The hypotheses are "cluster c is the right one", one for each, and "none is". They exclude each other: on
 an input on which two clusters differ at most one is right.

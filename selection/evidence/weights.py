@@ -1,4 +1,4 @@
-"""Log-linear score of each behaviour cluster from the evidence that needs no judge.
+"""The score of each behaviour cluster from evidence that needs no model.
 
 The weights are round numbers from a coarse grid on recorded pools, and are the same for every set;
 docs/method/selection.md says on which problems they were chosen, and how they do on others.
@@ -7,14 +7,16 @@ docs/method/selection.md says on which problems they were chosen, and how they d
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from operator import eq
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind
 from sstar_code.problems.values import encode
 from sstar_code.sandbox.outcome import Status
-from sstar_code.selection.evidence.agreement import agreement, valid_places
 from sstar_code.selection.evidence.clustering import compare_with
 from sstar_code.selection.evidence.harness import call, decode_result, unpack
 from sstar_code.selection.evidence.posterior import log_odds
@@ -24,6 +26,98 @@ if TYPE_CHECKING:
     from sstar_code.selection.evidence.clustering import Behaviour, Clustering
     from sstar_code.selection.evidence.harness import Harness
     from sstar_code.selection.pool import Pool
+    from sstar_code.selection.protocols import Candidate
+
+
+def cluster_weights(found: Clustering, program_of: Sequence[int]) -> list[float]:
+    """The weight of each cluster: the root of the number of copies, added up over its distinct programs.
+
+    Ten copies of one text are less than ten independent programs, and more than one.
+    """
+    weights = []
+    for cluster in found.clusters:
+        copies = Counter(program_of[index] for index in cluster)
+        weights.append(sum(math.sqrt(count) for count in copies.values()))
+    return weights
+
+
+def valid_places(found: Clustering, weights: Sequence[float]) -> list[int]:
+    """Places of the inputs on which at most half of the programs, by weight, fail.
+
+    An input on which most fail is most likely outside of what the statement allows.
+    """
+    half = sum(weights) / 2
+    return [
+        place
+        for place, row in enumerate(found.behaviours)
+        if sum(weight for weight, seen in zip(weights, row, strict=True) if seen.status is not Status.OK)
+        <= half
+    ]
+
+
+def agreement(found: Clustering, weights: Sequence[float], *, power: float = 1.0) -> list[float]:
+    """The share of the programs, by weight, that do as each cluster does, 0..1.
+
+    A program counts with the share of the valid inputs on which the two do the same, to `power`. With 1 that
+    is the mean share of programs that give the same output, input by input; the higher it is, the more only
+    those count that do the same nearly everywhere. 1 for all where there is no valid input. Programs that
+    crash agree with each other; those that run out of time or memory agree with nobody, since nobody knows
+    what they would have answered.
+    """
+    places, total = valid_places(found, weights), sum(weights)
+    if not places or not total:
+        return [1.0] * len(weights)
+    columns, alone = [], []
+    for number in range(len(weights)):
+        answered = [found.behaviours[place][number].status in (Status.OK, Status.RE) for place in places]
+        pairs = zip(places, answered, strict=True)
+        # a label of its own where it agrees with nobody
+        columns.append([found.labels[place][number] if fits else -1 - number for place, fits in pairs])
+        alone.append(sum(answered))
+    scores = [weight * (own / len(places)) ** power for weight, own in zip(weights, alone, strict=True)]
+    for first, second in combinations(range(len(weights)), 2):
+        alike = (sum(map(eq, columns[first], columns[second])) / len(places)) ** power
+        scores[first] += weights[second] * alike
+        scores[second] += weights[first] * alike
+    return [round(score / total, 12) for score in scores]  # equal ones stay equal, in whatever order added
+
+
+_PRIOR = 4.0
+"""Pseudo-candidates that pull a source towards its model, and a model towards all of them."""
+
+
+def measure_reliability(candidates_by_problem: Iterable[Sequence[Candidate]]) -> dict[str, float]:
+    """Source -> the share of its candidates that pass all public tests, 0..1, over all problems given.
+
+    Every candidate counts for each of its sources. Few candidates say little: the rate is pulled towards
+    that of the sources with the same name before the first `/` (the same model with another method), which
+    is pulled towards the rate of all. Problems without public tests say nothing and are left out.
+    """
+    passed: dict[str, int] = defaultdict(int)
+    total: dict[str, int] = defaultdict(int)
+    for candidates in candidates_by_problem:
+        for candidate in candidates:
+            if candidate.public_total:
+                for source in dict.fromkeys(candidate.sources):
+                    passed[source] += candidate.survives
+                    total[source] += 1
+    everywhere = _smooth(sum(passed.values()), sum(total.values()), 0.5)
+    models: dict[str, list[str]] = defaultdict(list)
+    for source in total:
+        models[source.partition("/")[0]].append(source)
+    reliability = {}
+    for sources in models.values():
+        model = _smooth(
+            sum(passed[name] for name in sources), sum(total[name] for name in sources), everywhere
+        )
+        for source in sources:
+            reliability[source] = _smooth(passed[source], total[source], model)
+    return reliability
+
+
+def _smooth(passed: int, total: int, prior: float) -> float:
+    return (passed + _PRIOR * prior) / (total + _PRIOR)
+
 
 AGREEMENT, FAILURES, SIZE, RELIABILITY = 3.0, -1.0, 0.5, 1.0
 NEARNESS = 20.0

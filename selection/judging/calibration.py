@@ -20,7 +20,7 @@ from sstar_code.problems.values import decode, encode
 from sstar_code.sandbox.outcome import Status
 from sstar_code.selection.concurrency import run_together
 from sstar_code.selection.evidence.clustering import Behaviour, compare_with
-from sstar_code.selection.inputs.strategies.values import mutate_value
+from sstar_code.selection.inputs.strategies.draw import mutate_value
 from sstar_code.selection.judging.question import present
 from sstar_code.selection.protocols import Question
 

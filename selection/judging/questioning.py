@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sstar_code.sandbox.outcome import Status
-from sstar_code.selection.evidence.agreement import valid_places
 from sstar_code.selection.evidence.clustering import behaviour_of, compare_with, label
 from sstar_code.selection.evidence.posterior import log_odds
+from sstar_code.selection.evidence.weights import valid_places
 from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.search.shrink import shrink_input
 from sstar_code.selection.judging.calibration import JudgeRecord, grade, make_probe

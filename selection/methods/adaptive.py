@@ -7,19 +7,23 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sstar_code.sandbox.outcome import Status
-from sstar_code.selection.evidence.agreement import cluster_weights
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.clustering import cluster_programs
 from sstar_code.selection.evidence.harness import Harness, ask_harness, ask_reference, reject_invalid
 from sstar_code.selection.evidence.nondeterminism import find_nondeterministic, mask_nondeterministic
 from sstar_code.selection.evidence.posterior import Beliefs
-from sstar_code.selection.evidence.weights import NONE_RIGHT, check_outputs, prefer, score_clusters
+from sstar_code.selection.evidence.weights import (
+    NONE_RIGHT,
+    check_outputs,
+    cluster_weights,
+    prefer,
+    score_clusters,
+)
 from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.search.explore import find_model_free_inputs
 from sstar_code.selection.judging.questioning import Questioning
-from sstar_code.selection.pool import tier
+from sstar_code.selection.pool import explain, tier
 from sstar_code.selection.protocols import Derived, Evidence, Selection
-from sstar_code.selection.result import explain
 
 if TYPE_CHECKING:
     from sstar_code.selection.evidence.clustering import Clustering

@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sstar_code.selection.evidence.agreement import agreement, cluster_weights
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.observe import ask_inputs, observe
+from sstar_code.selection.evidence.weights import agreement, cluster_weights
 from sstar_code.selection.inputs.contract.examples import public_inputs
 from sstar_code.selection.inputs.search.explore import find_model_free_inputs
-from sstar_code.selection.pool import tier
+from sstar_code.selection.pool import explain, share, tier
 from sstar_code.selection.protocols import Selection
-from sstar_code.selection.result import explain, share
 
 if TYPE_CHECKING:
     from sstar_code.selection.evidence.clustering import Clustering

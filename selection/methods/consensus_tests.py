@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.model_written_tests import run_written_tests
-from sstar_code.selection.pool import tier
+from sstar_code.selection.pool import share, tier
 from sstar_code.selection.protocols import Selection
-from sstar_code.selection.result import share
 
 if TYPE_CHECKING:
     from sstar_code.selection.evidence.model_written_tests import Outcomes

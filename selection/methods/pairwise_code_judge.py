@@ -13,9 +13,8 @@ from sstar_code.selection.concurrency import run_together
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.fingerprint import strip_comments
 from sstar_code.selection.judging.question import ask_in_both_orders
-from sstar_code.selection.pool import tier
+from sstar_code.selection.pool import share, tier
 from sstar_code.selection.protocols import Question, Selection
-from sstar_code.selection.result import share
 
 if TYPE_CHECKING:
     from sstar_code.selection.pool import Pool

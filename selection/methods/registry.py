@@ -1,12 +1,20 @@
-"""All methods by name."""
+"""All methods by name: ours, and those that other packages bring.
+
+An entry point is an async function that takes a `Pool` and returns a `Selection`:
+
+    [project.entry-points."sstar_code.methods"]
+    shortest = "my_package:select_shortest"
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from sstar_code.problems import UserError
-from sstar_code.problems.messages import suggest
+from sstar_code.problems.errors import suggest
+from sstar_code.problems.plugins import Plugin, list_plugins
 from sstar_code.selection.methods.adaptive import select_adaptive
 from sstar_code.selection.methods.baselines import (
     select_first,
@@ -17,12 +25,37 @@ from sstar_code.selection.methods.baselines import (
 )
 from sstar_code.selection.methods.consensus_tests import select_b4, select_codet, select_tests
 from sstar_code.selection.methods.pairwise_code_judge import select_judge
-from sstar_code.selection.methods.plugins import list_methods, load_method
 from sstar_code.selection.methods.sstar import select_sstar
+from sstar_code.selection.protocols import Selection
 
 if TYPE_CHECKING:
     from sstar_code.selection.pool import Pool
-    from sstar_code.selection.protocols import Selection
+
+
+def list_methods() -> Mapping[str, Plugin]:
+    """Every method that installed packages bring, by name."""
+    return list_plugins("selection method", "sstar_code.methods")
+
+
+def load_method(plugin: Plugin) -> Callable[[Pool], Awaitable[Selection]]:
+    """The method that `plugin` is. Its faults are told as its package's, in one line.
+
+    Raises:
+        UserError: the package cannot be imported.
+    """
+    method = plugin.load()
+
+    async def select(pool: Pool) -> Selection:
+        with plugin.blamed():
+            selection = await method(pool)
+            if not isinstance(selection, Selection):
+                raise TypeError(f"gives a {type(selection).__name__} where a Selection is expected")
+            if selection.chosen is not None and selection.chosen not in range(len(pool.candidates)):
+                raise ValueError(f"chose {selection.chosen!r} of {len(pool.candidates)} candidates")
+            return replace(selection, method=plugin.name)
+
+    return select
+
 
 Method: TypeAlias = "Callable[[Pool], Awaitable[Selection]]"
 """Chooses one candidate of a pool; the same pool gives the same choice.

@@ -17,9 +17,8 @@ from sstar_code.selection.evidence.observe import ask_inputs, observe
 from sstar_code.selection.inputs.replies import parse_inputs
 from sstar_code.selection.inputs.search.explore import find_model_free_inputs
 from sstar_code.selection.judging.question import ask_in_both_orders, clip, make_case, swap_cases
-from sstar_code.selection.pool import tier
+from sstar_code.selection.pool import MAX_OUTPUT_CHARS, explain, share, tier
 from sstar_code.selection.protocols import Distinguishing, Question, Selection
-from sstar_code.selection.result import MAX_OUTPUT_CHARS, explain, share
 
 if TYPE_CHECKING:
     from sstar_code.selection.pool import Pool

@@ -174,7 +174,7 @@ def _list_processes(uids):
 
 def _ordinary_way(name):
     """The way `name` of an ordinary user; root becomes one for it."""
-    from sstar_code.sandbox.local.ways import find_interpreter, list_ways
+    from sstar_code.sandbox.local.pipe_worker import find_interpreter, list_ways
 
     python = find_interpreter()
     user = []
@@ -200,8 +200,8 @@ def _may_start(user, python) -> bool:
 @pytest.fixture(scope="session")
 def attacked_root(portal):
     """`local` as root: a uid for each run."""
+    from sstar_code.sandbox.local.pipe_worker import list_ways
     from sstar_code.sandbox.local.sandbox import LocalSandbox
-    from sstar_code.sandbox.local.ways import list_ways
 
     if os.geteuid() != 0:
         pytest.skip("needs root")

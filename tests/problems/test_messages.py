@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.problems.messages import shorten, suggest
+from sstar_code.problems.errors import shorten, suggest
 
 
 @pytest.mark.parametrize(

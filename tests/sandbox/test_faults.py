@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from sstar_code.sandbox import Limits, Mode, Program, Status
-from sstar_code.sandbox.docker.ownership import OWNER_LABEL
+from sstar_code.sandbox.docker.container import OWNER_LABEL
 from sstar_code.sandbox.docker.sandbox import DockerSandbox
 from sstar_code.sandbox.local.sandbox import LocalSandbox
 from tests.support import ROOT

@@ -11,7 +11,7 @@ from sstar_code.agent.models.request import Answer, Message, Purpose, Request, S
 from sstar_code.agent.run.files import write_json
 from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
 from sstar_code.agent.run.store import Store
-from sstar_code.agent.telemetry.work import working_on
+from sstar_code.agent.telemetry.events import working_on
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Execution, Status
 from sstar_code.selection.protocols import Asked, Derived, Distinguishing, Evidence, Selection

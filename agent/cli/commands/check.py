@@ -81,9 +81,8 @@ async def _run(
 ) -> list[Finding]:
     """What fails of examples and tests."""
     from sstar_code.agent.repository.find.project_files import find_root
-    from sstar_code.agent.repository.verify.environment import find_python
     from sstar_code.agent.repository.verify.failing import find_failing_examples, find_failing_tests
-    from sstar_code.agent.repository.verify.runner import RepositoryRunner
+    from sstar_code.agent.repository.verify.runner import RepositoryRunner, find_python
 
     root = find_root(first)
     async with (

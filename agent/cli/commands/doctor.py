@@ -12,7 +12,7 @@ from sstar_code.agent.cli.options import JsonOpt, grouped
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 
 if TYPE_CHECKING:
-    from sstar_code.agent.doctor.machine import Check
+    from sstar_code.agent.doctor import Check
 
 NAME = "doctor"
 
@@ -34,7 +34,7 @@ def command(
 
     Example: sstar doctor -m Qwen/Qwen2.5-Coder-7B-Instruct --base-url http://localhost:8000/v1
     """
-    from sstar_code.agent.doctor.machine import State
+    from sstar_code.agent.doctor import State
 
     if build_image:
         from sstar_code.sandbox.image.build import build_image as build
@@ -50,12 +50,11 @@ def command(
 
 
 async def _check(endpoint: Endpoint, ray: str | None) -> list[Check]:
-    from sstar_code.agent.doctor.machine import check_endpoint, check_machine, check_sandboxes
-    from sstar_code.agent.doctor.vllm import check_vllm
+    from sstar_code.agent.doctor import check_endpoint, check_machine, check_sandboxes, check_vllm
 
     checks = check_machine() + await check_sandboxes()
     if ray is not None:
-        from sstar_code.agent.doctor.ray_nodes import check_nodes
+        from sstar_code.agent.doctor import check_nodes
 
         checks += await check_nodes(ray)
     if endpoint.model is not None and endpoint.model.startswith("vllm:"):

@@ -18,7 +18,7 @@ from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from sstar_code.agent.repository.find.source import Source
+    from sstar_code.agent.repository.find.project_files import Source
     from sstar_code.agent.repository.find.stubs import Stub
     from sstar_code.agent.repository.write_function import WriteResult
 
@@ -83,7 +83,7 @@ def command(
     from sstar_code.agent.jobs.session import make_config, open_run, open_session
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.repository.find.project_files import find_root, read_targets
-    from sstar_code.agent.repository.verify.environment import find_python
+    from sstar_code.agent.repository.verify.runner import find_python
     from sstar_code.agent.repository.write.changes import replace_file, write_changes
     from sstar_code.agent.run.folder import default_folder
 
@@ -158,7 +158,7 @@ def find_open(targets: list[tuple[Path, str]]) -> list[Stub]:
     Raises:
         UserError: a file cannot be read, or has no such function.
     """
-    from sstar_code.agent.repository.find.source import read_source
+    from sstar_code.agent.repository.find.project_files import read_source
     from sstar_code.agent.repository.find.stubs import find_function, find_stubs
 
     found: dict[str, Stub] = {}

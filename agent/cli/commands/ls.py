@@ -50,9 +50,8 @@ _PROBLEM_COLUMNS = ("id", "kind", "public", "hidden", "difficulty", "date")
 
 def _list_sets() -> list[dict[str, Any]]:
     """One row a release: the first of a set is what its name alone means."""
-    from sstar_code.problems.sets.download import find_cached
     from sstar_code.problems.sets.load import BUNDLED, SET_NAMES, list_set_plugins
-    from sstar_code.problems.sets.releases import list_releases
+    from sstar_code.problems.sets.releases import find_cached, list_releases
 
     rows: list[dict[str, Any]] = []
     for name in SET_NAMES:

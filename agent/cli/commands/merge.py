@@ -32,7 +32,7 @@ def command(
     Example: sstar merge runs/whole runs/shard-*
     """
     from sstar_code.agent.jobs.merge_runs import merge_runs, plan_merge
-    from sstar_code.agent.report.data.sources import find_problems
+    from sstar_code.agent.report.data.run import find_problems
     from sstar_code.agent.report.render.page import write_page
 
     plan = plan_merge(runs)

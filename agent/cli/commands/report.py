@@ -96,7 +96,7 @@ def command(
 
 
 def _find(folder: Path, spec: str | None) -> dict[str, Problem]:
-    from sstar_code.agent.report.data.sources import find_problems
+    from sstar_code.agent.report.data.run import find_problems
     from sstar_code.agent.run.folder import read_evaluation
 
     return find_problems(read_evaluation(folder), spec, say)
@@ -105,7 +105,7 @@ def _find(folder: Path, spec: str | None) -> dict[str, Problem]:
 def _report(run: Run, format_: str, page: Path | None, plot: Path | None) -> None:
     from sstar_code.agent.report.data.scores import count_scores
     from sstar_code.agent.report.render.page import build_page
-    from sstar_code.agent.report.render.text import run_as_json, run_as_junit, run_as_markdown
+    from sstar_code.agent.report.render.tables import run_as_json, run_as_junit, run_as_markdown
     from sstar_code.agent.run.files import write_text
 
     scores = count_scores(run)
@@ -123,8 +123,8 @@ def _report(run: Run, format_: str, page: Path | None, plot: Path | None) -> Non
 
 
 def _compare(opened: list[Run], *, as_json: bool) -> None:
-    from sstar_code.agent.report.data.compare import compare_runs
-    from sstar_code.agent.report.render.text import compare_as_markdown
+    from sstar_code.agent.report.data.scores import compare_runs
+    from sstar_code.agent.report.render.tables import compare_as_markdown
 
     found = [compare_runs(opened[0], other) for other in opened[1:]]
     for one in found:

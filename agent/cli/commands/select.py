@@ -24,7 +24,7 @@ from sstar_code.agent.cli.samples import Matched, digest, match_samples
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
-from sstar_code.problems.messages import suggest
+from sstar_code.problems.errors import suggest
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -9,25 +9,28 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
-from sstar_code.agent.models.errors import ModelError, ModelUserError
-from sstar_code.agent.models.openai.endpoint import (
+from sstar_code.agent.models.openai.wire import (
     ServerInfo,
+    build_body,
+    explain,
+    explain_missing,
     is_loopback,
     parse_base_url,
+    read_answer,
     read_models,
+    read_refusal,
+    refuses_field,
     serves,
     show_url,
 )
-from sstar_code.agent.models.openai.refusals import explain, explain_missing, read_refusal, refuses_field
-from sstar_code.agent.models.openai.wire import build_body, read_answer
+from sstar_code.agent.models.request import ModelError, ModelUserError
 from sstar_code.agent.models.retry import RetryingModel, TransientError, is_transient, read_retry_after
 
 if TYPE_CHECKING:
     import httpx2
     import openai
 
-    from sstar_code.agent.models.openai.refusals import Refusal
-    from sstar_code.agent.models.openai.wire import MaxTokensField, SystemRole
+    from sstar_code.agent.models.openai.wire import MaxTokensField, Refusal, SystemRole
     from sstar_code.agent.models.request import Answer, Request
     from sstar_code.problems import SstarError
 

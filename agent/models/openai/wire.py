@@ -1,4 +1,4 @@
-"""The chat-completions format: how a request is written and how an answer is read, whoever the server is.
+"""What goes over the wire: addresses, requests, answers, and what a refusal means.
 
 Reading is tolerant. Servers differ in where thinking stands (`reasoning`, `reasoning_content`, inline tags),
 in which counts they give and in what an empty answer looks like; none of that may cost an answer.
@@ -6,13 +6,228 @@ in which counts they give and in what an empty answer looks like; none of that m
 
 from __future__ import annotations
 
+import ipaddress
+import json
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit, urlunsplit
 
-from sstar_code.agent.models.request import Answer, Message, Usage
+from sstar_code.agent.models.request import Answer, CallError, ContextError, Message, ModelUserError, Usage
 
 if TYPE_CHECKING:
     from sstar_code.agent.models.request import Request
+    from sstar_code.problems import SstarError
+
+DEFAULT_BASE_URL = "http://localhost:8000/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """The answer of a server that was asked what it serves."""
+
+    url: str
+    """Base URL, without credentials."""
+    models: tuple[str, ...]
+    """Empty where the server does not list them."""
+    max_model_len: int | None
+    """Tokens that prompt and answer of the chosen model may have together."""
+    version: str | None
+    """`vllm 0.32.0`; None for a server that does not say."""
+    seconds: float
+    """Seconds that the answer took."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The part that the manifest keeps."""
+        return {"url": self.url, "version": self.version, "max_model_len": self.max_model_len}
+
+
+def parse_base_url(base_url: str) -> str:
+    """`base_url` without a closing slash.
+
+    Raises:
+        ModelUserError: not an http or https address.
+    """
+    text = base_url.strip().rstrip("/")
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ModelUserError(f"--base-url {base_url!r} is not an address like {DEFAULT_BASE_URL}")
+    return text
+
+
+def show_url(base_url: str) -> str:
+    """`base_url` fit for a message: no user name, password or query."""
+    parts = urlsplit(base_url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def is_loopback(base_url: str) -> bool:
+    """Whether the server is on this machine."""
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def is_private(base_url: str) -> bool:
+    """Whether the server's address is one that only its own network knows."""
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return is_loopback(base_url) or "." not in host or host.endswith((".local", ".internal", ".lan"))
+
+
+def read_models(body: str) -> dict[str, dict[str, Any]]:
+    """The models in a `GET /models` response by name, in its order; empty where it is not one."""
+    try:
+        data = json.loads(body)
+    except ValueError:
+        return {}
+    entries = data.get("data") if isinstance(data, dict) else None
+    if not isinstance(entries, list):
+        return {}
+    return {
+        entry["id"]: entry
+        for entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("id"), str)
+    }
+
+
+def serves(name: str, served: Iterable[str]) -> bool:
+    """Whether `name` is among the `served`, with or without a gateway's prefix or variant suffix."""
+    plain = name.partition(":")[0]
+    return any(known in (name, plain) or known.endswith(f"/{name}") for known in served)
+
+
+_MAX_MESSAGE = 300
+_MAX_LISTED = 20
+_TOO_LONG = re.compile(
+    r"context (?:length|size|window)|max_model_len|too many tokens|prompt is too long|supports at most",
+    re.IGNORECASE,
+)
+_LIMIT = re.compile(
+    r"(?:context (?:length|size|window)|max_model_len|supports at most)[^\d]{0,12}(\d{2,})", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error response, read."""
+
+    status: int
+    message: str
+    """One line, capped."""
+    code: str = ""
+    param: str = ""
+
+
+def read_refusal(status: int, body: str, *, secret: str = "") -> Refusal:
+    """The refusal in `body`: OpenAI's error object, FastAPI's `detail`, or any text, without the `secret`."""
+    code = param = ""
+    message: object = body
+    try:
+        data = json.loads(body)
+    except ValueError:
+        data = None
+    if isinstance(data, dict):
+        inner = data.get("error", data)
+        if isinstance(inner, dict):
+            message = inner.get("message") or inner.get("detail") or body
+            code, param = str(inner.get("code") or ""), str(inner.get("param") or "")
+        else:
+            message = inner
+    line = " ".join(str(message).split())
+    if secret:
+        line = line.replace(secret, "***")
+    short = line if len(line) <= _MAX_MESSAGE else line[: _MAX_MESSAGE - 1] + "…"
+    return Refusal(status, short or "no message", code, param)
+
+
+def refuses_field(refusal: Refusal, field: str) -> bool:
+    """Whether the server does not know `field` at all, as distinct from not liking its value."""
+    if refusal.status not in (400, 422):
+        return False
+    if refusal.code == "unsupported_parameter":
+        return refusal.param == field
+    return re.search(rf"['\"`]?{field}['\"`]? is not supported", refusal.message) is not None
+
+
+def _is_too_long(refusal: Refusal) -> bool:
+    """Whether prompt and answer do not fit the model."""
+    if refusal.status == 413 or refusal.code in ("context_length_exceeded", "exceed_context_size_error"):
+        return True
+    return refusal.status in (400, 422) and (
+        refusal.param == "input_tokens" or _TOO_LONG.search(refusal.message) is not None
+    )
+
+
+def _explain_too_long(refusal: Refusal, url: str, max_tokens: int | None) -> SstarError:
+    found = _LIMIT.search(refusal.message)
+    limit = int(found[1]) if found else None
+    takes = f"the model takes {limit} tokens" if limit else "longer than the model takes"
+    if limit and max_tokens and max_tokens >= limit:
+        return ModelUserError(
+            f"{url}: {takes}, prompt and answer together, and {max_tokens} are asked for the answer alone: "
+            "lower --max-tokens or serve the model with a larger --max-model-len"
+        )
+    asked = f" with --max-tokens {max_tokens}" if max_tokens else ""
+    return ContextError(
+        f"prompt too long{asked}: {takes}; lower --max-tokens or --rounds, or serve the model with a larger "
+        f"--max-model-len ({refusal.message})",
+        limit,
+    )
+
+
+def explain(
+    refusal: Refusal, *, url: str, key_name: str, has_key: bool, max_tokens: int | None
+) -> SstarError:
+    """The error for a `refusal` that no retry mends; 404 is the client's, who can list what is served.
+
+    Args:
+        refusal: what the server said.
+        url: the base URL, without credentials.
+        key_name: where the key comes from, like `OPENAI_API_KEY`.
+        has_key: whether a key was sent.
+        max_tokens: what was asked for.
+    """
+    status, message = refusal.status, refusal.message
+    if status in (401, 403):
+        advice = (
+            f"the key in {key_name} is wrong or may not use this model"
+            if has_key
+            else f"it wants a key: set {key_name}"
+        )
+        return ModelUserError(f"{url} answered {status}: {advice} ({message})")
+    if refusal.code == "insufficient_quota" or status == 402:
+        return ModelUserError(f"{url} answered {status}: no quota left for the key in {key_name} ({message})")
+    if _is_too_long(refusal):
+        return _explain_too_long(refusal, url, max_tokens)
+    if refusal.code == "content_filter":
+        return CallError(f"{url} refused the prompt: {message}")
+    if 300 <= status < 400:
+        return ModelUserError(
+            f"{url} answered {status}, a redirect: give the address it leads to as --base-url"
+        )
+    return ModelUserError(f"{url} refused the request ({status}): {message}")
+
+
+def explain_missing(refusal: Refusal, url: str, name: str, served: tuple[str, ...]) -> str:
+    """Explain in one line that a model or address is not there; `served` are the models that are."""
+    if not served:
+        return (
+            f"{url} answered 404 ({refusal.message}): wrong model name {name!r}, or not the "
+            "address of an OpenAI-compatible server, which mostly ends in /v1"
+        )
+    more = f" and {len(served) - _MAX_LISTED} more" if len(served) > _MAX_LISTED else ""
+    return f"{url} does not serve {name!r}; it serves: {', '.join(served[:_MAX_LISTED])}{more}"
+
 
 SystemRole = Literal["system", "developer", "user"]
 MaxTokensField = Literal["max_tokens", "max_completion_tokens"]

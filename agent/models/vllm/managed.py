@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
-from sstar_code.agent.models.errors import ModelError, ModelUserError
 from sstar_code.agent.models.openai.client import OpenAIModel
+from sstar_code.agent.models.request import ModelError, ModelUserError
 from sstar_code.agent.models.retry import TransientError
-from sstar_code.agent.models.vllm.modelfacts import find_facts
+from sstar_code.agent.models.vllm.facts import find_facts
 from sstar_code.agent.models.vllm.server import KeepAlive, VllmServer
 
 if TYPE_CHECKING:

@@ -9,11 +9,16 @@ import socket
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sstar_code.agent.models.errors import ModelUserError
-from sstar_code.agent.models.vllm.command import VllmCommand, find_command
-from sstar_code.agent.models.vllm.flags import Flag, choose_environment, choose_flags, read_user_flags
-from sstar_code.agent.models.vllm.hardware import Hardware, find_hardware
-from sstar_code.agent.models.vllm.modelfacts import ModelFacts, find_facts
+from sstar_code.agent.models.request import ModelUserError
+from sstar_code.agent.models.vllm.command import (
+    Flag,
+    VllmCommand,
+    choose_environment,
+    choose_flags,
+    find_command,
+    read_user_flags,
+)
+from sstar_code.agent.models.vllm.facts import Hardware, ModelFacts, find_facts, find_hardware
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,15 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 
-from sstar_code.agent.models.errors import ModelError, ModelUserError
-from sstar_code.agent.models.vllm.log import explain_end, find_refused_flag, find_step
+from sstar_code.agent.models.request import ModelError, ModelUserError
 from sstar_code.agent.models.vllm.plan import find_free_port
-from sstar_code.agent.models.vllm.process import ServerProcess, reap_orphans
+from sstar_code.agent.models.vllm.process import (
+    ServerProcess,
+    explain_end,
+    find_refused_flag,
+    find_step,
+    reap_orphans,
+)
 
 if TYPE_CHECKING:
     from sstar_code.agent.models.vllm.plan import Plan

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.report.data.scores import best_after
-from sstar_code.agent.run.statistics import Rate, wilson
+from sstar_code.agent.run.summary import Rate, wilson
 
 if TYPE_CHECKING:
     from sstar_code.agent.report.data.run import Run

@@ -1,19 +1,18 @@
-"""A run read from its folder without changing anything there, also while it is going on."""
+"""A run as the report sees it, with its problems found again in their set."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.jobs.merge_runs import asked_for
-from sstar_code.agent.run.decode import read_record
 from sstar_code.agent.run.folder import read_evaluation, read_summary
-from sstar_code.agent.run.outcomes import ProblemOutcome
+from sstar_code.agent.run.outcomes import ProblemOutcome, read_record
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.run.summary import Count
 from sstar_code.agent.run.usage import StageCount, add_stages
@@ -129,3 +128,31 @@ def open_run(folder: Path, problems: Mapping[str, Problem] | None = None) -> Ite
             )
     except sqlite3.DatabaseError as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
+
+
+def find_problems(
+    manifest: Mapping[str, Any], spec: str | None, say: Callable[[str], None]
+) -> dict[str, Problem]:
+    """The problems that were asked for, by id, from the set `spec` or from where the run took them.
+
+    Empty, and said so, where `spec` is None and the set is not there any more or is another one by now.
+
+    Raises:
+        UserError: `spec` cannot be read.
+    """
+    from sstar_code.problems.sets.load import BUNDLED, load_set
+
+    config = manifest["config"]
+    name = str(config.get("label", "")).removesuffix(f"-{config.get('model')}")
+    found = spec or (name if name in BUNDLED else f"{name}:{manifest.get('data', '')}")
+    try:
+        whole = load_set(found)
+    except UserError as error:
+        if spec is not None:
+            raise
+        say(f"sstar: {error}; name the set with --set for statements, difficulty and dates")
+        return {}
+    if whole.revision != config.get("set"):
+        say(f"sstar: {found} is not the revision that the run used ({config.get('set')}); shown all the same")
+    wanted = set(config["problems"])
+    return {problem.id: problem for problem in whole.problems if problem.id in wanted}

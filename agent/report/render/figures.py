@@ -22,7 +22,7 @@ from sstar_code.problems import InfrastructureError, UserError
 if TYPE_CHECKING:
     from sstar_code.agent.report.data.run import Run
     from sstar_code.agent.report.data.scores import Scores
-    from sstar_code.agent.run.statistics import Rate
+    from sstar_code.agent.run.summary import Rate
 
 _VERDICTS = {
     "AC": ("good", "right"),

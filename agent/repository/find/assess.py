@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.repository.find.doctests import explain_malformed, find_examples
-from sstar_code.agent.repository.find.project_files import find_root, list_tests, read_words
-from sstar_code.agent.repository.find.source import read_source
+from sstar_code.agent.repository.find.project_files import find_root, list_tests, read_source, read_words
 from sstar_code.agent.repository.find.stubs import Shape, find_stubs
 from sstar_code.agent.repository.findings import about_function
 

@@ -17,12 +17,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.generation.definitions import first_line
-from sstar_code.agent.repository.find.project_files import is_test_file
-from sstar_code.agent.repository.find.source import split_lines
+from sstar_code.agent.generation.completeness import first_line
+from sstar_code.agent.repository.find.project_files import is_test_file, split_lines
 
 if TYPE_CHECKING:
-    from sstar_code.agent.repository.find.source import Source
+    from sstar_code.agent.repository.find.project_files import Source
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -14,16 +14,16 @@ from doctest import Example
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.generation.definitions import all_names, first_line
+from sstar_code.agent.generation.completeness import all_names, first_line
 from sstar_code.agent.repository.find.doctests import find_examples, read_test
 from sstar_code.agent.repository.find.project_files import (
     is_test_file,
     list_files,
     list_tests,
     locate,
+    read_source,
     read_words,
 )
-from sstar_code.agent.repository.find.source import read_source
 from sstar_code.agent.repository.find.stubs import FunctionNode, Shape, find_function
 from sstar_code.agent.repository.task.call import find_target
 from sstar_code.agent.repository.verify.runner import TEST_TOTAL_S

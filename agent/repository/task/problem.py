@@ -15,8 +15,7 @@ from sstar_code.agent.repository.task.call import find_target
 from sstar_code.problems import Kind, Problem, Test
 
 if TYPE_CHECKING:
-    from sstar_code.agent.repository.find.project_files import Place
-    from sstar_code.agent.repository.find.source import Source
+    from sstar_code.agent.repository.find.project_files import Place, Source
     from sstar_code.agent.repository.find.stubs import Stub
     from sstar_code.agent.repository.task.call import Target
     from sstar_code.agent.repository.task.checks import Checks

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from sstar_code.agent.repository.find.doctests import judge_examples
-from sstar_code.agent.repository.find.source import split_lines
+from sstar_code.agent.repository.find.project_files import split_lines
 from sstar_code.agent.repository.verify.runner import TEST_LIMITS, limits_as_json
 from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
 from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Program, Status

@@ -11,11 +11,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.repository.find.source import split_lines
+from sstar_code.agent.repository.find.project_files import split_lines
 from sstar_code.problems import InfrastructureError, UserError, files
 
 if TYPE_CHECKING:
-    from sstar_code.agent.repository.find.source import Source
+    from sstar_code.agent.repository.find.project_files import Source
 
 _CONTEXT_LINES = 3
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.repository.find.stubs import Shape
 from sstar_code.problems.values import Opaque, decode, decode_lines
-from sstar_code.selection.pytest_export.render import choose_tests, literal, render_file, write_file
+from sstar_code.selection.pytest_export import choose_tests, literal, render_file, write_file
 
 if TYPE_CHECKING:
     from sstar_code.agent.repository.task.call import Target

@@ -5,12 +5,19 @@
 that leaps over every wait.
 """
 
-from sstar_code.agent.testing.faults import Fault
-from sstar_code.agent.testing.simulator.engine import Engine, Job, QueueFullError
+from sstar_code.agent.testing.server import Fault
+from sstar_code.agent.testing.simulator.engine import (
+    CPU_TINY,
+    GPU_7B,
+    PRESETS,
+    Engine,
+    EngineSpec,
+    Job,
+    QueueFullError,
+)
 from sstar_code.agent.testing.simulator.live import run_virtual
 from sstar_code.agent.testing.simulator.model import Planned, SimulatedModel
 from sstar_code.agent.testing.simulator.server import Simulator
-from sstar_code.agent.testing.simulator.spec import CPU_TINY, GPU_7B, PRESETS, EngineSpec
 
 __all__ = [
     "CPU_TINY",

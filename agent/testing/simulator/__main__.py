@@ -7,8 +7,8 @@ import signal
 import sys
 from dataclasses import replace
 
+from sstar_code.agent.testing.simulator.engine import PRESETS
 from sstar_code.agent.testing.simulator.server import Simulator
-from sstar_code.agent.testing.simulator.spec import PRESETS
 
 
 def main() -> None:

@@ -26,9 +26,9 @@ from sstar_code.agent.testing.simulator.prefix import count_tokens, cut_blocks
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
-    from sstar_code.agent.testing.faults import Fault
+    from sstar_code.agent.testing.server import Fault
+    from sstar_code.agent.testing.simulator.engine import EngineSpec
     from sstar_code.agent.testing.simulator.model import Planned
-    from sstar_code.agent.testing.simulator.spec import EngineSpec
 
 _TICK_S = 0.01
 """Seconds between two looks at what a stream can send."""

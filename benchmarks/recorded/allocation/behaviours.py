@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from benchmarks.recorded.pools import load_pool
-from sstar_code.agent.allocation.agreement_check import list_inputs, watch
+from sstar_code.agent.allocation.sample import list_inputs, watch
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.outcome import Status
 from sstar_code.selection.evidence.clustering import behaviour_of, compare_with, label

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks.recorded.allocation.behaviours import read_behaviours
 from benchmarks.recorded.pools import load_pool
-from sstar_code.agent.allocation.agreement_check import LOOK_INPUTS
 from sstar_code.agent.allocation.policy import Observed, Rates, choose_step, estimate_rates
+from sstar_code.agent.allocation.sample import LOOK_INPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.recorded.data import read_lines
 from benchmarks.tables import write_head, write_row
-from sstar_code.problems.formats.restore_types import read_arguments, restore
+from sstar_code.problems.formats.evalplus import read_arguments, restore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.recorded.agreement import Case
 from benchmarks.recorded.data import COMMON_IMPORTS, load, number, read_lines
 from sstar_code.problems import Problem, Test, load_set
-from sstar_code.problems.formats.mbpp import read_rule
+from sstar_code.problems.formats.evalplus import read_rule
 from sstar_code.problems.formats.reference_tests import Rule, compare_with_reference
 
 if TYPE_CHECKING:

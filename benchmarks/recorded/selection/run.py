@@ -15,7 +15,7 @@ import anyio
 from benchmarks.recorded.data import number, read_lines
 from benchmarks.recorded.pools import load_pool
 from sstar_code.selection import Pool, choose
-from sstar_code.selection.evidence.source_reliability import measure_reliability
+from sstar_code.selection.evidence.weights import measure_reliability
 from sstar_code.selection.judging.calibration import measure_judge
 from tests.support.simulated import CountingSandbox, SimulatedAsk
 

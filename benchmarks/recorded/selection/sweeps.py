@@ -10,9 +10,9 @@ import anyio
 from benchmarks.recorded.pools import load_pool
 from benchmarks.recorded.selection.run import Row, ceiling_of, shares
 from sstar_code.selection import Pool, tier
-from sstar_code.selection.evidence.agreement import agreement, cluster_weights
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.observe import observe
+from sstar_code.selection.evidence.weights import agreement, cluster_weights
 from sstar_code.selection.inputs.search.explore import find_model_free_inputs
 
 if TYPE_CHECKING:

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from sstar_code.problems import Kind
 from sstar_code.problems.statements.literals import read_value
 from sstar_code.problems.values import Opaque, decode_lines, encode_lines
-from sstar_code.selection.inputs.contract.annotations import read_annotation
-from sstar_code.selection.inputs.contract.domain import ANYTHING, Domain, infer
+from sstar_code.selection.inputs.contract.domain import ANYTHING, Domain, infer, read_annotation
 from sstar_code.selection.inputs.contract.examples import (
     annotations_of,
     example_calls,

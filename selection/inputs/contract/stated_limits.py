@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from sstar_code.selection.inputs.contract.domain import Domain, all_distinct, is_sorted, letters_of
-from sstar_code.selection.inputs.strategies.dictionary import quoted_signs
+from sstar_code.selection.inputs.strategies.plain_text import quoted_signs
 
 _MAX_CHARS = 30_000
 _SPELLINGS = (

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.selection.inputs.contract.domain import is_sorted
-from sstar_code.selection.inputs.strategies.draw import draw, list_boundaries
-from sstar_code.selection.inputs.strategies.values import mutate_value
+from sstar_code.selection.inputs.strategies.draw import draw, list_boundaries, mutate_value
 
 if TYPE_CHECKING:
     from sstar_code.selection.inputs.contract.domain import Domain
-    from sstar_code.selection.inputs.strategies.dictionary import Dictionary
+    from sstar_code.selection.inputs.strategies.plain_text import Dictionary
 
 _MAX_ITEMS = 3
 """Items of one list that are looked at by themselves."""

@@ -32,9 +32,8 @@ from sstar_code.problems import Kind
 from sstar_code.problems.values import encode_lines
 from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.contract.examples import annotations_of, public_inputs
-from sstar_code.selection.inputs.strategies.dictionary import read_dictionary
 from sstar_code.selection.inputs.strategies.draw import LARGE, draw, list_boundaries
-from sstar_code.selection.inputs.strategies.plain_text import enlarge_text, mutate_text
+from sstar_code.selection.inputs.strategies.plain_text import enlarge_text, mutate_text, read_dictionary
 from sstar_code.selection.inputs.strategies.records import (
     change,
     cross,

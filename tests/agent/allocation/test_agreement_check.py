@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sstar_code.agent.allocation.agreement_check import LOOK_INPUTS, count_alike, list_inputs
+from sstar_code.agent.allocation.sample import LOOK_INPUTS, count_alike, list_inputs
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Execution, Status
 from sstar_code.sandbox.fake import FakeSandbox

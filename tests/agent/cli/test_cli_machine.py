@@ -15,7 +15,7 @@ import pytest
 
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.testing.server import chat
-from sstar_code.sandbox.docker.ownership import OWNER_LABEL
+from sstar_code.sandbox.docker.container import OWNER_LABEL
 from tests.support import ROOT
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"

@@ -6,8 +6,16 @@ import ast
 
 import pytest
 
-from sstar_code.agent.generation.completeness import Grade, borrow_definitions, grade_text, grade_tree
-from sstar_code.agent.generation.definitions import all_names, bound_names, free_names, reach
+from sstar_code.agent.generation.completeness import (
+    Grade,
+    all_names,
+    borrow_definitions,
+    bound_names,
+    free_names,
+    grade_text,
+    grade_tree,
+    reach,
+)
 from sstar_code.problems import Kind, Problem
 
 STDIN = Problem("s", "S", Kind.STDIN)

@@ -6,10 +6,8 @@ import ast
 
 import pytest
 
-from sstar_code.agent.generation.develop import develop
-from sstar_code.agent.generation.repair import first_sample
-from sstar_code.agent.models.errors import ContextError, ModelError
-from sstar_code.agent.models.request import Answer, Stage, request_key
+from sstar_code.agent.generation.develop import develop, first_sample
+from sstar_code.agent.models.request import Answer, ContextError, ModelError, Stage, request_key
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.solving.context import SolveContext
 from sstar_code.agent.solving.settings import Settings

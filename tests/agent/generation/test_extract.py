@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sstar_code.agent.generation.extract import extract_code
-from sstar_code.agent.generation.fences import find_blocks
+from sstar_code.agent.generation.extract import extract_code, find_blocks
 from sstar_code.agent.models.request import Answer
 from sstar_code.problems import Kind, Problem
 from tests.support.growth import assert_linear

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sstar_code.agent.generation.develop import repair_round, seed_for
 from sstar_code.agent.generation.lineage import Lineage, Round
-from sstar_code.agent.generation.repair import repair_round, seed_for
 from sstar_code.agent.models.request import Stage
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.solving.settings import Settings

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from sstar_code.agent.models import Stage
-from sstar_code.agent.models.recorded.bundled import describe_recording, find_recording
-from sstar_code.agent.models.recorded.recording import read_calls
+from sstar_code.agent.models.recorded import describe_recording, find_recording, read_calls
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems.sets.load import BUNDLED, load_set
 from tests.support import ROOT

@@ -12,7 +12,7 @@ from anyio._backends._asyncio import TaskGroup
 
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.agent.jobs.session import open_session
-from sstar_code.agent.models.recorded.replay import ReplayModel
+from sstar_code.agent.models.recorded import ReplayModel
 from sstar_code.problems import UserError
 from tests.support import ROOT
 

@@ -17,7 +17,7 @@ from sstar_code.agent.models import (
     Stage,
     make_model,
 )
-from sstar_code.agent.models.recorded.recording import Call, write_call
+from sstar_code.agent.models.recorded import Call, write_call
 from sstar_code.problems import UserError
 from tests.support import ROOT
 

@@ -25,7 +25,7 @@ from sstar_code.agent.models import (
     Usage,
     request_key,
 )
-from sstar_code.agent.models.recorded.recording import Call, read_calls, write_call
+from sstar_code.agent.models.recorded import Call, read_calls, write_call
 from sstar_code.agent.testing import ScriptedModel
 from sstar_code.problems import InfrastructureError, ProblemFileError, UserError
 

@@ -8,15 +8,18 @@ import sys
 
 import pytest
 
-from sstar_code.agent.doctor.vllm import check_vllm
+from sstar_code.agent.doctor import check_vllm
 from sstar_code.agent.jobs.session import Endpoint
 from sstar_code.agent.models import ModelUserError
-from sstar_code.agent.models.vllm.command import find_command
-from sstar_code.agent.models.vllm.flags import choose_environment, choose_flags, read_user_flags
-from sstar_code.agent.models.vllm.hardware import Gpu, Hardware, read_gpus
-from sstar_code.agent.models.vllm.log import explain_end, find_refused_flag, find_step
-from sstar_code.agent.models.vllm.modelfacts import ModelFacts, find_facts
+from sstar_code.agent.models.vllm.command import (
+    choose_environment,
+    choose_flags,
+    find_command,
+    read_user_flags,
+)
+from sstar_code.agent.models.vllm.facts import Gpu, Hardware, ModelFacts, find_facts, read_gpus
 from sstar_code.agent.models.vllm.plan import make_plan
+from sstar_code.agent.models.vllm.process import explain_end, find_refused_flag, find_step
 
 H100 = "0, GPU-aa11, NVIDIA H100, 81559, 80000\n1, GPU-bb22, NVIDIA H100, 81559, 80000\n"
 

@@ -7,8 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.agent.models import ContextError, Message, ModelUserError, Purpose, Request, Stage
-from sstar_code.agent.models.openai.refusals import explain, read_refusal, refuses_field
-from sstar_code.agent.models.openai.wire import build_body, read_answer, split_thinking
+from sstar_code.agent.models.openai.wire import (
+    build_body,
+    explain,
+    read_answer,
+    read_refusal,
+    refuses_field,
+    split_thinking,
+)
 from sstar_code.agent.models.retry import read_retry_after
 
 JSON = st.recursive(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.agent.generation.feedback import FailureNote
+from sstar_code.agent.generation.lineage import FailureNote
 from sstar_code.agent.models.request import Message
 from sstar_code.agent.prompts.formatting import cap, fence, show_call, show_value
 from sstar_code.agent.prompts.templates import NAMES, Prompts

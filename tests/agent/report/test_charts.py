@@ -18,7 +18,7 @@ from sstar_code.agent.report.render.charts import (
     draw_intervals,
     shorten_number,
 )
-from sstar_code.agent.run.statistics import Rate
+from sstar_code.agent.run.summary import Rate
 
 HALF = Rate(0.5, 0.25, 0.75, 8)
 

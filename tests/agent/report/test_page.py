@@ -11,8 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from sstar_code.agent.report.data.run import open_run
-from sstar_code.agent.report.render.details import LEVELS, Caps, pack, pack_all, read_details
-from sstar_code.agent.report.render.page import write_page
+from sstar_code.agent.report.render.page import LEVELS, Caps, pack, pack_all, read_details, write_page
 from tests.support.browser import browse, find_browser
 from tests.support.made_up_run import make_run
 

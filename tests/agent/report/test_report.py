@@ -10,12 +10,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from sstar_code.agent.models.request import Purpose, Request, Stage
-from sstar_code.agent.report.data.compare import compare_runs
 from sstar_code.agent.report.data.curves import calibrate, majority_at, trace_flow
 from sstar_code.agent.report.data.run import open_run
-from sstar_code.agent.report.data.scores import count_scores
-from sstar_code.agent.report.render.details import Caps, read_details
-from sstar_code.agent.report.render.text import (
+from sstar_code.agent.report.data.scores import compare_runs, count_scores
+from sstar_code.agent.report.render.page import Caps, read_details
+from sstar_code.agent.report.render.tables import (
     compare_as_markdown,
     run_as_json,
     run_as_junit,

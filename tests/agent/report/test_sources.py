@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sstar_code.agent.report.data.sources import find_problems
+from sstar_code.agent.report.data.run import find_problems
 from sstar_code.problems import UserError, load_set
 
 ROWS = [

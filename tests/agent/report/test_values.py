@@ -17,13 +17,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from sstar_code.agent.report.data.compare import compare_runs
 from sstar_code.agent.report.data.curves import calibrate, majority_at, tokens_per_sample, trace_flow
 from sstar_code.agent.report.data.run import Choice, open_run
-from sstar_code.agent.report.data.scores import count_scores
+from sstar_code.agent.report.data.scores import compare_runs, count_scores
 from sstar_code.agent.report.render.figures import draw_figure
 from sstar_code.agent.report.render.page import build_page
-from sstar_code.agent.report.render.text import (
+from sstar_code.agent.report.render.tables import (
     compare_as_markdown,
     run_as_json,
     run_as_junit,

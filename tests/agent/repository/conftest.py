@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sstar_code.agent.cli.main import main
-from sstar_code.agent.models.errors import CallError
+from sstar_code.agent.models.request import CallError
 from sstar_code.agent.testing.scripted import ScriptedModel
 
 TEXT = Path(__file__).parent / "shop.txt"

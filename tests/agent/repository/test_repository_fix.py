@@ -11,8 +11,7 @@ import time
 
 import pytest
 
-from sstar_code.agent.repository.find.project_files import list_files
-from sstar_code.agent.repository.find.source import read_source
+from sstar_code.agent.repository.find.project_files import list_files, read_source
 from sstar_code.agent.repository.write.changes import write_changes
 from sstar_code.problems import UserError
 from tests.support import ROOT

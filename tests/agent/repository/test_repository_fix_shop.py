@@ -9,8 +9,7 @@ import sys
 
 import pytest
 
-from sstar_code.agent.repository.find.project_files import list_python
-from sstar_code.agent.repository.find.source import parse_source, read_source
+from sstar_code.agent.repository.find.project_files import list_python, parse_source, read_source
 from sstar_code.agent.repository.find.stubs import find_function, find_stubs
 from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sstar_code.agent.repository.find.source import read_source
+from sstar_code.agent.repository.find.project_files import read_source
 from sstar_code.agent.repository.find.stubs import find_stubs
 from sstar_code.agent.repository.task.checks import Survey, find_checks, mark_open, survey
 from sstar_code.agent.repository.task.problem import make_task

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sstar_code.agent.repository.verify.environment import find_python
-from sstar_code.agent.repository.verify.runner import RepositoryRunner
+from sstar_code.agent.repository.verify.runner import RepositoryRunner, find_python
 from sstar_code.problems import InfrastructureError, UserError
 from sstar_code.sandbox.repository.session import RepositoryLostError
 

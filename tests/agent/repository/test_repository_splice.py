@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.agent.repository.find.source import parse_source, split_lines
+from sstar_code.agent.repository.find.project_files import parse_source, split_lines
 from sstar_code.agent.repository.find.stubs import find_function, find_stubs
 from sstar_code.agent.repository.write.changes import make_diff
-from sstar_code.agent.repository.write.indent import indent_block
-from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
+from sstar_code.agent.repository.write.splice import MisfitError, indent_block, put_candidate
 
 
 def fill(text, code, name="f", data=None):

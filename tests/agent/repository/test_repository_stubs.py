@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sstar_code.agent.repository.find.assess import check_files
-from sstar_code.agent.repository.find.source import parse_source
+from sstar_code.agent.repository.find.project_files import parse_source
 from sstar_code.agent.repository.find.stubs import find_stubs
 
 OPEN = {

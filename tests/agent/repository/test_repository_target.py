@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sstar_code.agent.repository.find.project_files import Place, locate
-from sstar_code.agent.repository.find.source import parse_source
+from sstar_code.agent.repository.find.project_files import Place, locate, parse_source
 from sstar_code.agent.repository.find.stubs import find_function
-from sstar_code.agent.repository.interactive import Person
+from sstar_code.agent.repository.fix import Person
 from sstar_code.agent.repository.task.call import find_target
 from sstar_code.agent.repository.task.checks import Checks
 from sstar_code.agent.repository.task.problem import make_task

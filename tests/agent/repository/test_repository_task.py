@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from sstar_code.agent.repository.find.project_files import list_files, read_targets, read_words
-from sstar_code.agent.repository.find.source import parse_source, read_source
+from sstar_code.agent.repository.find.project_files import (
+    list_files,
+    parse_source,
+    read_source,
+    read_targets,
+    read_words,
+)
 from sstar_code.agent.repository.find.stubs import find_function, find_stubs, statements
 from sstar_code.agent.repository.fix import order
 from sstar_code.agent.repository.task.checks import (

@@ -7,15 +7,15 @@ import venv
 import anyio
 import pytest
 
-from sstar_code.agent.repository.find.source import read_source
+from sstar_code.agent.repository.find.project_files import read_source
 from sstar_code.agent.repository.find.stubs import find_stubs
 from sstar_code.agent.repository.task.checks import Survey, find_checks, mark_open
 from sstar_code.agent.repository.task.problem import make_task
 from sstar_code.agent.repository.verify.candidate_sandbox import CandidateSandbox
 from sstar_code.agent.repository.verify.runner import RepositoryRunner
 from sstar_code.problems.values import encode_lines
+from sstar_code.sandbox.local.pipe_worker import list_ways
 from sstar_code.sandbox.local.sandbox import LocalSandbox
-from sstar_code.sandbox.local.ways import list_ways
 from sstar_code.sandbox.outcome import Limits, Mode, Program
 
 WAYS = {way.name: way for way in (*list_ways(), *list_ways(ordinary=True))}

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from sstar_code.agent.allocation.policy import Observed, Repairs
 from sstar_code.agent.models.request import Answer, Message, Purpose, Request, Stage, Usage
-from sstar_code.agent.run.decode import read_record
-from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
+from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome, read_record
 from sstar_code.sandbox import Execution, Failure, Status
 from sstar_code.selection import Selection
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.agent.run.statistics import (
+from sstar_code.agent.run.summary import (
     Difference,
     mean_rate,
     paired_bootstrap,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sstar_code.agent.models import Answer, Message, Purpose, Request, Stage, Usage
-from sstar_code.agent.models.errors import CallError
+from sstar_code.agent.models.request import CallError
 from sstar_code.agent.run.store import Store
-from sstar_code.agent.telemetry.observed import observe_call
-from sstar_code.agent.telemetry.spans import open_spans, problem_span
+from sstar_code.agent.telemetry.spans import observe_call, open_spans, problem_span
 from sstar_code.agent.testing.scripted import ScriptedModel
 
 memory = pytest.importorskip(

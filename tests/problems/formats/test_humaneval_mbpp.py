@@ -5,10 +5,14 @@ from __future__ import annotations
 import pytest
 
 from sstar_code.problems import Kind, ProblemFileError, Test
-from sstar_code.problems.formats.humaneval import read_humaneval, read_humaneval_plus
-from sstar_code.problems.formats.mbpp import read_mbpp, read_mbpp_plus
+from sstar_code.problems.formats.evalplus import (
+    read_humaneval,
+    read_humaneval_plus,
+    read_mbpp,
+    read_mbpp_plus,
+    restore,
+)
 from sstar_code.problems.formats.reference_tests import compare_with_reference
-from sstar_code.problems.formats.restore_types import restore
 from sstar_code.problems.formats.rows import Row
 
 HUMANEVAL = {

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.problems import read_samples
-from sstar_code.problems.samples.write import make_evalplus_rows, make_livecodebench_rows
+from sstar_code.problems.samples import make_evalplus_rows, make_livecodebench_rows
 
 IDS = st.lists(st.text(min_size=1), min_size=1, max_size=5, unique=True)
 SAMPLES = IDS.flatmap(

@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from sstar_code.problems import InfrastructureError, UserError, load_set
-from sstar_code.problems.sets import download as hub
 from sstar_code.problems.sets import releases
+from sstar_code.problems.sets import releases as hub
 from sstar_code.problems.sets.releases import Release, ReleasedFile, find_release, list_releases
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

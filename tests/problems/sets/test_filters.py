@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sstar_code.problems import Kind, Problem, UserError
-from sstar_code.problems.sets.filters import filter_problems
+from sstar_code.problems.sets.load import filter_problems
 
 PROBLEMS = [
     Problem(

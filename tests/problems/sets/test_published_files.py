@@ -79,7 +79,7 @@ def test_humaneval_examples_agree_with_those_read_by_hand(shared_data):
 
 def test_mbpp_plus_inputs_get_the_types_of_the_typed_file_back(shared_data):
     """For all but nine tasks the restored arguments are those that the other file spells in Python."""
-    from sstar_code.problems.formats.restore_types import read_arguments, restore
+    from sstar_code.problems.formats.evalplus import read_arguments, restore
 
     def rows(name):
         with gzip.open(shared_data / "mbpp" / name, "rt") as stream:

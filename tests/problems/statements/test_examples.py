@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.problems import Test
-from sstar_code.problems.statements.asserts import isolate, read_assert
 from sstar_code.problems.statements.examples import find_examples
+from sstar_code.problems.statements.literals import isolate, read_assert
 from sstar_code.problems.values import encode, encode_lines
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.sandbox.docker.attach_stream import Demultiplexer, take_socket
+from sstar_code.sandbox.docker.worker import Demultiplexer, take_socket
 
 PIECES = st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(max_size=40)), max_size=12)
 

@@ -15,14 +15,16 @@ import pytest
 
 from sstar_code.sandbox import Limits, Program, SandboxError
 from sstar_code.sandbox.docker.container import (
+    OWNER_LABEL,
+    SESSION_LABEL,
     ContainerSpec,
     choose_memory_mb,
     choose_settings,
     create_container,
+    describe_owner,
     new_labels,
     reap_orphans,
 )
-from sstar_code.sandbox.docker.ownership import OWNER_LABEL, SESSION_LABEL, describe_owner
 from sstar_code.sandbox.docker.worker import DockerWorker, LiveContainers
 from sstar_code.sandbox.workers.protocol import Conversation, WorkerLost
 
@@ -260,7 +262,7 @@ def test_engine_over_tcp(engine, spec, monkeypatch):
 
 
 def forward(listener):
-    from sstar_code.sandbox.docker.attach_stream import _pump_both
+    from sstar_code.sandbox.docker.worker import _pump_both
 
     while True:
         try:

@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from sstar_code.sandbox import Limits, Mode, Program, SandboxError, Status
-from sstar_code.sandbox.docker.ownership import OWNER_LABEL, SESSION_LABEL
+from sstar_code.sandbox.docker.container import OWNER_LABEL, SESSION_LABEL
 from sstar_code.sandbox.docker.sandbox import DockerSandbox
 
 pytestmark = pytest.mark.anyio

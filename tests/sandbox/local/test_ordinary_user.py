@@ -23,7 +23,7 @@ import json, sys
 sys.path[:0] = json.loads(sys.argv[2])
 import anyio
 from sstar_code.sandbox import Limits, Mode, Program
-from sstar_code.sandbox.local.ways import list_ways
+from sstar_code.sandbox.local.pipe_worker import list_ways
 from sstar_code.sandbox.local.sandbox import LocalSandbox
 
 BARRED = '''

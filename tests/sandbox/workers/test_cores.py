@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from sstar_code.sandbox.workers.cores import count_usable_cores
+from sstar_code.sandbox.workers.pool import count_usable_cores
 
 
 def _write(root, path, text):

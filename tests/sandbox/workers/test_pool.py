@@ -13,11 +13,9 @@ import anyio
 import pytest
 
 from sstar_code.sandbox import Limits, Program, SandboxError, Status
-from sstar_code.sandbox.local.pipe_worker import PipeWorker
-from sstar_code.sandbox.local.ways import find_interpreter
-from sstar_code.sandbox.workers.boot import Settings, command
+from sstar_code.sandbox.local.pipe_worker import PipeWorker, find_interpreter
 from sstar_code.sandbox.workers.pool import PooledSandbox, _exchange
-from sstar_code.sandbox.workers.protocol import Conversation, WorkerLost
+from sstar_code.sandbox.workers.protocol import Conversation, Settings, WorkerLost, command
 from tests.support import ROOT
 
 _ECHO = Program("print(input())")

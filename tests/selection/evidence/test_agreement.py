@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from sstar_code.sandbox.outcome import Status
 from sstar_code.selection import METHODS
-from sstar_code.selection.evidence.agreement import agreement, cluster_weights, valid_places
 from sstar_code.selection.evidence.clustering import Behaviour, Clustering
+from sstar_code.selection.evidence.weights import agreement, cluster_weights, valid_places
 
 pytestmark = pytest.mark.anyio
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.selection import Candidate
-from sstar_code.selection.evidence.source_reliability import measure_reliability
+from sstar_code.selection.evidence.weights import measure_reliability
 
 CANDIDATES = st.builds(
     Candidate,

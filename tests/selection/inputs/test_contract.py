@@ -5,7 +5,7 @@ import pytest
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.contract.stated_limits import Stated, read_stated
-from sstar_code.selection.inputs.strategies.dictionary import quoted_signs, read_dictionary
+from sstar_code.selection.inputs.strategies.plain_text import quoted_signs, read_dictionary
 
 
 def function(*inputs, statement="", starter="", entry="f"):

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.problems.values import decode_lines, encode_lines
 from sstar_code.selection.inputs.contract.examples import example_calls, parameter_names, public_inputs
-from sstar_code.selection.inputs.strategies.draw import LARGE
+from sstar_code.selection.inputs.strategies.draw import LARGE, mutate_value
 from sstar_code.selection.inputs.strategies.streams import Mutations, large_inputs
-from sstar_code.selection.inputs.strategies.values import mutate_value
 
 FUNCTION = Problem("p", "", Kind.FUNCTION, "f", public_tests=(Test('[1, 2, 3]\n3\n"ab"', "1"),))
 STDIN = Problem("p", "", Kind.STDIN, public_tests=(Test("3 7\n4 5 6\nab 2.5\n", "1"),))

@@ -12,8 +12,8 @@ import pytest
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.search.shrink import shrink_input
+from sstar_code.selection.inputs.strategies.draw import mutate_value
 from sstar_code.selection.inputs.strategies.streams import Mutations, large_inputs
-from sstar_code.selection.inputs.strategies.values import mutate_value
 
 pytestmark = pytest.mark.anyio
 

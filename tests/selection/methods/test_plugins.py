@@ -8,7 +8,7 @@ import pytest
 
 from sstar_code.problems import InfrastructureError, UserError
 from sstar_code.selection import METHODS, Candidate, Pool, choose, select_all
-from sstar_code.selection.methods.plugins import list_methods
+from sstar_code.selection.methods.registry import list_methods
 from tests.support.plugins import install_example
 
 pytestmark = pytest.mark.anyio

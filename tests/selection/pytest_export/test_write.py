@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from sstar_code.problems import Kind, Problem, UserError
 from sstar_code.problems.values import encode, encode_lines
 from sstar_code.selection.protocols import Derived
-from sstar_code.selection.pytest_export.render import literal
-from sstar_code.selection.pytest_export.write import name_of, render_tests, write_tests
+from sstar_code.selection.pytest_export import literal, name_of, render_tests, write_tests
 
 WHY = "the judge, right 95% of the time, named it out of 2 outputs"
 SQUARE = Problem("is-square/1", "Is n a square?", Kind.FUNCTION, "is_square", checker="python")

@@ -1,6 +1,6 @@
-"""Calls written to a file as they are answered, one JSON object a line.
+"""Calls recorded to a file and played back.
 
-    {"key": "<request_key>", "model": "...", "request": {..., "purpose": {...}}, "answer": {...}}
+{"key": "<request_key>", "model": "...", "request": {..., "purpose": {...}}, "answer": {...}}
 
 The file may be packed with gzip afterwards. `key` is for people who search; reading computes it anew.
 """
@@ -12,15 +12,34 @@ import json
 import os
 import zlib
 from dataclasses import asdict, dataclass, fields
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from sstar_code.agent.models.request import Answer, Request, request_key
-from sstar_code.agent.run.decode import read_record
+from anyio.lowlevel import checkpoint
+
+from sstar_code.agent.models.request import Answer, ReplayMissError, Request, request_key
+from sstar_code.agent.run.outcomes import read_record
 from sstar_code.problems import InfrastructureError, ProblemFileError, UserError
+from sstar_code.problems.sets.load import BUNDLED
 
 if TYPE_CHECKING:
-    from sstar_code.agent.models.request import Model
+    from sstar_code.agent.models.request import Answer, Model, Purpose
+
+
+def find_recording(spec: str) -> Path | None:
+    """The recording that `replay:NAME` means; None where NAME is no bundled set, or a file is called so."""
+    kind, _, name = spec.partition(":")
+    if kind != "replay" or name not in BUNDLED or Path(name).is_file():
+        return None
+    return Path(str(resources.files("sstar_code.problems") / "bundled" / name / "calls.jsonl.gz"))
+
+
+def describe_recording(recording: Path) -> str:
+    """Who gave the answers of a bundled recording and what they prove, in one line."""
+    about = json.loads(recording.with_name("recording.json").read_text(encoding="utf-8"))
+    return str(about["answers"])
+
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -166,3 +185,53 @@ def _mend_end(descriptor: int) -> int:
         os.ftruncate(descriptor, tail_start)
         return tail_start
     return size + os.write(descriptor, b"\n")
+
+
+class ReplayModel:
+    """Answers from the calls recorded in `path`.
+
+    A request is looked up by its content. Where several calls have that content, the one made for the same
+    purpose answers, else the sample's number picks one in recorded order. Where none has it (a prompt was
+    edited since), the call made for the same purpose answers, unless `strict`; `by_purpose` counts these.
+    Which answer is given never depends on the order of asking. Of two calls with one content and purpose the
+    later counts.
+
+    Raises:
+        UserError: the file is missing or malformed.
+    """
+
+    def __init__(self, path: Path, *, strict: bool = False) -> None:
+        self.name = f"replay:{path}"
+        self.path = path
+        self.strict = strict
+        self.exact = 0
+        """Answers given to a request with the recorded content."""
+        self.by_purpose = 0
+        """Answers given by place in the method: their prompts differ from the recording."""
+        self._by_key: dict[str, dict[Purpose, Call]] = {}
+        self._by_purpose: dict[Purpose, Call] = {}
+        for call in read_calls(path):
+            self._by_key.setdefault(request_key(call.request), {})[call.request.purpose] = call
+            self._by_purpose[call.request.purpose] = call
+
+    async def ask(self, request: Request) -> Answer:
+        """The recorded answer.
+
+        Raises:
+            ReplayMissError: no recorded call fits.
+        """
+        await checkpoint()
+        purpose = request.purpose
+        same = self._by_key.get(request_key(request), {})
+        if same:
+            self.exact += 1
+            calls = list(same.values())
+            return same.get(purpose, calls[purpose.sample % len(calls)]).answer
+        call = self._by_purpose.get(purpose)
+        if call is None or self.strict:
+            place = f"{purpose.problem_id}, {purpose.stage} of sample {purpose.sample}, round {purpose.round}"
+            ordinal = f", {purpose.ordinal}" if purpose.ordinal else ""
+            known = "with another prompt" if call else "not at all"
+            raise ReplayMissError(f"{self.path} holds this call {known}: {place}{ordinal}; record it again")
+        self.by_purpose += 1
+        return call.answer

@@ -1,4 +1,4 @@
-"""Writes inputs whose right output is believed to be known as a pytest file that needs nothing of ours.
+"""Writes confirmed inputs as pytest tests.
 
 selection.pytest_export.write.write_tests(problem, tests, Path("tests/test_f.py"), target="package.module")
 """
@@ -7,25 +7,99 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from textwrap import indent
+from typing import TYPE_CHECKING, Any
 
-from sstar_code.problems import Kind
+from sstar_code.problems import Kind, UserError
 from sstar_code.problems.checkers import DEFAULT_TOLERANCE
 from sstar_code.problems.values import decode, decode_lines
-from sstar_code.selection.pytest_export.render import (
-    choose_tests,
-    flatten,
-    literal,
-    render_file,
-    write_file,
-)
 
 if TYPE_CHECKING:
     from sstar_code.problems import Problem
     from sstar_code.selection.protocols import Derived
+
+_MAX_CHARS = 20_000
+"""Characters of one test's input and output together: a longer one is no test that a person reads."""
+
+
+def literal(value: Any) -> str:
+    """Python source of `value`.
+
+    Raises:
+        ValueError: there is none.
+        RecursionError: it is nested too deeply.
+    """
+    kind = type(value)
+    if kind is float:
+        return repr(value) if value - value == 0 else f'float("{value}")'
+    if value is None or kind in (bool, int, str, bytes, complex):
+        return repr(value)
+    if kind is dict:
+        return "{" + ", ".join(f"{literal(key)}: {literal(item)}" for key, item in value.items()) + "}"
+    if kind is list:
+        return f"[{', '.join(map(literal, value))}]"
+    if kind is tuple:
+        return f"({', '.join(map(literal, value))}{',' * (len(value) == 1)})"
+    if kind in (set, frozenset):
+        return f"{kind.__name__}([{', '.join(sorted(map(literal, value)))}])"
+    raise ValueError(f"no literal gives a {kind.__name__}")
+
+
+def choose_tests(tests: Sequence[Derived]) -> list[Derived]:
+    """The surest of those with one input, in order, without those too long to read."""
+    best: dict[str, Derived] = {}
+    for test in tests:
+        if test.input not in best or test.confidence > best[test.input].confidence:
+            best[test.input] = test
+    return [test for test in best.values() if len(test.input) + len(test.output) <= _MAX_CHARS]
+
+
+def flatten(text: str) -> str:
+    """One line of what can be printed in `text`, so that it stays a comment."""
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+
+
+def render_file(
+    head: Sequence[str],
+    imports: Iterable[str],
+    definitions: Iterable[str],
+    tests: Iterable[tuple[str, Derived, str]],
+    *,
+    when: str = "",
+) -> str:
+    """Source of a pytest file: comments, import statements in any order, definitions, and test functions.
+
+    `tests` gives for each the subject's name as a part of a Python name, the test, and the statements that
+    check it. Over each a comment says how its output was confirmed, and `when`.
+    """
+    ordered = sorted(set(imports), key=lambda line: (line.startswith("from"), line))
+    parts = ["\n".join([*head, *ordered]), *definitions]
+    numbers: Counter[str] = Counter()
+    for name, test, body in tests:
+        numbers[name] += 1
+        said = f"# Confirmed by {flatten(test.why)} (probability {test.confidence:.2f}){when}."
+        parts.append(f"{said}\ndef test_{name}_{numbers[name]}():\n{indent(body, '    ')}")
+    return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def write_file(path: Path, text: str, *, overwrite: bool = False, advice: str) -> None:
+    """Write `text` to `path`.
+
+    Raises:
+        UserError: `path` is there and `overwrite` is not set (then with `advice`), or it cannot be written.
+    """
+    try:
+        with path.open("w" if overwrite else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise UserError(f"{path} is there already; {advice}") from error
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; the tests are not written") from error
+
 
 _LEAST_TIMEOUT_S = 10.0
 _CONTEST_TOLERANCE = 1e-5

@@ -1,4 +1,4 @@
-"""Test cases in JUnit's XML, as GitHub, GitLab and Jenkins read it."""
+"""JUnit XML and Markdown tables."""
 
 from __future__ import annotations
 
@@ -54,3 +54,13 @@ def _legal(text: str) -> str:
         c if c in "\t\n\r" or " " <= c < "\ud800" or "\ue000" <= c not in "\ufffe\uffff" else "\ufffd"
         for c in text
     )
+
+
+def write_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = True) -> list[str]:
+    """The lines of a table, the last one empty; with `numbers` all columns but the first are set right."""
+    rule = ["---", *(["---:" if numbers else "---"] * (len(heads) - 1))]
+    return [_write_row(heads), f"|{'|'.join(rule)}|", *map(_write_row, rows), ""]
+
+
+def _write_row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"

@@ -1,9 +1,15 @@
-"""Reads SAMPLES: programs that already exist, in evalplus's forms, in LiveCodeBench's, or as files."""
+"""Reads and writes samples: programs that answer problems, of any tool.
+
+evalplus (`evalplus.evaluate --samples FILE`, a name that ends with .jsonl) wants every problem there and a
+text under `solution`. LiveCodeBench (`lcb_runner.runner.custom_evaluator`) wants every problem of the
+release and dates it is started with, no other, and as many programs for each. Where a problem has no program,
+or fewer than another, the empty program stands in: it is no solution in either evaluator.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,3 +111,20 @@ def _sources(row: Row, value: Any) -> tuple[str, ...]:
 def resolve(sample: Sample, problem: Problem) -> str:
     """The whole program: a completion goes behind the problem's starter code as it stands."""
     return problem.starter_code + sample.code if sample.completion else sample.code
+
+
+def make_evalplus_rows(grouped: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
+    """The lines of a samples file of evalplus; a problem without a program gets the empty one.
+
+    `grouped` holds whole programs by problem id, here and below.
+    """
+    return [{"task_id": name, "solution": code} for name, codes in grouped.items() for code in codes or [""]]
+
+
+def make_livecodebench_rows(grouped: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """The one JSON list of LiveCodeBench's custom evaluation; every problem gets as many programs."""
+    most = max((len(codes) for codes in grouped.values()), default=0) or 1
+    return [
+        {"question_id": name, "code_list": [*codes, *[""] * (most - len(codes))]}
+        for name, codes in grouped.items()
+    ]

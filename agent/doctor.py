@@ -1,9 +1,10 @@
-"""What works on this machine: each check says what it found and what to do about the rest."""
+"""Checks of this machine, of an endpoint, of a vLLM that would be started, and of a cluster's nodes."""
 
 from __future__ import annotations
 
 import os
 import platform
+import shlex
 import shutil
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -14,6 +15,7 @@ from sstar_code.problems import SstarError
 
 if TYPE_CHECKING:
     from sstar_code.agent.jobs.choices import Endpoint
+    from sstar_code.agent.models.vllm.plan import Plan
 
 _LOW_DISK_GIB = 2
 
@@ -38,7 +40,7 @@ class Check:
 
 def check_machine() -> list[Check]:
     """Interpreter, cores, memory, disk."""
-    from sstar_code.sandbox.workers.cores import count_usable_cores
+    from sstar_code.sandbox.workers.pool import count_usable_cores
 
     free_gib = shutil.disk_usage(Path.cwd()).free / 2**30
     disk = State.OK if free_gib >= _LOW_DISK_GIB else State.NOTE
@@ -100,7 +102,7 @@ async def check_endpoint(endpoint: Endpoint) -> list[Check]:
     An endpoint that is down is a note unless a model is named.
     """
     from sstar_code.agent.jobs.session import make_asked
-    from sstar_code.agent.models.recorded.replay import ReplayModel
+    from sstar_code.agent.models.recorded import ReplayModel
 
     key = "set" if os.environ.get("OPENAI_API_KEY") else "not set (a local server needs none)"
     wanted = endpoint.model is not None
@@ -121,3 +123,96 @@ async def check_endpoint(endpoint: Endpoint) -> list[Check]:
     length = f", context {server.max_model_len}" if server.max_model_len else ""
     detail = f"{server.url}{version} answers in {1000 * server.seconds:.0f} ms; serves {served}{length}"
     return [*checks, Check("endpoint", State.OK, detail)]
+
+
+_VLLM_SHARE = 0.92
+"""Share of a GPU's memory that vLLM takes by default."""
+
+
+def check_vllm(endpoint: Endpoint) -> list[Check]:
+    """The vLLM found, the hardware, the model, the command line and the reason for each of its flags."""
+    from sstar_code.agent.models.vllm.plan import make_plan
+
+    try:
+        plan = make_plan(
+            endpoint.require_model().partition(":")[2],
+            command=endpoint.vllm_command,
+            arguments=endpoint.vllm_args,
+            max_thinking=endpoint.max_thinking,
+        )
+    except SstarError as error:
+        return [Check("vllm", State.FAIL, str(error))]
+    version = plan.command.version or "of a version that its environment does not tell"
+    build = ", built for processors" if plan.command.cpu_build else ""
+    return [
+        Check("vllm", State.OK, f"{version}{build}: {shlex.join(plan.command.words)} ({plan.command.where})"),
+        _check_hardware(plan),
+        _check_model(plan),
+        Check("would start", State.OK, _show(plan)),
+        *(Check("  environment", State.OK, f"{v.name}={v.value}: {v.why}") for v in plan.environment),
+        *(Check("  flag", State.OK, f"{' '.join(flag.words)}: {flag.why}") for flag in plan.flags),
+    ]
+
+
+def _show(plan: Plan) -> str:
+    port = "a free port" if plan.port is None else str(plan.port)
+    words = shlex.join(plan.words(plan.port or 0))
+    return words.replace(" --port 0 ", " --port PORT ") + f" (at {port}, with a key of its own)"
+
+
+def _check_hardware(plan: Plan) -> Check:
+    if plan.cpu:
+        why = (
+            "this vLLM uses processors only"
+            if plan.hardware.gpus
+            else "that is slow for all but small models"
+        )
+        return Check("hardware", State.NOTE, f"{plan.hardware}; {why}")
+    shares = [gpu.free_gib / gpu.total_gib for gpu in plan.hardware.gpus]
+    if min(shares) < _VLLM_SHARE and not any("--gpu-memory-utilization" in word for word in plan.user_words):
+        share = max(0.05, min(shares) - 0.03)
+        why = f"vLLM takes {_VLLM_SHARE:.0%} of a GPU and does not start where others hold more than the rest"
+        advice = f"free it, or give --vllm-args '--gpu-memory-utilization {share:.2f}'"
+        return Check("hardware", State.NOTE, f"{plan.hardware}; {why}: {advice}")
+    return Check("hardware", State.OK, str(plan.hardware))
+
+
+def _check_model(plan: Plan) -> Check:
+    facts = plan.facts
+    size = "" if facts.weights_gib is None else f", {facts.weights_gib:.1f} GiB of weights"
+    if facts.folder is None:
+        guess = size and f"{size} by its name"
+        return Check("model", State.NOTE, f"{facts.name}: not on this machine, would be fetched{guess}")
+    length = "" if facts.max_length is None else f", made for {facts.max_length} tokens"
+    return Check("model", State.OK, f"{facts.folder} (revision {facts.revision}{size}{length})")
+
+
+async def check_nodes(address: str) -> list[Check]:
+    """Run a program for real on every node of the cluster at `address`: a finding a node."""
+    from sstar_code.agent.cluster.ray_sandbox import RaySandbox
+    from sstar_code.sandbox import Limits, Program, Status
+
+    said: list[str] = []
+    try:
+        async with RaySandbox(address, say=said.append) as cluster:
+            tried = await cluster.run_on_each(Program("print(6 * 7)"), [""], Limits(cpu_s=5.0))
+    except SstarError as error:
+        return [*_left_out(said), Check("ray", State.FAIL, str(error))]
+    checks = []
+    for facts, (run,) in tried:
+        works = run.status is Status.OK and run.stdout == "42\n"
+        how = (
+            f"ran a program in {1000 * run.wall_s:.0f} ms"
+            if works
+            else f"a test program ended with {run.status}"
+        )
+        detail = f"{facts.workers} programs at once, {facts.sandbox}; {how}"
+        checks.append(Check(f"ray node {facts.host}", State.OK if works else State.FAIL, detail))
+    return [*checks, *_left_out(said)]
+
+
+def _left_out(said: list[str]) -> list[Check]:
+    """Nodes that can run nothing."""
+    return [
+        Check("ray node", State.FAIL, line.removeprefix("sstar: ")) for line in said if "is left out" in line
+    ]

@@ -1,1 +1,0 @@
-"""Calls recorded to a file and played back."""

@@ -1,1 +1,0 @@
-"""Reads and writes samples: programs that answer problems, of any tool."""

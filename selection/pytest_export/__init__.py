@@ -1,1 +1,0 @@
-"""Writes confirmed inputs as pytest tests."""
