@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 import anyio
 
-from sstar_code.sandbox.outcome import Execution, Limits, Program, Sandbox, Status, execution_key
+from sstar_code.sandbox.outcome import (
+    Execution,
+    Limits,
+    Program,
+    Sandbox,
+    SandboxWrapper,
+    Status,
+    execution_key,
+)
 
 
 class ExecutionMemory(Protocol):
@@ -38,7 +45,7 @@ class DictMemory:
         self._results.update(executions)
 
 
-class MemoSandbox:
+class MemoSandbox(SandboxWrapper):
     """A sandbox that remembers. Two callers that want the same run at the same time share it.
 
     A run that the sandbox lost (`IE`) is not kept, so a later caller tries again.
@@ -46,29 +53,11 @@ class MemoSandbox:
 
     def __init__(self, sandbox: Sandbox, memory: ExecutionMemory | None = None) -> None:
         """Run on `sandbox` what `memory` (None: a new `DictMemory`) does not know yet."""
-        self._sandbox = sandbox
+        super().__init__(sandbox)
         self._memory = memory if memory is not None else DictMemory()
         self._in_flight: dict[str, anyio.Event] = {}
-        self.name = sandbox.name
         self.executed = 0
         """Runs that really took place."""
-
-    @property
-    def workers(self) -> int:
-        """Programs that run at once."""
-        return self._sandbox.workers
-
-    async def __aenter__(self) -> Self:
-        await self._sandbox.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._sandbox.__aexit__(kind, error, trace)
 
     async def run(
         self,

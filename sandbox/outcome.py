@@ -198,6 +198,31 @@ class Sandbox(Protocol):
         ...
 
 
+class SandboxWrapper:
+    """A sandbox around another one, which it starts, stops and runs programs in."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.name = sandbox.name
+        self._sandbox = sandbox
+
+    @property
+    def workers(self) -> int:
+        """Programs that run at once."""
+        return self._sandbox.workers
+
+    async def __aenter__(self) -> Self:
+        await self._sandbox.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._sandbox.__aexit__(kind, error, trace)
+
+
 def execution_key(program: Program, text: str, limits: Limits) -> str:
     """Content hash under which the result of one run is kept: hex, 64 characters."""
     body = json.dumps([asdict(program), text, asdict(limits)], sort_keys=True)

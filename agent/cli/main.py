@@ -45,7 +45,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (solve, eval_command, merge, grade, select, report, check, fix, ls, validate, doctor):
-    app.command(name=module.NAME)(module.command)
+    app.command(name=module.__name__.rpartition(".")[2])(module.command)
 
 
 def _print_version(value: bool) -> None:

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sstar_code.agent.run.files import write_json
-from sstar_code.agent.run.lock import lock
-from sstar_code.agent.run.store import Store
+from sstar_code.agent.run.store import Store, lock
 from sstar_code.problems import InfrastructureError, UserError
 
 MANIFEST = "manifest.json"

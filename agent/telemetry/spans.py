@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.models.request import CallError, ContextError
 from sstar_code.agent.telemetry.events import current_work, log_event
 from sstar_code.problems import UserError
+from sstar_code.sandbox.outcome import SandboxWrapper
 
 if TYPE_CHECKING:
     from sstar_code.agent.models import Answer, Request
     from sstar_code.agent.run.store import Store
-    from sstar_code.sandbox import Execution, Limits, Program, Sandbox
+    from sstar_code.sandbox import Execution, Limits, Program
 
 _TRACER: ContextVar[Any] = ContextVar("tracer", default=None)
 
@@ -162,26 +162,8 @@ def observe_call(model: str, request: Request, store: Store) -> Iterator[Callabl
         raise
 
 
-class ObservedSandbox:
+class ObservedSandbox(SandboxWrapper):
     """A sandbox with an event for every batch that it runs."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.name = sandbox.name
-        self._sandbox = sandbox
-
-    @property
-    def workers(self) -> int:
-        """Programs that run at once."""
-        return self._sandbox.workers
-
-    async def __aenter__(self) -> Self:
-        await self._sandbox.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._sandbox.__aexit__(kind, error, trace)
 
     async def run(
         self,

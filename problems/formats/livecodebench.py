@@ -15,7 +15,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sstar_code.problems import values
-from sstar_code.problems.formats.lazy_tests import StoredTests
+from sstar_code.problems.formats.rows import StoredTests
 from sstar_code.problems.problem import Kind, Problem, Test
 
 if TYPE_CHECKING:

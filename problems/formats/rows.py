@@ -1,4 +1,4 @@
-"""Reads JSON Lines or one JSON list, plain or gzip, or Parquet; a fault is named by path, line and key."""
+"""Rows of data files: read, hashed, checked, with tests that are unpacked when they are asked for."""
 
 from __future__ import annotations
 
@@ -7,17 +7,75 @@ import hashlib
 import importlib
 import json
 import zlib
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast, overload
 
 from sstar_code.problems.errors import ProblemFileError, shorten
-from sstar_code.problems.formats.lazy_tests import StoredTests
+from sstar_code.problems.problem import Test
 from sstar_code.problems.sets.faults import Fault
 
 if TYPE_CHECKING:
-    from sstar_code.problems.problem import Problem, Test
+    from sstar_code.problems.problem import Problem
+
+_KEPT = 4
+"""Problems whose tests are in memory at once: the samples of one problem are mostly run one after another."""
+
+_recent: OrderedDict[int, tuple[Test, ...]] = OrderedDict()
+"""Tests by the identity of their `StoredTests`; the least recently used first."""
+
+
+class StoredTests(Sequence[Test]):
+    """At least one test, read again whenever they are asked for; equal to a tuple of the same tests."""
+
+    def __init__(self, read: Callable[[], tuple[Test, ...]], count: int | None = None) -> None:
+        """Read with `read`; `count` saves a reading where their number is known."""
+        self._read = read
+        self._count = count
+
+    def load(self) -> tuple[Test, ...]:
+        """All of them.
+
+        Raises:
+            ProblemFileError: the file changed or holds tests that cannot be used.
+        """
+        tests = _recent.get(id(self))
+        if tests is None:
+            tests = _recent[id(self)] = self._read()
+            self._count = len(tests)
+            while len(_recent) > _KEPT:
+                _recent.popitem(last=False)
+        else:
+            _recent.move_to_end(id(self))
+        return tests
+
+    def __del__(self) -> None:
+        _recent.pop(id(self), None)  # another object may get this identity
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        return len(self.load()) if self._count is None else self._count
+
+    def __iter__(self) -> Iterator[Test]:
+        return iter(self.load())
+
+    @overload
+    def __getitem__(self, place: int) -> Test: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Test, ...]: ...
+    def __getitem__(self, place: int | slice) -> Test | tuple[Test, ...]:
+        return self.load()[place]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StoredTests | tuple) and self.load() == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self.load())
+
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"

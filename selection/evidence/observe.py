@@ -1,17 +1,71 @@
-"""Asks for inputs and observes what the candidates do on inputs."""
+"""Observes what programs do on the inputs of all methods, and which of them are nondeterministic."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sstar_code.selection.evidence.clustering import Clustering, cluster_programs
+from sstar_code.sandbox.outcome import Execution, Failure, Status
+from sstar_code.selection.evidence.clustering import (
+    Clustering,
+    behaviour_of,
+    cluster_programs,
+    compare_with,
+    label,
+)
 from sstar_code.selection.inputs.replies import parse_inputs
 from sstar_code.selection.protocols import Question
 
 if TYPE_CHECKING:
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool
+
+_NO_ANSWER = Execution(Status.RE, failure=Failure("another output every time"))
+_INPUTS = 2
+"""Number of inputs that are run a second time; short ones, which cost least."""
+_QUICK_CPU_S = 0.03
+"""CPU time in seconds below which all first runs of a program have to be for it to be run again."""
+_CPU_S = 0.12
+"""CPU limit in seconds of a second run; one that takes four times as long is not the same either."""
+
+
+async def find_nondeterministic(
+    pool: Pool, members: Sequence[int], inputs: Sequence[str], ledger: Ledger
+) -> frozenset[int]:
+    """Those of `members` that do something else when they run on an input a second time.
+
+    The sandbox fixes the seeds of `hash` and `random`, so what is left is what no rerun can repeat. The
+    outputs of such a program are no evidence for anybody. A program that took long is not repeated.
+    """
+    texts = sorted(inputs, key=lambda text: (len(text), text))[:_INPUTS]
+    first = await pool.board.run(members, texts, ledger)
+    quick = [member for member in members if all(map(_is_quick, first[member]))]
+    second = await pool.board.run_again(quick, texts, ledger, _CPU_S)
+    alike = compare_with(pool.problem)
+    found = frozenset(
+        member
+        for member in quick
+        for pair in zip(first[member], second[member], strict=True)
+        if Status.IE not in {run.status for run in pair}
+        and len(set(label([behaviour_of(run) for run in pair], alike))) > 1
+    )
+    if found:
+        ledger.notes.append(f"{len(found)} candidates do not do the same twice")
+    return found
+
+
+def _is_quick(run: Execution) -> bool:
+    return run.status in (Status.OK, Status.RE) and run.cpu_s < _QUICK_CPU_S
+
+
+def mask_nondeterministic(
+    runs: Mapping[int, Sequence[Execution]], members: Collection[int]
+) -> dict[int, Sequence[Execution]]:
+    """`runs` with every run of the nondeterministic `members` failed, unless there is no other program."""
+    if set(members) >= set(runs):
+        return dict(runs)
+    return {index: [_NO_ANSWER] * len(done) if index in members else done for index, done in runs.items()}
+
 
 GENERATED_INPUTS = 10
 """Inputs asked of the model in one call; as many again are accepted."""

@@ -10,7 +10,7 @@ from sstar_code.sandbox.outcome import Status
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.clustering import cluster_programs
 from sstar_code.selection.evidence.harness import Harness, ask_harness, ask_reference, reject_invalid
-from sstar_code.selection.evidence.nondeterminism import find_nondeterministic, mask_nondeterministic
+from sstar_code.selection.evidence.observe import find_nondeterministic, mask_nondeterministic
 from sstar_code.selection.evidence.posterior import Beliefs
 from sstar_code.selection.evidence.weights import (
     NONE_RIGHT,

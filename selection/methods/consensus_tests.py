@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sstar_code.selection.evidence.board import Ledger
-from sstar_code.selection.evidence.model_written_tests import run_written_tests
+from sstar_code.selection.evidence.harness import run_written_tests
 from sstar_code.selection.pool import share, tier
 from sstar_code.selection.protocols import Selection
 
 if TYPE_CHECKING:
-    from sstar_code.selection.evidence.model_written_tests import Outcomes
+    from sstar_code.selection.evidence.harness import Outcomes
     from sstar_code.selection.pool import Pool
 
     Score = Callable[[Outcomes, Mapping[frozenset[int], Sequence[int]]], dict[frozenset[int], float]]

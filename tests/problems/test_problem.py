@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sstar_code.problems import Kind, Problem, Test
-from sstar_code.problems.formats.lazy_tests import StoredTests
+from sstar_code.problems.formats.rows import StoredTests
 
 TEST = Test("1", "2")
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.jobs.session import Session
     from sstar_code.agent.repository.findings import Finding
 
-NAME = "check"
 _PANEL = "Repository"
 
 ExamplesOpt = Annotated[

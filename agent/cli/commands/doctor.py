@@ -14,8 +14,6 @@ from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 if TYPE_CHECKING:
     from sstar_code.agent.doctor import Check
 
-NAME = "doctor"
-
 
 @grouped
 def command(

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.run.summary import Summary
     from sstar_code.problems import Problem
 
-NAME = "eval"
-
 
 @grouped
 def command(

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.find.stubs import Stub
     from sstar_code.agent.repository.write_function import WriteResult
 
-NAME = "fix"
 _PANEL = "Repository"
 
 TestsOpt = Annotated[

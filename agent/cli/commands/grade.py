@@ -12,8 +12,6 @@ from sstar_code.agent.cli.options import DataOptions, OutputOptions, SamplesArg,
 from sstar_code.agent.cli.samples import digest, iterate_matches
 from sstar_code.agent.jobs.choices import SandboxChoice, Watch
 
-NAME = "grade"
-
 
 @grouped
 def command(

@@ -14,8 +14,6 @@ from sstar_code.agent.cli.options import DataOptions, JsonOpt, grouped
 if TYPE_CHECKING:
     from sstar_code.problems import Problem
 
-NAME = "ls"
-
 
 @grouped
 def command(

@@ -13,8 +13,6 @@ from sstar_code.agent.cli.commands.eval import print_table
 from sstar_code.agent.cli.options import FreshOpt, JsonOpt, grouped
 from sstar_code.agent.run.usage import Prices
 
-NAME = "merge"
-
 
 @grouped
 def command(

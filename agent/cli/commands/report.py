@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.report.data.run import Run
     from sstar_code.problems import Problem
 
-NAME = "report"
 FORMATS = ("md", "json", "junit")
 
 

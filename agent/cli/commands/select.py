@@ -29,8 +29,6 @@ from sstar_code.problems.errors import suggest
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-NAME = "select"
-
 
 @grouped
 def command(

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.solving.solve import Solution
     from sstar_code.problems import Problem
 
-NAME = "solve"
 _SHOWN_TESTS = 5
 _SHOWN_CHARS = 60
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from sstar_code.problems import Problem
     from sstar_code.problems.sets.faults import Fault
 
-NAME = "validate"
-
 
 @grouped
 def command(

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.problems import ProblemFileError, Test, load_set
-from sstar_code.problems.formats.lazy_tests import StoredTests
+from sstar_code.problems.formats.rows import StoredTests
 
 TESTS = st.lists(st.builds(Test, st.text(), st.text()), min_size=1, max_size=6)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.problems.values import decode, decode_lines, encode, encode_lines
 from sstar_code.selection.evidence.board import Ledger
-from sstar_code.selection.evidence.model_written_tests import WrittenTest, parse_tests, run_written_tests
+from sstar_code.selection.evidence.harness import WrittenTest, parse_tests, run_written_tests
 
 FUNCTION = Problem("p", "s", Kind.FUNCTION, "f", "def f(a, b):\n", (Test("1\n2", "3"),))
 STDIN = Problem("q", "s", Kind.STDIN, public_tests=(Test("1\n", "2"),))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.selection import METHODS
-from sstar_code.selection.evidence.model_written_tests import Outcomes, WrittenTest
+from sstar_code.selection.evidence.harness import Outcomes, WrittenTest
 from sstar_code.selection.methods.consensus_tests import _score_b4
 
 pytestmark = pytest.mark.anyio
