@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import anyio
 
-from sstar_code.agent.calls.failures import main_cause
+from sstar_code.agent.calls.budget import main_cause
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.agent.jobs.evaluate import evaluate_run, solve_problem
 from sstar_code.agent.jobs.select_samples import Work, choose_run
@@ -111,14 +111,9 @@ async def aevaluate(
 ) -> Summary:
     """Solve every problem and grade the choices on the hidden tests: what `sstar eval` does.
 
-    Args:
-        problems: the problems, or a set's name as for `sstar eval`, like `lists` or `lcb:test6.jsonl`.
-        model: as for `asolve`, and so are the others.
-        settings: as for `asolve`.
-        base_url: as for `asolve`.
-        sandbox: as for `asolve`.
-        prompts: as for `asolve`.
-        folder: becomes a run folder that `sstar report` reads and the same call resumes; None: none is kept.
+    `problems` are the problems, or a set's name as for `sstar eval`, like `lists` or `lcb:test6.jsonl`.
+    `folder` becomes a run folder that `sstar report` reads and the same call resumes; None: none is kept. The
+    others are those of `asolve`.
 
     Raises:
         UserError: the set, the model, the sandbox or the folder cannot be used.
@@ -151,17 +146,10 @@ async def aselect(
 ) -> Selection:
     """Choose among `programs` by what they do; `chosen` of the result is an index into them.
 
-    Every program is run on the public tests of `problem` first. Without a model, on free evidence only.
-
-    Args:
-        problem: a problem, or the text of a statement.
-        programs: texts of programs, or candidates, whose `sources` say who wrote each.
-        method: one of `sstar_code.METHODS`.
-        model: who is asked what the programs leave open; as for `asolve`. None: nobody.
-        base_url: as for `asolve`.
-        sandbox: as for `asolve`.
-        seed: every random choice derives from it.
-        prompts: as for `asolve`.
+    Every program is run on the public tests of `problem` first. `programs` are texts of programs, or
+    candidates, whose `sources` say who wrote each; `method` is one of `sstar_code.METHODS` or of an installed
+    package. `model` is asked what the programs leave open; None: only evidence that needs no model counts.
+    The others are those of `asolve`.
 
     Raises:
         UserError: an unknown method, or as for `asolve`.

@@ -1,11 +1,12 @@
-"""What a run may spend. When it is spent no new call is made; what is in flight is the only overrun."""
+"""What a run may spend, and which of several errors is told."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sstar_code.problems import SstarError
+from sstar_code.problems import InfrastructureError, SstarError, UserError
 
 
 class BudgetSpentError(SstarError):
@@ -38,3 +39,24 @@ class Budget:
             raise BudgetSpentError(
                 f"the time budget of {self.max_seconds:g} s is spent; run the same command again to go on"
             )
+
+
+_ORDER = (UserError, BudgetSpentError, InfrastructureError)
+"""What the user can do most about comes first."""
+
+
+def main_cause(error: BaseException) -> BaseException:
+    """The error in a group of them that the user can do most about; any other error is itself."""
+    return min(_leaves(error), key=_rank)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _rank(error: BaseException) -> int:
+    return next((rank for rank, kind in enumerate(_ORDER) if isinstance(error, kind)), len(_ORDER))

@@ -15,8 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sstar_code.agent.calls.budget import BudgetSpentError
-from sstar_code.agent.calls.failures import main_cause
+from sstar_code.agent.calls.budget import BudgetSpentError, main_cause
 from sstar_code.agent.cli.commands import (
     check,
     doctor,

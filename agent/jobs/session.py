@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sstar_code.agent.models.endpoint_pool import EndpointPool
     from sstar_code.agent.models.openai.client import OpenAIModel
     from sstar_code.agent.models.thinking import CappedModel
-    from sstar_code.agent.models.vllm.managed import ManagedModel
+    from sstar_code.agent.models.vllm.server import ManagedModel
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.run.store import Store
     from sstar_code.sandbox import Sandbox
@@ -223,7 +223,7 @@ async def _connect(
     model: OpenAIModel | EndpointPool | ManagedModel, stack: AsyncExitStack, store: Store
 ) -> None:
     """Start what has to be started, look at what is served, and note it in the run's manifest."""
-    from sstar_code.agent.models.vllm.managed import ManagedModel
+    from sstar_code.agent.models.vllm.server import ManagedModel
     from sstar_code.agent.run.folder import note_servers
 
     folder = None if store.path is None else store.path.parent

@@ -15,7 +15,7 @@ from sstar_code.agent.models.recorded import ReplayModel
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from sstar_code.agent.models.vllm.managed import ManagedModel
+    from sstar_code.agent.models.vllm.server import ManagedModel
 
 AskedModel: TypeAlias = "OpenAIModel | EndpointPool | ManagedModel | ReplayModel"
 """A model that `-m` may name."""
@@ -63,8 +63,8 @@ def make_model(
             raise UserError("-m replay: names no file; give replay:FILE")
         return ReplayModel(Path(rest))
     if colon and kind == "vllm":
-        from sstar_code.agent.models.vllm.managed import ManagedModel
         from sstar_code.agent.models.vllm.plan import make_plan
+        from sstar_code.agent.models.vllm.server import ManagedModel
 
         how = vllm or VllmOptions()
         plan = make_plan(rest, command=how.command, arguments=how.arguments, max_thinking=max_thinking)

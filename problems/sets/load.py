@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems.checkers import find_package
 from sstar_code.problems.errors import ProblemFileError, UserError, suggest
-from sstar_code.problems.formats.apps import read_apps
-from sstar_code.problems.formats.codecontests import read_codecontests
+from sstar_code.problems.formats.contests import read_apps, read_codecontests
 from sstar_code.problems.formats.evalplus import (
     read_humaneval,
     read_humaneval_plus,

@@ -23,7 +23,7 @@ from scripts.record.recording import record
 from sstar_code.agent.jobs.session import Endpoint, make_asked
 from sstar_code.agent.models.recorded import ReplayModel, find_recording
 from sstar_code.agent.models.request import ReplayMissError
-from sstar_code.agent.models.vllm.managed import ManagedModel
+from sstar_code.agent.models.vllm.server import ManagedModel
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.solving.settings import Settings
 

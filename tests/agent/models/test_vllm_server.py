@@ -15,10 +15,9 @@ import anyio
 import pytest
 
 from sstar_code.agent.models import Message, ModelError, ModelUserError, Purpose, Request, RetryPolicy, Stage
-from sstar_code.agent.models.vllm.managed import ManagedModel
 from sstar_code.agent.models.vllm.plan import make_plan
 from sstar_code.agent.models.vllm.process import reap_orphans
-from sstar_code.agent.models.vllm.server import KeepAlive
+from sstar_code.agent.models.vllm.server import KeepAlive, ManagedModel
 from tests.support import ROOT
 
 pytestmark = pytest.mark.anyio

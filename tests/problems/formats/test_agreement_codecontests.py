@@ -6,7 +6,7 @@ import pytest
 
 from sstar_code.problems import Kind
 from sstar_code.problems.checkers import accepts
-from sstar_code.problems.formats.codecontests import read_codecontests
+from sstar_code.problems.formats.contests import read_codecontests
 from sstar_code.problems.formats.rows import Row
 
 ROW = {"problem": "1_A", "description": "d", "sample_io": [], "test_list": []}

@@ -8,8 +8,7 @@ import sys
 import pytest
 
 from sstar_code.problems import Kind, ProblemFileError, Test, load_set
-from sstar_code.problems.formats.apps import read_apps
-from sstar_code.problems.formats.codecontests import read_codecontests
+from sstar_code.problems.formats.contests import read_apps, read_codecontests
 from sstar_code.problems.formats.rows import Row
 from sstar_code.problems.sets.faults import find_faults
 
