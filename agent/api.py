@@ -23,7 +23,7 @@ from sstar_code.agent.jobs.select_samples import Work, choose_run
 from sstar_code.agent.jobs.session import make_config, open_run, open_session
 from sstar_code.agent.models.request import Answer
 from sstar_code.agent.prompts.templates import Prompts
-from sstar_code.agent.run.usage import Prices
+from sstar_code.agent.run.outcomes import Prices
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import Problem, UserError, load_set
 from sstar_code.problems.formats.jsonl import to_json

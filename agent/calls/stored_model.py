@@ -12,7 +12,7 @@ import anyio
 from sstar_code.agent.calls.budget import BudgetSpentError
 from sstar_code.agent.calls.concurrency import ConcurrencyController, PriorityLimiter, urgency
 from sstar_code.agent.models import Answer, CallError, Model, Purpose, Request, Stage, request_key
-from sstar_code.agent.run.usage import StageCount
+from sstar_code.agent.run.outcomes import StageCount
 from sstar_code.agent.telemetry.spans import observe_call
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import typer
 
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
-from sstar_code.agent.run.usage import Prices
+from sstar_code.agent.run.outcomes import Prices
 from sstar_code.agent.solving.settings import Settings, read_samples
 from sstar_code.problems import UserError
 

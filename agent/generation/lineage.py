@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.models.request import Usage
-from sstar_code.agent.prompts.formatting import cap, show_call, show_value
-from sstar_code.agent.prompts.templates import render_macro
+from sstar_code.agent.prompts.templates import cap, render_macro, show_call, show_value
 from sstar_code.problems import Kind, Problem
 from sstar_code.problems.python_source import parse_python
 from sstar_code.sandbox import Execution, Verdict

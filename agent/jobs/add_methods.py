@@ -14,7 +14,7 @@ from sstar_code.agent.jobs.evaluate import read_outcomes
 from sstar_code.agent.jobs.merge_runs import asked_for
 from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.folder import read_summary
-from sstar_code.agent.run.usage import Prices
+from sstar_code.agent.run.outcomes import Prices
 from sstar_code.agent.solving.context import Asking, SharedJudge
 from sstar_code.agent.telemetry.events import working_on
 from sstar_code.problems import UserError

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from sstar_code.agent.calls.stored_model import StoredModel
     from sstar_code.agent.jobs.session import Session
     from sstar_code.agent.prompts.templates import Prompts
+    from sstar_code.agent.run.outcomes import Prices
     from sstar_code.agent.run.store import Store
     from sstar_code.agent.run.summary import Summary
-    from sstar_code.agent.run.usage import Prices
     from sstar_code.agent.solving.settings import Settings
     from sstar_code.problems import Problem
 

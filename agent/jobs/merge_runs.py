@@ -16,8 +16,8 @@ from sstar_code.agent.run.store import Store
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
+    from sstar_code.agent.run.outcomes import Prices
     from sstar_code.agent.run.summary import Summary
-    from sstar_code.agent.run.usage import Prices
 
 T = TypeVar("T")
 

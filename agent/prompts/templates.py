@@ -1,4 +1,7 @@
-"""Prompt templates: Jinja2 files of the package, replaceable by name from a directory of the user's.
+"""The prompt templates, and how values are shown in them.
+
+Untrusted text stays text: a fence is longer than any inside it, and nothing is longer than it may be.
+Everything is a deterministic function of its arguments, because prompts are the keys of stored answers.
 
 A template makes one user message, or several: a line that is exactly `[system]`, `[user]` or `[assistant]`
 starts a message of that role. Only such lines of the template itself count, never those of a value, so a
@@ -25,7 +28,9 @@ Filters: `fence(tag)`, `cap(characters)`, `pyrepr` (an encoded value as a Python
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from importlib import resources
@@ -33,13 +38,74 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.models.request import Message
-from sstar_code.agent.prompts.formatting import cap, fence, show_call, show_value
-from sstar_code.problems import UserError
+from sstar_code.problems import UserError, values
 
 if TYPE_CHECKING:
     from jinja2 import BaseLoader, Environment, Template, TemplateError
 
     from sstar_code.problems import Problem, Test
+
+_RUNS = re.compile(r"`{3,}")
+
+
+def cap(text: Any, limit: int = 2000) -> str:
+    """`text` with at most `limit` characters of its own; head and tail are kept, the rest is counted."""
+    whole = str(text)
+    if len(whole) <= limit:
+        return whole
+    head = limit * 2 // 3
+    tail = limit - head
+    kept_tail = whole[len(whole) - tail :]
+    return f"{whole[:head]}\n[... {len(whole) - limit} characters left out ...]\n{kept_tail}"
+
+
+def fence(text: Any, tag: str = "") -> str:
+    """`text` as a fenced block that nothing inside it can close."""
+    whole = str(text).rstrip("\n")
+    longest = max((len(run) for run in _RUNS.findall(whole)), default=0)
+    mark = "`" * max(3, longest + 1)
+    return f"{mark}{tag}\n{whole}\n{mark}"
+
+
+def show_value(text: Any) -> str:
+    """An encoded value (`problems.values`) as Python writes it; any other text unchanged.
+
+    Sets are written in sorted order: `repr` would follow the interpreter's hash seed.
+    """
+    whole = str(text)
+    try:
+        return _show(values.decode(whole))
+    except (ValueError, RecursionError):
+        return whole
+
+
+def show_call(name: str | None, test: Any) -> str:
+    """`name(1, 'a')` for a test, a mapping with `input`, or the encoded arguments themselves.
+
+    A `Class.method` is called on a fresh instance.
+    """
+    source = test["input"] if isinstance(test, Mapping) else getattr(test, "input", test)
+    arguments = ", ".join(show_value(line) for line in str(source).splitlines() if line.strip())
+    owner, dot, method = (name or "").rpartition(".")
+    return f"{owner}().{method}({arguments})" if dot else f"{method}({arguments})"
+
+
+def _show(value: Any) -> str:  # noqa: PLR0911 - one return a type is the clearest form
+    kind = type(value)
+    if kind is list:
+        return f"[{', '.join(map(_show, value))}]"
+    if kind is tuple:
+        return f"({_show(value[0])},)" if len(value) == 1 else f"({', '.join(map(_show, value))})"
+    if kind is dict:
+        return f"{{{', '.join(f'{_show(key)}: {_show(item)}' for key, item in value.items())}}}"
+    if kind is frozenset:
+        return f"frozenset({_show(set(value)) if value else ''})"
+    if kind is set:
+        return f"{{{', '.join(sorted(map(_show, value)))}}}" if value else "set()"
+    if kind is float and (value != value or value in (float("inf"), float("-inf"))):  # noqa: PLR0124 - NaN
+        return f"float('{value}')"
+    return repr(value)
+
 
 VALUES: dict[str, frozenset[str]] = {
     "generate": frozenset({"problem"}),

@@ -12,9 +12,8 @@ from sstar_code.agent.run.summary import Count, Summary
 from sstar_code.problems.samples import make_evalplus_rows, make_livecodebench_rows
 
 if TYPE_CHECKING:
-    from sstar_code.agent.run.outcomes import ProblemOutcome
+    from sstar_code.agent.run.outcomes import Prices, ProblemOutcome
     from sstar_code.agent.run.store import Store
-    from sstar_code.agent.run.usage import Prices
 
 
 def write_results(

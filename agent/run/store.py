@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from sstar_code.agent.models.request import Answer, Request, request_key
-from sstar_code.agent.run.outcomes import RoundOutcome, read_record
+from sstar_code.agent.run.outcomes import RoundOutcome, StageCount, read_record
 from sstar_code.agent.run.schema import MIGRATIONS, migrate
-from sstar_code.agent.run.usage import StageCount
 from sstar_code.agent.telemetry.events import current_work
 from sstar_code.problems import InfrastructureError, UserError
 from sstar_code.sandbox import Execution

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.agent.run.usage import Prices, StageCount, add_stages, add_up
+from sstar_code.agent.run.outcomes import Prices, StageCount, add_stages, add_up
 
 if TYPE_CHECKING:
     from sstar_code.agent.run.outcomes import ProblemOutcome

@@ -12,7 +12,7 @@ from sstar_code.agent.allocation.plan import plan_allocation
 from sstar_code.agent.allocation.sample import allocate_samples
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.generation.develop import develop
-from sstar_code.agent.run.usage import StageCount
+from sstar_code.agent.run.outcomes import StageCount
 from sstar_code.agent.telemetry.events import working_on
 from sstar_code.selection import Candidate
 from sstar_code.selection.evidence.fingerprint import fingerprint

@@ -11,7 +11,7 @@ from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.cli.build import load_problems, run_async, say, say_failed
 from sstar_code.agent.cli.options import DataOptions, OutputOptions, PromptsOpt, SetArg, grouped
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
-from sstar_code.agent.run.usage import Prices
+from sstar_code.agent.run.outcomes import Prices
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
 

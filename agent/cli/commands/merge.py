@@ -11,7 +11,7 @@ import typer
 from sstar_code.agent.cli.build import say
 from sstar_code.agent.cli.commands.eval import print_table
 from sstar_code.agent.cli.options import FreshOpt, JsonOpt, grouped
-from sstar_code.agent.run.usage import Prices
+from sstar_code.agent.run.outcomes import Prices
 
 
 @grouped

@@ -126,7 +126,7 @@ def _first_ids(problems: tuple[Problem, ...]) -> str:
 
 def show_problem(problem: Problem) -> None:
     """What was understood, on stderr, so that a wrong reading is seen before it costs anything."""
-    from sstar_code.agent.prompts.formatting import show_call, show_value
+    from sstar_code.agent.prompts.templates import show_call, show_value
 
     entry = f" {problem.entry_point}" if problem.entry_point else ""
     tests = len(problem.public_tests)

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.jobs.merge_runs import asked_for
 from sstar_code.agent.run.folder import read_evaluation, read_summary
-from sstar_code.agent.run.outcomes import ProblemOutcome, read_record
+from sstar_code.agent.run.outcomes import ProblemOutcome, StageCount, add_stages, read_record
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.run.summary import Count
-from sstar_code.agent.run.usage import StageCount, add_stages
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from sstar_code.agent.report.data.scores import count_scores
 from sstar_code.agent.report.render import figures, tables
 from sstar_code.agent.report.render.charts import draw_groups
 from sstar_code.agent.run.files import write_text
+from sstar_code.agent.run.outcomes import add_up
 from sstar_code.agent.run.summary import LABELS
-from sstar_code.agent.run.usage import add_up
 
 if TYPE_CHECKING:
     from sstar_code.agent.models.request import Answer, Request

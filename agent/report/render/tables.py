@@ -10,14 +10,14 @@ from sstar_code.agent.report.data.curves import calibrate
 from sstar_code.agent.report.data.scores import group_keys
 from sstar_code.agent.report.markup import Case, write_junit, write_table
 from sstar_code.agent.report.render import tables
+from sstar_code.agent.run.outcomes import add_up
 from sstar_code.agent.run.summary import LABELS
-from sstar_code.agent.run.usage import add_up
 
 if TYPE_CHECKING:
     from sstar_code.agent.report.data.run import Run
     from sstar_code.agent.report.data.scores import Comparison, Scores
+    from sstar_code.agent.run.outcomes import StageCount
     from sstar_code.agent.run.summary import Difference, Rate
-    from sstar_code.agent.run.usage import StageCount
 
 _MOST_NAMES = 50
 _STAGES = ("generate", "debug", "inputs", "judge", "select", "grade")

@@ -15,8 +15,7 @@ from sstar_code.agent.testing.simulator.engine import (
     Job,
     QueueFullError,
 )
-from sstar_code.agent.testing.simulator.live import run_virtual
-from sstar_code.agent.testing.simulator.model import Planned, SimulatedModel
+from sstar_code.agent.testing.simulator.model import Planned, SimulatedModel, run_virtual
 from sstar_code.agent.testing.simulator.server import Simulator
 
 __all__ = [

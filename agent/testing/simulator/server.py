@@ -19,8 +19,7 @@ from anyio.from_thread import start_blocking_portal
 
 from sstar_code.agent.testing.server import Reply, ServerDouble, failure, make_completion
 from sstar_code.agent.testing.simulator.engine import Engine, Job, QueueFullError
-from sstar_code.agent.testing.simulator.live import LiveEngine
-from sstar_code.agent.testing.simulator.model import plan_by_dice
+from sstar_code.agent.testing.simulator.model import LiveEngine, plan_by_dice
 from sstar_code.agent.testing.simulator.prefix import count_tokens, cut_blocks
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.agent.generation.lineage import describe_failures
-from sstar_code.agent.prompts.formatting import fence
+from sstar_code.agent.prompts.templates import fence
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Execution, Failure, Status, Verdict
 from sstar_code.sandbox.grade import Report, TestResult

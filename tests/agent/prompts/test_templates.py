@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from sstar_code.agent.generation.lineage import FailureNote
 from sstar_code.agent.models.request import Message
-from sstar_code.agent.prompts.formatting import cap, fence, show_call, show_value
-from sstar_code.agent.prompts.templates import NAMES, Prompts
+from sstar_code.agent.prompts.templates import NAMES, Prompts, cap, fence, show_call, show_value
 from sstar_code.problems import Kind, Problem, Test, UserError, values
 from sstar_code.sandbox import Verdict
 

@@ -28,8 +28,7 @@ from sstar_code.agent.report.render.tables import (
     run_as_junit,
     run_as_markdown,
 )
-from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
-from sstar_code.agent.run.usage import StageCount
+from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome, StageCount
 from tests.support.small_run import make_small_run
 
 EXPECTED = Path(__file__).parent / "expected"

@@ -9,9 +9,8 @@ import pytest
 
 from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.files import write_json
-from sstar_code.agent.run.outcomes import ProblemOutcome
+from sstar_code.agent.run.outcomes import Prices, ProblemOutcome
 from sstar_code.agent.run.store import Store
-from sstar_code.agent.run.usage import Prices
 from tests.support.small_run import make_small_run
 
 IDS = ["sort", "sum", "lost", "late"]

@@ -8,7 +8,7 @@ import pytest
 
 from sstar_code.agent.models import Answer, Usage
 from sstar_code.agent.models.load import LoadWatch, read_load
-from sstar_code.agent.run.usage import Prices, StageCount
+from sstar_code.agent.run.outcomes import Prices, StageCount
 from sstar_code.agent.telemetry.events import current_work, working_on
 from sstar_code.agent.testing.server import chat
 

@@ -19,10 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.agent.models import Answer, Message, Purpose, Request, Stage, Usage
-from sstar_code.agent.run.outcomes import RoundOutcome
+from sstar_code.agent.run.outcomes import RoundOutcome, StageCount
 from sstar_code.agent.run.schema import MIGRATIONS
 from sstar_code.agent.run.store import Store, StoreError
-from sstar_code.agent.run.usage import StageCount
 from sstar_code.agent.telemetry.events import working_on
 from sstar_code.problems import UserError
 from sstar_code.sandbox import Execution, Failure, Status
