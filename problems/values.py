@@ -34,10 +34,7 @@ class Opaque:
         self.text = text
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Opaque) and (self.type_name, self.text) == (
-            other.type_name,
-            other.text,
-        )
+        return isinstance(other, Opaque) and (self.type_name, self.text) == (other.type_name, other.text)
 
     def __hash__(self) -> int:
         return hash((self.type_name, self.text))

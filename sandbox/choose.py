@@ -54,21 +54,13 @@ class PluginSandbox:
         return self
 
     async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._plugin.blamed(SandboxError):
             await self._sandbox.__aexit__(kind, error, trace)
 
     async def run(
-        self,
-        program: Program,
-        inputs: Sequence[str],
-        limits: Limits,
-        *,
-        stop_on_failure: bool = False,
+        self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
     ) -> list[Execution]:
         """As `Sandbox.run`.
 

@@ -100,12 +100,7 @@ def limits_for(problem: Problem) -> Limits:
 
 
 async def run_tests(
-    sandbox: Sandbox,
-    problem: Problem,
-    code: str,
-    tests: Sequence[Test],
-    *,
-    stop_on_failure: bool = False,
+    sandbox: Sandbox, problem: Problem, code: str, tests: Sequence[Test], *, stop_on_failure: bool = False
 ) -> Report:
     """Run `code` on `tests` and judge every run.
 

@@ -60,12 +60,7 @@ class MemoSandbox(SandboxWrapper):
         """Runs that really took place."""
 
     async def run(
-        self,
-        program: Program,
-        inputs: Sequence[str],
-        limits: Limits,
-        *,
-        stop_on_failure: bool = False,
+        self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
     ) -> list[Execution]:
         """As `Sandbox.run`; known results are not run again."""
         keys = [execution_key(program, text, limits) for text in inputs]

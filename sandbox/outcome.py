@@ -173,21 +173,13 @@ class Sandbox(Protocol):
         ...
 
     async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop every process and remove every container of ours."""
         ...
 
     async def run(
-        self,
-        program: Program,
-        inputs: Sequence[str],
-        limits: Limits,
-        *,
-        stop_on_failure: bool = False,
+        self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
     ) -> list[Execution]:
         """Run `program` once on each input, in order; one fresh process each.
 
@@ -215,10 +207,7 @@ class SandboxWrapper:
         return self
 
     async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._sandbox.__aexit__(kind, error, trace)
 

@@ -21,15 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support import ROOT
-from tests.support.documents import (
-    BLOCK,
-    DOCS,
-    PAGES,
-    name_page,
-    read_anchors,
-    read_commands,
-    read_links,
-)
+from tests.support.documents import BLOCK, DOCS, PAGES, name_page, read_anchors, read_commands, read_links
 
 if TYPE_CHECKING:
     from pathlib import Path

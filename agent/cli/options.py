@@ -191,18 +191,13 @@ _FLAGS: Mapping[type, Mapping[str, Any]] = {
 }
 """Record -> field -> its flag. A field without a flag keeps its default."""
 
-_AS_TYPED = {
-    (Endpoint, "base_urls"): list[str] | None,
-    (Settings, "n"): str,
-    (Settings, "context"): str,
-}
+_AS_TYPED = {(Endpoint, "base_urls"): list[str] | None, (Settings, "n"): str, (Settings, "context"): str}
 """What is typed on the command line where the field holds something else."""
 
 FreshOpt = Annotated[bool, _FRESH]
 JsonOpt = Annotated[bool, _JSON]
 PromptsOpt = Annotated[
-    Path | None,
-    _method("--prompts", help="Folder whose *.j2 files replace prompt templates by name."),
+    Path | None, _method("--prompts", help="Folder whose *.j2 files replace prompt templates by name.")
 ]
 EmitTestsOpt = Annotated[
     Path | None,

@@ -198,12 +198,7 @@ class RaySandbox:
                 await to_thread.run_sync(self._joined.close)
 
     async def run(
-        self,
-        program: Program,
-        inputs: Sequence[str],
-        limits: Limits,
-        *,
-        stop_on_failure: bool = False,
+        self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
     ) -> list[Execution]:
         """As `Sandbox.run`.
 

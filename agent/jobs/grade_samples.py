@@ -232,9 +232,7 @@ async def check_run(
 
 
 async def check_references(
-    references: Iterable[tuple[Problem, int, str]],
-    sandbox: Sandbox,
-    on_graded: Callable[[Graded], None],
+    references: Iterable[tuple[Problem, int, str]], sandbox: Sandbox, on_graded: Callable[[Graded], None]
 ) -> Checked:
     """Run (problem, number, program) triples on all tests; one that fails is a fault of its problem."""
     graded: list[Graded] = []

@@ -165,10 +165,7 @@ def _make_sandbox(choice: SandboxChoice, say: Callable[[str], None]) -> Sandbox:
     from sstar_code.sandbox.choose import make_sandbox
 
     return make_sandbox(
-        choice.name,
-        workers=choice.workers,
-        runtime=choice.runtime,
-        say=lambda line: say(f"sstar: {line}"),
+        choice.name, workers=choice.workers, runtime=choice.runtime, say=lambda line: say(f"sstar: {line}")
     )
 
 

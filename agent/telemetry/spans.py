@@ -166,12 +166,7 @@ class ObservedSandbox(SandboxWrapper):
     """A sandbox with an event for every batch that it runs."""
 
     async def run(
-        self,
-        program: Program,
-        inputs: Sequence[str],
-        limits: Limits,
-        *,
-        stop_on_failure: bool = False,
+        self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
     ) -> list[Execution]:
         """Run like `Sandbox.run`."""
         started_s = time.monotonic()

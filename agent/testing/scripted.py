@@ -21,10 +21,7 @@ class ScriptedModel:
     """
 
     def __init__(
-        self,
-        answers: Callable[[Request], Scripted] | Sequence[Scripted],
-        *,
-        name: str = "scripted",
+        self, answers: Callable[[Request], Scripted] | Sequence[Scripted], *, name: str = "scripted"
     ) -> None:
         self.name = name
         self.requests: list[Request] = []

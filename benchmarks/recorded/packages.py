@@ -82,16 +82,7 @@ CASES = (
 
 def unpack(case: Case, folder: Path) -> Path | None:
     """The package's source, from the index; None where that does not answer."""
-    words = [
-        "pip",
-        "download",
-        "-q",
-        "--no-deps",
-        "--no-binary",
-        ":all:",
-        "-d",
-        str(folder),
-    ]
+    words = ["pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "-d", str(folder)]
     subprocess.run(
         [sys.executable, "-m", *words, f"{case.package}=={case.version}"], check=False, capture_output=True
     )

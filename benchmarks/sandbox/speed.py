@@ -108,9 +108,7 @@ async def _open_all(
         say(f"no Docker in this table: {state.reason}")
     modules: dict[str, list[str]] = {}
     for workers in _WORKERS:
-        sandboxes: dict[str, PooledSandbox] = {
-            "local": LocalSandbox(workers, ways=list_ways(python=python)),
-        }
+        sandboxes: dict[str, PooledSandbox] = {"local": LocalSandbox(workers, ways=list_ways(python=python))}
         if client is not None:
             sandboxes["docker"] = DockerSandbox(workers)
         for name, sandbox in sandboxes.items():

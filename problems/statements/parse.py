@@ -11,12 +11,7 @@ from typing import Literal
 
 from sstar_code.problems.problem import Kind, Problem, Test
 from sstar_code.problems.python_source import parse_python
-from sstar_code.problems.statements.examples import (
-    Call,
-    find_asserted_names,
-    find_calls,
-    find_named_examples,
-)
+from sstar_code.problems.statements.examples import Call, find_asserted_names, find_calls, find_named_examples
 
 Role = Literal["input", "output", "examples", "other"]
 

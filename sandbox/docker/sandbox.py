@@ -42,7 +42,7 @@ from sstar_code.sandbox.workers.protocol import Settings
 if TYPE_CHECKING:
     from docker import APIClient
 
-    from sstar_code.sandbox.repository.isolated_repository import IsolatedRepository
+    from sstar_code.sandbox.repository import IsolatedRepository
     from sstar_code.sandbox.workers.protocol import Worker
 
 _OVERHEAD_MB = 512

@@ -109,11 +109,7 @@ def find_image(client: APIClient, tag: str) -> dict[str, Any] | None:
 
 
 def ensure_image(
-    client: APIClient,
-    *,
-    build: bool,
-    progress: Callable[[str], None] | None = None,
-    base: str = _BASE,
+    client: APIClient, *, build: bool, progress: Callable[[str], None] | None = None, base: str = _BASE
 ) -> str:
     """The tag of an image that the engine has; built when it lacks it and `build` allows.
 

@@ -43,7 +43,7 @@ from sstar_code.sandbox.workers.pool import PooledSandbox
 from sstar_code.sandbox.workers.protocol import Settings, command
 
 if TYPE_CHECKING:
-    from sstar_code.sandbox.repository.isolated_repository import IsolatedRepository
+    from sstar_code.sandbox.repository import IsolatedRepository
     from sstar_code.sandbox.workers.protocol import Worker
 
 _log = logging.getLogger(__name__)

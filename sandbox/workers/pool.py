@@ -137,12 +137,7 @@ class PooledSandbox:
         return next((conversation.features for conversation in self._open if conversation.features), {})
 
     async def run(
-        self,
-        program: Program,
-        inputs: Sequence[str],
-        limits: Limits,
-        *,
-        stop_on_failure: bool = False,
+        self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
     ) -> list[Execution]:
         """As `Sandbox.run` promises.
 

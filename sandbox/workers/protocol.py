@@ -36,16 +36,7 @@ ENVIRONMENT = {
 }
 """All that the inside sees of an environment."""
 
-_MODULES = (
-    "frames",
-    "kernel",
-    "seccomp",
-    "driver",
-    "run",
-    "stream",
-    "program",
-    "supervisor",
-)
+_MODULES = ("frames", "kernel", "seccomp", "driver", "run", "stream", "program", "supervisor")
 """The modules of the inside, in import order."""
 
 _BOOT = """\

@@ -81,11 +81,7 @@ async def select_majority(pool: Pool) -> Selection:
     found = await _observe_all(pool, members, ledger)
     largest = max(found.clusters, key=len)  # the first of several
     return ledger.conclude(
-        "majority",
-        largest[0],
-        share(pool, largest[0], len(largest), members),
-        found.clusters,
-        explain(found),
+        "majority", largest[0], share(pool, largest[0], len(largest), members), found.clusters, explain(found)
     )
 
 
@@ -111,9 +107,5 @@ async def select_mbr(pool: Pool) -> Selection:
     cluster = found.clusters[best]
     chosen = max(cluster, key=lambda index: (copies[pool.board.program_of[index]], -index))
     return ledger.conclude(
-        "mbr",
-        chosen,
-        share(pool, chosen, len(cluster), members),
-        found.clusters,
-        explain(found),
+        "mbr", chosen, share(pool, chosen, len(cluster), members), found.clusters, explain(found)
     )

@@ -92,10 +92,7 @@ _ENDS = {
         ),
         "any",
     ),
-    "exit in a thread": (
-        "import threading\nthreading.Thread(target=os._exit, args=(0,)).start()",
-        "any",
-    ),
+    "exit in a thread": ("import threading\nthreading.Thread(target=os._exit, args=(0,)).start()", "any"),
     "no error output": ("import faulthandler; faulthandler.enable(file=3); os.abort()", "dead"),
     "shrink and truncate the streams": ("for f in (0, 1, 3): through(os.ftruncate, f, 1 << 19)", "any"),
     "grow the streams": (

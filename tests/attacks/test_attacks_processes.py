@@ -113,10 +113,7 @@ _ENDS = {
         "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nwhile True: pass",
         "TLE",
     ),
-    "catch every exception": (
-        "while True:\n try:\n  while True: pass\n except BaseException: pass",
-        "TLE",
-    ),
+    "catch every exception": ("while True:\n try:\n  while True: pass\n except BaseException: pass", "TLE"),
     "signal storm on itself": (
         (
             "import signal\nsignal.signal(signal.SIGUSR1, lambda *a: None)\n"
@@ -145,10 +142,7 @@ _ENDS = {
         "dead",
     ),
     "exit handler that never ends": ("import atexit, time\natexit.register(time.sleep, 600)", "TLE"),
-    "exit handlers without end": (
-        "import atexit\ndef again(): atexit.register(again)\nagain()",
-        "any",
-    ),
+    "exit handlers without end": ("import atexit\ndef again(): atexit.register(again)\nagain()", "any"),
     "destructor that never ends": (
         "class A:\n def __del__(self):\n  while True: pass\na = A(); del a",
         "TLE",

@@ -141,8 +141,7 @@ async def test_each_mode_runs_together_and_results_stay_in_order():
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "whole"),
-    [("", "AC"), ("AC AC", "AC"), ("AC TLE WA", "TLE"), ("WA IE", "IE"), ("CE", "CE")],
+    ("verdicts", "whole"), [("", "AC"), ("AC AC", "AC"), ("AC TLE WA", "TLE"), ("WA IE", "IE"), ("CE", "CE")]
 )
 def test_the_whole_is_lost_or_the_first_failure(verdicts, whole):
     """IE beats all, since the candidate may have been right; otherwise the first that is not AC counts."""

@@ -46,11 +46,7 @@ def test_no_mutant_is_where_nothing_can_be_noticed(tree):
     """Annotations, type checking, exports, options of records and logs stay; the rest is changed."""
     mutants = draw_mutants(tree, 1000, 0)
     lines = {SOURCE.splitlines()[mutant.line - 1].strip() for mutant in mutants}
-    assert lines == {
-        "c: int | None = 7",
-        "items.append(limit)",
-        "return 3 + 4 if items else None",
-    }
+    assert lines == {"c: int | None = 7", "items.append(limit)", "return 3 + 4 if items else None"}
 
 
 def test_every_mutant_is_another_program(tree):

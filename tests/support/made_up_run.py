@@ -108,14 +108,7 @@ def _answer(store: Store, purpose: Purpose, prompt: str, text: str, draw: random
 
 
 def _write_problem(
-    store: Store,
-    problem: Problem,
-    level: float,
-    draw: random.Random,
-    *,
-    samples: int,
-    rounds: int,
-    text: str,
+    store: Store, problem: Problem, level: float, draw: random.Random, *, samples: int, rounds: int, text: str
 ) -> None:
     rows, outcomes, groups = [], [], {}
     for sample in range(samples):

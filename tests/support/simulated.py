@@ -69,12 +69,7 @@ class CountingSandbox:
         pass
 
     async def run(
-        self,
-        program: Program,
-        inputs: Sequence[str],
-        limits: Limits,
-        *,
-        stop_on_failure: bool = False,
+        self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
     ) -> list[Execution]:
         missing = [text for text in dict.fromkeys(inputs) if (program, limits, text) not in self.known]
         if missing:
@@ -109,11 +104,7 @@ class SimulatedAsk:
     asked: Counter[str] = field(default_factory=Counter)
 
     async def __call__(
-        self,
-        question: Question,
-        problem: Problem,
-        ordinal: str,
-        **values: Any,
+        self, question: Question, problem: Problem, ordinal: str, **values: Any
     ) -> Reply | None:
         """The reply; None for what is not simulated."""
         await anyio.lowlevel.checkpoint()

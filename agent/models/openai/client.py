@@ -189,11 +189,7 @@ class OpenAIModel(RetryingModel):
                 served = ()
             return ModelUserError(explain_missing(refusal, self.url, self.name, served))
         return explain(
-            refusal,
-            url=self.url,
-            key_name=self._key_name,
-            has_key=bool(self._key),
-            max_tokens=max_tokens,
+            refusal, url=self.url, key_name=self._key_name, has_key=bool(self._key), max_tokens=max_tokens
         )
 
     def give_up(self, fault: TransientError, seconds: float) -> ModelError:

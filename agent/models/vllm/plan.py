@@ -77,11 +77,7 @@ class Plan:
 
 
 def make_plan(
-    model: str,
-    *,
-    command: str | None = None,
-    arguments: str = "",
-    max_thinking: int | None = None,
+    model: str, *, command: str | None = None, arguments: str = "", max_thinking: int | None = None
 ) -> Plan:
     """Plan the server that `-m vllm:MODEL` starts here.
 

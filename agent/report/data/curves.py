@@ -173,10 +173,7 @@ def trace_flow(run: Run) -> tuple[tuple[Step, ...], tuple[Link, ...]]:
             continue
         outcome, rows = run.outcomes[problem_id], run.rounds[problem_id]
         flags = [any(row.survives for row in best_after(rows, number)) for number in range(rounds + 1)]
-        flags += [
-            outcome.count_right() > 0,
-            outcome.is_right(outcome.chosen.get(run.select)),
-        ]
+        flags += [outcome.count_right() > 0, outcome.is_right(outcome.chosen.get(run.select))]
         paths.append(["good" if flag else "bad" for flag in flags])
     steps = tuple(
         Step(

@@ -99,10 +99,9 @@ def _explain(stub: Stub, names: list[str], count: int) -> str:
     owner = ".".join(item.name for item in stub.owners)
     subject = owner if stub.shape in (Shape.STATIC, Shape.CLASS) else f"{owner}({', '.join(names[:count])})"
     rest = ", ".join(names[count:])
-    call = {
-        Shape.PROPERTY: f"{subject}.{stub.name}",
-        Shape.SETTER: f"{subject}.{stub.name} = {rest}",
-    }.get(stub.shape, f"{subject}.{stub.name}({rest})")
+    call = {Shape.PROPERTY: f"{subject}.{stub.name}", Shape.SETTER: f"{subject}.{stub.name} = {rest}"}.get(
+        stub.shape, f"{subject}.{stub.name}({rest})"
+    )
     own = stub.qualname.replace(".", "_")
     return f"In inputs and outputs `{own}({', '.join(names)})` stands for `{call}`."
 

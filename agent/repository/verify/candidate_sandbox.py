@@ -17,7 +17,7 @@ from sstar_code.agent.repository.find.project_files import split_lines
 from sstar_code.agent.repository.verify.runner import TEST_LIMITS, limits_as_json
 from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
 from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Program, Status
-from sstar_code.sandbox.repository.session import RepositoryLostError
+from sstar_code.sandbox.repository import RepositoryLostError
 
 if TYPE_CHECKING:
     from sstar_code.agent.repository.task.checks import TestFunction

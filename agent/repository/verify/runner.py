@@ -22,14 +22,14 @@ from anyio import to_thread
 from sstar_code.agent.repository.find.project_files import list_files, locate
 from sstar_code.problems import UserError
 from sstar_code.sandbox.outcome import Limits, SandboxError
-from sstar_code.sandbox.repository.isolated_repository import (
+from sstar_code.sandbox.repository import (
     CONTROL,
     IsolatedRepository,
+    ProjectSession,
     find_packages,
     write_control,
     write_snapshot,
 )
-from sstar_code.sandbox.repository.session import ProjectSession
 
 if TYPE_CHECKING:
     from sstar_code.agent.repository.find.project_files import Place

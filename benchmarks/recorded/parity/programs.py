@@ -20,11 +20,7 @@ __all__ = ["DATASETS", "Program", "read_evalplus", "read_expected", "read_liveco
 
 DATASETS = {
     "mbpp": ("mbpp+", "mbpp/MbppPlus-OriginFmt.jsonl.gz", ("mbpp_pool",)),
-    "humaneval": (
-        "humaneval+",
-        "humaneval/HumanEvalPlus.jsonl.gz",
-        ("humaneval_pool", "humaneval_chat10"),
-    ),
+    "humaneval": ("humaneval+", "humaneval/HumanEvalPlus.jsonl.gz", ("humaneval_pool", "humaneval_chat10")),
 }
 """evalplus's name of a set -> our loader, the published file that it reads, and the recorded programs."""
 

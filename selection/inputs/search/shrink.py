@@ -28,11 +28,7 @@ _MAX_CANDIDATE_CHARS = 200_000
 
 
 async def shrink_input(
-    problem: Problem,
-    text: str,
-    holds: Callable[[Sequence[str]], Awaitable[list[bool]]],
-    *,
-    max_tries: int,
+    problem: Problem, text: str, holds: Callable[[Sequence[str]], Awaitable[list[bool]]], *, max_tries: int
 ) -> str:
     """The smallest input found, `text` itself where there is none, for which `holds` is true.
 

@@ -74,11 +74,7 @@ class Mutations:
     """Streams of different inputs of one problem, none of them public. Equal seeds give equal streams."""
 
     def __init__(
-        self,
-        problem: Problem,
-        seed: str,
-        contract: Contract | None = None,
-        codes: Iterable[str] = (),
+        self, problem: Problem, seed: str, contract: Contract | None = None, codes: Iterable[str] = ()
     ) -> None:
         """Infer the contract of `problem` (or take `contract`) and make nothing yet.
 

@@ -39,11 +39,7 @@ def test_help_imports_nothing_heavy(word):
         f"print(*[name for name in {HEAVY[:4]!r} if name in sys.modules], file=sys.stderr)); main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *word.split()],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
+        [sys.executable, "-c", code, *word.split()], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert "sstar" in done.stdout
     assert done.stderr == "\n"

@@ -123,9 +123,4 @@ def test_long_texts_and_clusters_are_cut():
 def test_derived_tests_say_how_sure_they_are():
     """One row an input, with the output, the confidence and the reason."""
     (row,) = derived_tests(SELECTION)
-    assert row == {
-        "input": "10001",
-        "output": "false",
-        "confidence": 0.9,
-        "why": "the judge named it",
-    }
+    assert row == {"input": "10001", "output": "false", "confidence": 0.9, "why": "the judge named it"}

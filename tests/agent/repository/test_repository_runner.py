@@ -11,7 +11,7 @@ import pytest
 
 from sstar_code.agent.repository.verify.runner import RepositoryRunner, find_python
 from sstar_code.problems import InfrastructureError, UserError
-from sstar_code.sandbox.repository.session import RepositoryLostError
+from sstar_code.sandbox.repository import RepositoryLostError
 
 MODULE = 'def f(x):\n    """Add one.\n\n    >>> f(1)\n    2\n    """\n    return x + 1\n'
 ANSWER = {"outcomes": [["2\n", ""]], "status": "OK"}

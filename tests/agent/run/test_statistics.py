@@ -9,14 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.agent.run.summary import (
-    Difference,
-    mean_rate,
-    paired_bootstrap,
-    pass_at_k,
-    sign_test,
-    wilson,
-)
+from sstar_code.agent.run.summary import Difference, mean_rate, paired_bootstrap, pass_at_k, sign_test, wilson
 
 
 def test_wilson_matches_a_worked_example():

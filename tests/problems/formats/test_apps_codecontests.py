@@ -70,10 +70,7 @@ def test_an_upstream_apps_program_is_read():
 
 @pytest.mark.parametrize(
     ("starter", "outputs", "entry_point", "expected"),
-    [
-        ("", [[3], [4]], "f", "3"),
-        ("class Solution:\n    def f(self, x):\n", [3, [4]], "Solution.f", "3"),
-    ],
+    [("", [[3], [4]], "f", "3"), ("class Solution:\n    def f(self, x):\n", [3, [4]], "Solution.f", "3")],
 )
 def test_an_upstream_apps_function_is_read(starter, outputs, entry_point, expected):
     """Arguments become encoded lines; a list of one around every output is taken off."""

@@ -76,11 +76,7 @@ def test_checker_program_compares_text():
     alike = compare_with(problem)
     assert label(
         [Behaviour(Status.OK, "1"), Behaviour(Status.OK, "1"), Behaviour(Status.OK, "1 ")], alike
-    ) == (
-        0,
-        0,
-        1,
-    )
+    ) == (0, 0, 1)
 
 
 def test_undecodable_output_is_like_no_other():

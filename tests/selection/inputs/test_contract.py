@@ -60,11 +60,7 @@ def test_ranges_are_read_from_statements(text, stated):
         (function("[2, 3, 1]", statement="a permutation"), ["[1]", "[2, 1]"], ["[1, 3]", "[1, 1]"]),
         (function("[1, 3, 7]", statement="sorted distinct numbers"), ["[2, 9]"], ["[3, 1]", "[1, 1]"]),
         (function("[1, 3, 7]"), ["[3, 1, 1]"], []),
-        (
-            function('"a*b"', statement="with `*` or `?` in it"),
-            ['"c?d"', '"*?"'],
-            ['"a!b"', '"A*b"'],
-        ),
+        (function('"a*b"', statement="with `*` or `?` in it"), ['"c?d"', '"*?"'], ['"a!b"', '"A*b"']),
         (function('"a*b"', statement="with `+` or `?` in it"), ['"c*d"'], ['"c?d"', '"c+d"']),
         (function('"*?*?"', statement="`*`, `?` and `!`"), ['"!*"'], ['"a"']),
         (

@@ -28,10 +28,7 @@ INT = Fixed(("int",))
     [
         (["3\n1 2 3\n", "1\n5\n"], (INT, Row(N, "int"))),
         (["2 9\n1 2\n", "3 1\n4 4 4\n"], (Fixed(("int", "int")), Row(N, "int"))),
-        (
-            ["2 3\n..#\n#..\n", "1 4\n....\n"],
-            (Fixed(("int", "int")), Repeat(N, (Word(Count(1)),))),
-        ),
+        (["2 3\n..#\n#..\n", "1 4\n....\n"], (Fixed(("int", "int")), Repeat(N, (Word(Count(1)),)))),
         (["3\n1 2\n2 3\n", "2\n1 2\n"], (INT, Repeat(Count(0, 1, -1), (Fixed(("int", "int")),)))),
         (["2\n3\n1 2 3\n1\n9\n", "1\n2\n7 7\n"], (INT, Repeat(N, (INT, Row(Count(1), "int"))))),
         (["2\n2 5 5\n1 7\n", "1\n3 1 2 3\n"], (INT, Repeat(N, (Listed("int"),)))),

@@ -1,1 +1,0 @@
-"""Runs the code and the tests of a repository in isolation."""
