@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from anyio.from_thread import start_blocking_portal
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from sstar_code.sandbox import Limits, Mode, Program
 from tests.support import ROOT, skip_unless_required
@@ -27,6 +29,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         reporter.write_line(
             "skipped: " + "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common())
         )
+
+
+# A busy machine is no reason to fail: how long an example takes says nothing about the product.
+hypothesis_settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("any machine")
 
 
 @pytest.fixture

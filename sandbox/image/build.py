@@ -1,4 +1,4 @@
-"""Builds the sandbox image from a registry, or from Debian packages.
+"""Builds the sandbox's image where the engine lacks it: from a registry's Python, else from Debian packages.
 
 Both ways run `collect.py` inside a Debian with Python 3.11 and keep what it copies out: an interpreter, its
 standard library and the libraries it maps. The tag is a hash of the recipe, so an image is never stale and
@@ -10,9 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import platform
-import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -23,62 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems.errors import shorten
 from sstar_code.sandbox.docker.engine import connect_engine
+from sstar_code.sandbox.image.packages import unpack_packages
 from sstar_code.sandbox.outcome import SandboxError
 
 if TYPE_CHECKING:
     from docker import APIClient
-
-SUITE = "bookworm"
-_PYTHON = "python3.11"
-PACKAGES = (
-    "base-files", f"{_PYTHON}-minimal", f"lib{_PYTHON}-minimal", f"lib{_PYTHON}-stdlib", "libc6", "libc-bin",
-    "libgcc-s1", "libexpat1", "zlib1g", "libssl3", "libffi8", "libbz2-1.0", "liblzma5", "libsqlite3-0",
-    "libuuid1",
-)  # fmt: skip
-_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
-_LIMIT_S = 900.0
-
-
-def unpack_packages(collector: Path, target: Path, architecture: str) -> None:
-    """Write the image's root file system to `target` as a tar archive, collected by the script `collector`.
-
-    The packages are only unpacked, never installed: no script of theirs runs. Needs mmdebstrap and a Debian
-    mirror; as an ordinary user also subordinate ids (`uidmap`), which mmdebstrap finds itself.
-
-    Raises:
-        SandboxError: mmdebstrap is missing, failed, or cannot run programs of the engine's `architecture`.
-    """
-    program = shutil.which("mmdebstrap")
-    if program is None:
-        raise SandboxError("mmdebstrap is not installed (`sudo apt-get install mmdebstrap`)")
-    machine = platform.machine()
-    if _MACHINES.get(machine, machine) != architecture:
-        raise SandboxError(f"the engine is {architecture}, this machine is {machine}")
-    command = [
-        program, "--format=null", "--variant=extract", f"--include={','.join(PACKAGES)}",
-        f"--extract-hook=upload {collector} /collect.py",
-        f'--extract-hook=chroot "$1" /usr/bin/{_PYTHON} -I /collect.py /image.tar',
-        f"--extract-hook=download /image.tar {target}",
-        SUITE,
-    ]  # fmt: skip
-    try:
-        done = subprocess.run(  # noqa: S603 - fixed arguments, no shell
-            command, capture_output=True, text=True, errors="replace", timeout=_LIMIT_S, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise SandboxError(f"mmdebstrap did not end within {_LIMIT_S:g} s: does a mirror answer?") from error
-    if done.returncode or not target.exists():
-        lines = [line for line in done.stderr.splitlines() if line.startswith("E:")] or [done.stderr[-200:]]
-        raise SandboxError(f"mmdebstrap failed: {' '.join(lines)[:400]}{_advise_on(done.stderr)}")
-
-
-def _advise_on(errors: str) -> str:
-    if "subuid" in errors or "newuidmap" in errors or "unshare" in errors:
-        return " (as an ordinary user it needs `uidmap` and your lines in /etc/subuid and /etc/subgid)"
-    if "NO_PUBKEY" in errors or "not signed" in errors:
-        return " (`sudo apt-get install debian-archive-keyring`)"
-    return ""
-
 
 REPOSITORY = "sstar-sandbox"
 _BASE = "python:3.11-slim"

@@ -150,7 +150,7 @@ def _enter(portal, sandbox):
     finally:
         manager.__exit__(None, None, None)
     assert _list_ipc() == before, "an IPC object outlived its run"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 180
     while left := _list_processes(uids):
         assert time.monotonic() < deadline, f"processes outlived the sandbox: {left}"
         time.sleep(0.05)

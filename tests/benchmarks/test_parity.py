@@ -113,7 +113,7 @@ def test_no_busy_process_outlives_the_reading(tmp_path):
         assert (core, _count_busy()) == (None, 0)
     with busy_core(judge, 2) as core:
         assert core is not None
-        until = time.monotonic() + 30
+        until = time.monotonic() + 180
         while (
             _count_busy() < 2 and time.monotonic() < until
         ):  # a command line is empty while a program starts
@@ -139,7 +139,7 @@ def test_busy_processes_end_when_the_benchmark_is_killed(tmp_path):
     ) as run:
         (busy,) = run.stdout.readline().split()
         run.kill()
-    until = time.monotonic() + 30
+    until = time.monotonic() + 180
     while "while os.getppid()" in _command(busy) and time.monotonic() < until:
         time.sleep(0.1)
     assert "while os.getppid()" not in _command(busy)

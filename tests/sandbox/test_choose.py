@@ -6,7 +6,7 @@ import pytest
 
 from sstar_code.problems import UserError
 from sstar_code.sandbox.choose import make_sandbox
-from sstar_code.sandbox.docker import engine as probe
+from sstar_code.sandbox.docker import probe
 
 
 def _probe(monkeypatch, **state):

@@ -129,7 +129,7 @@ async def test_what_settles_the_wave_withdraws_the_rest():
         return f"right {sample % 2}" if sample < 8 else "right 0"
 
     with closing(Store()) as store:
-        with anyio.fail_after(30):
+        with anyio.fail_after(180):
             settings = Settings(n=24, least=8, rounds=0, select="first")
             found = await run_set(["turning"], Late(turn), store, settings=settings)
         steps = DecisionLog(store).of("turning")

@@ -51,7 +51,7 @@ def test_reader_that_leaves_early_is_no_fault(spawn, samples, isolated, folder):
     process = spawn(*samples, "--out", "run", *isolated, stdout=writing)
     os.close(writing)
     os.close(reading)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=180)
     assert process.returncode == 1
     assert "Traceback" not in err
     assert "rror" not in err
@@ -64,7 +64,7 @@ def test_help_to_a_closed_pipe(spawn):
     process = spawn("--help", stdout=writing)
     os.close(writing)
     os.close(reading)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=180)
     assert err == ""
 
 
@@ -73,7 +73,7 @@ def test_stdout_that_cannot_hold_a_character(spawn, serve, folder, isolated):
     (folder / "task.md").write_text("Print 1.")
     server = serve('```python\nx = "\u00e9\ud800"\nprint(1)\n```')
     words = ["solve", "task.md", "-m", "tiny", "--base-url", server.base_url, "--n", "1", *isolated]
-    out, err = spawn(*words, env={"PYTHONIOENCODING": "ascii"}).communicate(timeout=60)
+    out, err = spawn(*words, env={"PYTHONIOENCODING": "ascii"}).communicate(timeout=180)
     assert out.startswith('x = "\\xe9'), err
     assert compile(out, "out", "exec")
 
@@ -93,7 +93,7 @@ def run_in_terminal(spawn, words, env):
             break
         seen += block
     os.close(master)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=180)
     return out, seen.decode()
 
 
@@ -177,7 +177,7 @@ def test_no_container_outlives_the_command(spawn, serve, write_set, number, sand
     wait_until(lambda: len(server.received) >= 3)
     assert containers()
     process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=180)
     assert process.returncode == (130 if number is signal.SIGINT else -number)
     wait_until(lambda: not containers())
 

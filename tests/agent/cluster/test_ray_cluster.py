@@ -72,4 +72,4 @@ def test_node_killed_in_the_middle_changes_no_verdict(spawn, sstar, write_set, i
     assert "lost node" in err
     assert json.loads(out)["samples"] == 16
     assert read_verdicts(folder / "run") == read_verdicts(folder / "whole")
-    cluster.communicate(timeout=60)
+    cluster.communicate(timeout=180)

@@ -12,7 +12,7 @@ WRONG = "```python\nprint(int(input()) + 100)\n```"
 
 def test_all_samples_are_in_flight_together(sstar, serve, write_set, isolated):
     """No answer of sixteen is given before all sixteen are asked for."""
-    all_asked = threading.Barrier(16, timeout=60.0)
+    all_asked = threading.Barrier(16, timeout=180)
 
     def respond(_):
         all_asked.wait()
@@ -48,7 +48,7 @@ def test_a_sample_is_debugged_while_another_is_written(sstar, serve, write_set, 
 
 def test_problems_overlap_too(sstar, serve, write_set, isolated):
     """A problem does not wait for the one before it."""
-    both = threading.Barrier(2, timeout=30.0)
+    both = threading.Barrier(2, timeout=180)
 
     def respond(_):
         both.wait()

@@ -94,7 +94,7 @@ async def test_leaves_out_what_is_not_set():
 
 async def test_sixteen_slow_samples_are_in_flight_together():
     """By default sixteen samples are all at the server before the first of them is answered."""
-    all_there = threading.Barrier(16, timeout=60)
+    all_there = threading.Barrier(16, timeout=180)
 
     def respond(_):
         all_there.wait()

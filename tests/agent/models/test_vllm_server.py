@@ -271,6 +271,6 @@ def test_no_process_outlives_a_command_that_is_ended(fake, spawn, number):
     wait_until(lambda: double.read("asked.jsonl"), "a call")
     assert len(double.alive()) == 4
     run.send_signal(number)
-    code = run.wait(timeout=60)
+    code = run.wait(timeout=180)
     assert code == (-9 if number == signal.SIGKILL else 130)
     wait_until(lambda: not double.alive(), "an end of the server")

@@ -36,7 +36,7 @@ def make_client(server: ServerDouble, **options) -> OpenAIModel:
 
 async def wait_until(condition) -> None:
     """Wait for what happens in the server's thread."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(180):
         while not condition():  # noqa: ASYNC110 - of another thread
             await anyio.sleep(0.01)
 

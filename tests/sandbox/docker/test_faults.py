@@ -56,7 +56,7 @@ class OwnEngine:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while not probe_engine().reachable:
             if self._process.poll() is not None:
                 raise ChildProcessError((self.folder / "log").read_text()[-300:])

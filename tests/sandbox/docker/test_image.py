@@ -9,8 +9,7 @@ import pytest
 from docker.errors import APIError, ImageNotFound
 
 from sstar_code.sandbox import SandboxError
-from sstar_code.sandbox.image import build
-from sstar_code.sandbox.image import build as packages
+from sstar_code.sandbox.image import build, packages
 
 
 class EmptyEngine:

@@ -164,7 +164,7 @@ def test_no_ending_of_the_process_leaves_a_container(engine, docker_image, endin
             process.communicate("\n")
         else:
             process.send_signal(signal.Signals[ending])
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 180
     while engine.containers(all=True, filters=label):
         assert time.monotonic() < deadline
         time.sleep(0.1)
