@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.agent.report.render.charts import dot, frame, line, path, polyline, rect, text
+from sstar_code.agent.report.render.svg import dot, frame, line, path, polyline, rect, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
-from sstar_code.agent.report import markup as junit
+from sstar_code.agent.report import markup
 from sstar_code.agent.report.markup import Case, write_table
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def write_junit(findings: Sequence[Finding]) -> str:
         )
         for item in findings
     ]
-    return junit.write_junit("sstar", cases or [Case("nothing is open", "passed")])
+    return markup.write_junit("sstar", cases or [Case("nothing is open", "passed")])
 
 
 FORMATS: dict[str, Callable[[Sequence[Finding]], str]] = {

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from sstar_code.agent.report.data.curves import calibrate
 from sstar_code.agent.report.data.scores import group_keys
 from sstar_code.agent.report.markup import Case, write_junit, write_table
-from sstar_code.agent.report.render import tables
 from sstar_code.agent.run.outcomes import add_up
 from sstar_code.agent.run.summary import LABELS
 
@@ -195,10 +194,10 @@ _JUNIT_OUTCOMES: dict[str, Literal["passed", "error", "skipped"]] = {
 
 def run_as_markdown(run: Run, scores: Scores) -> str:
     """The numbers of one run as tables."""
-    count, methods, rounds = run.count, tables.method_table(run, scores), tables.round_table(scores)
+    count, methods, rounds = run.count, method_table(run, scores), round_table(scores)
     if methods.chosen is not None:
         methods.rows[methods.chosen][0] = f"**{run.select}** (selected@1)"
-    stages = tables.stage_table(run)
+    stages = stage_table(run)
     at_k = [
         [
             str(k),
@@ -214,7 +213,7 @@ def run_as_markdown(run: Run, scores: Scores) -> str:
     parts = [
         f"# {run.label}",
         "",
-        denominator + tables.describe_graded(run, scores),
+        denominator + describe_graded(run, scores),
         "",
         *write_table(methods.heads, methods.rows),
         *write_table(("k", "pass@k", "95% interval", "oracle of k, debugged", "95% interval"), at_k),
@@ -232,7 +231,7 @@ def run_as_markdown(run: Run, scores: Scores) -> str:
     parts += write_table(stages.heads, stages.rows)
     parts += [f"- error: {problem_id}: {line}" for problem_id, line in count.errors.items()]
     if count.unfinished:
-        parts.append(f"- unfinished: {tables.list_names(count.unfinished)}")
+        parts.append(f"- unfinished: {list_names(count.unfinished)}")
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -251,8 +250,8 @@ def run_as_json(run: Run, scores: Scores) -> dict[str, Any]:
         "ungraded": count.ungraded,
         **counted,
         "calibration": asdict(calibrate(run, run.select)),
-        "stages": {name: asdict(stage) for name, stage in tables.ordered_stages(run).items()},
-        "outcomes": {one: tables.judge_outcome(run, one) for one in run.problem_ids},
+        "stages": {name: asdict(stage) for name, stage in ordered_stages(run).items()},
+        "outcomes": {one: judge_outcome(run, one) for one in run.problem_ids},
     }
 
 
@@ -260,7 +259,7 @@ def run_as_junit(run: Run) -> str:
     """One test case a problem: wrong is a failure, an error an error, unfinished and ungraded skipped."""
     cases = []
     for problem_id in run.problem_ids:
-        outcome = tables.judge_outcome(run, problem_id)
+        outcome = judge_outcome(run, problem_id)
         cases.append(
             Case(
                 problem_id,
@@ -286,7 +285,7 @@ def compare_as_markdown(comparison: Comparison) -> str:
     rows = [
         [
             *(line.name, percent(line.first), percent(line.second)),
-            *(tables.points(line.difference), tables.points_interval(line.difference)),
+            *(points(line.difference), points_interval(line.difference)),
             *(str(len(line.won)), str(len(line.lost)), "" if line.p is None else f"{line.p:.2g}"),
         ]
         for line in comparison.lines
@@ -294,6 +293,6 @@ def compare_as_markdown(comparison: Comparison) -> str:
     heads = ("rate", "first", "second", "points", "95% (paired bootstrap)", "won", "lost", "p (sign test)")
     parts += write_table(heads, rows)
     line = comparison.lines[0]
-    parts.append(f"- {line.name} won by the second: {tables.list_names(line.won) or 'none'}")
-    parts.append(f"- {line.name} lost by the second: {tables.list_names(line.lost) or 'none'}")
+    parts.append(f"- {line.name} won by the second: {list_names(line.won) or 'none'}")
+    parts.append(f"- {line.name} lost by the second: {list_names(line.lost) or 'none'}")
     return "\n".join(parts) + "\n"
