@@ -1,6 +1,6 @@
 """The errors that users see, and the pieces of their messages.
 
-SstarError
+    SstarError
     |-- UserError            what the user gave cannot be used; exit code 2
     |   `-- ProblemFileError a data file: path and line are named
     `-- InfrastructureError  the machine, the engine or the endpoint failed; exit code 3

@@ -1,6 +1,6 @@
 """Writes confirmed inputs as pytest tests.
 
-selection.pytest_export.write.write_tests(problem, tests, Path("tests/test_f.py"), target="package.module")
+`write_tests(problem, tests, Path("tests/test_f.py"), target="package.module")` writes those of one problem.
 """
 
 from __future__ import annotations

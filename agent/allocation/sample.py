@@ -1,7 +1,7 @@
 """Samples a problem step by step: decide, keep the decision, act, until no step is worth its price.
 
-Far cheaper than selection's search for inputs, and the same inputs from the first step to the last: a program
-is run on each once, however many steps look at it.
+Whether the survivors so far agree is seen on a few inputs, the same from the first step to the last: a
+program is run on each once, however many steps look at it, far cheaper than by selection's search for inputs.
 """
 
 from __future__ import annotations

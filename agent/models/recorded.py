@@ -1,6 +1,6 @@
 """Calls recorded to a file and played back.
 
-{"key": "<request_key>", "model": "...", "request": {..., "purpose": {...}}, "answer": {...}}
+    {"key": "<request_key>", "model": "...", "request": {..., "purpose": {...}}, "answer": {...}}
 
 The file may be packed with gzip afterwards. `key` is for people who search; reading computes it anew.
 """

@@ -1,10 +1,12 @@
 """What a model is asked and what it answers, and the ways in which a call fails.
 
-ModelError (infrastructure, exit 3)  no answer after every retry; other calls will likely fail too
-`-- CallError                        this call alone failed; the run goes on without its answer
-    |-- ContextError                 prompt and answer do not fit the model
-    `-- ReplayMissError              the recording does not hold this call
-ModelUserError (user, exit 2)        key, model name, URL or setting is wrong; no call can succeed
+Which error a call raises decides what becomes of the run:
+
+    ModelError (infrastructure, exit 3)  no answer after every retry; other calls will likely fail too
+    `-- CallError                        this call alone failed; the run goes on without its answer
+        |-- ContextError                 prompt and answer do not fit the model
+        `-- ReplayMissError              the recording does not hold this call
+    ModelUserError (user, exit 2)        key, model name, URL or setting is wrong; no call can succeed
 """
 
 from __future__ import annotations

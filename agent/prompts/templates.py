@@ -12,7 +12,7 @@ Values (`VALUES` says which template gets which), all text unless said otherwise
     problem      id, statement, kind ("stdin", "function"), entry_point, starter_code,
                  public_tests (each: input, output, program; the last two may be None)
     code         the program to repair, None where no answer held one
-    failures     its failures on public tests, `feedback.FailureNote` each; may be empty
+    failures     its failures on public tests, `lineage.FailureNote` each; may be empty
     passed total its public tests
     earlier      the other rounds, oldest first: code, failures, passed, total each; empty for context "last"
     reason       why there is no code: "no code found", or that the answer was cut

@@ -1,6 +1,6 @@
 """An OpenAI-compatible server for tests, with scripted answers and faults.
 
-with ServerDouble(lambda body: chat("hello")) as server:
+    with ServerDouble(lambda body: chat("hello")) as server:
         model = OpenAIModel("tiny", base_url=server.base_url)
 
 One thread a connection, so requests that take a second each really overlap. It listens on the loopback
