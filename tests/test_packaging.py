@@ -41,7 +41,8 @@ def wheel(tmp_path_factory) -> Path:
         pytest.skip("hatchling is not installed here: make setup installs it")
     assert made.returncode == 0, made.stderr
     with tarfile.open(folder / made.stdout.strip().splitlines()[-1]) as archive:
-        archive.extractall(folder, filter="data")
+        safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # from 3.11.4 on
+        archive.extractall(folder, **safely)
     (source,) = (path for path in folder.iterdir() if path.is_dir())
     made = call(sys.executable, "-c", build, "build_wheel", folder, cwd=source)
     assert made.returncode == 0, made.stderr
