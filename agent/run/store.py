@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import sqlite3
+import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -103,6 +104,7 @@ class Store:
             except sqlite3.DatabaseError as error:
                 raise UserError(f"{path}: not a run store of this version ({error})") from error
             self._open = undo.pop_all()
+        weakref.finalize(self, self._open.close)  # also where nobody closed it: Python 3.13 warns of that
 
     def close(self) -> None:
         """Write what is left of the log into the file and close it."""
