@@ -48,7 +48,7 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Of a stage of the run."""
+    """Figures of a stage of the run."""
 
     calls: int
     prompt: int

@@ -42,7 +42,7 @@ def read_apps(folder: Path) -> Iterator[tuple[str, Problem, str, str]]:
 
 
 def read_lcb(folder: Path) -> Iterator[tuple[str, Problem, str, str]]:
-    """The same of the LiveCodeBench runs."""
+    """Counts of the LiveCodeBench runs."""
     for path in sorted((folder / "livecodebench").glob("*_eval_all.json.gz")):
         name = "lcb " + path.name.replace("_Scenario.", " ").split("_1_0")[0]
         for row in json.loads(gzip.decompress(path.read_bytes())):

@@ -38,7 +38,7 @@ class Step:
     hard: float = 1.0
     """How much likelier than another step it is got wrong."""
     many: bool = False
-    """Of a result: it is a list."""
+    """Whether the result is a list."""
 
 
 def keep(name: str, words: str, right: str, *wrong: str, constants: tuple[int | str, ...] = ()) -> Step:

@@ -98,7 +98,7 @@ class SimulatedAsk:
     candidates: Sequence[Candidate]
     sandbox: CountingSandbox
     accuracy: float | None = None
-    """Of a judge; None: there is none, and its calls fail."""
+    """The accuracy of a judge; None: there is none, and its calls fail."""
     tests: str | None = None
     """Recorded tests that are given when tests are asked for; None: such calls fail."""
     asked: Counter[str] = field(default_factory=Counter)

@@ -51,7 +51,7 @@ class Point:
     samples: float
     """A problem."""
     rate: float
-    """Of right choices."""
+    """Share of right choices."""
 
 
 def measure(

@@ -65,7 +65,7 @@ class Row:
     best: float
     """1 where a survivor is right."""
     ceiling: float | None
-    """Of a perfect choice among the trial's clusters: the highest share of right ones in a cluster."""
+    """Gap of a perfect choice among the trial's clusters: the highest share of right ones in a cluster."""
     calls: int = 0
     tokens: int = 0
     executions: int = 0
