@@ -108,7 +108,7 @@ def test_a_syntax_error_is_told_once():
 
 
 def test_the_failing_assert_is_shown():
-    """Of a test with several asserts the one that the traceback names; else the whole test."""
+    """A test with several asserts is shown by the one that the traceback names; else as a whole."""
     program = "def check(g):\n    assert g(1) == 1\n    assert g(2) == 4\ncheck(f)\n"
     problem = Problem(
         "p", "S", Kind.FUNCTION, "f", public_tests=(Test(program=program), Test(program="assert f(3) == 9"))

@@ -117,7 +117,7 @@ def test_long_texts_are_cut_and_say_so(tmp_path):
 
 
 def test_more_is_cut_the_larger_the_run(tmp_path):
-    """Of five levels the first is taken with which the details of all problems are estimated to fit."""
+    """The first of five levels is taken with which the details of all problems are estimated to fit."""
     problems = make_run(tmp_path, problems=30, samples=2)
     with open_run(tmp_path, problems) as run:
         assert pack_all(run, 10**9)[1] == Caps()

@@ -31,7 +31,7 @@ def test_other_configuration_is_refused_by_name(tmp_path):
 
 
 def test_other_problems_are_told_by_what_changed(tmp_path):
-    """Of a thousand problems the refusal names how many went and came, not all of them."""
+    """The refusal names how many of a thousand problems went and came, not all of them."""
     ids = [f"p{number}" for number in range(1000)]
     open_folder(tmp_path / "run", {"config": {"problems": ids}}, fresh=False)
     (tmp_path / "run" / "summary.json").write_text("{}")

@@ -100,7 +100,7 @@ def test_bootstrap_is_even_handed():
 
 
 def test_bootstrap_of_many_draws_less():
-    """Of 4,000 problems 1,000 resamples are drawn, and never fewer."""
+    """From 4,000 problems 1,000 resamples are drawn, and never fewer."""
     draw = random.Random(0)
     few, many = ([draw.uniform(-1, 1) for _ in range(count)] for count in (20, 4000))
     assert paired_bootstrap(many) == paired_bootstrap(many, resamples=1000)

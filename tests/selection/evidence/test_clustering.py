@@ -117,7 +117,7 @@ def test_no_input_is_one_cluster():
 
 
 def test_explaining_prefers_short_inputs():
-    """Of two inputs that split alike, the short one is reported."""
+    """The short one is reported of two inputs that split alike."""
     found = cluster_programs(EXACT, ["long input", "b"], {0: ok("1", "1"), 1: ok("2", "2")})
     assert found.explaining() == [1]
 

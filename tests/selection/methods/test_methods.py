@@ -87,7 +87,7 @@ async def test_majority_splits_the_classic_pair_without_a_model(make_pool):
 
 
 async def test_majority_tie_goes_to_the_earlier(make_pool):
-    """Of two clusters of one size the one with the earliest sample wins."""
+    """The one with the earliest sample wins of two clusters of one size."""
     assert (await METHODS["majority"](make_pool([ROUGH, EXACT]))).chosen == 0
 
 
