@@ -1,7 +1,8 @@
 """Decides whether an output is right, by named rules that compare it with the expected one.
 
-A rule never runs anything. Outputs are untrusted: no text makes a rule raise or take more than about
-linear time. Equal text is accepted by every rule, so a NaN that is expected can be met.
+A rule never runs anything. Outputs are untrusted: one that is much longer than what is expected is wrong
+without being read, and no text makes a rule raise or take more than about n log n time and memory. Equal
+text is accepted by every rule, so a NaN that is expected can be met.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from sstar_code.problems import values
@@ -22,8 +25,10 @@ CHECKERS = {
     "function: equal values, where a plain JSON array is met by a list or a tuple",
     "lines": "stdin: the same whitespace-separated tokens on every line; function: as exact",
     "floats": "floats:TOLERANCE; tokens (stdin) or values at any depth (function), where a number written "
-    "with a point or exponent may differ by TOLERANCE, absolute or relative; default 1e-6",
+    "with a point or exponent may differ by TOLERANCE, absolute or relative; default 1e-6. Of an "
+    "expected integer of 0.5/TOLERANCE or more (500,000) only the absolute difference counts",
     "unordered": "as a multiset of lines (stdin) or of top-level items (function)",
+    "any-case": "as exact, and letter case does not count",
     "python": "functions only: Python's ==, types of containers included, as an assert would do; "
     "python:TOLERANCE lets floats differ",
     "livecodebench": "the rule of LiveCodeBench's own grader",
@@ -33,9 +38,6 @@ CHECKERS = {
 """Name -> what it accepts; installed packages may bring more (`list_checker_plugins`)."""
 
 DEFAULT_TOLERANCE = 1e-6
-_LONGEST_WRONG = 100
-"""A right output is never this many times as long as the expected one (a float may be written with 309 digits
-where 1e308 was expected, a character as an escape of 6), and reading it costs up to 70 times its length."""
 _SHORT = 64 * 1024
 _TAKES_TOLERANCE = ("floats", "python")
 
@@ -73,17 +75,26 @@ def _parse(spec: str) -> tuple[str, float | None]:
     return name, tolerance
 
 
+def longest_right(expected: str) -> int:
+    """Characters of the longest output that can be right where `expected` is: a longer one need not be read.
+
+    64 K characters and 100 times as many as expected (a float may be written with 309 digits where 1e308 was
+    expected); beyond a million, 8 times as many: a character as an escape of 6, a float with all its digits.
+    """
+    return _SHORT + max(min(100 * len(expected), 1 << 20), 8 * len(expected))
+
+
 def accepts(checker: str, kind: Kind, expected: str, got: str) -> bool:
     """Whether `got` is right by the rule `checker` where `expected` is the right output.
 
     For `Kind.STDIN` both are standard output; for `Kind.FUNCTION` encoded values (`problems.values`).
-    What cannot be decoded in `got` is wrong.
+    What is longer than `longest_right` or cannot be decoded in `got` is wrong.
 
     Raises:
         ValueError: `checker` is unknown, or `expected` is not an encoded value.
         UserError: `checker` is of another package, which is broken.
     """
-    too_long = len(got) > _SHORT + _LONGEST_WRONG * len(expected)
+    too_long = len(got) > longest_right(expected)
     if (plugin := _find_plugin(checker)) is not None:
         return not too_long and (expected == got or _ask_plugin(plugin, checker, kind, expected, got))
     name, tolerance = _parse(checker)
@@ -99,7 +110,7 @@ def accepts(checker: str, kind: Kind, expected: str, got: str) -> bool:
     wanted = values.decode(expected)
     try:
         return _FUNCTION[name](wanted, values.decode(got), tolerance)
-    except (ValueError, RecursionError):
+    except Exception:  # noqa: BLE001 - no value of a candidate may end more than its own test
         return False
 
 
@@ -147,16 +158,14 @@ def _ask_plugin(plugin: Plugin, checker: str, kind: Kind, expected: str, got: st
         return bool(answer)
 
 
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_NUMBERS = (int, float, Decimal, Fraction)
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _SPECIAL = {"nan", "+nan", "-nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
 
 
 def _stripped_lines(text: str) -> list[str]:
-    lines = [line.rstrip() for line in text.split("\n")]
-    while lines and not lines[-1]:
-        lines.pop()
-    return lines
+    return [line.rstrip() for line in text.rstrip().split("\n")]
 
 
 def exact_text(expected: str, got: str, _: float) -> bool:
@@ -180,7 +189,8 @@ def same_line_multiset(expected: str, got: str, _: float) -> bool:
 
 def close_tokens(expected: str, got: str, tolerance: float) -> bool:
     """The same tokens; a number with a point or exponent may differ by `tolerance`."""
-    wanted, given = expected.split(), got.split()
+    wanted = expected.split()
+    given = got.split(maxsplit=len(wanted))
     return len(wanted) == len(given) and all(
         _close_token(one, other, tolerance) for one, other in zip(wanted, given, strict=True)
     )
@@ -196,7 +206,17 @@ def _close_token(expected: str, got: str, tolerance: float) -> bool:
     if not (_NUMBER.fullmatch(expected) and _NUMBER.fullmatch(got)):
         return False
     one, other = float(expected), float(got)
-    return math.isfinite(one) and math.isfinite(other) and close(one, other, tolerance)
+    if not (math.isfinite(one) and math.isfinite(other) and close(one, other, tolerance)):
+        return False
+    return not _INTEGER.fullmatch(expected) or _is_met(int(Decimal(expected)), got, tolerance)
+
+
+def _is_met(expected: int, got: Any, tolerance: float) -> bool:
+    """Whether a close number meets an integer: not by `tolerance` of its size where others are as near."""
+    if abs(expected) * tolerance < 0.5:
+        return True
+    gap: Any = expected - got if isinstance(got, Fraction) else Decimal(expected) - Decimal(got)
+    return bool(abs(gap) <= tolerance)
 
 
 def _plain_integer(token: str) -> str:
@@ -212,6 +232,11 @@ def close(expected: float, got: float, tolerance: float) -> bool:
     return math.isclose(expected, got, rel_tol=tolerance, abs_tol=tolerance)
 
 
+def same_text_in_any_case(expected: str, got: str, tolerance: float) -> bool:
+    """As exact_text, and letter case does not count."""
+    return exact_text(expected.lower(), got.lower(), tolerance)
+
+
 def livecodebench_text(expected: str, got: str, _: float) -> bool:
     """Lines equal after stripping, or equal token by token as decimal numbers.
 
@@ -225,11 +250,10 @@ def livecodebench_text(expected: str, got: str, _: float) -> bool:
 
 
 def _equal_decimals(expected: str, got: str) -> bool:
-    wanted, given = expected.split(), got.split()
-    if len(wanted) != len(given):
-        return False
+    wanted = expected.split()
+    given = got.split(maxsplit=len(wanted))
     try:
-        return list(map(Decimal, wanted)) == list(map(Decimal, given))
+        return len(wanted) == len(given) and list(map(Decimal, wanted)) == list(map(Decimal, given))
     except ArithmeticError:  # not a number, an exponent out of range, or a signalling NaN
         return False
 
@@ -251,6 +275,17 @@ def exact_value(expected: Any, got: Any, _: float | None = None) -> bool:
 def close_value(expected: Any, got: Any, tolerance: float | None) -> bool:
     """As exact_value, but floats at any depth may differ by `tolerance`."""
     return _matches(expected, got, tolerance, loose=True)
+
+
+def same_value_in_any_case(expected: Any, got: Any, _: float | None) -> bool:
+    """Texts, or sequences of texts, that differ in letter case at most; all else as exact_value."""
+    return exact_value(_lower(expected), _lower(got))
+
+
+def _lower(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return type(value)(item.lower() if isinstance(item, str) else item for item in value)
+    return value.lower() if isinstance(value, str) else value
 
 
 def python_value(expected: Any, got: Any, tolerance: float | None) -> bool:
@@ -295,18 +330,18 @@ def _matches(expected: Any, got: Any, tolerance: float | None, *, loose: bool) -
 def _is_close(expected: Any, got: Any, tolerance: float | None) -> bool:
     if isinstance(expected, set | frozenset) and isinstance(got, set | frozenset):
         return tolerance is not None and _close_sets(expected, got, tolerance)
-    numbers = isinstance(expected, int | float) and isinstance(got, int | float)
+    numbers = isinstance(expected, _NUMBERS) and isinstance(got, _NUMBERS)
     if not numbers or (isinstance(expected, int) and isinstance(got, int)):
         return False
+    bound = tolerance or 0.0
     try:
-        return close(float(expected), float(got), tolerance or 0.0)
+        is_close = close(float(expected), float(got), bound)
     except OverflowError:  # an integer beyond the range of floats
         return False
+    return is_close and (not isinstance(expected, int) or _is_met(expected, got, bound))
 
 
-def _close_sets(
-    expected: set[Any] | frozenset[Any], got: set[Any] | frozenset[Any], tolerance: float
-) -> bool:
+def _close_sets(expected: AbstractSet[Any], got: AbstractSet[Any], tolerance: float) -> bool:
     wanted, given = sorted(expected - got, key=_order), sorted(got - expected, key=_order)
     return len(wanted) == len(given) and all(
         _is_close(one, other, tolerance) for one, other in zip(wanted, given, strict=True)
@@ -319,8 +354,7 @@ def _order(item: Any) -> tuple[str, Any]:
 
 def same_item_multiset(expected: Any, got: Any, _: float | None) -> bool:
     """The same top-level items in any order."""
-    sequences = (list, tuple, set, frozenset)
-    if not (isinstance(expected, sequences) and isinstance(got, sequences)):
+    if not all(isinstance(value, list | tuple | set | frozenset) for value in (expected, got)):
         return exact_value(expected, got)
     if len(expected) != len(got):
         return False
@@ -337,7 +371,7 @@ def _freeze(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return ("sequence", *map(_freeze, value))
     if isinstance(value, dict):
-        return ("dict", frozenset(values.spread((key, _freeze(item)) for key, item in value.items())))
+        return ("dict", frozenset(values.spread(zip(value, map(_freeze, value.values()), strict=True))))
     if isinstance(value, set | frozenset):
         return ("set", frozenset(values.spread(map(_freeze, value))))
     return value
@@ -348,6 +382,7 @@ _STDIN: dict[str, Callable[[str, str, float], bool]] = {
     "lines": same_lines,
     "floats": close_tokens,
     "unordered": same_line_multiset,
+    "any-case": same_text_in_any_case,
     "livecodebench": livecodebench_text,
     "codecontests": contest_tokens,
     "apps": close_tokens,
@@ -357,6 +392,7 @@ _FUNCTION: dict[str, Callable[[Any, Any, float | None], bool]] = {
     "lines": exact_value,
     "floats": close_value,
     "unordered": same_item_multiset,
+    "any-case": same_value_in_any_case,
     "python": python_value,
     "livecodebench": livecodebench_value,
     "codecontests": exact_value,

@@ -7,6 +7,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from sstar_code.problems.calls import PLAIN_CALL, CallForm
+
+MAX_OUTPUT_MB = 16
+"""The most that a program may write in one run: a test that expects more cannot be passed."""
+MAX_TIME_S = 86_400.0
+MAX_MEMORY_MB = 1 << 20
+"""Limits beyond these, a day and a terabyte, are mistakes of units."""
+MAX_PROGRAM = 1 << 19
+"""Characters of the longest program that is run; AtCoder, the most generous site, takes as many bytes."""
+MAX_TESTS = 100_000
+"""Tests of a problem that are read from a file; published sets have some hundreds."""
+
 
 class Kind(StrEnum):
     """How a candidate is run."""
@@ -25,9 +37,9 @@ class Test:
     input, or for functions one encoded value (`problems.values`) per argument, one a line; `output` is the
     expected standard output, or one encoded value. `output` is None where only the input is known.
 
-    Assertions (`program` set): Python source that is run after the candidate in the candidate's own
-    process and must run to its end. It carries its expected values inside, so such a test
-    trusts the candidate more than the first form does.
+    Assertions (`program` set): Python source that must run to its end, in a process that the candidate never
+    enters; names that it does not define are the candidate's. What needs the candidate's objects themselves
+    (`problems.formats.trust`) runs in the candidate's process, and so trusts it.
     """
 
     __test__ = False  # not a pytest class
@@ -51,7 +63,7 @@ class Problem:
     kind: Kind
     """May be given as its text, `stdin` or `function`."""
     entry_point: str | None = None
-    """Name of the function, or `Class.method`; None for `stdin`."""
+    """Name of the function, or `Class.method`, or of a class that is driven; None for `stdin`."""
     starter_code: str = ""
     """Shown to the model; put in front of a candidate that does not define the entry point."""
     public_tests: tuple[Test, ...] = ()
@@ -61,16 +73,26 @@ class Problem:
     time_limit_s: float = 6.0
     """CPU seconds for one test."""
     memory_limit_mb: int = 1024
+    int_digits: int | None = None
+    """Digits of the longest integer that a program may print or read as decimal text; 0: no limit, None:
+    Python's own."""
     checker: str | Mapping[str, str] = "exact"
     """A name of `problems.checkers.CHECKERS`, with `:argument` where it takes one, or {"program": source}."""
     preamble: str = ""
     """Source run before the candidate, in its name space but under another file name: common imports."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    several_answers: bool = False
+    """The statement accepts other outputs than the expected ones, and no checker is known that says which: an
+    output that differs from a test's may be right."""
+    call: CallForm = PLAIN_CALL
+    """How the entry point is called."""
 
     def __post_init__(self) -> None:
         for name in ("id", "statement", "starter_code", "preamble"):
             if not isinstance(getattr(self, name), str):
                 raise self._mistyped(name, "a text", getattr(self, name))
+        if not isinstance(self.several_answers, bool):
+            raise self._mistyped("several_answers", "True or False", self.several_answers)
         if not isinstance(self.entry_point, str | None):
             raise self._mistyped("entry_point", "a text or None", self.entry_point)
         if self.kind not in list(Kind):

@@ -9,12 +9,18 @@ or fewer than another, the empty program stands in: it is no solution in either 
 from __future__ import annotations
 
 import re
+import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.problems.formats.rows import read_rows, read_text
+from sstar_code.problems.bounds import MAX_ROWS, open_file, read_text
+from sstar_code.problems.errors import ProblemFileError, shorten
+from sstar_code.problems.files import why_outside
+from sstar_code.problems.formats.rows import read_rows
+from sstar_code.problems.problem import MAX_PROGRAM
 
 if TYPE_CHECKING:
     from sstar_code.problems.formats.rows import Row
@@ -34,6 +40,8 @@ class Sample:
     """Who wrote it, where the file says so."""
     file: str = ""
     """The program's own file, relative to the folder that was given."""
+    fault: str = ""
+    """Why there is no program, with path and line, where the row has null; `code` is empty then."""
 
 
 def read_samples(path: Path | str) -> list[Sample]:
@@ -46,7 +54,8 @@ def iterate_samples(path: Path | str) -> Iterator[Sample]:
 
     A row is `{"task_id", "solution"}`, `{"task_id", "completion"}` or `{"question_id", "code_list": [...]}`;
     an id may be a number. `source` (a text or a list of texts) says who wrote it, `sources` (a list) who
-    wrote each of `code_list`. Further keys are ignored. Of a folder, every `.py` file in it is a sample.
+    wrote each of `code_list`. Further keys are ignored. A null in place of a program is a sample without one.
+    Of a folder, every `.py` file in it is a sample.
 
     Raises:
         ProblemFileError: the file cannot be read or a row has none of these forms.
@@ -59,12 +68,24 @@ def iterate_samples(path: Path | str) -> Iterator[Sample]:
 
 
 def list_programs(folder: Path) -> list[Path]:
-    """The `.py` files anywhere under `folder`, hidden ones left out, `2.py` before `10.py`."""
-    files = [
+    """The `.py` files anywhere under `folder`, hidden ones left out, `2.py` before `10.py`.
+
+    Raises:
+        ProblemFileError: there are more than are read, or one is a link that leads out of the folder.
+    """
+    found = (
         file
         for file in folder.rglob("*.py")
         if file.is_file() and not any(part.startswith((".", "__")) for part in file.relative_to(folder).parts)
-    ]
+    )
+    files = list(islice(found, MAX_ROWS + 1))
+    if len(files) > MAX_ROWS:
+        raise ProblemFileError(
+            folder, None, f"holds more than {MAX_ROWS} programs; give fewer, or JSON Lines"
+        )
+    for file in files:
+        if (why := why_outside(folder, file)) is not None:
+            raise ProblemFileError(file, None, why)
     return sorted(files, key=lambda file: _natural(file.relative_to(folder).as_posix()))
 
 
@@ -75,7 +96,30 @@ def _natural(name: str) -> list[tuple[bool, int, str]]:
 
 def _read_program(folder: Path, file: Path) -> Sample:
     name = file.relative_to(folder)
-    return Sample(name.with_suffix("").as_posix(), read_text(file), file=name.as_posix())
+    identifier, fault = name.with_suffix("").as_posix(), _too_long(str(file), file.stat().st_size)
+    return Sample(identifier, "" if fault else _read_source(file), file=name.as_posix(), fault=fault)
+
+
+def _too_long(where: str, size: int) -> str:
+    """Why a program of `size` characters counts as none; empty where it is short enough."""
+    if size <= MAX_PROGRAM:
+        return ""
+    return f"{where}: a program of {size} characters; at most {MAX_PROGRAM} are run"
+
+
+def _read_source(file: Path) -> str:
+    """The text of a Python file in the encoding that its byte order mark or its coding line names.
+
+    Raises:
+        ProblemFileError: it cannot be read, or is text neither in that encoding nor in UTF-8.
+    """
+    try:
+        with open_file(file):  # nothing but a regular file
+            pass
+        with tokenize.open(file) as stream:
+            return stream.read(MAX_PROGRAM)
+    except (SyntaxError, UnicodeDecodeError, OSError):
+        return read_text(file)  # which says what is wrong
 
 
 def _samples(row: Row) -> Iterator[Sample]:
@@ -86,19 +130,33 @@ def _samples(row: Row) -> Iterator[Sample]:
         if len(sources) != len(codes):
             raise row.fail(f"'sources' has {len(sources)} entries for {len(codes)} of 'code_list'")
         for place, (code, source) in enumerate(zip(codes, sources, strict=True)):
-            if not isinstance(code, str):
+            if not isinstance(code, str | None):
                 raise row.fail(f"code_list[{place}] must be a string")
-            yield Sample(identifier, code, sources=_sources(row, source))
+            where = f"code_list[{place}]"
+            fault = (
+                _missing(row, where)
+                if code is None
+                else _too_long(f"{row.path}:{row.line}: {where}", len(code))
+            )
+            yield Sample(identifier, "" if fault else code or "", sources=_sources(row, source), fault=fault)
     elif "solution" in row.data or "completion" in row.data:
         completion = "solution" not in row.data
-        code = row.text("completion" if completion else "solution")
+        key = "completion" if completion else "solution"
+        code = row.get(key, str)
         sources = _sources(row, row.data.get("source"))
-        yield Sample(str(row.need("task_id", (str, int))), code, completion, sources)
+        where = f"{row.path}:{row.line}: key {key!r}"
+        fault = _missing(row, f"key {key!r}") if code is None else _too_long(where, len(code))
+        identifier = str(row.need("task_id", (str, int)))
+        yield Sample(identifier, "" if fault else code or "", completion and not fault, sources, fault=fault)
     else:
         raise row.fail(
             "a sample needs 'task_id' with 'solution' or 'completion', or 'question_id' with 'code_list'; "
-            f"this row has {', '.join(sorted(row.data)) or 'no key'}"
+            f"this row has {shorten(', '.join(map(repr, sorted(row.data))), 200) or 'no key'}"
         )
+
+
+def _missing(row: Row, what: str) -> str:
+    return f"{row.path}:{row.line}: {what} is null"
 
 
 def _sources(row: Row, value: Any) -> tuple[str, ...]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from sstar_code.problems.calls import CallForm
+from sstar_code.problems.errors import shorten
+from sstar_code.problems.formats.fields import check_count, check_memory, check_time, read_checker, read_json
 from sstar_code.problems.problem import Kind, Problem, Test
-from sstar_code.problems.values import encode, encode_lines
+from sstar_code.problems.statements import leetcode
+from sstar_code.problems.values import encode, encode_lines, show_integer
 
 if TYPE_CHECKING:
     from sstar_code.problems.formats.rows import Row
@@ -15,6 +18,26 @@ if TYPE_CHECKING:
 _MOST_REFERENCES = 3
 """Some problems have hundreds."""
 
+PREAMBLE = """\
+import collections, fractions, functools, heapq, itertools, math, random, sys, time
+from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
+from functools import lru_cache
+from heapq import *
+from itertools import accumulate, combinations, permutations, product
+from math import ceil, cos, exp, fabs, floor, gcd, log, log2, sin, sqrt, tan
+from typing import List, Tuple
+class _Numpy:
+    def __getattr__(self, name):
+        return getattr(__import__("numpy"), name)
+np = _Numpy()
+"""
+"""The names that APPS's own grader offers every program; numpy, which few use, is imported at its first use.
+
+Source: `run_test` in the APPS repository's eval/testing_util.py.
+"""
+
+_NO_DIGIT_LIMIT = 0
+"""Both sets were published, and their programs judged, before Python had a limit."""
 _FUNCTION = re.compile(r"def\s+(\w+)\s*\(")
 
 
@@ -42,10 +65,14 @@ def split_samples(row: Row) -> tuple[tuple[Test, ...], tuple[Test, ...]]:
 
 
 def _listed(row: Row, key: str) -> list[Test]:
+    items = row.get(key, list, [])
+    check_count(row, key, len(items))
     tests = []
-    for place, item in enumerate(row.get(key, list, [])):
+    for place, item in enumerate(items):
         if not (isinstance(item, dict) and isinstance(item.get("input"), str) and "output" in item):
             raise row.fail(f"{key}[{place}]: an object with 'input' and 'output' is expected")
+        if item["output"] is None:
+            raise row.fail(f"{key}[{place}]: key 'output' is null; the expected text is needed")
         outputs = item["output"] if isinstance(item["output"], list) else [item["output"]]
         tests.append(Test(item["input"], "\n".join(map(_printed, outputs))))
     return tests
@@ -53,7 +80,19 @@ def _listed(row: Row, key: str) -> list[Test]:
 
 def _printed(value: Any) -> str:
     """The text that `print` writes for a value that JSON carried."""
-    return value if isinstance(value, str) else str(value)
+    try:
+        return value if isinstance(value, str) else str(value)
+    except ValueError:  # an integer of more digits than `str` writes
+        pass
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_written(key)}: {_written(item)}" for key, item in value.items()) + "}"
+    return show_integer(value)
+
+
+def _written(value: Any) -> str:
+    return repr(value) if isinstance(value, str) else _printed(value)
 
 
 def _from_samples(row: Row) -> Problem:
@@ -73,13 +112,14 @@ def _from_samples(row: Row) -> Problem:
         hidden_tests=hidden,
         time_limit_s=5.0,
         memory_limit_mb=1024,
-        checker="floats:1e-6",
+        int_digits=_NO_DIGIT_LIMIT,
+        checker=read_checker(row, Kind.STDIN, "floats:1e-6"),
         metadata={"source": "apps", "difficulty": row.get("difficulty", str, "")},
     )
 
 
 def _from_upstream(row: Row) -> Problem:
-    cases = _json(row, "input_output", {})
+    cases = read_json(row, "input_output", {})
     if not isinstance(cases, dict):
         raise row.fail("key 'input_output' must be JSON text of an object with 'inputs' and 'outputs'")
     name = cases.get("fn_name")
@@ -87,25 +127,37 @@ def _from_upstream(row: Row) -> Problem:
     inputs, outputs = cases.get("inputs", []), cases.get("outputs", [])
     if not (isinstance(inputs, list) and isinstance(outputs, list) and len(inputs) == len(outputs)):
         raise row.fail("key 'input_output': 'inputs' and 'outputs' must be lists of one length")
+    check_count(row, "input_output", len(inputs))
+    solutions = read_json(row, "solutions", [])
+    if not isinstance(solutions, list):
+        raise row.fail(f"key 'solutions' must be a list, not {type(solutions).__name__}")
     entry_point = (f"Solution.{name}" if "class Solution" in starter else str(name)) if name else None
-    make = _calls if name else _runs
-    return Problem(
+    if not name and None in outputs:
+        raise row.fail(f"key 'input_output': 'outputs'[{outputs.index(None)}] is null; a text is needed")
+    tests = (_calls if name else _runs)(inputs, outputs)
+    kind = Kind.FUNCTION if name else Kind.STDIN
+    driven = leetcode.find_driven_class(starter, tests[0].input) if tests else None
+    problem = Problem(
         id=str(row.data.get("problem_id", row.data.get("id", row.line))),
         statement=row.text("question"),
-        kind=Kind.FUNCTION if name else Kind.STDIN,
-        entry_point=entry_point,
+        kind=kind,
+        entry_point=(driven or entry_point) if name else None,
         starter_code=starter,
-        hidden_tests=make(inputs, outputs),
+        hidden_tests=tests,
         time_limit_s=4.0,
         memory_limit_mb=1024,
-        checker="apps",
+        int_digits=_NO_DIGIT_LIMIT,
+        checker=read_checker(row, kind, "apps"),
+        preamble=PREAMBLE,
         metadata={
             "source": "apps",
             "difficulty": row.get("difficulty", str, ""),
             "url": row.get("url", str, ""),
-            "references": _json(row, "solutions", [])[:_MOST_REFERENCES],
+            "references": solutions[:_MOST_REFERENCES],
         },
+        call=CallForm(either=bool(name)),
     )
+    return leetcode.complete(problem)
 
 
 def _runs(inputs: list[Any], outputs: list[Any]) -> tuple[Test, ...]:
@@ -117,25 +169,25 @@ def _text(value: Any) -> str:
 
 
 def _calls(inputs: list[Any], outputs: list[Any]) -> tuple[Test, ...]:
-    """Upstream mostly, not always, wraps a returned value in a list of one: the checker allows for both."""
+    """Upstream mostly, not always, wraps a returned value in a list of one: the checker allows for both.
+
+    JSON made texts of the whole numbers that were keys: as APPS's grader does, they become numbers again.
+    """
     wrapped = all(isinstance(output, list) and len(output) == 1 for output in outputs)
     return tuple(
         Test(
-            encode_lines(given if isinstance(given, list) else [given]),
-            encode(wanted[0] if wrapped else wanted),
+            encode_lines(map(_restore_keys, given if isinstance(given, list) else [given])),
+            encode(_restore_keys(wanted[0] if wrapped else wanted)),
         )
         for given, wanted in zip(inputs, outputs, strict=True)
     )
 
 
-def _json(row: Row, key: str, default: Any) -> Any:
-    value = row.data.get(key)
-    if not value:
-        return default
+def _restore_keys(value: Any) -> Any:
     try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError as error:
-        raise row.fail(f"key {key!r} must be JSON text: {error}") from error
+        return {int(key): item for key, item in value.items()} if isinstance(value, dict) else value
+    except ValueError:
+        return value
 
 
 _DEFAULT_LIMIT_S = 5.0
@@ -169,6 +221,7 @@ def read_codecontests(row: Row) -> Problem:
         hidden_tests=tuple(dict.fromkeys(hidden)),
         time_limit_s=_time_limit(row),
         memory_limit_mb=_memory_limit(row),
+        int_digits=_NO_DIGIT_LIMIT,
         checker=_checker(row),
         metadata={
             "source": "codecontests",
@@ -180,11 +233,13 @@ def read_codecontests(row: Row) -> Problem:
 
 
 def _checker(row: Row) -> str | dict[str, str]:
-    """The row's own checker program where it has one that can be run."""
-    checker = row.get("checker", (str, dict))
-    if isinstance(checker, dict) and isinstance(checker.get("program"), str):
-        return {"program": checker["program"]}
-    return "codecontests"
+    """The row's own checker where it can be run; source of a language that cannot be run here is noted."""
+    return "codecontests" if _is_foreign(row) else read_checker(row, Kind.STDIN, "codecontests")
+
+
+def _is_foreign(row: Row) -> bool:
+    checker = row.data.get("checker")
+    return isinstance(checker, str) and any(sign in checker for sign in ("#include", "\n", "{"))
 
 
 def _facts(row: Row) -> dict[str, Any]:
@@ -200,7 +255,7 @@ def _facts(row: Row) -> dict[str, Any]:
     right = [code for language, code in programs if language == _PYTHON3][:_MOST_REFERENCES]
     if right:
         facts["references"] = right
-    if isinstance(row.data.get("checker"), str):
+    if _is_foreign(row):
         facts["special_judge"] = "C++" if "#include" in row.data["checker"] else "own"
     return facts
 
@@ -219,6 +274,7 @@ def _columns(row: Row, key: str) -> tuple[Test, ...]:
     inputs, outputs = columns.get("input", []), columns.get("output", [])
     if not (isinstance(inputs, list) and isinstance(outputs, list) and len(inputs) == len(outputs)):
         raise row.fail(f"key {key!r} must hold the lists 'input' and 'output' of one length")
+    check_count(row, key, len(inputs))
     if not all(isinstance(text, str) for text in (*inputs, *outputs)):
         raise row.fail(f"key {key!r}: inputs and outputs must be strings")
     return tuple(map(Test, inputs, outputs))
@@ -226,14 +282,19 @@ def _columns(row: Row, key: str) -> tuple[Test, ...]:
 
 def _time_limit(row: Row) -> float:
     limit = row.get("time_limit", dict, {})
-    seconds = float(limit.get("seconds") or 0) + float(limit.get("nanos") or 0) / 1e9
-    return seconds or _DEFAULT_LIMIT_S
+    try:
+        seconds = float(limit.get("seconds") or 0) + float(limit.get("nanos") or 0) / 1e9
+    except (TypeError, ValueError, OverflowError) as error:
+        raise row.fail(f"key 'time_limit' must hold numbers, got {shorten(repr(limit), 60)}") from error
+    return check_time(row, "time_limit", seconds) if seconds else _DEFAULT_LIMIT_S
 
 
 def _memory_limit(row: Row) -> int:
     """A program under Python needs more than the limits written for C++ leave, so small ones are raised."""
-    limit: Any = row.get("memory_limit_bytes", int, 0)
-    return max(int(limit) // (1 << 20), _LEAST_MEMORY_MB) if limit else _DEFAULT_MEMORY_MB
+    limit: int = row.get("memory_limit_bytes", int, 0)
+    if not limit:
+        return _DEFAULT_MEMORY_MB
+    return check_memory(row, "memory_limit_bytes", max(limit // (1 << 20), _LEAST_MEMORY_MB))
 
 
 def _tags(row: Row) -> list[str]:

@@ -7,8 +7,10 @@ import builtins
 import re
 from typing import TYPE_CHECKING, Any
 
+from sstar_code.problems.formats.fields import check_count, read_tolerance, refuse_checker
 from sstar_code.problems.formats.reference_tests import NUMPY_STAND_IN, Rule, compare_with_reference
 from sstar_code.problems.problem import Kind, Problem, Test
+from sstar_code.problems.python_source import parse_python
 from sstar_code.problems.statements.examples import find_examples
 from sstar_code.problems.statements.literals import called_names, isolate, read_assert, read_literal
 
@@ -31,7 +33,8 @@ _DIGIT = re.compile(r"[0-9]")
 def read_arguments(source: str, entry_point: str) -> list[list[Any]]:
     """The arguments of every call of `entry_point` in `source` that are literals or `set([...])`."""
     found = []
-    for node in ast.walk(ast.parse(source)):
+    tree = parse_python(source)
+    for node in ast.walk(tree) if tree else ():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == entry_point:
             try:
                 found.append([_read(argument) for argument in node.args])
@@ -155,7 +158,7 @@ def read_humaneval_plus(row: Row) -> Problem:
         entry_point = row.text("entry_point")
         rule: Rule = "zero of polynomial" if entry_point == _ZERO_OF_POLYNOMIAL else "equal"
         reference = row.text("prompt") + row.text("canonical_solution")
-        absolute = float(row.get("atol", (int, float), 0.0))
+        absolute = read_tolerance(row, "atol")
         program = compare_with_reference(entry_point, reference, inputs, absolute=absolute, rule=rule)
         hidden.append(Test(program=program))
     return _humaneval_problem(row, tuple(hidden), "humaneval+", time_limit_s=30.0, memory_limit_mb=4096)
@@ -179,6 +182,7 @@ def _head(row: Row) -> str:
 def _humaneval_problem(
     row: Row, hidden: tuple[Test, ...], source: str, *, time_limit_s: float, memory_limit_mb: int
 ) -> Problem:
+    refuse_checker(row)
     identifier, prompt, entry_point = row.text("task_id"), row.text("prompt"), row.text("entry_point")
     left_out = _MISPRINTED.get(identifier, ()) + _IN_PROSE.get(identifier, ())
     examples = find_examples(prompt[len(_head(row)) :], entry_point)
@@ -207,6 +211,8 @@ _NUMPY = "import numpy as np"
 _UNCHECKED = re.compile(r"(?<=\n)( +)exact_match = [^\n]*\n(?=\s*\n\n\S|\n*inputs = )")
 _SET_COMPARISON = re.compile(r"^assert set\(", re.MULTILINE)
 _BARE_CALL = re.compile(r"^assert (?:not )?\w+\((?!.*\)\s*==)", re.MULTILINE)
+_MOST_ASSERTS = 1_000
+"""Each is parsed; published rows have three."""
 _ANY_ORDER = ("579", "769")
 """Their asserts compare tuples and lists, but the solution lists a set in the order that it happens to have;
 the published test programs compare sets."""
@@ -248,7 +254,7 @@ def read_mbpp_plus(row: Row) -> Problem:
 def _from_program(row: Row) -> Problem:
     asserts, code = _asserts(row), row.text("code")
     entry_point = _entry_point(row, asserts, code)
-    setup = "\n".join(row.get("test_imports", list, []))
+    setup = "\n".join(map(str, row.get("test_imports", list, [])))
     tests = [read_assert(source, entry_point, setup) for source in asserts]
     program = _UNCHECKED.sub(r"\g<0>\1assert exact_match" + "\n", row.text("test"))
     program = program.replace(_NUMPY, NUMPY_STAND_IN)
@@ -261,7 +267,10 @@ def _from_program(row: Row) -> Problem:
 
 def _from_inputs(row: Row) -> Problem:
     source, entry_point, code = row.text("assertion"), row.text("entry_point"), row.text("canonical_solution")
-    statements = ast.parse(source).body
+    tree = parse_python(source)
+    if tree is None:
+        raise row.fail("key 'assertion' is not Python that can be read")
+    statements = tree.body
     setup = "\n".join(ast.unparse(node) for node in statements if not isinstance(node, ast.Assert))
     if "math." in source and "import math" not in setup:  # Mbpp/120 forgets it
         setup = f"import math\n{setup}"
@@ -271,7 +280,7 @@ def _from_inputs(row: Row) -> Problem:
     tests = [read_assert(text, entry_point, setup) for text in asserts]
     examples = read_arguments(source, entry_point)
     inputs = [_typed(arguments, examples) for arguments in row.get("plus_input", (list, dict), [])]
-    absolute = float(row.get("atol", (int, float), 0.0))
+    absolute = read_tolerance(row, "atol")
     rule = read_rule(row.text("task_id").removeprefix("Mbpp/"), asserts)
     program = compare_with_reference(entry_point, code, inputs, absolute=absolute, rule=rule)
     text = row.text("prompt").strip().strip('"').partition("\nassert ")[0]
@@ -297,6 +306,7 @@ def _asserts(row: Row) -> list[str]:
     asserts = [str(source).strip() for source in row.need("test_list", list)]
     if not asserts:
         raise row.fail("key 'test_list' must not be empty")
+    check_count(row, "test_list", len(asserts), _MOST_ASSERTS)
     return asserts
 
 
@@ -320,6 +330,7 @@ def _mbpp_problem(
     source: str,
     entry_point: str,
 ) -> Problem:
+    refuse_checker(row)
     plus = source == "mbpp+"
     number = str(row.need("task_id", (str, int))).removeprefix("Mbpp/")
     return Problem(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.problems import values
-from sstar_code.problems.checkers import validate_checker
-from sstar_code.problems.errors import suggest
+from sstar_code.problems import calls, values
+from sstar_code.problems.bounds import check_json
+from sstar_code.problems.calls import CallForm
+from sstar_code.problems.errors import shorten, suggest
+from sstar_code.problems.formats.fields import check_count, check_memory, check_time, read_checker
 from sstar_code.problems.problem import Kind, Problem, Test
+from sstar_code.problems.statements import leetcode
 
 if TYPE_CHECKING:
     from sstar_code.problems.formats.rows import Row
@@ -24,9 +29,12 @@ _KEYS = (
     "hidden_tests",
     "time_limit_s",
     "memory_limit_mb",
+    "int_digits",
     "checker",
     "preamble",
     "metadata",
+    "several_answers",
+    "call",
 )
 _TEST_KEYS = ("input", "output", "program")
 _ENTRY_POINT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)?")
@@ -40,20 +48,25 @@ def read_problem(row: Row) -> Problem:
     """
     _refuse_unknown(row, row.data, _KEYS)
     kind = _kind(row)
-    return Problem(
+    entry_point = _entry_point(row, kind)
+    problem = Problem(
         id=_identifier(row),
         statement=row.text("statement"),
         kind=kind,
-        entry_point=_entry_point(row, kind),
+        entry_point=entry_point,
         starter_code=row.get("starter_code", str, ""),
         public_tests=_tests(row, "public_tests", kind),
         hidden_tests=_tests(row, "hidden_tests", kind),
-        time_limit_s=float(_positive(row, "time_limit_s", (int, float), 6.0)),
-        memory_limit_mb=int(_positive(row, "memory_limit_mb", int, 1024)),
-        checker=_checker(row, kind),
+        time_limit_s=check_time(row, "time_limit_s", row.get("time_limit_s", (int, float), 6.0)),
+        memory_limit_mb=check_memory(row, "memory_limit_mb", row.get("memory_limit_mb", int, 1024)),
+        int_digits=_int_digits(row),
+        checker=read_checker(row, kind, "exact"),
         preamble=row.get("preamble", str, ""),
-        metadata=row.get("metadata", dict, {}),
+        metadata=_metadata(row),
+        several_answers=row.get("several_answers", bool, False),
+        call=_call(row, entry_point),
     )
+    return leetcode.supply_names(problem) if row.data.get("call") is not None else leetcode.complete(problem)
 
 
 def _refuse_unknown(row: Row, data: Mapping[str, Any], known: tuple[str, ...], where: str = "") -> None:
@@ -88,30 +101,45 @@ def _entry_point(row: Row, kind: Kind) -> str | None:
     return name
 
 
-def _positive(row: Row, key: str, kind: type | tuple[type, ...], default: float) -> float:
-    value: float = row.get(key, kind, default)
-    if not 0 < value < float("inf"):
-        raise row.fail(f"key {key!r} must be greater than 0, got {value}")
-    return value
+def _int_digits(row: Row) -> int | None:
+    """Python takes no limit below 640 digits; 0 lifts it."""
+    digits: int | None = row.get("int_digits", int, None)
+    if digits is not None and digits != 0 and not 640 <= digits < 1 << 31:
+        raise row.fail(
+            f"key 'int_digits' must be 0 (no limit) or at least 640, got {shorten(str(digits), 30)}"
+        )
+    return digits
 
 
-def _checker(row: Row, kind: Kind) -> str | dict[str, str]:
-    checker: str | dict[str, str] = row.get("checker", (str, dict), "exact")
-    if isinstance(checker, dict):
-        if set(checker) != {"program"} or not isinstance(checker["program"], str):
-            raise row.fail("key 'checker' must be a name or {\"program\": source}")
-        return checker
+def _metadata(row: Row) -> dict[str, Any]:
+    metadata: dict[str, Any] = row.get("metadata", dict, {})
     try:
-        validate_checker(checker, kind)
+        json.dumps(metadata, allow_nan=False)
     except ValueError as error:
-        raise row.fail(f"key 'checker': {error}") from error
-    return checker
+        raise row.fail(
+            "key 'metadata' holds NaN or Infinity, which JSON does not have; give a text"
+        ) from error
+    return metadata
+
+
+def _call(row: Row, entry_point: str | None) -> CallForm:
+    data = row.get("call", dict, {})
+    if data and entry_point is None:
+        raise row.fail("key 'call' is for function problems")
+    try:
+        return calls.from_json(data)
+    except ValueError as error:
+        raise row.fail(f"key 'call': {error}") from error
 
 
 def _tests(row: Row, key: str, kind: Kind) -> tuple[Test, ...]:
-    return tuple(
-        _test(row, item, f"{key}[{place}]: ", kind) for place, item in enumerate(row.get(key, list, []))
-    )
+    items = row.get(key, list, [])
+    check_count(row, key, len(items))
+    tests = tuple(_test(row, item, f"{key}[{place}]: ", kind) for place, item in enumerate(items))
+    for place, test in enumerate(tests if key == "hidden_tests" else ()):
+        if test.program is None and test.output is None:
+            raise row.fail(f"{key}[{place}]: key 'output' is missing: every program would pass this test")
+    return tests
 
 
 def _test(row: Row, item: Any, where: str, kind: Kind) -> Test:
@@ -135,17 +163,23 @@ def _test(row: Row, item: Any, where: str, kind: Kind) -> Test:
 
 def _check_values(row: Row, test: Test, where: str) -> None:
     try:
+        check_json(test.input)
         values.decode_lines(test.input)
     except ValueError as error:
         raise row.fail(f"{where}'input' must be one JSON value per argument, one a line: {error}") from error
     try:
+        check_json(test.output or "")
         values.decode("null" if test.output is None else test.output)
     except ValueError as error:
         raise row.fail(f"{where}'output' must be one JSON value: {error}") from error
 
 
 def to_json(problem: Problem) -> dict[str, Any]:
-    """The object that `read_problem` reads back as an equal problem; only an empty preamble is left out."""
+    """The object that `read_problem` reads back as an equal problem.
+
+    Left out are an empty preamble, a false `several_answers`, Python's own limit of digits, and the call
+    where the starter code shows it.
+    """
     checker = problem.checker
     data = {
         "id": problem.id,
@@ -160,7 +194,15 @@ def to_json(problem: Problem) -> dict[str, Any]:
         "checker": checker if isinstance(checker, str) else dict(checker),
         "metadata": dict(problem.metadata),
     }
-    return data | {"preamble": problem.preamble} if problem.preamble else data
+    if problem.preamble:
+        data["preamble"] = problem.preamble
+    if problem.several_answers:
+        data["several_answers"] = True
+    if problem.call != leetcode.read_form(replace(problem, call=CallForm())):
+        data["call"] = calls.to_json(problem.call)
+    if problem.int_digits is not None:
+        data["int_digits"] = problem.int_digits
+    return data
 
 
 def _test_json(test: Test) -> dict[str, Any]:

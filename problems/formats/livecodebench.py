@@ -4,91 +4,78 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
-import json
-import pickle
 import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import values
+from sstar_code.problems.bounds import MIB, check_json, parse_json, unpacked_bytes
+from sstar_code.problems.calls import CallForm
+from sstar_code.problems.formats.fields import check_count, read_checker
 from sstar_code.problems.formats.rows import StoredTests
 from sstar_code.problems.problem import Kind, Problem, Test
+from sstar_code.problems.statements import leetcode
+from sstar_code.problems.statements.leetcode import PREAMBLE
 
 if TYPE_CHECKING:
     from sstar_code.problems.formats.rows import Row
 
-MAX_UNPACKED_BYTES = 1 << 30
-"""The most that the private tests of one row may take: a bound against hostile zlib data."""
-
 _MANY_CHARS = 4096
 """More than any list of no tests is packed to."""
-
-_MODULES = (
-    *("string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random"),
-    *("statistics", "itertools", "functools", "operator", "io", "sys", "json"),
-)
-PREAMBLE = "".join(
-    [f"from {name} import *\n" for name in (*_MODULES, "builtins", "typing")]
-    + [f"import {name}\n" for name in _MODULES]
-    + ["sys.setrecursionlimit(50000)\n"]
-)
-"""The names LiveCodeBench's grader offers every program; later modules win, so the order is part of it."""
-
-_METHOD = re.compile(r"^class\s+(\w+)[^\n]*:\s*\n(?:.*\n)*?\s+def\s+(?!__)(\w+)\s*\(", re.MULTILINE)
-
-
-class _StringUnpickler(pickle.Unpickler):
-    """Unpickles plain data only: whatever names a class or a function is refused."""
-
-    def find_class(self, module_name: str, global_name: str, /) -> NoReturn:
-        raise pickle.UnpicklingError(f"it names {module_name}.{global_name}")
-
-    def persistent_load(self, pid: Any, /) -> NoReturn:
-        raise pickle.UnpicklingError(f"it names the object {pid!r}")
+_PIECE = 1 << 16
+_CLASS = re.compile(r"class\s+(\w+)")
+_METHOD = re.compile(r"\s*def\s+(?!__)(\w+)\s*\(")
+_FRAME = rb"(?:\x95.{8})?"
+_TEXT = re.compile(rb"(?:\x80.)?" + _FRAME + rb"(?:\x8c(.)|X(.{4})|\x8d(.{8}))", re.DOTALL)
+"""The opcodes before a pickled text: protocol, frame, and the number of bytes that follow."""
+_END = re.compile(_FRAME + rb"(?:\x94|q.|r.{4})?\.", re.DOTALL)
 
 
 def _unpack_tests(text: str) -> list[Any]:
     """The list of tests under `private_test_cases`: JSON text, or base64 of zlib of a pickled JSON text.
 
-    The pickle may hold a string and nothing else, and may unpack to `MAX_UNPACKED_BYTES` at most.
+    The pickle may hold a text and nothing else, so it is read here and not by `pickle`, which takes memory
+    for any number that it finds. What is packed may unpack to `bounds.unpacked_bytes` of its size.
 
     Raises:
-        ValueError: `text` is neither, or holds something else.
+        ValueError: `text` is neither, holds something else, or is beyond a bound.
     """
-    if not text.lstrip().startswith("["):
-        text = _unpickle(_inflate(text))
-    tests = json.loads(text)
+    tests = parse_json(text if text.lstrip()[:1] == "[" else _unpickle(_inflate(text)))
     if not isinstance(tests, list):
         raise ValueError("a list of tests is expected")  # noqa: TRY004 - a fault of the data
     return tests
 
 
-def _inflate(text: str) -> bytes:
+def _inflate(text: str) -> bytearray:
+    unpacked = bytearray()
     try:
         packed = base64.b64decode(text, validate=True)
+        most = unpacked_bytes(len(packed))
         inflater = zlib.decompressobj()
-        unpacked = inflater.decompress(packed, MAX_UNPACKED_BYTES)
-    except (binascii.Error, ValueError, zlib.error) as error:
+        for start in range(0, len(packed), _PIECE):
+            unpacked += inflater.decompress(packed[start : start + _PIECE])
+            if len(unpacked) > most:
+                raise ValueError(f"it unpacks to more than {most // MIB} MB, too much for its size")
+    except (binascii.Error, zlib.error) as error:
         raise ValueError(f"neither JSON nor base64 of zlib: {error}") from error
-    if inflater.unconsumed_tail:
-        raise ValueError(f"it unpacks to more than {MAX_UNPACKED_BYTES} bytes")
     if not inflater.eof:
         raise ValueError("the zlib data ends too early")
     return unpacked
 
 
-def _unpickle(data: bytes) -> str:
+def _unpickle(data: bytearray) -> str:
+    head = _TEXT.match(data)
+    size = int.from_bytes(head[1] or head[2] or head[3], "little") if head else 0
+    start = head.end() if head else 0
+    if head is None or _END.fullmatch(data, start + size) is None:
+        raise ValueError("refused to unpickle: a pickled text and nothing else is expected")
     try:
-        value = _StringUnpickler(io.BytesIO(data)).load()
-    except Exception as error:  # a hostile pickle can make it raise anything
-        raise ValueError(f"refused to unpickle: {error}") from error
-    if not isinstance(value, str):
-        raise ValueError(f"a pickled string is expected, got {type(value).__name__}")  # noqa: TRY004
-    return value
+        return str(memoryview(data)[start : start + size], "utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError("refused to unpickle: its text is not UTF-8") from error
 
 
 def read_date(row: Row) -> date | None:
@@ -115,17 +102,23 @@ def read_livecodebench(row: Row) -> Problem:
     function_name = details.get("func_name")
     kind = Kind.FUNCTION if function_name or starter.strip() else Kind.STDIN
     day = read_date(row)
-    return Problem(
+    public = _tests(row, "public_test_cases", kind)
+    entry_point = _entry_point(row, starter, function_name) if kind is Kind.FUNCTION else None
+    hidden = _hidden(row, kind)
+    first = public[:1] or (hidden[:1] if "__init__" in starter else ())  # reading hidden ones may be slow
+    driven = leetcode.find_driven_class(starter, first[0].input) if first else None
+    problem = Problem(
         id=str(row.need("question_id", (str, int))),
         statement=row.text("question_content"),
         kind=kind,
-        entry_point=_entry_point(row, starter, function_name) if kind is Kind.FUNCTION else None,
+        entry_point=driven or entry_point,
         starter_code=starter,
-        public_tests=_tests(row, "public_test_cases", kind),
-        hidden_tests=_hidden(row, kind),
+        public_tests=public,
+        hidden_tests=hidden,
         time_limit_s=6.0,
         memory_limit_mb=4096,
-        checker="livecodebench",
+        int_digits=50_000,  # LiveCodeBench's judge calls sys.set_int_max_str_digits(50000)
+        checker=read_checker(row, kind, "livecodebench"),
         preamble=PREAMBLE,
         metadata={
             "source": "livecodebench",
@@ -135,7 +128,9 @@ def read_livecodebench(row: Row) -> Problem:
             "date": day.isoformat() if day else None,
             "contest": str(row.get("contest_id", (str, int), "")),
         },
+        call=CallForm(either=kind is Kind.FUNCTION),
     )
+    return leetcode.complete(problem)
 
 
 def _hidden(row: Row, kind: Kind) -> Sequence[Test]:
@@ -150,7 +145,7 @@ def _hidden(row: Row, kind: Kind) -> Sequence[Test]:
 def _metadata(row: Row) -> dict[str, Any]:
     value = row.get("metadata", (str, dict), "{}")
     try:
-        details = json.loads(value) if isinstance(value, str) else value
+        details = parse_json(value) if isinstance(value, str) else value
     except ValueError as error:
         raise row.fail(f"key 'metadata' must be JSON text: {error}") from error
     return details if isinstance(details, dict) else {}
@@ -158,27 +153,46 @@ def _metadata(row: Row) -> dict[str, Any]:
 
 def _entry_point(row: Row, starter: str, function_name: Any) -> str:
     """LiveCodeBench calls a method of `Solution` where the starter code has that class, else the function."""
-    match = _METHOD.search(starter)
-    name = str(function_name) if function_name else match[2] if match else ""
+    owner, method = _find_method(starter)
+    name = str(function_name) if function_name else method
     if not name:
         raise row.fail("key 'metadata' names no 'func_name' and 'starter_code' shows no method")
-    return f"{match[1]}.{name}" if match else name
+    return f"{owner}.{name}" if owner else name
+
+
+def _find_method(starter: str) -> tuple[str, str]:
+    """The first class that is followed by a method, and that; empty texts where there is none."""
+    owner, stands_in = "", False
+    for line in starter.split("\n"):
+        if not owner:
+            found = _CLASS.match(line)
+            owner = found[1] if found and line.rstrip().endswith(":") else ""
+        elif (stands_in or line[:1].isspace()) and (found := _METHOD.match(line)):
+            return owner, found[1]
+        stands_in = bool(owner) and not line.strip()  # a blank line before it is as good as an indent
+    return "", ""
 
 
 def _tests(row: Row, key: str, kind: Kind) -> tuple[Test, ...]:
     value = row.get(key, (str, list), "[]")
     try:
         items = _unpack_tests(value) if isinstance(value, str) else value
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise row.fail(f"key {key!r}: {error}") from error
+    check_count(row, key, len(items))
     tests = []
     for place, item in enumerate(items):
         if not (isinstance(item, dict) and isinstance(item.get("input"), str)):
             raise row.fail(f"{key}[{place}]: an object with the strings 'input' and 'output' is expected")
         output = item.get("output")
-        tests.append(
-            Test(_end_lines(item["input"]), _end_lines(output) if isinstance(output, str) else output)
-        )
+        if not isinstance(output, str):
+            got = (
+                "key 'output' is missing"
+                if output is None
+                else f"key 'output' must be a string, got {output!r:.60}"
+            )
+            raise row.fail(f"{key}[{place}]: {got}")
+        tests.append(Test(_end_lines(item["input"]), _end_lines(output)))
         if kind is Kind.FUNCTION:
             _check(row, tests[-1], f"{key}[{place}]")
     return tuple(tests)
@@ -195,7 +209,9 @@ def _end_lines(text: str) -> str:
 
 def _check(row: Row, test: Test, where: str) -> None:
     try:
+        check_json(test.input)
+        check_json(test.output or "")
         values.decode_lines(test.input)
-        values.decode(test.output or "null")
+        values.decode(test.output or "")
     except ValueError as error:
         raise row.fail(f"{where}: {error}") from error

@@ -1,7 +1,7 @@
 """Test programs of the EvalPlus sets: inputs run through a reference solution and the candidate.
 
-The reference runs in the candidate's process, so these are assert-style tests: they trust the candidate more
-than input-output tests do. Rules of comparison: `unsafe_execute` in evalplus's evalplus/eval/__init__.py.
+The reference runs in the test's process, the candidate in another one.
+Rules of comparison: `unsafe_execute` in evalplus's evalplus/eval/__init__.py.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ def _right(arguments, got, want):
 }
 
 _LOOP = """
-_space = {"__name__": "reference"}
+_space = {"__name__": "reference", "__builtins__": builtins}
 exec(compile(REFERENCE, "<reference>", "exec"), _space)
 _reference = _space[NAME]
-for _arguments in INPUTS:
+_answers = getattr(candidate, "__answers__", lambda rows: (candidate(*copy.deepcopy(row)) for row in rows))
+for _arguments, _got in zip(INPUTS, _answers(INPUTS)):
     _want = _reference(*copy.deepcopy(_arguments))
-    _got = candidate(*copy.deepcopy(_arguments))
     assert _right(_arguments, _got, _want), f"{NAME} of {_arguments!r}: got {_got!r}, not {_want!r}"[:2000]
 """
 
@@ -82,6 +82,7 @@ def compare_with_reference(
     Both get deep copies, so that neither sees what the other did to its arguments. `absolute` is the set's
     tolerance (0: exact, but 1e-6 where the reference gives floats).
     """
-    head = f"import copy, math\ninf, nan = math.inf, math.nan\nNAME, ATOL = {entry_point!r}, {absolute!r}\n"
+    head = "import builtins, copy, math\ninf, nan = math.inf, math.nan\n"
+    head += f"NAME, ATOL = {entry_point!r}, {absolute!r}\n"
     data = f"REFERENCE = {reference!r}\nINPUTS = {inputs!r}\n"
     return isolate(head + data + _CLOSE + _RULES[rule] + _LOOP, entry_point)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import importlib
 import json
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast, overload
+from typing import TYPE_CHECKING, Any, overload
 
+from sstar_code.problems.bounds import MAX_ROWS, LineReader, has_surrogate, open_file, parse_json, row_bytes
 from sstar_code.problems.errors import ProblemFileError, shorten
+from sstar_code.problems.formats.parquet import open_parquet
 from sstar_code.problems.problem import Test
 from sstar_code.problems.sets.faults import Fault
 
@@ -77,12 +75,16 @@ class StoredTests(Sequence[Test]):
         return hash(self.load())
 
 
-_GZIP_MAGIC = b"\x1f\x8b"
-_BOM = b"\xef\xbb\xbf"
 _PARQUET_MAGIC = b"PAR1"
-_HASH_CHARS = 16
 _LARGE_BYTES = 32_768
-_NAMES = {str: "a string", int: "a whole number", float: "a number", list: "a list", dict: "an object"}
+_NAMES = {
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,9 @@ class Row:
             ProblemFileError: the file is gone or was changed meanwhile.
         """
         assert self.span is not None
-        try:
-            with self.path.open("rb") as stream:
-                stream.seek(self.span[0])
-                raw = stream.read(self.span[1])
-        except OSError as error:
-            raise ProblemFileError(self.path, None, f"cannot be read: {error.strerror or error}") from error
+        with open_file(self.path) as stream:
+            stream.seek(self.span[0])
+            raw = stream.read(self.span[1])
         return _row(self.path, self.line, _parse(self.path, self.line, raw), self.span)
 
     def fail(self, message: str) -> ProblemFileError:
@@ -154,33 +153,6 @@ class Row:
         return str(self.need(key, str))
 
 
-def hash_file(path: Path) -> str:
-    """The first 16 hex digits of the file's SHA-256: its revision in a manifest.
-
-    Raises:
-        ProblemFileError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()[:_HASH_CHARS]
-    except OSError as error:
-        raise ProblemFileError(path, None, f"cannot be read: {error.strerror or error}") from error
-
-
-def read_text(path: Path) -> str:
-    """The text of a file.
-
-    Raises:
-        ProblemFileError: it cannot be read or is not UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ProblemFileError(path, None, "is not UTF-8 text") from error
-    except OSError as error:
-        raise ProblemFileError(path, None, f"cannot be read: {error.strerror or error}") from error
-
-
 def read_rows(path: Path | str) -> Iterator[Row]:
     """The rows of a file in order, read as they are asked for.
 
@@ -188,66 +160,39 @@ def read_rows(path: Path | str) -> Iterator[Row]:
         ProblemFileError: the file cannot be read, is not JSON, or holds something else than objects.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as raw:
-            magic = raw.read(4)
-            raw.seek(0)
-            if magic == _PARQUET_MAGIC:
-                yield from _read_parquet(path)
-            elif magic[:2] == _GZIP_MAGIC:
-                with gzip.open(raw) as stream:
-                    yield from _rows(path, cast("BinaryIO", stream), plain=False)
-            else:
-                yield from _rows(path, raw, plain=True)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ProblemFileError(path, None, f"damaged gzip file: {error}") from error
-    except OSError as error:
-        raise ProblemFileError(path, None, f"cannot be read: {error.strerror or error}") from error
+    with open_file(path) as stream:
+        if stream.read(4) == _PARQUET_MAGIC:
+            with open_parquet(path, row_bytes()) as rows:
+                yield from _rows(path, LineReader(path, rows))
+        else:
+            stream.seek(0)
+            yield from _rows(path, LineReader(path, stream))
 
 
-def _rows(path: Path, stream: BinaryIO, *, plain: bool) -> Iterator[Row]:
-    start = 0
-    for number, raw in enumerate(stream, 1):
-        line = raw.removeprefix(_BOM).strip() if number == 1 else raw.strip()
-        span = (start, len(raw)) if plain and not raw.startswith(_BOM) else None
-        start += len(raw)
-        if not line:
-            continue
-        if line.startswith(b"["):
-            whole = _parse(path, number, line + b"\n" + stream.read())
+def _rows(path: Path, lines: LineReader) -> Iterator[Row]:
+    for line in lines:
+        if line.number > MAX_ROWS:
+            raise ProblemFileError(path, line.number, f"more than {MAX_ROWS} lines; split the file")
+        if line.data.startswith(b"["):
+            whole = _parse(path, line.number, lines.read_on(line))
             for place, item in enumerate(whole, 1):
                 yield _row(path, place, item)
             return
-        if line == b"{":  # one object over many lines
-            yield _row(path, number, _parse(path, number, line + b"\n" + stream.read()))
+        if line.data == b"{":  # one object over many lines
+            yield _row(path, line.number, _parse(path, line.number, lines.read_on(line)))
             return
-        yield _row(path, number, _parse(path, number, line), span)
-
-
-def _read_parquet(path: Path) -> Iterator[Row]:
-    try:
-        parquet: Any = importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise ProblemFileError(
-            path, None, "is a Parquet file: pip install 'pyarrow>=20', or give JSON Lines"
-        ) from error
-    with parquet.ParquetFile(path) as file:
-        number = 0
-        for batch in file.iter_batches(batch_size=16):
-            for item in batch.to_pylist():
-                number += 1
-                yield _row(path, number, item)
+        yield _row(path, line.number, _parse(path, line.number, line.data), line.span)
 
 
 def _parse(path: Path, line: int, raw: bytes) -> Any:
     try:
-        return json.loads(raw)
+        return parse_json(raw, unique=True)
     except UnicodeDecodeError as error:
         raise ProblemFileError(path, line, "is not UTF-8 text") from error
     except json.JSONDecodeError as error:
         where = line + error.lineno - 1
         raise ProblemFileError(path, where, f"is not JSON: {error.msg} at column {error.colno}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ProblemFileError(path, line, f"is not JSON that can be read: {error}") from error
 
 
@@ -274,6 +219,7 @@ def build_problems(
     while True:
         try:
             row = next(rows)
+            refuse_halves(row)
             problem = _leave_tests(build(row), row, build)
             first = problems.setdefault(problem.id, problem)
             if first != problem:
@@ -291,6 +237,22 @@ def build_problems(
             where = f"{row.path}:{row.line}: repeats line {lines[problem.id]} word for word; it counts once"
             on_fault(Fault(problem.id, where, is_note=True))
         lines.setdefault(problem.id, row.line)
+
+
+def refuse_halves(row: Row) -> None:
+    """Refuse a row whose texts cannot be written to a file, or whose id no store keeps whole."""
+    for key, value in row.data.items():
+        if has_surrogate(key) or has_surrogate(value):
+            name = shorten(key, 40).encode("ascii", "backslashreplace").decode()
+            raise row.fail(
+                f"key {name!r} holds half of a character (a lone surrogate); write the whole one or U+FFFD"
+            )
+    for key in _ID_KEYS:
+        if "\0" in str(row.data.get(key)):
+            raise row.fail(f"key {key!r} holds the character NUL; leave it out")
+
+
+_ID_KEYS = ("id", "question_id", "task_id", "problem_id", "problem", "name")
 
 
 def _leave_tests(problem: Problem, row: Row, build: Callable[[Row], Problem]) -> Problem:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from sstar_code.problems import values
 from sstar_code.problems.checkers import validate_checker
 from sstar_code.problems.errors import ProblemFileError
-from sstar_code.problems.problem import Kind
+from sstar_code.problems.formats.trust import trusts_candidate
+from sstar_code.problems.problem import MAX_OUTPUT_MB, Kind
 from sstar_code.problems.python_source import UNREADABLE, parse_strictly
+from sstar_code.problems.statements.parse import READING_NOTES
 
 if TYPE_CHECKING:
     from sstar_code.problems.problem import Problem, Test
@@ -88,7 +90,13 @@ def _note_of(problem: Problem) -> Iterator[str]:
     judge = problem.metadata.get("special_judge")
     if judge:
         yield f"its {judge} checker is not run: of several right answers only the given one is accepted"
+    told = problem.metadata.get(READING_NOTES)
+    yield from (str(note) for note in (told if isinstance(told, list) else ()))
+    programs = [test.program for test in problem.public_tests if test.program]
     hidden = problem.hidden_tests if isinstance(problem.hidden_tests, tuple) else ()  # stored ones are large
+    programs += [test.program for test in hidden if test.program and test.program not in programs]
+    if count := sum(map(trusts_candidate, programs)):
+        yield f"{count} of {len(programs)} test programs need the candidate's objects, and trust it"
     if problem.kind is Kind.STDIN and any("\r\n" in test.input for test in (*problem.public_tests, *hidden)):
         yield "lines of a test's input end with CR LF: a program that calls input() finds the CR in the text"
 
@@ -110,6 +118,9 @@ def _find_in_test(problem: Problem, test: Test) -> str | None:
         return None if fault is None else f"the test program does not compile: {fault}"
     if test.output is None:
         return "no expected output, so that every answer passes"
+    size_mb = len(test.output.encode("utf-8", "surrogatepass")) / (1 << 20)
+    if size_mb > MAX_OUTPUT_MB:
+        return f"expects more output than a program may write ({size_mb:.0f} MB of {MAX_OUTPUT_MB} MB)"
     if problem.kind is Kind.FUNCTION:
         for name, text, read in (
             ("input", test.input, values.decode_lines),

@@ -12,8 +12,10 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sstar_code.problems.bounds import MAX_ROWS, MIB, hash_file, read_text
 from sstar_code.problems.checkers import find_package
 from sstar_code.problems.errors import ProblemFileError, UserError, suggest
+from sstar_code.problems.files import why_outside
 from sstar_code.problems.formats.contests import read_apps, read_codecontests
 from sstar_code.problems.formats.evalplus import (
     read_humaneval,
@@ -23,11 +25,11 @@ from sstar_code.problems.formats.evalplus import (
 )
 from sstar_code.problems.formats.jsonl import read_problem, to_json
 from sstar_code.problems.formats.livecodebench import read_date, read_livecodebench
-from sstar_code.problems.formats.rows import Row, build_problems, hash_file, read_rows, read_text
+from sstar_code.problems.formats.rows import Row, build_problems, read_rows
 from sstar_code.problems.plugins import Plugin, list_plugins
 from sstar_code.problems.problem import Problem
 from sstar_code.problems.sets.releases import fetch_release, find_release
-from sstar_code.problems.statements.parse import parse_statement
+from sstar_code.problems.statements.parse import READING_NOTES, read_statement
 
 if TYPE_CHECKING:
     from sstar_code.problems.sets.faults import Fault
@@ -185,12 +187,13 @@ def _load(
         files, hashes = [file.path for file in fetched], [file.sha256[:16] for file in fetched]
         path, label = files[0].parent if len(files) > 1 else files[0], f"{name}@{release.tag}"
     else:
-        files = _files(path) if tag is None else _files_of_release(name, tag, path)
-        hashes, label = [hash_file(file) for file in files], f"{name}@{tag}" if tag else name
+        files, hashes = _files(path) if tag is None else _files_of_release(name, tag, path), []
+        label = f"{name}@{tag}" if tag else name
     rows: Iterable[Row] = (row for file in files for row in _rows(name, path, file))
     if name == "lcb" and any(dates):  # before the tests of rows nobody wants are read
         rows = (row for row in rows if _within(read_date(row), *dates))
     problems = build_problems(iter(rows), _READERS[name], on_fault)
+    hashes = hashes or [hash_file(file) for file in files]  # last, since a file may be no data at all
     joined = hashlib.sha256("".join(hashes).encode()).hexdigest()[: len(hashes[0])]
     return ProblemSet(label, path, tuple(problems), hashes[0] if len(files) == 1 else joined)
 
@@ -208,10 +211,14 @@ def _rows(name: str, path: Path, file: Path) -> Iterator[Row]:
 
 
 def _read_statement(file: Path) -> Row:
-    text = read_text(file)
+    text = read_text(file, MIB)
     if not text.strip():
         raise ProblemFileError(file, None, "is empty; a problem statement is needed")
-    return Row(file, 1, to_json(parse_statement(text, id=file.stem)))
+    reading = read_statement(text, id=file.stem)
+    data = to_json(reading.problem)
+    if reading.notes:
+        data["metadata"] = {READING_NOTES: reading.notes}
+    return Row(file, 1, data)
 
 
 def _load_bundled(name: str) -> ProblemSet:
@@ -270,13 +277,22 @@ def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     files = sorted(file for file in path.iterdir() if file.name.endswith((*_SUFFIXES, ".json", ".md")))
+    if len(files) > MAX_ROWS:
+        raise ProblemFileError(path, None, f"holds more than {MAX_ROWS} files; give fewer, or JSON Lines")
     whole = [file for file in files if file.name.endswith(_SUFFIXES)]
     single = [file for file in files if file not in whole and file.name != "README.md"]
     if not whole and not single:
         raise ProblemFileError(
             path, None, "the folder holds no .jsonl, .jsonl.gz, .parquet, .json or .md file"
         )
-    return whole or single
+    return [_see_inside(path, file) for file in whole or single]
+
+
+def _see_inside(folder: Path, file: Path) -> Path:
+    why = why_outside(folder, file)
+    if why is not None:
+        raise ProblemFileError(file, None, why)
+    return file
 
 
 def _files_of_release(name: str, tag: str, path: Path) -> list[Path]:
@@ -291,7 +307,7 @@ def _files_of_release(name: str, tag: str, path: Path) -> list[Path]:
         found = [path / candidate for candidate in (file, f"{file}.gz") if (path / candidate).exists()]
         if not found:
             raise ProblemFileError(path, None, f"{name}@{tag} needs {file}, which is not there")
-        files.append(found[0])
+        files.append(_see_inside(path, found[0]))
     return files
 
 

@@ -1,33 +1,58 @@
 """Examples in prose as tests: calls with what they return, and values given by argument name.
 
-Calls are doctest's, asserts, and `f(1) -> 2` in its many spellings. By name are `Input: a = 1` / `Output: 2`
-and "For a = 1 the output should be 2". Values are literals: nothing of the text is ever run.
+Calls are doctest's (`doctests`), asserts, and `f(1) -> 2` in its many spellings. By name are `Input: a = 1` /
+`Output: 2` and "For a = 1 the output should be 2". Values are literals: nothing of the text is ever run.
 """
 
+# ruff: noqa: RUF001 - marks of other scripts are what such pages print
 from __future__ import annotations
 
 import ast
 import builtins
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sstar_code.problems.problem import Test
 from sstar_code.problems.python_source import parse_expression, parse_python
-from sstar_code.problems.statements.literals import Scanner, read_literal, read_value
-from sstar_code.problems.values import encode, encode_lines
+from sstar_code.problems.statements.doctests import MODULES, Target, find_doctests
+from sstar_code.problems.statements.literals import Scanner, encode_test, read_call_arguments, read_value
 
 _ARROW = re.compile(
-    r"[ \t`*]{0,8}(?:==>|=>|==|->|-->|➞|→|➡|=|returns?|is"
-    r"|(?:should|would|will|must)\s+(?:return|be)|#\s*(?:=>|->|returns|==)?|\|\s*)[ \t`*:]{0,8}",
+    r"[ \t`*]{0,8};?[ \t]{0,8}(?P<arrow>==>|=>|==|->|-->|⟶|➞|→|➡|="
+    r"|//(?=[ \t]*(?:=>|->|returns?\b|[-\d\"'\[({]))"
+    r"|returns?|is|gives|yields|evaluates\s+to"
+    r"|(?:should|would|will|must|ought\s+to)\s+(?:return|be|give|yield|produce|equal|evaluate\s+to)"
+    r"|renvoie|retourne|devuelve|retorna|ergibt|liefert|возвращает|вернёт|#\s*(?:=>|->|returns|==)?|\|\s*)"
+    r"(?:[ \t]*(?:=>|->|returns?\b|:))?[ \t`*:]{0,8}",
+    re.IGNORECASE,
+)
+_SHOULD = re.compile(
+    r"(?i)(?:but|instead|while|although|though|,|;|\()[^\n()]{0,60}?(?:should|must|ought to"
+    r"|expected?(?: is| was|:)?|correct(?: answer| value| result)?"
+    r"(?: is| would be|:))(?:\s+(?:have\s+)?(?:returned|return|been|be|give|get|is|it to be"
+    r"|to return))?\s{0,3}[`*:]{0,3}\s?"
+)
+_DOUBT = re.compile(
+    r"(?i)\b(?:should|must|ought|expect\w*|instead|rather|wrong\w*|incorrect\w*|bug|broken|but|not)\b"
+)
+_BEFORE = re.compile(
+    r"(?i)\b(?:currently|wrongly|incorrectly|actual\w*|instead\s+of|rather\s+than|not|never|if|bug\w*|got"
+    r"|broken)\b[^.;\n]{0,40}$"
+)
+_AFTER = re.compile(
+    r"[`*\"'”’)\]]{0,4}[ \t]*(?:$|[.,;:!)(|#]|//|--|—|–|<-|←|\b(?:because|since|as|and|for|while|when"
+    r"|where|whereas|so|due|if|i\.e|e\.g|which"
+    r"|with|returns?|the|or|then|is|in|on|at|this|that|to)\b)",
     re.IGNORECASE,
 )
 _OPERATOR = re.compile(r"[ \t]{0,8}(?:[-+*/%=]|<|>(?!>))")
-_END_OF_LINE = re.compile(r"[ \t]{0,80}(?:#[^\n]*)?(?:\n|\Z)")
 _MORE = re.compile(r"[\w\"'(\[{]")
-_ASSERT_NAME = re.compile(r"(?m)^\s{0,12}(?:>>>[ \t]{0,4})?assert\s{1,4}(?:not\s{1,4})?([A-Za-z_]\w*)\s?\(")
-_NAMED = re.compile(r"\s*`?([A-Za-z_]\w*)`?\s{0,4}[=:]\s{0,4}(?!=)")
+_ASSERT = re.compile(r"(?m)^\s{0,12}(?:>>>[ \t]{0,4})?(assert[ \t(][^\n]{1,5000})")
+_NAMED = re.compile(r"\s*`?([A-Za-z_]\w*)`?(\s?(?:\[\s?\]){1,3})?`?\s{0,4}[=:]\s{0,4}(?!=)")
+_BRACES = str.maketrans("{}", "[]")
+"""GeeksforGeeks writes arrays so, `arr[] = {1, 2}`."""
 _GIVEN = re.compile(
     r"(?im)^[ \t*>-]{0,12}(?:for|given|if|when|with)[ \t]+(?=`?[A-Za-z_]\w*`?[ \t]{0,4}=[^=])"
 )
@@ -35,9 +60,39 @@ _THEN = re.compile(
     r"(?i)(?:output|result|answer|function|it)?[ \t]+"
     r"(?:(?:should|must)[ \t]+(?:be|return)|returns?|is)[ \t:`]*"
 )
+_INPUT_WORDS = (
+    "input",
+    "输入",
+    "輸入",
+    "入力",
+    "입력",
+    "entrada",
+    "entrée",
+    "entree",
+    "eingabe",
+    "вход",
+    "ввод",
+)
+_OUTPUT_WORDS = (
+    "output",
+    "输出",
+    "輸出",
+    "出力",
+    "출력",
+    "saída",
+    "salida",
+    "sortie",
+    "ausgabe",
+    "выход",
+    "вывод",
+)
 _LABELS = re.compile(
-    r"(?im)^[\s*_>#-]{0,8}(input|output|explanation|note|constraints?|example\s{0,2}\d{0,3}|follow[ -]up)"
-    r"[*_ \t]{0,4}:[*_]{0,2}"
+    rf"(?im)^[\s*_>#-]{{0,8}}({'|'.join((*_INPUT_WORDS, *_OUTPUT_WORDS))}|explanation|note|constraints?"
+    rf"|example\s{{0,2}}\d{{0,3}}"
+    r"|follow[ -]up|解释|解釋|说明|提示|示例\s{0,2}\d{0,3}|進階|进阶"
+    r"|explicación|explication|erklärung|explicação"
+    r"|пояснение|설명)"
+    r"[*_ \t]{0,4}[:：][*_]{0,2}"
 )
 
 
@@ -50,53 +105,82 @@ class Call:
     """Names in order, without `self`; empty where unknown."""
     returns: str = ""
     """The annotation of the returned value, empty where unknown."""
+    prints: bool = False
+    """The function may print what the examples show."""
+
+
+@dataclass(slots=True)
+class Examples:
+    """The tests that were read, and what was not understood."""
+
+    tests: list[Test] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
 
 def find_examples(text: str, name: str) -> list[Test]:
     """Tests of values for the function `name` from `text`: of calls of it, else of arguments by name."""
     call = Call(name)
-    calls = [test for test in find_calls(text, call) if test.program is None]
+    calls = [test for test in find_calls(text, call).tests if test.program is None]
     return calls or find_named_examples(text, call)[0]
 
 
 def _encode_test(arguments: Sequence[Any], value: Any) -> Test | None:
     """The test that calls with `arguments` and expects `value`; None where they cannot be encoded."""
     try:
-        test = Test(encode_lines(arguments), encode(value))
-    except (RecursionError, ValueError):
+        return encode_test(arguments, value)
+    except ValueError:
         return None
-    # An ellipsis is a literal to Python, and an omission in a statement.
-    return None if '"$repr"' in f"{test.input}{test.output}" else test
 
 
 def _arguments(source: str, call: Call) -> list[Any]:
     tree = parse_expression(source)
     if not isinstance(tree, ast.Call):
         raise ValueError("not a call")  # noqa: TRY004 - the spelling is at fault
-    named = {keyword.arg: read_literal(keyword.value) for keyword in tree.keywords if keyword.arg}
-    values = [read_literal(node) for node in tree.args]
-    rest = [name for name in call.parameters[len(values) :] if name in named] or list(named)
-    return values + [named[name] for name in rest]
+    return read_call_arguments(tree, call.parameters)
 
 
-def find_calls(text: str, call: Call) -> list[Test]:
-    """Tests from every `name(arguments)` in `text` that is followed by what it returns, in order, each once.
+def find_calls(text: str, call: Call, code: str = "") -> Examples:
+    """Tests from doctests, and from every `name(arguments)` that is followed by what it returns, each once.
 
-    Followed: by an arrow, an equality, "returns" and the like on the same line or, after `>>>`, by the next
-    line. Asserts beyond an equality are kept as programs where they use the function and builtins only.
+    Followed: by an arrow, an equality, "returns" and the like on the same line. Asserts beyond an equality
+    are kept as programs where they use the function, builtins and the standard library only. Where two places
+    contradict each other none counts, unless one says what should be. `code` is the code that `text` shows.
     """
-    scanner = Scanner(text)
+    doctests = find_doctests(text, code, Target(call.name, call.parameters, call.prints))
+    found = Examples(faults=doctests.faults)
+    scanner = Scanner(doctests.rest)
     tests: dict[tuple[str, str | None], Test] = {}
+    certain: set[tuple[str, str | None]] = set()
+    refused: set[tuple[str, str | None]] = set()
     for start, end in _call_places(scanner, call.name):
-        line_start = text.rfind("\n", 0, start) + 1
-        line_end = text.find("\n", end)
-        line = text[line_start : line_end if line_end >= 0 else len(text)].strip()
-        test = _read_assert(scanner, line, start, end, call) or _read_wrapped(text, line, line_end, call)
+        test, is_certain = _read_place(scanner, start, end, call)
         if test is None:
-            test = _read_call(scanner, line.startswith(">>>"), start, end, call)
-        if test is not None:
-            tests.setdefault((test.input, test.program), test)
-    return list(tests.values())
+            continue
+        key = (test.input, test.program)
+        if key in tests and tests[key].output != test.output and not (is_certain or key in certain):
+            refused.add(key)
+        if key not in tests or (is_certain and key not in certain):
+            tests[key] = test
+        if is_certain:
+            certain.add(key)
+            refused.discard(key)
+    if refused:
+        found.faults.append(f"{len(refused)} of the calls are said to return different values")
+    kept = [test for key, test in tests.items() if key not in refused]
+    found.tests = list(dict.fromkeys([*doctests.tests, *kept]))
+    return found
+
+
+def _read_place(scanner: Scanner, start: int, end: int, call: Call) -> tuple[Test | None, bool]:
+    """The test of one call in the text, and whether it says what should be."""
+    text = scanner.text
+    line_start = text.rfind("\n", 0, start) + 1
+    line_end = text.find("\n", end)
+    line = text[line_start : line_end if line_end >= 0 else len(text)].strip()
+    test = _read_assert(scanner, line, start, end, call)
+    if test is not None:
+        return test, False
+    return _read_call(scanner, start, end, call)
 
 
 def _call_places(scanner: Scanner, name: str) -> Iterator[tuple[int, int]]:
@@ -111,53 +195,50 @@ def _call_places(scanner: Scanner, name: str) -> Iterator[tuple[int, int]]:
             yield match.start(), end
 
 
-def _read_call(scanner: Scanner, prompt: bool, start: int, end: int, call: Call) -> Test | None:
+def _read_call(scanner: Scanner, start: int, end: int, call: Call) -> tuple[Test | None, bool]:
     text = scanner.text
-    try:
-        arguments = _arguments(text[start:end], call)
-    except ValueError:
-        return None
     arrow = _ARROW.match(text, end)
-    source = _read_result(scanner, arrow.end()) if arrow else None
-    if source is None and prompt and (line_end := _END_OF_LINE.match(text, end)):
-        source = _doctest_output(text, line_end.end())
+    line_start = text.rfind("\n", 0, start) + 1
+    if arrow is None or _BEFORE.search(text, max(line_start, start - 80), start):
+        return None, False
+    is_certain = arrow["arrow"].lower().startswith(("should", "must", "ought"))
+    source = _read_result(scanner, arrow.end(), is_certain=is_certain)
     try:
-        return _encode_test(arguments, read_value(source or ""))
+        return _encode_test(_arguments(text[start:end], call), read_value(source or "")), is_certain
     except ValueError:
-        return None
+        return None, False
 
 
-def _read_result(scanner: Scanner, start: int) -> str | None:
-    """The value at `start`; of `1 + 2 = 3` the 3; None where the line goes on in another way."""
+def _read_result(scanner: Scanner, start: int, *, is_certain: bool = True) -> str | None:
+    """The value at `start`; of `1 + 2 = 3` the 3; None where the line goes on in another way.
+
+    Where the value is what is and not what should be (`is_certain` false), the latter counts.
+    """
     source = scanner.value(start)
     if source is None:
         return None
     end = start + len(source)
     if _MORE.match(scanner.text, end):
         return None
-    if not _OPERATOR.match(scanner.text, end):
-        return source
     rest = scanner.text[end : end + 500].partition("\n")[0]
-    return rest.rpartition("=")[2].strip(" \t`.,;") if "=" in rest else None
+    if _OPERATOR.match(scanner.text, end) and not rest.lstrip().startswith(("//", "--")):
+        return rest.rpartition("=")[2].strip(" \t`.,;") if "=" in rest else None
+    if not is_certain and (should := _SHOULD.match(scanner.text, _skip_blanks(scanner.text, end))):
+        return scanner.value(should.end())
+    if not is_certain and _DOUBT.search(_this_clause(rest)):
+        return None
+    return source if _AFTER.match(rest) else None
 
 
-def _doctest_output(text: str, start: int) -> str:
-    lines: list[str] = []
-    for line in text[start : start + 20_000].split("\n"):
-        plain = line.strip()
-        if not plain or plain.startswith((">>>", '"""', "'''", "```")):
-            break
-        lines.append(plain)
-    if not lines:
-        return "None"  # doctest prints nothing for None
-    for count in range(len(lines), 0, -1) if len(lines) <= 5 else (len(lines), 1):
-        joined = "\n".join(lines[:count])
-        try:
-            read_value(joined)
-        except ValueError:
-            continue
-        return joined
-    return ""
+def _skip_blanks(text: str, place: int) -> int:
+    while place < len(text) and text[place] in " \t`*":
+        place += 1
+    return place
+
+
+def _this_clause(rest: str) -> str:
+    """`rest` up to the next call: what follows belongs to that one."""
+    return re.split(r"\w\(|[.;](?:\s|$)", rest, maxsplit=1)[0]
 
 
 def _read_assert(scanner: Scanner, line: str, start: int, end: int, call: Call) -> Test | None:
@@ -182,38 +263,34 @@ def _read_assert(scanner: Scanner, line: str, start: int, end: int, call: Call) 
         and isinstance(inner.ops[0], ast.Eq | ast.Is)
     ):
         return None  # the plain form, read by the caller
-    return Test(program=source) if _uses_only(tree, call) else None
+    modules = _used_modules(tree, call)
+    return None if modules is None else Test(program="".join(f"import {name}\n" for name in modules) + source)
 
 
 def _calls(node: ast.expr, call: Call) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == call.name
 
 
-def _uses_only(tree: ast.AST, call: Call) -> bool:
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    return call.name in names and all(name == call.name or hasattr(builtins, name) for name in names)
-
-
-def _read_wrapped(text: str, line: str, line_end: int, call: Call) -> Test | None:
-    """`>>> round(f(2), 3)` and the like: kept as an assert, because the value passes through other code."""
-    source = line.removeprefix(">>>").strip()
-    if (
-        not line.startswith(">>>")
-        or line_end < 0
-        or len(source) > 5_000
-        or source.startswith(call.name + "(")
-    ):
-        return None
-    tree = parse_expression(source)
-    if tree is None or not _uses_only(tree, call):
-        return None
-    output = _doctest_output(text, line_end + 1)
-    return Test(program=f"assert {ast.unparse(tree)} == {output}") if output else None
+def _used_modules(tree: ast.AST, call: Call) -> list[str] | None:
+    """The modules that `tree` uses beside the function and builtins; None where it uses anything else."""
+    names = {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    made = {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    others = {name for name in names - made - {call.name} if not hasattr(builtins, name)}
+    return sorted(others) if call.name in names and others <= MODULES else None
 
 
 def find_asserted_names(text: str) -> list[str]:
-    """Names that asserts in `text` call first, in order."""
-    return [name for name in _ASSERT_NAME.findall(text) if not hasattr(builtins, name)]
+    """Names that asserts in `text` call and that are neither builtins nor modules, in order."""
+    names: list[str] = []
+    for source in _ASSERT.findall(text)[:50]:
+        tree = parse_python(source) or parse_python(source.partition("==")[0])
+        calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree else []
+        names += [func.id for func in calls if isinstance(func, ast.Name) and not hasattr(builtins, func.id)]
+    return names
 
 
 def find_named_examples(text: str, call: Call | None) -> tuple[list[Test], tuple[str, ...]]:
@@ -244,7 +321,7 @@ def _named_pairs(scanner: Scanner, returns: str) -> Iterator[tuple[list[tuple[st
     ends = [mark.start() for mark in marks[2:]] + [len(text)]
     found = False
     for first, second, end in zip(marks, marks[1:], ends, strict=False):
-        if first[1].lower() == "input" and second[1].lower() == "output":
+        if first[1].lower() in _INPUT_WORDS and second[1].lower() in _OUTPUT_WORDS:
             given = _named_values(scanner, first.end(), second.start())
             try:
                 if given:
@@ -289,7 +366,8 @@ def _named_values(
             return None
         place = (label.end() if label else place) + len(source)
         try:
-            result.append((label[1] if label else "", read_value(source)))
+            spelled = source.translate(_BRACES) if label and label[2] else source
+            result.append((label[1] if label else "", read_value(spelled)))
         except ValueError:
             return None
         if place < stop and not partial and text[place] not in " \t\n,;`*.":

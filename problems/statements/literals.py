@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from sstar_code.problems.problem import Test
@@ -15,6 +16,8 @@ _BUDGET_CHARS = 400_000
 """Characters looked at while matching brackets in one statement: keeps hostile text linear."""
 _ATOM = re.compile(r"[-+]?(?:\d[\w.]*(?:[eE][-+]\d+)?|\.\d+|True\b|False\b|None\b|true\b|false\b|null\b)")
 _WORDS = {"true": True, "false": False, "null": None}
+_BARE_MARK = re.compile(r"(?<=[\[,])\s{0,4}#\s{0,4}(?=[,\]])")
+"""The end of a level, as LeetCode writes trees whose levels are linked."""
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -28,7 +31,7 @@ def read_value(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        tree = parse_expression(text)
+        tree = parse_expression(_BARE_MARK.sub('"#"', text) if "#" in text and '"' not in text else text)
     if tree is None:
         raise ValueError("not a literal")
     return read_literal(tree)
@@ -44,6 +47,34 @@ def read_literal(node: ast.expr) -> Any:
         return ast.literal_eval(_JsonWords().visit(node))
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, OverflowError) as error:
         raise ValueError("not a literal") from error
+
+
+def encode_test(arguments: Sequence[Any], value: Any) -> Test:
+    """The test that calls with `arguments` and expects `value`.
+
+    Raises:
+        ValueError: they cannot be encoded.
+    """
+    try:
+        test = Test(encode_lines(arguments), encode(value))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    # An ellipsis is a literal to Python, and an omission in a statement.
+    if '"$repr"' in f"{test.input}{test.output}":
+        raise ValueError("an omission")
+    return test
+
+
+def read_call_arguments(call: ast.Call, parameters: Sequence[str] = ()) -> list[Any]:
+    """The literal arguments of `call`, those by name in the order of `parameters`.
+
+    Raises:
+        ValueError: one is no literal.
+    """
+    named = {keyword.arg: read_literal(keyword.value) for keyword in call.keywords if keyword.arg}
+    values = [read_literal(node) for node in call.args]
+    rest = [name for name in parameters[len(values) :] if name in named] or list(named)
+    return values + [named[name] for name in rest]
 
 
 class _JsonWords(ast.NodeTransformer):

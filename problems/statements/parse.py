@@ -2,77 +2,54 @@
 
 from __future__ import annotations
 
-import ast
-import html
 import re
-import textwrap
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 from sstar_code.problems.problem import Kind, Problem, Test
-from sstar_code.problems.python_source import parse_python
-from sstar_code.problems.statements.examples import Call, find_asserted_names, find_calls, find_named_examples
-
-Role = Literal["input", "output", "examples", "other"]
-
-_TAGS = (
-    "p|div|span|strong|b|i|em|code|sup|sub|ul|ol|li|font|u|section|h[1-6]|var|pre|br|hr|img|a"
-    "|table|tr|td|th|tbody"
+from sstar_code.problems.statements.examples import Call, find_calls, find_named_examples
+from sstar_code.problems.statements.facts import LEAST_MEMORY_MB, LEAST_TIME_S, find_facts
+from sstar_code.problems.statements.layout.loose import find_loose_samples
+from sstar_code.problems.statements.layout.samples import Found, find_samples
+from sstar_code.problems.statements.layout.sections import split_sections
+from sstar_code.problems.statements.layout.text import clean_text
+from sstar_code.problems.statements.leetcode import adapt_statement, read_design
+from sstar_code.problems.statements.literals import encode_test, read_value
+from sstar_code.problems.statements.signature import (
+    asks_for_function,
+    find_mention,
+    find_signature,
+    write_stub,
 )
-_TAG = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]{{0,400}})?/?>", re.IGNORECASE)
-_BREAK = re.compile(r"<br\s{0,3}/?>|</(?:p|div|li|tr|section|h[1-6])>", re.IGNORECASE)
-_PRE = re.compile(r"<pre(?:\s[^<>]{0,200})?>\n?|</pre>", re.IGNORECASE)
-_FENCE = re.compile(r"^\s{0,3}(`{3,}|~{3,})\s*([\w+-]{0,20})\s*$")
-_DECORATION = " \t#*_`~:：-=<>[]【】."  # noqa: RUF001 - full-width colons are what such pages print
-_NUMBER = r"\s*(?:#\s*)?\d{0,3}"
-_COPY = r"(?:\s*copy)?"
-_WORDS: dict[Role, str] = {
-    "input": rf"(?:(?:sample|examples?|test)?{_NUMBER}\s*input|input\s*(?:sample|example))s?{_NUMBER}{_COPY}"
-    rf"|入力例{_NUMBER}{_COPY}|样例输入{_NUMBER}|输入样例{_NUMBER}",
-    "output": rf"(?:(?:sample|example|test|expected)?{_NUMBER}\s*output|output\s*(?:sample|example)"
-    rf"|sample\s*answer)s?(?:\s*for\s*(?:the\s*)?sample\s*input)?{_NUMBER}{_COPY}"
-    rf"|出力例{_NUMBER}{_COPY}|样例输出{_NUMBER}|输出样例{_NUMBER}",
-    "examples": rf"(?:sample|example|test)s?(?:\s*(?:tests?|cases?)(?:\(s\))?)?{_NUMBER}|样例{_NUMBER}",
-    "other": r"notes?|explanations?|constraints?|hints?|scoring|subtasks?|limits?|remarks?|interaction|source"
-    r"|(?:problem )?statement|input format|output format|follow[ -]up"
-    r"|explanation of (?:the )?(?:sample|example).{0,40}"
-    rf"|(?:sample|example) explanation{_NUMBER}|explanation{_NUMBER}|入力|出力|制約|問題文",
-}
-_HEADINGS: dict[Role, re.Pattern[str]] = {
-    role: re.compile(rf"(?:{words})", re.IGNORECASE) for role, words in _WORDS.items()
-}
-_NAMED = re.compile(r"sample|example|copy|例|样|\d", re.IGNORECASE)
-_LABEL = re.compile(r"^[\s*_#>-]{0,8}(input|output)[\s*_]{0,4}:[*_]{0,2}[ \t]*(\S.*)$", re.IGNORECASE)
-_GLUED = re.compile(
-    r"(?:(Examples?)(Input(?:[Cc]opy)?)|(?<=\S)((?:Sample|Example) (?:Input|Output) ?\d{0,3}:?))$"
+
+_STANDARD_INPUT = re.compile(
+    r"(?i)\bstandard\s+input\b|\bstdin\b|標準入力|标准输入|표준 ?입력|стандартн\w+\s+(?:ввод|поток)"
+    r"|entr[ée]e\s+standard|standardeingabe"
+    r"|entrada\s+(?:est[áa]ndar|padr[ãa]o)|\breads?\b[^.\n]{0,60}\b(?:input|keyboard)\b"
 )
-_EXPLANATION = re.compile(r"[\s*_]{0,6}explanation\b", re.IGNORECASE)
-_STANDARD_INPUT = re.compile(r"(?i)\bstandard\s+input\b|\bstdin\b|標準入力")
-_WORD = re.compile(r"[^\W\d_]{2,}")
-_MAX_HEADING = 60
+_PRINTS = re.compile(r"(?i)\b(?:print|display)(?:s|ed|ing)?\b")
+_EXAMPLE_LINE = re.compile(r"(?m)^[ \t]{0,40}(?:>>>|\.\.\.)[^\n]*$")
+READING_NOTES = "reading_notes"
+"""Key of a problem's metadata for the notes of its reading, in sets of statements."""
+_ENTRY_POINT = "solve"
+"""Name given to a function that the statement never names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One heading's part of a statement."""
+@dataclass(slots=True)
+class Reading:
+    """A statement as it was understood."""
 
-    role: Role
-    named: bool
-    """The heading says "sample" or the like; a bare "Input" may head the format description instead."""
-    lines: tuple[str, ...]
-    fenced: str | None
-    """Text of the first fenced block, where the section starts with one."""
-    inline: bool = False
-    """The text stood on the heading's own line, as in `Input: 3 4`."""
+    problem: Problem
+    form: str = ""
+    """In which form the examples stood; empty where none was read."""
+    notes: list[str] = field(default_factory=list)
+    """What was seen and not understood, or cannot be judged, one line each."""
 
 
-def clean_text(text: str) -> str:
-    """`text` with one kind of line end, `<pre>` as fences, and without HTML tags and invisible characters."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u200b", "").replace("\ufeff", "")
-    if _TAG.search(text):
-        text = _PRE.sub("\n```\n", text)
-        text = html.unescape(_TAG.sub("", _BREAK.sub("\n", text)))
-    return text.replace("\xa0", " ")
+def parse_statement(text: str, *, id: str) -> Problem:  # noqa: A002 - the record's own word
+    """The problem of `read_statement`."""
+    return read_statement(text, id=id).problem
 
 
 def mentions_stdin(text: str) -> bool:
@@ -80,285 +57,124 @@ def mentions_stdin(text: str) -> bool:
     return _STANDARD_INPUT.search(text) is not None
 
 
-def _heading(line: str) -> tuple[Role, bool] | None:
-    if len(line) > _MAX_HEADING:
-        return None
-    words = line.strip(_DECORATION)
-    if not words:
-        return None
-    for role, pattern in _HEADINGS.items():
-        if pattern.fullmatch(words):
-            return role, _NAMED.search(words) is not None
-    return None
-
-
-def _unglue(lines: list[str]) -> list[str]:
-    """Headings glued to text, as copied pages have them (`end.Sample Input 1:`), on lines of their own."""
-    result = []
-    for line in lines:
-        glued = _GLUED.search(line[-_MAX_HEADING:])
-        pieces = (line[: -len(glued[0])], *glued.groups()) if glued else (line,)
-        result += [piece for piece in pieces if piece] or [""]
-    return result
-
-
-def _read_head(line: str, *, inline: bool) -> Section | None:
-    """The new section that `line` starts, if any; `inline`: the one before began on its heading's line."""
-    head = _heading(line)
-    if head is not None:
-        return Section(*head, lines=(), fenced=None)
-    label = _LABEL.match(line)
-    if label:
-        role: Role = "input" if label[1].lower() == "input" else "output"
-        return Section(role, named=False, lines=(label[2],), fenced=None, inline=True)
-    if inline and _EXPLANATION.match(line):
-        return Section("other", named=False, lines=(), fenced=None)
-    return None
-
-
-def split_sections(text: str) -> list[Section]:
-    """The sections of a cleaned statement, in order; text before the first heading is left out."""
-    bodies: list[tuple[Section, list[str]]] = [(Section("other", named=False, lines=(), fenced=None), [])]
-    fence: str | None = None
-    for line in _unglue(text.split("\n")):
-        section, body = bodies[-1]
-        mark = _FENCE.match(line)
-        if fence is None and not mark and (head := _read_head(line, inline=section.inline)):
-            bodies.append((head, list(head.lines)))
-            continue
-        if mark and fence is None:
-            fence = mark[1]
-        elif mark and fence is not None and mark[1].startswith(fence) and not mark[2]:
-            fence = None
-        if body or line.strip() != "Copy":
-            body.append(line)
-    return [
-        Section(head.role, head.named, tuple(body), _leading_fence(body), head.inline)
-        for head, body in bodies[1:]
-    ]
-
-
-def _leading_fence(body: list[str]) -> str | None:
-    start = next((place for place, line in enumerate(body) if line.strip()), None)
-    if start is None or not (mark := _FENCE.match(body[start])):
-        return None
-    inside = []
-    for line in body[start + 1 :]:
-        if line.strip().startswith(mark[1]):
-            break
-        inside.append(line)
-    return "\n".join(inside)
-
-
-def _is_prose(paragraph: list[str]) -> bool:
-    """Whether lines below a sample explain it: sentences, lists, formulas; not numbers or single words."""
-    first = paragraph[0].strip()
-    listed = first in ("-", "*") or first.startswith(("- ", "* ", "$$"))
-    return len(_WORD.findall(first)) >= 3 or first.endswith((".", ":", "!", "。")) or listed
-
-
-def _paragraphs(lines: tuple[str, ...]) -> list[list[str]]:
-    result: list[list[str]] = [[]]
-    for line in lines:
-        if line.strip():
-            result[-1].append(line.rstrip())
-        elif result[-1]:
-            result.append([])
-    return [paragraph for paragraph in result if paragraph]
-
-
-def _input_text(section: Section) -> str:
-    if section.fenced is not None:
-        return section.fenced.strip("\n") + "\n"
-    lines = [line.rstrip() for line in section.lines]
-    while lines and not lines[0]:
-        lines.pop(0)
-    while lines and not lines[-1]:
-        lines.pop()
-    # A blank line after every single line is the page's paragraph spacing, not input.
-    spaced = len(lines) >= 3 and all(bool(line) is (place % 2 == 0) for place, line in enumerate(lines))
-    return "\n".join(line for line in lines if line or not spaced) + "\n"
-
-
-def _output_text(section: Section) -> str:
-    if section.fenced is not None:
-        return section.fenced.strip("\n") + "\n"
-    kept: list[list[str]] = []
-    # An empty output leaves a gap of two blank lines between the heading and what explains it.
-    gap = len(section.lines) > 1 and not any(line.strip() for line in section.lines[:2])
-    for paragraph in _paragraphs(section.lines):
-        if (kept or gap) and _is_prose(paragraph):
-            break
-        kept.append(paragraph)
-    spaced = len(kept) > 1 and all(len(paragraph) == 1 for paragraph in kept)
-    return ("\n" if spaced else "\n\n").join("\n".join(paragraph) for paragraph in kept) + "\n"
-
-
-def find_samples(sections: list[Section]) -> list[tuple[str, str]]:
-    """(standard input, standard output) of every sample, in order.
-
-    A bare "Input" heading counts as a sample only below an "Examples" heading or when its text stands on the
-    heading's own line: otherwise it heads the description of the format.
-    """
-    samples: list[tuple[str, str]] = []
-    pending: Section | None = None
-    below_examples = False
-    for section in sections:
-        if section.role == "examples":
-            below_examples, pending = True, None
-        elif section.role == "other" or not (section.named or below_examples or section.inline):
-            pending = None
-        elif section.role == "input":
-            pending = section
-        elif pending is not None:
-            given, expected = _input_text(pending), _output_text(section)
-            if given.strip() or expected.strip():
-                samples.append((given, expected))
-            pending = None
-    return samples
-
-
-_NAME = r"[A-Za-z_]\w{0,80}"
-_DEFINITION = re.compile(rf"(?m)^(?:async[ ]+)?def[ \t]+({_NAME})[ \t]*\(")
-_CLASS = re.compile(r"(?m)^class[ \t]+Solution\b[^\n]{0,80}:")
-_BLOCK = re.compile(r"(?ms)^[ ]{0,3}```[ \t]*([\w+-]{0,20})[^\n]{0,40}\n(.*?)^[ ]{0,3}```")
-_PROSE = (
-    re.compile(rf"(?i)\bfunction,?\s+(?:called\s+|named\s+)?[`'\"*]{{0,3}}({_NAME})\(([^()\n]{{0,300}})\)"),
-    re.compile(
-        rf"(?i)\b(?:implement|write|complete|define|create)\s+[`'\"*]{{1,3}}({_NAME})\(([^()\n]{{0,300}})\)"
-    ),
-    re.compile(rf"(?i)\bfunction,?\s+(?:called|named)\s+[`'\"*]{{0,3}}({_NAME})()"),
-    re.compile(rf"(?i)\bfunction\s+[`*]{{1,3}}({_NAME})[`*]()"),
-)
-_PROMPT = re.compile(rf"(?m)^\s{{0,12}}>>>[ \t]+({_NAME})\(")
-_ENTRY_POINT = "solve"
-"""Name given to a function whose statement shows examples by argument name and never names it."""
-
-
-def parse_statement(text: str, *, id: str) -> Problem:  # noqa: A002 - the record's own word
+def read_statement(text: str, *, id: str) -> Reading:  # noqa: A002 - the record's own word
     """The problem that a statement in text or Markdown describes. Never raises.
 
-    Recognised as a function: a signature (`def f(...)`, `class Solution`), doctest or asserts, "a function
-    f(a, b)", or LeetCode's `Input: a = 1` / `Output: 2` (then named `solve` where nothing names it). All
-    else is a program on standard input. Public tests are the statement's own examples; none found is an
-    empty tuple. Nothing of the text is ever run.
+    Recognised as a function: a signature (`def f(...)`, a class), doctest or asserts, "a function f(a, b)",
+    or LeetCode's `Input: a = 1` / `Output: 2` (then named `solve` where nothing names it). All else is a
+    program on standard input. Public tests are the statement's own examples; none found is an empty tuple.
+    Limits, tolerance and the like are those that the statement tells. Nothing of the text is ever run.
     """
     text = clean_text(text)
+    design = None if mentions_stdin(text) else read_design(text, id=id)
+    reading = Reading(design, "lists of calls") if design else _read_kind(text, id)
+    return _add_facts(reading, text)
+
+
+def _read_kind(text: str, id: str) -> Reading:  # noqa: A002
     sections = split_sections(text)
-    samples = find_samples(sections)
+    found = find_samples(sections, text)
     bare = {section.role for section in sections if not section.inline}
-    asks_stdin = mentions_stdin(text) or any(s.named and s.role == "input" and not s.inline for s in sections)
-    found = _find_signature(text)
-    if found and not asks_stdin:
-        return _function(text, id, *found)
+    named = any(item.named and item.role == "input" and not item.inline for item in sections)
+    asks_stdin = mentions_stdin(text) or (named and bool(found.samples or found.faults))
+    signature = find_signature(text)
+    if signature and not asks_stdin:
+        return _function(text, id, *signature, found)
     if not asks_stdin:
         tests, names = find_named_examples(text, None)
         if tests and any(names):
-            mentioned = _find_mention(text)
+            mentioned = find_mention(text)
             call = Call(mentioned.name if mentioned else _ENTRY_POINT, names)
-            return _function(text, id, call, _stub(call))
+            return _function(text, id, call, write_stub(call), found)
     if asks_stdin or {"input", "output"} <= bare:
-        return _program(text, id, samples)
-    call_or_none = _find_mention(text)
-    if call_or_none:
-        return _function(text, id, call_or_none, _stub(call_or_none))
-    return _program(text, id, samples)
+        return _program(text, id, found)
+    mention = find_mention(text)
+    if mention:
+        return _function(text, id, mention, write_stub(mention), found)
+    if not found.samples and asks_for_function(text):
+        reading = _function(text, id, Call(_ENTRY_POINT), "", found)
+        reading.notes.insert(
+            0, f"a function without a name is asked for: it is to be called `{_ENTRY_POINT}`"
+        )
+        return reading
+    return _program(text, id, found)
 
 
-def _program(text: str, id: str, samples: list[tuple[str, str]]) -> Problem:  # noqa: A002
-    tests = dict.fromkeys(Test(given, expected) for given, expected in samples)
-    return Problem(id, text, Kind.STDIN, public_tests=tuple(tests))
+def _program(text: str, id: str, found: Found) -> Reading:  # noqa: A002
+    if not found.samples:
+        loose = find_loose_samples(text)
+        found = Found(loose.samples, loose.form, [*found.faults, *loose.faults])
+    tests = tuple(dict.fromkeys(Test(given, expected) for given, expected in found.samples))
+    return Reading(Problem(id, text, Kind.STDIN, public_tests=tests), found.form, _once(found.faults))
 
 
-def _function(text: str, id: str, call: Call, starter: str) -> Problem:  # noqa: A002
-    tests = find_calls(text, Call(call.name.rpartition(".")[2], call.parameters, call.returns))
+def _function(text: str, id: str, call: Call, starter: str, found: Found) -> Reading:  # noqa: A002
+    prints = call.returns in ("", "None") and _PRINTS.search(_EXAMPLE_LINE.sub("", text)) is not None
+    short = Call(call.name.rpartition(".")[2], call.parameters, call.returns, prints=prints)
+    read = find_calls(text, short, starter)
+    tests, form = read.tests, "calls"
     if not tests:
-        tests = find_named_examples(text, call)[0]
-    return Problem(id, text, Kind.FUNCTION, call.name, starter, tuple(dict.fromkeys(tests)))
+        tests, form = find_named_examples(text, call)[0], "arguments by name"
+    if not tests:
+        tests, form = list(_read_values(found, call)), f"values in {found.form}"
+    if any(test.program for test in tests):
+        form = "doctests and asserts" if any(test.program is None for test in tests) else "assertions"
+    problem = Problem(id, text, Kind.FUNCTION, call.name, starter, tuple(dict.fromkeys(tests)))
+    problem, faults = adapt_statement(problem)
+    return Reading(problem, form if problem.public_tests else "", _once([*read.faults, *faults]))
 
 
-def _stub(call: Call) -> str:
-    if not call.parameters:
-        return ""
-    names = [name if name.isidentifier() else f"arg{place}" for place, name in enumerate(call.parameters)]
-    return f"def {call.name}({', '.join(names)}):\n"
+def _read_values(found: Found, call: Call) -> Iterator[Test]:
+    """The samples whose texts are the arguments and the result of `call`, as in a table of values."""
+    for given, expected in found.samples:
+        with suppress(ValueError):
+            arguments = read_value(f"[{given.strip()}]")
+            if isinstance(arguments, list) and len(arguments) == max(1, len(call.parameters)):
+                yield encode_test(arguments, read_value(expected))
 
 
-def _find_signature(text: str) -> tuple[Call, str] | None:
-    """The entry point that code in the statement declares, and the code to start from."""
-    for _, code in sorted(
-        _BLOCK.findall(text), key=lambda block: block[0] not in ("python", "py", "python3")
-    ):
-        found = _read_code(textwrap.dedent(code))
-        if found:
-            return found
-    return _read_code(text)
+def _once(faults: list[str]) -> list[str]:
+    return [f"not understood: {fault}" for fault in dict.fromkeys(faults)]
 
 
-def _read_code(code: str) -> tuple[Call, str] | None:
-    if not _CLASS.search(code) and not _DEFINITION.search(code):
-        return None
-    tree = _parse_open(code)
-    if tree is None:
-        start = min(match.start() for match in (_CLASS.search(code), _DEFINITION.search(code)) if match)
-        code = _leading_code(code[start:])
-        tree = _parse_open(code)
-    if tree is None:
-        return None
-    call = _entry_point(tree)
-    return (call, code) if call else None
-
-
-def _parse_open(code: str) -> ast.Module | None:
-    """The tree of code whose last body may be missing, as starter code has it."""
-    for source in (code, code.rstrip() + " pass", code.rstrip() + "\n        pass"):
-        tree = parse_python(source)
-        if tree is not None:
-            return tree
-    return None
-
-
-def _leading_code(text: str) -> str:
-    """The lines of `text` up to the first that stands at the margin, apart from the signature itself."""
-    lines = text.split("\n")
-    depth = 0
-    kept = []
-    for place, line in enumerate(lines):
-        if place and depth <= 0 and line.strip() and not line[0].isspace():
-            break
-        depth += line.count("(") - line.count(")")
-        kept.append(line)
-    return "\n".join(kept).rstrip() + "\n"
-
-
-def _entry_point(tree: ast.Module) -> Call | None:
-    """`Solution`'s first public method, else the last function: helpers come first."""
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name == "Solution":
-            for method in node.body:
-                if isinstance(method, ast.FunctionDef) and not method.name.startswith("_"):
-                    return _describe(method, f"Solution.{method.name}")
-    return _describe(functions[-1], functions[-1].name) if functions else None
-
-
-def _describe(node: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> Call:
-    names = [item.arg for item in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
-    if "." in name and names[:1] in (["self"], ["cls"]):
-        names = names[1:]
-    returns = ast.unparse(node.returns) if node.returns is not None else ""
-    return Call(name, tuple(names), returns)
-
-
-def _find_mention(text: str) -> Call | None:
-    """The function that prose, doctest or asserts name."""
-    for pattern in _PROSE:
-        found = pattern.search(text)
-        if found:
-            names = [part.split(":")[0].split("=")[0].strip() for part in found[2].split(",")]
-            return Call(found[1], tuple(name for name in names if name))
-    prompt = _PROMPT.search(text)
-    if prompt:
-        return Call(prompt[1])
-    asserted = find_asserted_names(text)
-    return Call(asserted[0]) if asserted else None
+def _add_facts(reading: Reading, text: str) -> Reading:
+    """`reading` with the limits and the checker that the statement tells."""
+    problem = reading.problem
+    facts = find_facts(text, problem.kind, problem.public_tests)
+    time_s, memory_mb = problem.time_limit_s, problem.memory_limit_mb
+    if facts.time_s is not None:
+        time_s = max(facts.time_s, LEAST_TIME_S)
+    if facts.memory_mb is not None:
+        memory_mb = max(facts.memory_mb, LEAST_MEMORY_MB)
+    if (facts.time_s, facts.memory_mb) != (None, None):
+        raised = [f"{facts.time_s:g} s" for _ in "s" if facts.time_s is not None and facts.time_s < time_s]
+        raised += [f"{facts.memory_mb} MB" for _ in "m" if facts.memory_mb and facts.memory_mb < memory_mb]
+        lower = f"; the statement's {' and '.join(raised)} is too little for Python" if raised else ""
+        reading.notes.append(f"limits: {time_s:g} s, {memory_mb} MB{lower}")
+    if facts.checker != "exact":
+        reading.notes.append(f"outputs are compared by `{facts.checker}`")
+    if facts.several_answers:
+        reading.notes.append(
+            "several answers are right, and no checker is known: another output may be right too"
+        )
+    if facts.interactive:
+        reading.notes.append(
+            "an interactive problem: its examples are talks with a judge, and no test is made of them"
+        )
+        reading.form = ""
+    if facts.files and problem.kind is Kind.STDIN:
+        reading.notes.append(
+            f"the statement names files ({', '.join(facts.files[:3])}): here standard input is read"
+        )
+    entry = problem.entry_point or ""
+    if entry[:1].isupper() and "." not in entry and not problem.public_tests:
+        reading.notes.append("not understood: the examples of a class")
+    reading.problem = replace(
+        problem,
+        public_tests=() if facts.interactive else problem.public_tests,
+        time_limit_s=time_s,
+        memory_limit_mb=memory_mb,
+        checker=facts.checker,
+        several_answers=facts.several_answers,
+    )
+    return reading

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from decimal import Decimal
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.problems import Kind
-from sstar_code.problems.checkers import CHECKERS, accepts, validate_checker
+from sstar_code.problems.checkers import CHECKERS, accepts, longest_right, validate_checker
 from sstar_code.problems.values import encode
 from tests.support.growth import assert_linear
 
@@ -30,6 +34,17 @@ STDIN_RULES = [name for name in CHECKERS if name != "python"]
         ("floats:0", "0.5", "0.50", True),
         ("floats:0", "0.5", "0.5000001", False),
         ("floats", "999999993", "999999994", False),
+        ("floats", "987654321098", "987654321000.0", False),
+        ("floats", "987654321098", "9.87654321098e11", True),
+        ("floats", "987654321098", "987654321098.0000001", True),
+        ("floats", "-987654321098", "-987654321097.9", False),
+        ("floats", "18014398509481985", "18014398509481984.0", False),
+        ("floats", "499999", "499999.4", True),
+        ("floats:1e-3", "500", "500.4", False),
+        ("floats", "987654321098.0", "987654321000.0", True),
+        ("codecontests", "50000", "50000.3", False),
+        ("codecontests", "49999", "49999.3", True),
+        ("apps", "987654321098", "987654321000.0", False),
         ("floats", "+007", "7", True),
         ("floats", "1", "1.0", True),
         ("floats", "nan", "NaN", True),
@@ -39,6 +54,8 @@ STDIN_RULES = [name for name in CHECKERS if name != "python"]
         ("floats", "1 2", "1", False),
         ("unordered", "b 1\na\n", "a\nb  1", True),
         ("unordered", "a\na\nb", "a\nb\nb", False),
+        ("any-case", "Yes No\n", "YES no", True),
+        ("any-case", "Yes No\n", "YES\nno", False),
         ("livecodebench", "  1.50 2 \n3", "1.5 2.0\n3\n\n", True),
         ("livecodebench", "50000000000000000", "50000000000000001", False),
         ("livecodebench", "YES", "Yes", False),
@@ -71,12 +88,21 @@ def test_standard_output_is_compared_by_the_named_rule(checker, expected, got, v
         ("floats", {"a": [0.3]}, {"a": [0.1 + 0.2]}, True),
         ("floats", {0.3}, {0.1 + 0.2}, True),
         ("floats", 10**18, 10**18 + 1, False),
+        ("floats", 10**18 + 1, 1e18, False),
+        ("floats", [987654321098], [987654321000.0], False),
+        ("floats", 987654321098, Fraction(9876543210981, 10), False),
+        ("floats", 987654321098, Decimal("987654321098.0000001"), True),
+        ("python:1e-6", 987654321098, 987654321000.0, False),
+        ("floats", 100, 100.00005, True),
         ("floats", 1.0, 10**400, False),
         ("floats", "0.3", "0.30", False),
         ("unordered", [[1, 2], [3]], [(3,), (1, 2)], True),
         ("unordered", [1, 1, 2], [1, 2, 2], False),
         ("unordered", [{"a": {1}}, [1]], ([1], {"a": {1}}), True),
         ("unordered", 3, 3, True),
+        ("any-case", ["Yes", 1], ["yES", 1], True),
+        ("any-case", "yes", ["yes"], False),
+        ("any-case", "yes", "no", False),
         ("python", [1, 2], (1, 2), False),
         ("python", (1, 2), (1, 2), True),
         ("python", 0.3, 0.1 + 0.2, False),
@@ -110,6 +136,54 @@ def test_no_output_makes_a_rule_raise(checker, expected, got):
 def test_a_result_that_cannot_be_decoded_is_wrong(checker, got):
     """Text that is no encoded value, or a hostile one, is a wrong answer and no error."""
     assert accepts(checker, Kind.FUNCTION, "[1]", got) is False
+
+
+@pytest.mark.parametrize("checker", STDIN_RULES)
+@pytest.mark.parametrize(
+    ("first", "repeated", "last"),
+    [("", "7", "x"), ("1.", "1", ""), ("1e", "1", ""), (".", "0", "e"), ("1e-", "1", "")],
+)
+def test_what_nearly_is_a_number_is_read_in_linear_time(checker, first, repeated, last):
+    """A token of 60,000 characters took a minute."""
+
+    def compare(size):
+        assert not accepts(checker, Kind.STDIN, "7.5", first + repeated * size + last)
+
+    assert_linear(compare, 15_000)
+
+
+@given(st.integers(0, 3_000_000), st.integers(0, 3_000_000))
+def test_the_longest_right_output_grows_with_what_is_expected(first, second):
+    """There is always room for 64 K characters and 8 times what is expected, 100 times up to 10 K."""
+    small, large = sorted((first, second))
+    lengths = [longest_right(_Long(size)) for size in (small, large)]
+    assert lengths[0] <= lengths[1]
+    assert lengths[0] >= 65_536 + (100 if small <= 10_000 else 8) * small
+
+
+class _Long(str):
+    __slots__ = ("size",)
+
+    """A text that says it has so many characters."""
+
+    def __new__(cls, size):
+        made = super().__new__(cls, "")
+        made.size = size
+        return made
+
+    def __len__(self):
+        return self.size
+
+
+@pytest.mark.parametrize("checker", ["floats", "apps", "codecontests", "livecodebench"])
+def test_tokens_beyond_those_expected_are_not_collected(checker):
+    """Memory grows with the output by its own length, not by an object for each of its words."""
+    tracemalloc.start()
+    try:
+        assert not accepts(checker, Kind.STDIN, "10 " * 100_000, "10 " * 800_000)
+        assert tracemalloc.get_traced_memory()[1] < 30 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("checker", STDIN_RULES)

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from sstar_code.problems.files import open_replacement, replace_file, write_text
+from sstar_code.problems.files import open_replacement, open_to_append, replace_file, write_text
 from tests.support import ROOT
 
 
@@ -86,3 +86,29 @@ def test_a_kill_in_the_middle_leaves_the_old_file(tmp_path):
     subprocess.run([sys.executable, "-c", _KILLED, str(path)], env=environment, check=False)
     assert path.read_text() == "old"
     assert all(item.suffix == ".part" for item in tmp_path.iterdir() if item != path)
+
+
+@pytest.mark.parametrize("make", ["link", "dangling", "pipe", "folder"])
+@pytest.mark.parametrize("write", [lambda path: write_text(path, "new"), open_to_append])
+def test_nothing_but_a_file_is_written(tmp_path, make, write):
+    """A link in the file's place is not followed, and nothing is waited for."""
+    (tmp_path / "victim").write_text("old")
+    path = tmp_path / "a"
+    {
+        "link": lambda: path.symlink_to("victim"),
+        "dangling": lambda: path.symlink_to("new"),
+        "pipe": lambda: os.mkfifo(path),
+        "folder": path.mkdir,
+    }[make]()
+    with pytest.raises(OSError, match="is a link" if path.is_symlink() else "is no regular file"):
+        write(path)
+    assert (tmp_path / "victim").read_text() == "old"
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["a", "victim"]
+
+
+def test_appending_goes_on_where_a_file_ends(tmp_path):
+    """A file is made, and continued."""
+    for _ in range(2):
+        with os.fdopen(open_to_append(tmp_path / "a"), "ab") as file:
+            file.write(b"x")
+    assert (tmp_path / "a").read_bytes() == b"xx"

@@ -6,6 +6,7 @@ import pytest
 
 from sstar_code.problems import Kind, ProblemFileError, Test
 from sstar_code.problems.formats.evalplus import (
+    read_arguments,
     read_humaneval,
     read_humaneval_plus,
     read_mbpp,
@@ -239,6 +240,20 @@ def test_types_that_json_lost_come_back_from_examples(value, examples, typed):
     """Tuples, sets, integer keys and complex numbers are restored where the examples agree on them."""
     assert restore(value, examples) == typed
     assert repr(restore(value, examples)) == repr(typed)
+
+
+@pytest.mark.parametrize(
+    ("source", "arguments"),
+    [
+        ("f(1, [2])\nassert f(3) == 4", [[1, [2]], [3]]),
+        ("f(set([1]))\ng(5)", [[{1}]]),
+        ("f(n)\nf(2)", [[2]]),
+        ("f(set(1))\nf(2)", [[2]]),
+    ],
+)
+def test_arguments_are_read_where_they_are_literals(source, arguments):
+    """A call with a name or with what cannot be built is passed over, and the others are read."""
+    assert read_arguments(source, "f") == arguments
 
 
 @pytest.mark.parametrize(

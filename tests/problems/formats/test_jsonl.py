@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.problems import Kind, Problem, ProblemFileError, Test
+from sstar_code.problems.bounds import hash_file
 from sstar_code.problems.formats.jsonl import read_problem, to_json
-from sstar_code.problems.formats.rows import Row, build_problems, hash_file, read_rows
+from sstar_code.problems.formats.rows import Row, build_problems, read_rows
+from sstar_code.problems.statements.leetcode import supply_names
 from sstar_code.problems.values import encode, encode_lines
 
 FUNCTION = {"id": "p", "statement": "s", "kind": "function", "entry_point": "f"}
@@ -28,9 +30,15 @@ COMMON = {
     "starter_code": st.text(),
     "time_limit_s": st.floats(0.1, 1e3),
     "memory_limit_mb": st.integers(1, 10_000),
+    "int_digits": st.none() | st.just(0) | st.integers(640, 1 << 30),
     "preamble": st.text(),
     "metadata": st.dictionaries(st.text(), st.integers() | st.text(), max_size=3),
+    "several_answers": st.booleans(),
 }
+
+
+def judging(test):
+    return test.program is not None or test.output is not None
 
 
 def list_of_tests(strategy):
@@ -41,7 +49,7 @@ PROBLEMS = st.builds(
     Problem,
     kind=st.just(Kind.STDIN),
     public_tests=list_of_tests(PLAIN_TESTS),
-    hidden_tests=list_of_tests(PLAIN_TESTS),
+    hidden_tests=list_of_tests(PLAIN_TESTS.filter(judging)),
     checker=st.sampled_from(["exact", "lines", "floats:1e-6", {"program": "pass"}]),
     **COMMON,
 ) | st.builds(
@@ -49,7 +57,7 @@ PROBLEMS = st.builds(
     kind=st.just(Kind.FUNCTION),
     entry_point=st.sampled_from(["f", "Solution.twoSum"]),
     public_tests=list_of_tests(CALL_TESTS),
-    hidden_tests=list_of_tests(CALL_TESTS),
+    hidden_tests=list_of_tests(CALL_TESTS.filter(judging)),
     checker=st.sampled_from(["python:1e-6", "unordered"]),
     **COMMON,
 )
@@ -66,9 +74,10 @@ def write(path, *objects):
 
 @given(PROBLEMS)
 def test_a_problem_written_is_read_back_equal(problem):
-    """Writing a problem as JSON and reading it again changes nothing."""
+    """Writing a problem as JSON and reading it again adds at most the names that its starter code uses."""
     data = json.loads(json.dumps(to_json(problem)))
-    assert read_problem(Row("p.jsonl", 1, data)) == problem
+    assert read_problem(Row("p.jsonl", 1, data)) == supply_names(problem)
+    assert supply_names(supply_names(problem)) == supply_names(problem)
 
 
 def test_what_is_left_out_takes_the_defaults(tmp_path):
@@ -95,6 +104,9 @@ def test_what_is_left_out_takes_the_defaults(tmp_path):
         ({"time_limit_s": 0}, "'time_limit_s' must be greater than 0"),
         ({"time_limit_s": True}, "'time_limit_s' must be a whole number or a number"),
         ({"memory_limit_mb": 1.5}, "'memory_limit_mb' must be a whole number"),
+        ({"several_answers": 1}, "'several_answers' must be true or false, got 1"),
+        ({"int_digits": 639}, "'int_digits' must be 0 (no limit) or at least 640, got 639"),
+        ({"int_digits": -1}, "'int_digits' must be 0 (no limit) or at least 640, got -1"),
         ({"public_tests": {}}, "'public_tests' must be a list"),
         ({"public_tests": [1]}, "public_tests[0]: an object"),
         (

@@ -11,7 +11,7 @@ from datetime import date
 
 import pytest
 
-from sstar_code.problems import Kind, ProblemFileError, UserError, load_set
+from sstar_code.problems import Kind, ProblemFileError, UserError, bounds, load_set
 from sstar_code.problems.formats import livecodebench as lcb
 from sstar_code.problems.formats.rows import Row
 
@@ -55,6 +55,7 @@ def test_a_method_problem_is_read():
     assert (len(problem.public_tests), len(problem.hidden_tests)) == (1, 2)
     assert problem.hidden_tests[0].output == "[1, 2]"
     assert (problem.checker, problem.time_limit_s, problem.memory_limit_mb) == ("livecodebench", 6.0, 4096)
+    assert problem.int_digits == 50_000  # as LiveCodeBench's judge sets it
     assert problem.metadata["date"] == "2024-08-03"
     assert {"platform": "leetcode", "difficulty": "easy", "title": "t"}.items() <= problem.metadata.items()
 
@@ -124,10 +125,19 @@ def test_packed_data_that_is_no_plain_string_is_refused(text):
 
 
 def test_a_zlib_bomb_is_cut_off(monkeypatch):
-    """Data that unpacks to more than the cap is refused without being unpacked."""
-    monkeypatch.setattr(lcb, "MAX_UNPACKED_BYTES", 10_000)
-    with pytest.raises(ProblemFileError, match="more than 10000 bytes"):
+    """Data that unpacks to more than its size allows is refused without being unpacked."""
+    monkeypatch.setattr(bounds, "FREE_BYTES", 1 << 20)
+    with pytest.raises(ProblemFileError, match="unpacks to more than 1 MB, too much for its size"):
         read({"private_test_cases": pack("x" * 10_000_000)})
+
+
+@pytest.mark.parametrize("protocol", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("size", [1, 20, 300, 70_000])
+def test_a_text_of_any_pickle_protocol_is_read(protocol, size):
+    """Short, long and framed texts are read as `pickle` reads them, also beyond ASCII."""
+    cases = [{"input": "\u00e9\u2264\U0001f600" * size, "output": "1"}]
+    packed = pack(pickle.dumps(json.dumps(cases, ensure_ascii=False), protocol))
+    assert read({"private_test_cases": packed}, STDIN).hidden_tests[0].input == cases[0]["input"]
 
 
 @pytest.mark.parametrize(

@@ -22,13 +22,30 @@ def test_the_three_forms_are_read(tmp_path):
     assert read_samples(path) == [Sample("12", "c"), Sample("12", "d")]
 
 
+def test_a_null_is_a_sample_without_a_program(tmp_path):
+    """It is named with its place, and the other rows are read."""
+    path = tmp_path / "s.jsonl"
+    rows = [
+        {"task_id": "a", "solution": None},
+        {"task_id": "a", "completion": None},
+        {"question_id": "a", "code_list": ["x", None]},
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    found = [(sample.code, sample.fault.removeprefix(f"{path}:")) for sample in read_samples(path)]
+    assert found == [
+        ("", "1: key 'solution' is null"),
+        ("", "2: key 'completion' is null"),
+        ("x", ""),
+        ("", "3: code_list[1] is null"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
         ({"task_id": "a"}, ":1: a sample needs"),
         ({"solution": "a"}, ":1: key 'task_id' is missing"),
         ({"task_id": "a", "solution": 3}, ":1: key 'solution' must be a string"),
-        ({"task_id": "a", "completion": None}, ":1: key 'completion' is missing"),
         ({"question_id": "a", "code_list": ["x", 3]}, ":1: code_list[1] must be a string"),
         ({"question_id": "a", "code_list": "x"}, ":1: key 'code_list' must be a list"),
     ],
@@ -40,6 +57,33 @@ def test_a_row_of_no_form_is_named(tmp_path, row, message):
     with pytest.raises(ProblemFileError) as caught:
         read_samples(path)
     assert str(caught.value).startswith(f"{path}{message}")
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"\xef\xbb\xbfprint('\xc3\xa9')\n", "print('é')\n"),
+        (b"# -*- coding: latin-1 -*-\nprint('\xe9')\n", "# -*- coding: latin-1 -*-\nprint('é')\n"),
+        (b"#!/usr/bin/python3\n# vim: set fileencoding=cp1251 :\n# \xe9", None),
+        (b"print('\xc3\xa9')\n", "print('é')\n"),
+    ],
+    ids=["byte order mark", "latin-1", "second line", "none"],
+)
+def test_a_file_is_read_in_the_encoding_that_it_names(tmp_path, data, code):
+    """As the interpreter reads it."""
+    (tmp_path / "p.py").write_bytes(data)
+    (sample,) = read_samples(tmp_path)
+    assert sample.code == (code or data.decode("cp1251"))
+
+
+@pytest.mark.parametrize(
+    "data", [b"# coding: no-such\n# \xff", b"x = '\xff'\n", b"# coding: ascii\n# \xe9\n"]
+)
+def test_a_file_in_no_encoding_is_named(tmp_path, data):
+    """One line says which file it is and that it is no text."""
+    (tmp_path / "p.py").write_bytes(data)
+    with pytest.raises(ProblemFileError, match=r"p\.py: is not UTF-8 text"):
+        read_samples(tmp_path)
 
 
 def test_a_completion_continues_the_starter_code():

@@ -91,3 +91,13 @@ def test_nothing_in_a_problem_makes_it_fail(test, text, kind):
     """Whatever a test or a statement holds, faults are told and never raised."""
     problem = Problem("p", text, kind, text or None, text, public_tests=(test,), hidden_tests=(test,))
     assert all(isinstance(what, str) for what in faults(problem))
+
+
+def test_what_was_not_understood_in_a_statement_is_noted(tmp_path):
+    """A folder of statements keeps what their reading says, and validate tells it."""
+    (tmp_path / "a.md").write_text(
+        "Guess my number. This is an interactive problem.\n\nInput\n1\nOutput\n? 2\n"
+    )
+    (problem,) = load_set(f"jsonl:{tmp_path}").problems
+    notes = [fault.what for fault in find_faults([problem]) if fault.is_note]
+    assert [note.partition(":")[0] for note in notes] == ["an interactive problem"]

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from sstar_code.problems import UserError, load_set
-from sstar_code.problems.formats.rows import hash_file
+from sstar_code.problems.bounds import hash_file
 from sstar_code.problems.sets.load import SET_NAMES
 
 ROW = {"id": "p", "statement": "s", "kind": "stdin"}

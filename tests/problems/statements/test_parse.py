@@ -1,6 +1,7 @@
 """Statements of the usual sites become problems with their own examples as public tests."""
 
 # ruff: noqa: E501 - statements stand here as they are pasted
+# ruff: noqa: RUF001 - marks of other scripts are what such pages print
 from __future__ import annotations
 
 import gzip
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sstar_code.problems import Kind, Test
+from sstar_code.problems.checkers import validate_checker
 from sstar_code.problems.statements.parse import parse_statement
 from sstar_code.problems.values import decode, decode_lines
 from tests.support.growth import assert_linear
@@ -162,11 +164,14 @@ def test_statement_python_values():
 
 
 def test_statement_asserts_beyond_equality():
-    """Truth and negation are tests; a wrapped call is kept as a program if it needs builtins only."""
+    """Truth and negation are tests; a wrapped call is kept as a program with the modules it needs."""
     text = "assert f(1)\nassert not f(2)\nassert sorted(f(3)) == [1]\nassert math.isclose(f(4), 2)\n"
     tests = parse(text).public_tests
     assert tests[:2] == (Test("1", "true"), Test("2", "false"))
-    assert tests[2:] == (Test(program="assert sorted(f(3)) == [1]"),)
+    assert tests[2:] == (
+        Test(program="assert sorted(f(3)) == [1]"),
+        Test(program="import math\nassert math.isclose(f(4), 2)"),
+    )
 
 
 def test_statement_whole_prompt_is_the_starter():
@@ -238,6 +243,31 @@ PIECES = [
         "x",
         "\x00",
     ),
+    *(
+        "Sample Input  Sample Output\n",
+        "| Input | Output |\n|--|--|\n| 1 | 2 |\n",
+        "$ echo 1 | x\n",
+        ">>> f(1)\n1\n",
+    ),
+    *(
+        "入力例 1\n",
+        "Входные данные\n",
+        "示例：\n",
+        "输入：",
+        "STDIN  Function\n",
+        "time limit: 1 s ",
+        "any order",
+        "\\exmp{1}{2}",
+    ),
+    *(
+        "should give ",
+        "but should return ",
+        "1e-6 error. ",
+        "    1 2\n",
+        "\t",
+        "class A:\n",
+        "print any of them ",
+    ),
     *("the output should be ", "function `f`", "...", "\ud800", "9" * 5000, "round(", '"""'),
 ]
 
@@ -249,15 +279,19 @@ def test_statement_never_raises(text):
     problem = parse(text)
     for test in problem.public_tests:
         assert test.program or problem.kind is Kind.STDIN or decode_lines(test.input) is not None
+    validate_checker(problem.checker, problem.kind)
 
 
 HOSTILE = (
     "f(|f([|>>> f(1)\n|Input: |Input: a = [\nOutput: |a = |<pre |<p |For a = [1, |[[[|def f(|- | |\n|```|"
     'assert f(1) == |Example 1:\n\n|function f(a, |"|x=1,|ExamplesInput'
+    "|Sample Input\n|Input:\n|入力例 1\n1\n|Input\tOutput\n1\t2\n|$ ./run <<EOF\n|$ echo 1 ¦ x\n1\n|time limit |any order "
+    "|`a` gives |>>> x = f(1)\n>>> x\n1\n|f(1) returns 1 but |10^-6 error |\\exmp{|print any |    a\nprints:\n    b\n|```a\n|'a b' |\t|> "
+    "|class A:\n    def f(self):\n|Sample Output\n3\nSo it is.\n|3 gives |f(1) = 2 |1\t2\t3\n|Input Output\n---|Input  Output\n1  2\n"
 )
 
 
-@pytest.mark.parametrize("piece", HOSTILE.split("|"))
+@pytest.mark.parametrize("piece", [piece.replace("¦", "|") for piece in HOSTILE.split("|")])
 def test_statement_hostile_text_takes_linear_time(piece):
     """A hundred thousand characters of any repeated piece are read in linear time, behind a signature too."""
 
@@ -289,3 +323,45 @@ def test_statement_agrees_with_recorded_tests(shared_data):
         equal[site] = equal.get(site, 0) + (found == wanted)
     assert total
     assert all(equal[site] / total[site] >= 0.9 for site in total), (equal, total)
+
+
+@pytest.mark.parametrize(
+    ("text", "test"),
+    [
+        (
+            (
+                "Sum.\n\n**Sample Input 0**\n\n    STDIN     Function\n    -----     --------\n    2         n = 2\n"
+                "    1 2       a = [1, 2]\n              b = 3\n\n**Sample Output 0**\n\n    3\n"
+            ),
+            Test("2\n1 2\n", "3\n"),
+        ),
+        ("Sum.\n\nSample Input\n\n    1 2\n\nSample Output\n\n    3\n      4\n", Test("1 2\n", "3\n  4\n")),
+        ("Sum.\n\nSample Input\n```\n1 2\n```\nSample Output\n```\n    3\n```\n", Test("1 2\n", "    3\n")),
+        ("Sum.\n\nSample Input\n1 2\n\nSample Output\n  3\n", Test("1 2\n", "  3\n")),
+    ],
+)
+def test_the_margin_of_a_code_block_is_no_output(text, test):
+    """Four blanks before every line mark code in Markdown; less, or blanks inside a fence, are the sample's."""
+    problem = parse(text)
+    assert [(item.input.rstrip(), item.output) for item in problem.public_tests] == [
+        (test.input.rstrip(), test.output)
+    ]
+
+
+def test_an_array_of_geeksforgeeks_is_an_array():
+    """`arr[] = {1, 2}` with a stub whose body is a comment is a call of the method with a list."""
+    problem = parse(
+        "Sum it up.\n\nExamples:\n\nInput: arr[] = {1, 2, 3}, k = 2, m[][] = {{1}, {2}}\nOutput: 6\n"
+        "Explanation: all.\n\nclass Solution:\n    def total(self, arr, k, m):\n        # code here\n"
+    )
+    assert (problem.kind, problem.entry_point) == (Kind.FUNCTION, "Solution.total")
+    assert problem.public_tests == (Test("[1, 2, 3]\n2\n[[1], [2]]", "6"),)
+
+
+def test_a_formula_for_what_counts_as_right_is_a_tolerance():
+    """The word error need not be said."""
+    problem = parse(
+        "Print n/3. The answer is considered correct if $\\frac{|a-b|}{\\max(1,b)} \\le 10^{-4}$.\n\n"
+        "Sample Input\n1\nSample Output\n0.33333\n"
+    )
+    assert problem.checker == "floats:0.0001"

@@ -1,0 +1,114 @@
+"""Fields that rows of several forms have alike: a checker, limits, JSON inside of text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sstar_code.problems.bounds import parse_json
+from sstar_code.problems.checkers import validate_checker
+from sstar_code.problems.errors import shorten
+from sstar_code.problems.problem import MAX_MEMORY_MB, MAX_TESTS, MAX_TIME_S, Kind
+
+if TYPE_CHECKING:
+    from sstar_code.problems.formats.rows import Row
+
+_MOST_TOLERANCE = 1e9
+_CODE_SIGNS = ("\n", ";", "{", "#include")
+
+
+def read_checker(row: Row, kind: Kind, default: str) -> str | dict[str, str]:
+    """The row's own `checker`, a name or `{"program": source}`, else `default`.
+
+    Raises:
+        ProblemFileError: it is neither.
+    """
+    checker: str | dict[str, str] = row.get("checker", (str, dict), default)
+    if isinstance(checker, dict):
+        if set(checker) != {"program"} or not isinstance(checker["program"], str):
+            raise row.fail("key 'checker' must be a name or {\"program\": source}")
+        return checker
+    try:
+        validate_checker(checker, kind)
+    except ValueError as error:
+        if any(sign in checker for sign in _CODE_SIGNS):
+            raise row.fail("key 'checker': source in Python is given as {\"program\": source}") from error
+        raise row.fail(f"key 'checker': {error}") from error
+    return checker
+
+
+def refuse_checker(row: Row) -> None:
+    """For forms whose tests are programs, which nothing can judge but they themselves.
+
+    Raises:
+        ProblemFileError: the row has a `checker`.
+    """
+    if row.data.get("checker") is not None:
+        raise row.fail(
+            "key 'checker': the tests of this form are programs with asserts, so no checker is asked; "
+            "write the problem in the jsonl form"
+        )
+
+
+def check_time(row: Row, key: str, seconds: float) -> float:
+    """`seconds` again, the value of `key`.
+
+    Raises:
+        ProblemFileError: it is no limit that can be kept.
+    """
+    if not 0 < seconds <= MAX_TIME_S:
+        wanted = "greater than 0" if not seconds > 0 else f"at most {MAX_TIME_S:.0f} s"
+        raise row.fail(f"key {key!r} must be {wanted}, got {_show(seconds)}")
+    return float(seconds)
+
+
+def check_memory(row: Row, key: str, megabytes: int) -> int:
+    """`megabytes` again, the value of `key`.
+
+    Raises:
+        ProblemFileError: it is no limit that can be kept.
+    """
+    if not 0 < megabytes <= MAX_MEMORY_MB:
+        wanted = "greater than 0" if megabytes <= 0 else f"at most {MAX_MEMORY_MB} MB"
+        raise row.fail(f"key {key!r} must be {wanted}, got {_show(megabytes)} MB")
+    return megabytes
+
+
+def _show(number: float) -> str:
+    return f"{number:g}" if isinstance(number, float) else shorten(str(number), 30)
+
+
+def read_json(row: Row, key: str, default: Any) -> Any:
+    """The value of `key`, where it is text the JSON in it; `default` where it is empty.
+
+    Raises:
+        ProblemFileError: the text is not JSON.
+    """
+    value = row.data.get(key)
+    if not value:
+        return default
+    try:
+        return parse_json(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise row.fail(f"key {key!r} must be JSON text: {error}") from error
+
+
+def read_tolerance(row: Row, key: str) -> float:
+    """The number under `key`, 0 where it has none.
+
+    Raises:
+        ProblemFileError: it is no tolerance.
+    """
+    value = row.get(key, (int, float), 0.0)
+    if not 0 <= value <= _MOST_TOLERANCE:
+        raise row.fail(f"key {key!r} must be 0 or a small number, got {_show(value)}")
+    return float(value)
+
+
+def check_count(row: Row, key: str, count: int, most: int = MAX_TESTS) -> None:
+    """Refuse a list of more tests than are read.
+
+    Raises:
+        ProblemFileError: `count`, the number of tests under `key`, is more than `most`.
+    """
+    if count > most:
+        raise row.fail(f"key {key!r} holds {count} tests; at most {most} are read, so leave some out")

@@ -1,0 +1,1 @@
+"""The layout of a statement: its text without markup, its headings, and the samples below them."""
