@@ -1,6 +1,7 @@
 """Runs untrusted programs on inputs and reports what happened; knows nothing of models or benchmarks."""
 
 from sstar_code.sandbox.choose import make_sandbox
+from sstar_code.sandbox.environment import Environment
 from sstar_code.sandbox.outcome import (
     Execution,
     Failure,
@@ -15,6 +16,7 @@ from sstar_code.sandbox.outcome import (
 )
 
 __all__ = [
+    "Environment",
     "Execution",
     "Failure",
     "Limits",

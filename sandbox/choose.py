@@ -17,6 +17,7 @@ from typing import Self
 from sstar_code.problems import UserError
 from sstar_code.problems.errors import suggest
 from sstar_code.problems.plugins import Plugin, list_plugins
+from sstar_code.sandbox.environment import Environment, check_packages, describe_interpreter
 from sstar_code.sandbox.outcome import Execution, Limits, Program, Sandbox, SandboxError
 
 
@@ -42,6 +43,19 @@ class PluginSandbox:
             self.workers = int(self._sandbox.workers)
             if self.workers < 1:
                 raise ValueError(f"it has {self.workers} workers")
+
+    @property
+    def environment(self) -> Environment:
+        """What it says that programs find; this interpreter without libraries where it does not say.
+
+        Raises:
+            SandboxError: it says something else.
+        """
+        with self._plugin.blamed(SandboxError):
+            found = getattr(self._sandbox, "environment", None)
+            if found is not None and not isinstance(found, Environment):
+                raise TypeError(f"gives a {type(found).__name__} where an Environment is expected")
+            return found or describe_interpreter()
 
     async def __aenter__(self) -> Self:
         """Start it.
@@ -102,7 +116,7 @@ class _Choice:
     """One line for the user."""
 
 
-def _choose(name: str) -> _Choice:
+def _choose(name: str, packages: tuple[str, ...]) -> _Choice:
     """The sandbox that `name` stands for here; only `auto` looks around, for two seconds at most."""
     if name not in NAMES:
         return _Choice(name, f"sandbox {name} of {list_sandbox_plugins()[name].package}, as asked")
@@ -110,7 +124,7 @@ def _choose(name: str) -> _Choice:
         return _Choice(name, f"sandbox {name}, as asked")
     from sstar_code.sandbox.docker.probe import probe_engine
 
-    state = probe_engine()
+    state = probe_engine(packages=packages)
     if state.reason is None:
         return _Choice("docker", f"sandbox docker: engine {state.version} at {state.address}")
     if state.reachable:
@@ -123,6 +137,7 @@ def make_sandbox(
     *,
     workers: int | None = None,
     runtime: str | None = None,
+    packages: Sequence[str] = (),
     say: Callable[[str], None] | None = None,
 ) -> Sandbox:
     """The sandbox `name` (one of `NAMES`, or an installed package's), not started yet.
@@ -131,13 +146,15 @@ def make_sandbox(
         name: `auto`: Docker where an engine answers and has the image, else local.
         workers: runs at once; None: the usable cores.
         runtime: an OCI runtime that Docker is to use, like `runsc`.
+        packages: import names of libraries that programs find beside `environment.DEFAULT_LIBRARIES`.
         say: is told the choice and its reason, one line.
 
     Raises:
-        UserError: no such name, a runtime without Docker, or a broken package.
+        UserError: no such name, a runtime without Docker, a library that is not there, or a broken package.
     """
     check_name(name)
-    choice = _choose(name)
+    packages = check_packages(packages)
+    choice = _choose(name, packages)
     if runtime is not None and choice.name != "docker":
         raise UserError(f"--runtime {runtime} needs the docker sandbox, not {choice.name} ({choice.reason})")
     if say is not None:
@@ -145,9 +162,13 @@ def make_sandbox(
     if choice.name == "docker":
         from sstar_code.sandbox.docker.sandbox import DockerSandbox
 
-        return DockerSandbox(workers, runtime=runtime)
+        return DockerSandbox(workers, runtime=runtime, packages=packages)
     if choice.name not in NAMES:
+        if packages:
+            raise UserError(f"--packages: sandbox {choice.name} of another package has libraries of its own")
         return PluginSandbox(list_sandbox_plugins()[choice.name], workers)
     from sstar_code.sandbox.local.sandbox import LocalSandbox, UnsafeSandbox
 
-    return LocalSandbox(workers) if choice.name == "local" else UnsafeSandbox(workers)
+    if choice.name == "local":
+        return LocalSandbox(workers, packages=packages)
+    return UnsafeSandbox(workers, packages=packages)

@@ -7,6 +7,7 @@ from typing import Self
 
 import anyio.lowlevel
 
+from sstar_code.sandbox.environment import Environment, describe_interpreter
 from sstar_code.sandbox.outcome import Execution, Limits, Program, Status
 
 
@@ -23,9 +24,11 @@ class FakeSandbox:
         *,
         name: str = "fake",
         workers: int = 1,
+        environment: Environment | None = None,
     ) -> None:
         self.name = name
         self.workers = workers
+        self.environment = environment or describe_interpreter()
         self.calls: list[tuple[Program, str]] = []
         self._script = script
 

@@ -4,17 +4,37 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+
+from anyio import to_thread
 
 from sstar_code.problems import Kind, Problem, Test
-from sstar_code.problems.checkers import accepts
+from sstar_code.problems.calls import CHAINED, PLAIN_CALL
+from sstar_code.problems.checkers import accepts, longest_right
+from sstar_code.problems.formats.trust import trusts_candidate
 from sstar_code.problems.python_source import parse_python
-from sstar_code.sandbox.outcome import Execution, Limits, Mode, Program, Sandbox, Status, Verdict
+from sstar_code.problems.values import decode, encode
+from sstar_code.sandbox.outcome import Execution, Limits, Mode, Program, Sandbox, Status, Verdict, is_cut
 
+CHECKER_AT_FAULT = "the checker program of the problem is at fault"
+"""Begins the note of a test that was not judged because of it: grading again would not help."""
+ENTRY_POINT_MISSING = "EntryPointMissing"
+"""The type of the failure of a program that compiles and does not define the entry point."""
+_NOTE_CHARS = 500
 _BATCH = 16
 """Tests sent at first when the first failure ends the grading, then twice as many each time: little is run in
 vain, and a long list is not compiled for again and again."""
+KEPT_CHARS = 1 << 16
+"""Characters of an output that are kept where nothing is expected, and of each one once it is judged."""
+_ASKED_CHARS = 1 << 20
+"""Characters of an output that are kept for a checker program; a longer one is made again when it is due."""
+_BATCH_CHARS = 1 << 24
+"""Characters of outputs that a batch of tests may have in memory before they are judged."""
+_QUICK_CHARS = 1 << 16
+"""Outputs up to this length are compared without a thread: it takes a hundredth of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +46,8 @@ class TestResult:
     test: Test
     verdict: Verdict
     execution: Execution
+    note: str = ""
+    """The checker's own words, where a checker program rejected the output or is itself at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +72,12 @@ class Report:
         return next((verdict for verdict in verdicts if verdict is not Verdict.AC), Verdict.AC)
 
     @property
+    def checker_fault(self) -> str:
+        """How the checker program ended where it is why the verdict is IE; empty where it is not."""
+        lost = [result.note for result in self.results if result.verdict is Verdict.IE]
+        return lost[0] if lost and all(note.startswith(CHECKER_AT_FAULT) for note in lost) else ""
+
+    @property
     def failures(self) -> tuple[TestResult, ...]:
         """The tests that did not pass."""
         return tuple(result for result in self.results if result.verdict is not Verdict.AC)
@@ -58,12 +86,41 @@ class Report:
 def assemble(problem: Problem, code: str) -> str:
     """The whole program for a candidate: `starter_code` goes in front where the entry point is missing.
 
-    HumanEval's candidates are often a body, or miss the prompt's imports and helper functions.
+    HumanEval's candidates are often a body, or miss the prompt's imports and helper functions. A program that
+    is whole, but does not define the entry point, is no body: in front of it goes what the starter code has
+    before the entry point, so that the verdict says what is missing.
     """
     if problem.kind is Kind.STDIN or not problem.entry_point or not problem.starter_code:
         return code
-    name = problem.entry_point.partition(".")[0]
-    return code if _defines(code, name) else f"{problem.starter_code.rstrip()}\n{code}"
+    owner, _, method = problem.entry_point.rpartition(".")
+    names = {owner or method, *((method, "Solution") if problem.call.either else ())}
+    if any(_defines(code, name) for name in names):
+        return code
+    if _is_whole(code) and _is_open(problem.starter_code, owner, method):
+        head = re.split(
+            rf"(?m)^(?:async +)?(?:def|class) +{re.escape(owner or method)}\b", problem.starter_code
+        )[0]
+        return f"{head.rstrip()}\n{code}" if head.strip() else code
+    return f"{problem.starter_code.rstrip()}\n{code}"
+
+
+def _is_whole(code: str) -> bool:
+    """Whether it is a program by itself and not the body of a function."""
+    tree = parse_python(code)
+    return tree is not None and not any(isinstance(node, ast.Return) for node in tree.body)
+
+
+def _is_open(starter: str, owner: str, method: str) -> bool:
+    """Whether the starter code leaves the body of the entry point open."""
+    tree = parse_python(starter)
+    for node in ast.walk(tree) if tree and method else ():
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == method:
+            return all(
+                isinstance(line, ast.Pass | ast.Raise)
+                or (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+                for line in node.body
+            )
+    return tree is None or not owner
 
 
 def _defines(code: str, name: str) -> bool:
@@ -87,16 +144,49 @@ def _defines(code: str, name: str) -> bool:
 def program_for(problem: Problem, code: str, test: Test | None = None) -> Program:
     """The program that has to run for `test` (None: for any input-output test of the problem)."""
     if test is not None and test.program is not None:
-        mode = Mode.ASSERT
+        mode = Mode.TRUSTING if trusts_candidate(test.program) else Mode.ASSERT
     else:
         mode = Mode.CALL if problem.kind is Kind.FUNCTION else Mode.MAIN
     entry_point = problem.entry_point if mode is not Mode.MAIN else None
-    return Program(assemble(problem, code), mode, entry_point, problem.preamble)
+    call = problem.call if mode is Mode.CALL else PLAIN_CALL
+    return Program(assemble(problem, code), mode, entry_point, problem.preamble, call)
 
 
 def limits_for(problem: Problem) -> Limits:
     """The problem's limits for one run."""
-    return Limits(cpu_s=problem.time_limit_s, memory_mb=problem.memory_limit_mb)
+    return Limits(
+        cpu_s=problem.time_limit_s,
+        memory_mb=problem.memory_limit_mb,
+        int_digits=problem.int_digits,
+        kept_chars=KEPT_CHARS,
+    )
+
+
+def _make_room(problem: Problem, tests: Sequence[Test]) -> Limits:
+    """The limits with room for twice the longest output that `tests` expect; what may be right is kept."""
+    limits = limits_for(problem)
+    longest = max((len(test.output or "") for test in tests), default=0)
+    kept = max((_kept_chars(problem, test) for test in tests), default=0)
+    return replace(limits, output_kb=max(limits.output_kb, 2 * longest >> 10), kept_chars=kept)
+
+
+def _kept_chars(problem: Problem, test: Test) -> int:
+    """Characters of the output on `test` that are kept until it is judged."""
+    if test.program is not None or test.output is None:
+        return KEPT_CHARS
+    longest = longest_right(test.output)
+    return longest if isinstance(problem.checker, str) else max(longest, _ASKED_CHARS)
+
+
+def _end_of_batch(problem: Problem, tests: Sequence[Test], start: int, step: int) -> int:
+    """The end of the batch of at most `step` tests from `start` on whose outputs fit into memory."""
+    (end, longest) = (start + 1, _kept_chars(problem, tests[start]))
+    while end < min(start + step, len(tests)):
+        longest = max(longest, _kept_chars(problem, tests[end]))
+        if (end + 1 - start) * longest > _BATCH_CHARS:
+            break
+        end += 1
+    return end
 
 
 async def run_tests(
@@ -108,10 +198,11 @@ async def run_tests(
     """
     results: list[TestResult] = []
     step = _BATCH if stop_on_failure else max(1, len(tests))
-    (start, end) = (0, step)
+    start = 0
     while start < len(tests):
+        end = _end_of_batch(problem, tests, start, step)
         batch = await _run_batch(sandbox, problem, code, tests[start:end], stop=stop_on_failure)
-        (start, end) = (end, end + 2 * (end - start))
+        (start, step) = (end, 2 * step)
         results += batch
         if stop_on_failure and any(result.verdict is not Verdict.AC for result in batch):
             break
@@ -123,32 +214,72 @@ async def _run_batch(
 ) -> list[TestResult]:
     """Judge `tests`, each mode's runs in one call so that the program is compiled once."""
     executions: dict[int, Execution] = {}
-    for asserting in (False, True):
-        places = [place for place, test in enumerate(tests) if (test.program is not None) is asserting]
-        if not places or (stop and any(run.status is not Status.OK for run in executions.values())):
+    groups: dict[Program, list[int]] = {}
+    plain = program_for(problem, code)
+    for place, test in enumerate(tests):
+        program = plain if test.program is None else program_for(problem, code, test)
+        groups.setdefault(program, []).append(place)
+    for program, places in sorted(groups.items(), key=lambda item: item[0] != plain):
+        if stop and any(run.status is not Status.OK for run in executions.values()):
             continue
-        program = program_for(problem, code, tests[places[0]])
-        texts = [tests[place].program if asserting else tests[place].input for place in places]
+        texts = [tests[place].input if program == plain else tests[place].program for place in places]
         inputs = [text or "" for text in texts]
-        runs = await sandbox.run(program, inputs, limits_for(problem), stop_on_failure=stop)
+        limits = _make_room(problem, [tests[place] for place in places])
+        runs = await sandbox.run(program, inputs, limits, stop_on_failure=stop)
         executions.update(zip(places, runs, strict=False))  # fewer runs than places after a failure
-    return [
-        TestResult(tests[place], await _judge(sandbox, problem, tests[place], run), run)
-        for place, run in sorted(executions.items())
-    ]
+    results = []
+    for place in sorted(executions):
+        test, run = tests[place], executions.pop(place)
+        verdict, note = await _judge(sandbox, problem, code, test, run)
+        results.append(TestResult(test, verdict, run.shorten(KEPT_CHARS), note))
+    return results
 
 
-async def _judge(sandbox: Sandbox, problem: Problem, test: Test, run: Execution) -> Verdict:
+async def _judge(
+    sandbox: Sandbox, problem: Problem, code: str, test: Test, run: Execution
+) -> tuple[Verdict, str]:
     if test.program is not None and _is_refuted(run):
-        return Verdict.WA
+        return Verdict.WA, ""
     if run.status is not Status.OK:
-        return Verdict(run.status.value)
+        return Verdict(run.status.value), ""
     if test.program is not None or test.output is None:
-        return Verdict.AC
-    if isinstance(problem.checker, str):
-        passed = accepts(problem.checker, problem.kind, test.output, run.output or "")
-        return Verdict.AC if passed else Verdict.WA
-    return await _run_checker(sandbox, problem.checker, test, run)
+        return Verdict.AC, ""
+    output = run.output or ""
+    if not isinstance(problem.checker, str):
+        return await _judge_by_program(sandbox, problem, code, test, output)
+    if len(output) > longest_right(test.output):
+        return Verdict.WA, f"over {longest_right(test.output)} characters, not compared"
+    expected = _restate(problem, test.output)
+    compare = partial(accepts, problem.checker, problem.kind, expected, output)
+    is_quick = len(output) + len(expected) <= _QUICK_CHARS
+    passed = compare() if is_quick else await to_thread.run_sync(compare, abandon_on_cancel=True)
+    return Verdict.AC if passed else Verdict.WA, ""
+
+
+async def _judge_by_program(
+    sandbox: Sandbox, problem: Problem, code: str, test: Test, output: str
+) -> tuple[Verdict, str]:
+    """The checker program's verdict on all of the output: one that was cut is made once more."""
+    assert not isinstance(problem.checker, str)
+    if is_cut(output):
+        limits = replace(_make_room(problem, [test]), kept_chars=None)
+        (run,) = await sandbox.run(program_for(problem, code, test), [test.input], limits)
+        if run.status is not Status.OK:
+            return Verdict(run.status.value), ""
+        output = run.output or ""
+    return await _run_checker(sandbox, problem.checker, test, output)
+
+
+def _restate(problem: Problem, output: str) -> str:
+    """The expected value as the driver writes it: an empty list or tree is `[]`, nulls end no tree."""
+    name = (problem.entry_point or "").rpartition(".")[2]
+    if problem.call.driven or problem.call.result_kind(name) not in CHAINED:
+        return output
+    value = decode(output)
+    items = [] if value is None else value
+    while isinstance(items, list) and items and items[-1] is None:
+        items = items[:-1]
+    return encode(items)
 
 
 def _is_refuted(run: Execution) -> bool:
@@ -162,14 +293,56 @@ def _is_refuted(run: Execution) -> bool:
     )
 
 
-async def _run_checker(sandbox: Sandbox, checker: Mapping[str, str], test: Test, run: Execution) -> Verdict:
-    """A checker program reads {"input", "expected", "output"} as JSON on stdin; status 0 accepts, 1 rejects.
+async def _run_checker(
+    sandbox: Sandbox, checker: Mapping[str, str], test: Test, output: str
+) -> tuple[Verdict, str]:
+    """A checker program reads {"input", "expected", "output"} as JSON on stdin; status 0 accepts.
 
-    It runs isolated like a candidate; any other end is the checker's fault, so it is reported as IE.
+    It runs isolated like a candidate. Another exit status rejects, and so does every failure that the output
+    makes: an exception, a limit, a signal. Where what is expected, given as output, makes it fail as well, or
+    it does not compile, it is at fault itself: the verdict is IE, as nothing is known of the candidate, and
+    the words say so.
     """
-    question = {"input": test.input, "expected": test.output, "output": run.output}
-    (verdict,) = await sandbox.run(Program(checker["program"]), [json.dumps(question)], Limits(cpu_s=10.0))
-    if verdict.status is Status.OK:
-        return Verdict.AC
-    rejected = verdict.status is Status.RE and verdict.failure and verdict.failure.type == "exit status 1"
-    return Verdict.WA if rejected else Verdict.IE
+    program = Program(checker["program"])
+
+    async def ask(answer: str | None) -> Execution:
+        question = {"input": test.input, "expected": test.output, "output": answer}
+        (end,) = await sandbox.run(program, [json.dumps(question)], _CHECKER_LIMITS)
+        return end
+
+    end = await ask(output)
+    if end.status is Status.OK:
+        return Verdict.AC, ""
+    if end.status is Status.IE:
+        return Verdict.IE, f"the checker's run was lost: {_tell(end)}"
+    if _has_rejected(end):
+        return Verdict.WA, f"the checker: {_tell(end)[:_NOTE_CHARS]}"
+    told = f"{end.status.value}: {_tell(end)[:_NOTE_CHARS]}"
+    if end.status is not Status.CE:
+        known = await ask(test.output)
+        if known.status is Status.OK or _has_rejected(known):
+            return Verdict.WA, f"the checker cannot read it: {told}"
+        if known.status is Status.IE:
+            return Verdict.IE, f"the checker's run was lost: {_tell(known)}"
+    return Verdict.IE, f"{CHECKER_AT_FAULT}: {told}"
+
+
+_CHECKER_LIMITS = Limits(cpu_s=10.0, kept_chars=KEPT_CHARS)
+
+
+def _has_rejected(end: Execution) -> bool:
+    """Whether a checker program ended by itself, with an exit status or an exception."""
+    return end.status is Status.RE and not (
+        end.failure is not None and end.failure.type.startswith(("SIG", "signal "))
+    )
+
+
+def _tell(end: Execution) -> str:
+    """The words with which a checker program ended: the text it left, else its status."""
+    failure = end.failure
+    if _has_rejected(end) and (failure is None or failure.type.startswith("exit status")):
+        own = failure.message if failure else ""
+        lines = [line.strip() for text in (end.stderr, end.stdout) for line in text.splitlines()[-1:]]
+        if said := own or next(filter(None, lines), ""):
+            return said
+    return ": ".join(part for part in (failure.type, failure.message) if part) if failure else ""

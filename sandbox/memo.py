@@ -15,7 +15,11 @@ from sstar_code.sandbox.outcome import (
     SandboxWrapper,
     Status,
     execution_key,
+    is_cut,
 )
+
+_KEPT_CHARS = 1 << 20
+"""Characters of an output that a memory is given: who needs more of a longer one has it run again."""
 
 
 class ExecutionMemory(Protocol):
@@ -67,8 +71,9 @@ class MemoSandbox(SandboxWrapper):
         known: dict[str, Execution] = {}
         while True:
             for key in keys:
-                if key not in known and (kept := self._memory.get_execution(key)) is not None:
-                    known[key] = kept
+                kept = None if key in known else self._memory.get_execution(key)
+                if kept is not None and _is_enough(kept, limits.kept_chars):
+                    known[key] = kept.shorten(limits.kept_chars)
             wanted = _missing(keys, known, stop_on_failure=stop_on_failure)
             if not wanted:
                 return _in_order(keys, known, stop_on_failure=stop_on_failure)
@@ -95,13 +100,19 @@ class MemoSandbox(SandboxWrapper):
             self.executed += len(runs)
             results = dict(zip(keys, runs, strict=False))  # shorter after a failure
             self._memory.put_executions(
-                {key: run for key, run in results.items() if run.status is not Status.IE}
+                {key: run.shorten(_KEPT_CHARS) for key, run in results.items() if run.status is not Status.IE}
             )
-            return results
+            return {key: run.shorten(limits.kept_chars) for key, run in results.items()}
         finally:
             for key in keys:
                 self._in_flight.pop(key, None)
             done.set()
+
+
+def _is_enough(kept: Execution, kept_chars: int | None) -> bool:
+    """Whether as much of the output is there as a caller wants."""
+    output = kept.output or ""
+    return not is_cut(output) or (kept_chars is not None and len(output) >= kept_chars)
 
 
 def _missing(keys: list[str], known: dict[str, Execution], *, stop_on_failure: bool) -> list[int]:

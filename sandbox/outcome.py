@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from types import TracebackType
-from typing import Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeVar
 
 from sstar_code.problems import InfrastructureError
+from sstar_code.problems.calls import PLAIN_CALL, CallForm
+from sstar_code.problems.problem import MAX_OUTPUT_MB
+
+if TYPE_CHECKING:
+    from sstar_code.sandbox.environment import Environment
 
 
 class SandboxError(InfrastructureError):
@@ -57,7 +63,10 @@ class Mode(StrEnum):
     """Run the program, then call its entry point; the input is `values.encode_lines(arguments)`; the
     return value counts."""
     ASSERT = "assert"
-    """Run the program, then the input as Python source in the same name space; it must run to its end."""
+    """Run the input as Python source in a process of its own; it must run to its end. Names that it does not
+    define are the program's, which runs in another process and only answers calls."""
+    TRUSTING = "trusting"
+    """The same in the program's own process, for source that needs its objects themselves."""
 
 
 def _as_member(kind: type[_Kind], value: str) -> _Kind:
@@ -81,26 +90,42 @@ class Program:
 
     code: str
     mode: Mode = Mode.MAIN
-    """May be given as its text: `main`, `call` or `assert`."""
+    """May be given as its text: `main`, `call`, `assert` or `trusting`."""
     entry_point: str | None = None
-    """For `CALL`: `name` or `Class.name` (a fresh instance is made for every run)."""
+    """For `CALL`: `name`, `Class.name` (a fresh instance for every run), or a class that is driven."""
     preamble: str = ""
     """Source run before `code` in the same name space under another file name."""
+    call: CallForm = PLAIN_CALL
+    """For `CALL`: how the entry point is called."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mode", _as_member(Mode, self.mode))
 
 
+_LONGEST_S = 86_400.0
+_LARGEST_MB = 1 << 20
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of one run on one input."""
+    """Limits of one run on one input. A day of CPU time and a terabyte are the most there is."""
 
     cpu_s: float = 6.0
     wall_s: float | None = None
     """Ceiling against sleepers; None: 3 * cpu_s + 2, generous because load must not decide a verdict."""
     memory_mb: int = 1024
-    output_kb: int = 16 * 1024
+    output_kb: int = MAX_OUTPUT_MB * 1024
     """Standard output, standard error and the returned value, each."""
+    int_digits: int | None = None
+    """Digits of the longest integer that becomes text or comes from text; 0: no limit, None: Python's own."""
+    kept_chars: int | None = None
+    """Characters of an output that are kept (`cut_output`); None: all. No part of a run's key."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cpu_s", min(self.cpu_s, _LONGEST_S))
+        if self.wall_s is not None:
+            object.__setattr__(self, "wall_s", min(self.wall_s, 3 * _LONGEST_S + 2))
+        object.__setattr__(self, "memory_mb", min(self.memory_mb, _LARGEST_MB))
 
     @property
     def wall_ceiling_s(self) -> float:
@@ -152,6 +177,57 @@ class Execution:
         """The text that decides the verdict: the returned value where there is one, else standard output."""
         return self.result if self.result is not None else self.stdout
 
+    def shorten(self, kept_chars: int | None) -> Execution:
+        """The same with at most so many characters of what it wrote and gave (`cut_output`)."""
+        if kept_chars is None or max(len(self.stdout), len(self.result or "")) <= kept_chars:
+            return self
+        result = None if self.result is None else cut_output(self.result, kept_chars)
+        return replace(self, stdout=cut_output(self.stdout, kept_chars), result=result)
+
+
+_CUT = re.compile(r"\n\[cut: \d+ bytes in all, sha256 [0-9a-f]{64}\]\Z")
+_LONGEST_MARK = 128
+
+
+def decode_output(data: bytes, kept_chars: int | None = None) -> str:
+    """The text that a program wrote, cut as by `cut_output` before more of it is decoded than is kept."""
+    if kept_chars is None or len(data) <= kept_chars:
+        return data.decode("utf-8", "backslashreplace")
+    text = data[: 4 * kept_chars + 4].decode("utf-8", "backslashreplace")  # a character has 4 bytes at most
+    if len(text) <= kept_chars:
+        return text
+    return f"{text[:kept_chars]}\n[cut: {len(data)} bytes in all, sha256 {hashlib.sha256(data).hexdigest()}]"
+
+
+def cut_output(text: str, kept_chars: int) -> str:
+    """`text`, of a long one the first `kept_chars` characters, and length and hash of all.
+
+    So what is kept of two outputs is equal where the outputs are.
+    """
+    if len(text) <= kept_chars:
+        return text
+    mark = _find_mark(text)
+    if mark is not None:  # it has been cut before
+        return text if mark.start() <= kept_chars else text[:kept_chars] + mark[0]
+    return decode_output(text.encode("utf-8", "surrogatepass"), kept_chars)
+
+
+def is_cut(text: str) -> bool:
+    """Whether `text` is what was kept of a longer output."""
+    return _find_mark(text) is not None
+
+
+def is_same_output(first: str, second: str) -> bool:
+    """Whether two outputs are equal, as far as length and hash tell where one of them was cut."""
+    marks = [mark.start() for mark in (_find_mark(first), _find_mark(second)) if mark]
+    if first == second or not marks:
+        return first == second
+    return cut_output(first, min(marks)) == cut_output(second, min(marks))
+
+
+def _find_mark(text: str) -> re.Match[str] | None:
+    return _CUT.search(text, max(0, len(text) - _LONGEST_MARK))
+
 
 class Sandbox(Protocol):
     """Runs untrusted programs: `DockerSandbox`, `LocalSandbox`, `FakeSandbox`."""
@@ -162,6 +238,11 @@ class Sandbox(Protocol):
     @property
     def workers(self) -> int:
         """Programs that run at once; never more than usable cores by default."""
+        ...
+
+    @property
+    def environment(self) -> Environment:
+        """The Python and the libraries that programs find; known once the sandbox is entered."""
         ...
 
     async def __aenter__(self) -> Self:
@@ -202,6 +283,11 @@ class SandboxWrapper:
         """Programs that run at once."""
         return self._sandbox.workers
 
+    @property
+    def environment(self) -> Environment:
+        """What programs find in the sandbox inside."""
+        return self._sandbox.environment
+
     async def __aenter__(self) -> Self:
         await self._sandbox.__aenter__()
         return self
@@ -214,5 +300,9 @@ class SandboxWrapper:
 
 def execution_key(program: Program, text: str, limits: Limits) -> str:
     """Content hash under which the result of one run is kept: hex, 64 characters."""
-    body = json.dumps([asdict(program), text, asdict(limits)], sort_keys=True)
+    facts, bounds = asdict(program), asdict(limits)
+    del bounds["kept_chars"]  # it changes nothing of the run
+    if program.call == PLAIN_CALL:
+        del facts["call"]  # it had no name when stores that are read today were written
+    body = json.dumps([facts, text, bounds], sort_keys=True)
     return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,106 +1,56 @@
-"""The container that a worker lives in, and whose it is."""
+"""The container that a worker lives in."""
 
 from __future__ import annotations
 
-import os
 import secrets
-import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from sstar_code.sandbox.workers.protocol import ENVIRONMENT, Settings, command
+from sstar_code.sandbox.ownership import OWNER_LABEL, Owner, describe_owner, is_orphan
+from sstar_code.sandbox.workers.protocol import (
+    ENVIRONMENT,
+    SCRATCH,
+    SCRATCH_FILES,
+    SCRATCH_MB,
+    Settings,
+    command,
+)
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-OWNER_LABEL = "sstar.owner"
-HOST_LABEL = "sstar.host"
 SESSION_LABEL = "sstar.session"
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """A process, told apart from every other that had or will have its number."""
-
-    host: str
-    pid: int
-    start_ticks: int
-    """When the process started, in clock ticks since boot: field 22 of /proc/PID/stat."""
-    boot_id: str
-    pid_namespace: str
-    """Numbers of processes mean something inside one namespace only."""
-
-    def to_labels(self) -> dict[str, str]:
-        """Labels for a container of this owner."""
-        parts = (str(self.pid), str(self.start_ticks), self.boot_id, self.pid_namespace)
-        return {OWNER_LABEL: ":".join(parts), HOST_LABEL: self.host}
-
-    @classmethod
-    def from_labels(cls, labels: dict[str, str]) -> Self | None:
-        """The owner that `labels` name; None where they do not name one."""
-        parts = labels.get(OWNER_LABEL, "").split(":", 3)
-        if len(parts) != 4 or not parts[0].isdecimal() or not parts[1].isdecimal():
-            return None
-        return cls(labels.get(HOST_LABEL, ""), int(parts[0]), int(parts[1]), parts[2], parts[3])
-
-
-def describe_owner() -> Owner:
-    """This process."""
-    ticks = _read_start_ticks(os.getpid())
-    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    namespace = Path("/proc/self/ns/pid").readlink().name
-    return Owner(socket.gethostname(), os.getpid(), ticks or 0, boot_id, namespace)
-
-
-def is_orphan(owner: Owner | None, here: Owner, *, running: bool) -> bool:
-    """Whether a container of `owner` may be removed by `here`: only when its owner is dead for certain.
-
-    A process of another host or another pid namespace cannot be looked up from here, so its containers stay.
-    Another boot of a host of the same name is either ours, where nothing survived the boot, or a namesake's:
-    only what does not run is taken for an orphan.
-    """
-    if owner is None or owner.host != here.host:
-        return False
-    if owner.boot_id != here.boot_id:
-        return not running
-    if owner.pid_namespace != here.pid_namespace:
-        return False
-    return not _is_alive(owner)
-
-
-def _is_alive(owner: Owner) -> bool:
-    try:
-        os.kill(owner.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # another user's: alive, unless the number has been given away since
-    try:
-        return _read_start_ticks(owner.pid) == owner.start_ticks
-    except FileNotFoundError:  # /proc hides other users' processes (hidepid), and the number is in use
-        return True
-
-
-def _read_start_ticks(pid: int) -> int | None:
-    """Start of process `pid`; None where only what is left of one waits to be reaped."""
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    state, *fields = stat.rpartition(")")[2].split()  # the name before it may hold blanks and brackets
-    return None if state in "ZX" else int(fields[18])
 
 
 _PYTHON = "/usr/bin/python3"
 _CAPABILITIES = ("SETUID", "SETGID", "KILL")
 _PIDS = 256
 """Processes and threads in a container: the supervisor's few and one run's `Settings.processes`."""
-_TMPFS_OVERLAYS = {"/dev/mqueue": "ro,noexec,nosuid,nodev,size=4k,nr_inodes=1,mode=0"}
-"""Over the one folder that anybody may write to whatever the flags: names left there would outlive a run."""
+_TMPFS_OVERLAYS = {
+    "/dev/mqueue": "ro,noexec,nosuid,nodev,size=4k,nr_inodes=1,mode=0",
+    SCRATCH: f"rw,noexec,nosuid,nodev,noatime,size={SCRATCH_MB}m,nr_inodes={SCRATCH_FILES},mode=1777",
+}
+"""One over the folder that anybody may write to whatever the flags: names left there would outlive a run. One
+for the runs' own files, emptied after each run."""
+_PROC_OF_KERNEL = (
+    "acpi", "asound", "buddyinfo", "bus", "cgroups", "cmdline", "config.gz", "consoles", "cpuinfo",
+    "crypto", "device-tree", "devices", "diskstats", "dma", "driver", "dynamic_debug", "execdomains",
+    "fb", "filesystems", "fs", "interrupts", "iomem", "ioports", "ipmi", "irq", "kallsyms", "kcore",
+    "key-users", "keys", "kmsg", "kpagecgroup", "kpagecount", "kpageflags", "latency_stats", "loadavg",
+    "lock_stat", "lockdep", "lockdep_chains", "lockdep_stats", "locks", "mdstat", "meminfo", "misc",
+    "modules", "mtrr", "pagetypeinfo", "partitions", "pressure", "profile", "sched_debug", "schedstat",
+    "scsi", "slabinfo", "slab_allocators", "softirqs", "stat", "swaps", "sys", "sysrq-trigger", "sysvipc",
+    "timer_list", "timer_stats", "tty", "uptime", "version", "version_signature", "vmallocinfo", "vmcore",
+    "vmstat", "xen", "zoneinfo",
+)  # fmt: skip
+"""What /proc shows of the machine and not of a process, on any kernel that we know."""
+_MASKED = ["/sys", "/dev/mqueue", "/dev/pts", *(f"/proc/{name}" for name in _PROC_OF_KERNEL)]
+"""Covered with nothing: what tells of the machine, and of what earlier runs did with it."""
 _LARGEST_RUN_MB = 4096
 _OVERHEAD_MB = 512
 _SMALLEST_MB = 768
-_STACK_BYTES = 1 << 30
 _REMOVAL_S = 20.0
 
 
@@ -116,6 +66,8 @@ class ContainerSpec:
     """Name of an OCI runtime that the engine knows, like `runsc`; None: its default."""
     cpus: str | None = None
     """Cores in the form `0,2-3`; None: all."""
+    read_only_paths: tuple[str, ...] = ("/dev", "/proc")
+    """Mounted read-only, so that nobody sees when they were last read."""
 
 
 def new_labels() -> dict[str, str]:
@@ -145,7 +97,12 @@ def choose_settings(security_options: list[str]) -> Settings:
     else:
         count = 4096
         first = (1 << 30) + count * secrets.randbelow(1 << 17)
-    return Settings(uids=(first, count))
+    return Settings(uids=(first, count), scratch=SCRATCH)
+
+
+def choose_read_only_paths(security_options: Sequence[str]) -> tuple[str, ...]:
+    """`ContainerSpec.read_only_paths`: with SELinux a container's start still has to write to /proc."""
+    return ("/dev",) if any("selinux" in option for option in security_options) else ("/dev", "/proc")
 
 
 def create_container(
@@ -185,13 +142,13 @@ def create_container(
         "mem_limit": spec.memory_mb << 20,
         "memswap_limit": spec.memory_mb << 20,
         "log_config": LogConfig(type="none"),  # else the engine writes every output to its disk
-        "ulimits": [
-            Ulimit(name="stack", soft=8 << 20, hard=_STACK_BYTES),
-            Ulimit(name="core", soft=0, hard=0),
-        ],
+        "ulimits": [Ulimit(name="stack", soft=8 << 20, hard=-1), Ulimit(name="core", soft=0, hard=0)],
         "cpuset_cpus": spec.cpus,
         "runtime": spec.runtime,
     }
+    host_config = client.create_host_config(**settings | dict(host or {}))
+    # The SDK has no names for these; each takes the place of the engine's own list.
+    host_config |= {"MaskedPaths": _MASKED, "ReadonlyPaths": list(spec.read_only_paths)}
     made = client.create_container(
         spec.image,
         entrypoint=entrypoint or command(_PYTHON),
@@ -203,7 +160,7 @@ def create_container(
         stop_signal="SIGKILL",  # else an engine that stops waits ten seconds for PID 1
         stdin_open=True,  # with StdinOnce: standard input ends when we are gone
         network_disabled=True,
-        host_config=client.create_host_config(**settings | dict(host or {})),
+        host_config=host_config,
     )
     return str(made["Id"])
 

@@ -29,16 +29,17 @@ class EngineState:
         return self.version is not None
 
 
-def probe_engine(timeout_s: int = 2) -> EngineState:
+def probe_engine(timeout_s: int = 2, packages: tuple[str, ...] = ()) -> EngineState:
     """Ask for the engine's version and for the image, in `timeout_s` at most; nothing missing is raised.
 
     At once where there is no socket. A stuck engine, or a slow `ssh`, is given up on after `timeout_s`.
+    `packages`: libraries that the image has to have beside the usual ones.
     """
     address = engine_address()
     found: list[EngineState] = []
 
     def ask() -> None:
-        found.append(_ask_engine(address, timeout_s))
+        found.append(_ask_engine(address, timeout_s, packages))
 
     # A thread of its own: an engine that answers byte by byte outlives every time-out of a socket.
     asking = threading.Thread(target=ask, name="probe-engine", daemon=True)
@@ -49,16 +50,18 @@ def probe_engine(timeout_s: int = 2) -> EngineState:
     return EngineState(address, reason=explain_silence(address, timeout_s))
 
 
-def _ask_engine(address: str, timeout_s: int) -> EngineState:
+def _ask_engine(address: str, timeout_s: int, packages: tuple[str, ...]) -> EngineState:
     try:
         client = connect_engine(timeout_s)
     except SandboxError as error:
         return EngineState(address, reason=str(error))
     try:
         version = str(client.version()["Version"])
-        tag = build.image_tag()
+        tag = build.image_tag(packages)
         if build.find_image(client, tag):
             return EngineState(address, version, image=tag)
+        if packages:
+            return EngineState(address, version, reason=build.advise_to_build(packages))
         return EngineState(
             address,
             version,

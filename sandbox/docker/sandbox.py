@@ -7,7 +7,7 @@ again per container, the kernel's memory on their behalf included. Containers en
 them, however it ends.
 
 Does not cover: holes in the kernel (a runtime such as gVisor's `runsc` narrows that), in the engine, timing
-side channels between cores; a run can see how busy the machine is and how many runs its worker made before
+side channels between cores; a run can see the processes that started it and how many ran before it
 (docs/running-programs/attacks.md lists what is tried and what is left). Whoever may use the engine's
 socket is root on its machine: that is a property of Docker, and the programs never see that socket.
 """
@@ -27,6 +27,7 @@ from anyio import to_thread
 from sstar_code.sandbox.docker.container import (
     ContainerSpec,
     choose_memory_mb,
+    choose_read_only_paths,
     choose_settings,
     create_container,
     new_labels,
@@ -34,7 +35,8 @@ from sstar_code.sandbox.docker.container import (
 )
 from sstar_code.sandbox.docker.engine import connect_engine, engine_address
 from sstar_code.sandbox.docker.worker import DockerWorker, LiveContainers
-from sstar_code.sandbox.image.build import ensure_image, find_image
+from sstar_code.sandbox.environment import LIBRARY_FOLDER
+from sstar_code.sandbox.image.build import ensure_image, find_image, list_libraries
 from sstar_code.sandbox.outcome import SandboxError
 from sstar_code.sandbox.workers.pool import PooledSandbox
 from sstar_code.sandbox.workers.protocol import Settings
@@ -79,7 +81,7 @@ class RepositoryContainer(DockerWorker):
         from docker.types import Mount, Ulimit
 
         repository = self._repository
-        ((path, size_mb), (_, shared_mb)) = repository.scratch
+        ((path, size_mb, files), (_, shared_mb, _)) = repository.scratch
         shown = [(tree, tree) for tree in (*repository.outer_trees, *repository.files)]
         shown += [("/usr/bin", link) for link, target in repository.links if target == "usr/bin"]
         shown += repository.binds
@@ -92,7 +94,10 @@ class RepositoryContainer(DockerWorker):
             host={
                 "ipc_mode": "private",
                 "mounts": [Mount(target, source, type="bind", read_only=True) for source, target in shown],
-                "tmpfs": {path: f"{_TMPFS},size={size_mb}m,uid={self._uid}"},
+                "tmpfs": {
+                    path: f"{_TMPFS},size={size_mb}m,nr_inodes={files},uid={self._uid}",
+                    "/dev/mqueue": "ro,noexec,nosuid,nodev,size=4k,nr_inodes=1,mode=0",
+                },
                 "shm_size": shared_mb << 20,
                 "cap_add": None,
                 "ulimits": [Ulimit(name="core", soft=0, hard=0)],
@@ -109,13 +114,16 @@ _log = logging.getLogger(__name__)
 class DockerSandbox(PooledSandbox):
     """Isolates by a Docker engine; see the module's header for what that covers."""
 
-    def __init__(self, workers: int | None = None, runtime: str | None = None) -> None:
+    def __init__(
+        self, workers: int | None = None, runtime: str | None = None, packages: tuple[str, ...] = ()
+    ) -> None:
         """Use `workers` containers (None: as many as there are usable cores here).
 
-        `runtime` names an OCI runtime that the engine knows.
+        `runtime` names an OCI runtime that the engine knows. `packages` are libraries beside the usual ones.
         """
         super().__init__("docker", self._make, workers=workers)
         self._runtime = runtime
+        self._packages = packages
         self._live = LiveContainers()
         self._client: APIClient | None = None
         self._spec: ContainerSpec | None = None
@@ -126,6 +134,7 @@ class DockerSandbox(PooledSandbox):
 
         Raises:
             SandboxError: no engine, no image, or the engine refuses; the message says what to do.
+            UserError: no image with the packages that were asked for.
         """
         try:
             await to_thread.run_sync(self._open_engine)
@@ -153,7 +162,7 @@ class DockerSandbox(PooledSandbox):
             atexit.register(self._close_engine)
             info = client.info()
             self._check_runtime(info)
-            tag = ensure_image(client, build=False)
+            tag = ensure_image(client, build=False, packages=self._packages)
             image = (find_image(client, tag) or {"Id": tag})["Id"]
             reaped = reap_orphans(client)
         except (APIError, OSError) as error:
@@ -162,7 +171,14 @@ class DockerSandbox(PooledSandbox):
             _log.info("removed %d containers of dead owners", len(reaped))
         self._security_options = list(info.get("SecurityOptions") or [])
         memory_mb = choose_memory_mb(int(info.get("MemTotal", 0)) >> 20, self.workers)
-        self._spec = ContainerSpec(str(image), new_labels(), memory_mb, self._runtime, _choose_cpus())
+        self._spec = ContainerSpec(
+            str(image),
+            new_labels(),
+            memory_mb,
+            self._runtime,
+            _choose_cpus(),
+            choose_read_only_paths(self._security_options),
+        )
 
     def _check_runtime(self, info: dict[str, Any]) -> None:
         known = sorted(info.get("Runtimes") or {})
@@ -175,7 +191,12 @@ class DockerSandbox(PooledSandbox):
     def _make(self) -> DockerWorker:
         assert self._client is not None
         assert self._spec is not None
-        return DockerWorker(self._client, self._spec, choose_settings(self._security_options), self._live)
+        settings = replace(
+            choose_settings(self._security_options),
+            libraries=tuple(list_libraries(self._packages)),
+            library_paths=(LIBRARY_FOLDER,),
+        )
+        return DockerWorker(self._client, self._spec, settings, self._live)
 
     def make_repository_worker(self, repository: IsolatedRepository) -> Worker:
         """A worker for `session.ProjectSession`, in a container of its own; not started yet.

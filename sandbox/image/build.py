@@ -13,13 +13,15 @@ import json
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sstar_code.problems import UserError
 from sstar_code.problems.errors import shorten
 from sstar_code.sandbox.docker.engine import connect_engine
+from sstar_code.sandbox.environment import DEFAULT_LIBRARIES
 from sstar_code.sandbox.image.packages import unpack_packages
 from sstar_code.sandbox.outcome import SandboxError
 
@@ -35,12 +37,20 @@ _START = "/usr/bin/python3"
 
 
 @cache
-def image_tag() -> str:
-    """Name and tag of the image that this version needs: `sstar-sandbox:` and a hash of the recipe."""
-    content = hashlib.sha256()
+def image_tag(packages: tuple[str, ...] = ()) -> str:
+    """Name and tag of the image that this version needs: `sstar-sandbox:` and a hash of the recipe.
+
+    `packages` are libraries beside the usual ones.
+    """
+    content = hashlib.sha256(" ".join(list_libraries(packages)).encode() + b"\0")
     for name in _RECIPE:
         content.update((_HERE / name).read_bytes() + b"\0")
     return f"{REPOSITORY}:{content.hexdigest()[:12]}"
+
+
+def list_libraries(packages: Sequence[str]) -> list[str]:
+    """Import names of the libraries in an image with `packages`, sorted."""
+    return sorted({*DEFAULT_LIBRARIES, *packages})
 
 
 def find_image(client: APIClient, tag: str) -> dict[str, Any] | None:
@@ -55,18 +65,27 @@ def find_image(client: APIClient, tag: str) -> dict[str, Any] | None:
 
 
 def ensure_image(
-    client: APIClient, *, build: bool, progress: Callable[[str], None] | None = None, base: str = _BASE
+    client: APIClient,
+    *,
+    build: bool,
+    progress: Callable[[str], None] | None = None,
+    base: str = _BASE,
+    packages: tuple[str, ...] = (),
 ) -> str:
     """The tag of an image that the engine has; built when it lacks it and `build` allows.
 
     `progress` is given one line a step. `base` is the registry's image that the Dockerfile starts from.
+    `packages` are libraries beside the usual ones.
 
     Raises:
         SandboxError: it is missing and `build` is False, or neither way of building works; says what to do.
+        UserError: the image with `packages` is missing and `build` is False.
     """
-    tag = image_tag()
+    tag = image_tag(packages)
     if find_image(client, tag):
         return tag
+    if not build and packages:
+        raise UserError(f"--packages {','.join(packages)}: {advise_to_build(packages)}")
     if not build:
         raise SandboxError(
             f"the sandbox's image {tag} is missing: run `make image` "
@@ -74,11 +93,11 @@ def ensure_image(
         )
     say = progress or (lambda _line: None)
     try:
-        _build_from_registry(client, tag, base, say)
+        _build_from_registry(client, tag, base, list_libraries(packages), say)
     except SandboxError as no_registry:
         say(f"{no_registry}; building from Debian packages")
         try:
-            _build_from_packages(client, tag, say)
+            _build_from_packages(client, tag, list_libraries(packages), say)
         except SandboxError as no_packages:
             raise SandboxError(
                 f"cannot build the sandbox's image: {no_registry}, and {no_packages}; "
@@ -89,15 +108,23 @@ def ensure_image(
     return tag
 
 
-def build_image(progress: Callable[[str], None] | None = None) -> str:
+def advise_to_build(packages: Sequence[str]) -> str:
+    """What to do where the image with `packages` is missing."""
+    command = f"sstar doctor --build-image --packages {','.join(packages)}"
+    return f"the Docker engine has no image with them yet: run `{command}`, or use `--sandbox local`"
+
+
+def build_image(progress: Callable[[str], None] | None = None, packages: tuple[str, ...] = ()) -> str:
     """Build the image on the engine of this environment unless it is there; its tag.
+
+    `packages` are libraries beside the usual ones.
 
     Raises:
         SandboxError: no engine, or the image cannot be built.
     """
     client = connect_engine(timeout_s=900)
     try:
-        return ensure_image(client, build=True, progress=progress)
+        return ensure_image(client, build=True, progress=progress, packages=packages)
     finally:
         client.close()
 
@@ -116,7 +143,9 @@ def main() -> int:
     return 0
 
 
-def _build_from_registry(client: APIClient, tag: str, base: str, say: Callable[[str], None]) -> None:
+def _build_from_registry(
+    client: APIClient, tag: str, base: str, libraries: list[str], say: Callable[[str], None]
+) -> None:
     from docker.errors import APIError
 
     try:
@@ -124,7 +153,7 @@ def _build_from_registry(client: APIClient, tag: str, base: str, say: Callable[[
             say(f"asking the registry for {base}")
             client.pull(base)
         say(f"building from {base}")
-        draft = _run_dockerfile(client, base)
+        draft = _run_dockerfile(client, base, libraries)
     except (APIError, OSError) as error:
         detail = shorten(str(getattr(error, "explanation", None) or error), 200)
         raise SandboxError(f"no registry gave {base} ({detail})") from error
@@ -141,8 +170,8 @@ def _build_from_registry(client: APIClient, tag: str, base: str, say: Callable[[
         client.prune_images({"dangling": True, "label": ["sstar.stage"]})  # type: ignore[no-untyped-call]
 
 
-def _run_dockerfile(client: APIClient, base: str) -> str:
-    """The id of the image that the Dockerfile makes out of `base`."""
+def _run_dockerfile(client: APIClient, base: str, libraries: list[str]) -> str:
+    """The id of the image that the Dockerfile makes out of `base`, with `libraries`."""
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as archive:
         for name in ("Dockerfile", "collect.py"):
@@ -151,8 +180,7 @@ def _run_dockerfile(client: APIClient, base: str) -> str:
     steps = client.build(
         fileobj=context,
         custom_context=True,
-        buildargs={"BASE": base},
-        network_mode="none",
+        buildargs={"BASE": base, "LIBRARIES": " ".join(libraries)},
         rm=True,
         forcerm=True,
         decode=True,
@@ -166,12 +194,14 @@ def _run_dockerfile(client: APIClient, base: str) -> str:
     return image
 
 
-def _build_from_packages(client: APIClient, tag: str, say: Callable[[str], None]) -> None:
+def _build_from_packages(
+    client: APIClient, tag: str, libraries: list[str], say: Callable[[str], None]
+) -> None:
     architecture = str(client.version()["Arch"])
     with tempfile.TemporaryDirectory(prefix="sstar-image-") as folder:
         target = Path(folder) / "image.tar"
         say("unpacking Debian packages (mmdebstrap)")
-        unpack_packages(_HERE / "collect.py", target, architecture)
+        unpack_packages(_HERE / "collect.py", target, architecture, libraries)
         with target.open("rb") as stream:
             facts = _read_facts(stream, _FACTS)
         say(f"importing {target.stat().st_size / 1e6:.0f} MB")
@@ -193,12 +223,16 @@ def _read_facts(stream: Any, name: str) -> dict[str, Any]:
 
 def _describe(facts: dict[str, Any], *, source: str) -> list[str]:
     """Dockerfile instructions that say what the image runs and what is in it."""
-    packages = " ".join(f"{name}={version}" for name, version in facts["packages"].items())
+    (packages, libraries) = (
+        " ".join(f"{name}={version}" for name, version in facts[key].items())
+        for key in ("packages", "libraries")
+    )
     return [
         f'ENTRYPOINT ["{_START}"]',
         f'LABEL sstar.source="{source}"',
         f'LABEL sstar.python="{facts["python"]}"',
         f'LABEL sstar.packages="{packages}"',
+        f'LABEL sstar.libraries="{libraries}"',
     ]
 
 

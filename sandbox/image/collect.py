@@ -1,8 +1,12 @@
 """Runs inside a Debian with Python and copies out what a Python program needs, and nothing else.
 
+Further arguments name third-party libraries, which are put into `/libraries` with all that came with them;
+where pip can fetch what is missing, it does.
+
 Interpreter, standard library (compiled), the shared libraries that both map, and no shell, no package
 manager, no other program: what is not there cannot be used by what breaks out of the interpreter.
-Called as `python3 -I collect.py TARGET`; TARGET ends with `.tar` for an archive, else it is a folder.
+Called as `python3 -I collect.py TARGET NAME...` (without names: those of $LIBRARIES); TARGET ends with `.tar`
+for an archive, else it is a folder.
 Standard library only, nothing of ours imported, any Python from 3.11 on.
 """
 
@@ -11,11 +15,13 @@ from __future__ import annotations
 import compileall
 import ctypes
 import importlib
+import importlib.util
 import json
 import os
 import platform
 import py_compile
 import shutil
+import subprocess
 import sys
 import sysconfig
 import tarfile
@@ -26,12 +32,16 @@ _LEFT_OUT = shutil.ignore_patterns(
     "__pycache__", "*-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3",
     "config-*", "sitecustomize.py", "_tkinter*", "_test*.so", "xxlimited*", "_ctypes_test*",
 )  # fmt: skip
+_PACKAGES = "libraries"
+_TOOLS = ("pip", "setuptools", "pkg_resources", "wheel", "_distutils_hack", "__pycache__", "bin", "share")
+_BLAS = ("libblas.so.3", "liblapack.so.3")
 _TOP_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
 
-def collect(root: Path) -> None:
-    """Fill the folder `root` with a root file system for this interpreter."""
-    libraries = _find_libraries()
+def collect(root: Path, names: list[str]) -> None:
+    """Fill the folder `root` with a root file system for this interpreter and the libraries `names`."""
+    parts = _find_packages(names)
+    libraries = _find_libraries(parts)
     root.mkdir(exist_ok=True)
     _link_top_folders(root)
     stdlib = Path(sysconfig.get_path("stdlib"))
@@ -47,28 +57,75 @@ def collect(root: Path) -> None:
         start.symlink_to(interpreter)
     for folder in ("dev", "etc", "proc", "sys", "tmp"):
         (root / folder).mkdir(exist_ok=True)
+    (root / "tmp").chmod(0o1777)
+    _copy_packages(root, parts)
     locale = Path("/usr/lib/locale/C.utf8")
     if locale.exists():
         shutil.copytree(locale, _inside(root, locale))
     for file in (Path("/etc/ld.so.cache"), Path("/etc/os-release")):
         if file.exists():
             shutil.copyfile(file, _inside(root, file))
-    facts = {"python": platform.python_version(), "packages": _list_packages()}
+    versions = {name: str(getattr(sys.modules[name], "__version__", "")) for name in names}
+    facts = {"python": platform.python_version(), "packages": _list_packages(), "libraries": versions}
     (root / "etc" / "sstar-image.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
-    compileall.compile_dir(
-        str(_inside(root, stdlib)),
-        stripdir=str(root),
-        quiet=2,
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-    )
+    for sources in (_inside(root, stdlib), root / _PACKAGES):
+        compileall.compile_dir(
+            str(sources),
+            stripdir=str(root),
+            quiet=2,
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )
 
 
 def _inside(root: Path, path: Path) -> Path:
     return root / path.relative_to("/")
 
 
-def _find_libraries() -> list[Path]:
-    """Every shared library that the interpreter maps once all of its extension modules are loaded."""
+def _find_packages(names: list[str]) -> list[Path]:
+    """The topmost files and folders of every third-party package here, once `names` can be imported."""
+    sys.path.append(f"/{_PACKAGES}")  # where an image of ours has them
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    if missing:
+        fetched = tempfile.mkdtemp()
+        command = [sys.executable, "-I", "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
+        subprocess.run([*command, "--target", fetched, *missing], check=True)  # noqa: S603 - our own command
+        sys.path.append(fetched)
+        importlib.invalidate_caches()
+    for file in _BLAS:
+        for path in sorted(
+            Path("/usr/lib").glob(f"*/*/{file}")
+        ):  # where only its package's scripts would link it
+            ctypes.CDLL(str(path), ctypes.RTLD_GLOBAL)
+    for name in names:
+        importlib.import_module(name)
+    places = [Path(path) for path in sys.path if path.endswith("-packages") or path == f"/{_PACKAGES}"]
+    places += [Path(fetched)] if missing else []
+    return [
+        path
+        for place in places
+        if place.is_dir()
+        for path in sorted(place.iterdir())
+        if (path.is_dir() and not path.name.startswith(_TOOLS)) or path.suffix == ".py"
+    ]
+
+
+def _copy_packages(root: Path, parts: list[Path]) -> None:
+    target = root / _PACKAGES
+    target.mkdir(exist_ok=True)
+    for part in parts:
+        if part.is_dir():
+            shutil.copytree(part, target / part.name, symlinks=True, ignore=_LEFT_OUT, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(part, target / part.name)
+    for file in _BLAS:
+        for path in sorted((root / "usr" / "lib").glob(f"*/*/{file}")):
+            link = path.parent.parent / file
+            if not link.exists():
+                link.symlink_to(f"{path.parent.name}/{file}")
+
+
+def _find_libraries(parts: list[Path]) -> list[Path]:
+    """Every shared library that the interpreter maps with all extension modules, those in `parts` too."""
     dynload = Path(sysconfig.get_path("stdlib")) / "lib-dynload"
     for file in sorted(dynload.glob("*.so")):
         name = file.name.partition(".")[0]
@@ -76,13 +133,20 @@ def _find_libraries() -> list[Path]:
             importlib.import_module(name)
         except ImportError as error:  # an optional part of the distribution: its programs fail the same way
             print(f"left out: {name} ({error})", file=sys.stderr)  # noqa: T201
+    own = tuple(f"{part}/" for part in parts)
+    for part in parts:
+        for file in sorted(part.rglob("*.so")):
+            try:
+                ctypes.CDLL(str(file))
+            except OSError as error:  # as above
+                print(f"left out: {file} ({error})", file=sys.stderr)  # noqa: T201
     ctypes.CDLL("libgcc_s.so.1")  # loaded by name when a thread is cancelled, so nothing links it
     maps = Path("/proc/self/maps").read_text().splitlines()
     mapped = {line.split(maxsplit=5)[-1] for line in maps}
     return sorted(
         Path(path)
         for path in mapped
-        if path.startswith("/") and ".so" in Path(path).name and not path.startswith(str(dynload))
+        if path.startswith("/") and ".so" in Path(path).name and not path.startswith((str(dynload), *own))
     )
 
 
@@ -133,15 +197,15 @@ def _write_tar(folder: Path, target: Path) -> None:
             archive.add(path, arcname=path.name, filter=plain)
 
 
-def _main(target: Path) -> None:
+def _main(target: Path, names: list[str]) -> None:
     os.umask(0o022)
     if target.suffix != ".tar":
-        collect(target)
+        collect(target, names)
         return
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        collect(Path(folder))
+        collect(Path(folder), names)
         _write_tar(Path(folder), target)
 
 
 if __name__ == "__main__":
-    _main(Path(sys.argv[1]))
+    _main(Path(sys.argv[1]), sys.argv[2:] or os.environ.get("LIBRARIES", "").split())

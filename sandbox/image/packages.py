@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from sstar_code.sandbox.outcome import SandboxError
@@ -20,8 +21,10 @@ _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _LIMIT_S = 900.0
 
 
-def unpack_packages(collector: Path, target: Path, architecture: str) -> None:
+def unpack_packages(collector: Path, target: Path, architecture: str, libraries: Sequence[str] = ()) -> None:
     """Write the image's root file system to `target` as a tar archive, collected by the script `collector`.
+
+    `libraries` are import names; Debian's package of one is called python3-NAME.
 
     The packages are only unpacked, never installed: no script of theirs runs. Needs mmdebstrap and a Debian
     mirror; as an ordinary user also subordinate ids (`uidmap`), which mmdebstrap finds itself.
@@ -35,10 +38,11 @@ def unpack_packages(collector: Path, target: Path, architecture: str) -> None:
     machine = platform.machine()
     if _MACHINES.get(machine, machine) != architecture:
         raise SandboxError(f"the engine is {architecture}, this machine is {machine}")
+    names = [f"python3-{name.lower().replace('_', '-')}" for name in libraries]
     command = [
-        program, "--format=null", "--variant=extract", f"--include={','.join(PACKAGES)}",
+        program, "--format=null", "--variant=extract", f"--include={','.join([*PACKAGES, *names])}",
         f"--extract-hook=upload {collector} /collect.py",
-        f'--extract-hook=chroot "$1" /usr/bin/{_PYTHON} -I /collect.py /image.tar',
+        f'--extract-hook=chroot "$1" /usr/bin/{_PYTHON} -I /collect.py /image.tar {" ".join(libraries)}',
         f"--extract-hook=download /image.tar {target}",
         SUITE,
     ]  # fmt: skip
@@ -54,6 +58,10 @@ def unpack_packages(collector: Path, target: Path, architecture: str) -> None:
 
 
 def _advise_on(errors: str) -> str:
+    if "Unable to locate package" in errors:
+        return (
+            f" (Debian {SUITE} has no such library; `--sandbox local` takes what is installed beside sstar)"
+        )
     if "subuid" in errors or "newuidmap" in errors or "unshare" in errors:
         return " (as an ordinary user it needs `uidmap` and your lines in /etc/subuid and /etc/subgid)"
     if "NO_PUBKEY" in errors or "not signed" in errors:

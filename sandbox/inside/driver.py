@@ -18,29 +18,42 @@ import os
 import resource
 import sys
 import types
+import weakref
 from typing import Any
 
 from sstar_code.problems import values
+from sstar_code.sandbox.inside.calling.call import MissingEntryPointError, Names, call
 
 CODE_FILE, PREAMBLE_FILE, TEST_FILE = "solution.py", "preamble.py", "test.py"
-_REPORT = 3
+REPORT = 3
 _MESSAGE_LENGTH = 500
 
 
 class Job:
-    """A compiled program: the code objects in order, what to do with them, and whether it opens files."""
+    """A compiled program: the code objects in order and what to do with them.
 
-    __slots__ = ("codes", "entry_point", "mode", "opens")
+    `lingers`: some of its objects may write when they are destroyed. `int_digits`: the longest integer that
+    becomes text or comes from text; None: the interpreter's own limit.
+    """
 
-    def __init__(self, codes: list[types.CodeType], mode: str, entry_point: str, *, opens: bool) -> None:
+    __slots__ = ("call", "codes", "entry_point", "int_digits", "lingers", "mode")
+
+    def __init__(
+        self,
+        codes: list[types.CodeType],
+        mode: str,
+        entry_point: str,
+        *,
+        lingers: bool,
+        int_digits: int | None = None,
+        call: dict[str, Any] | None = None,
+    ) -> None:
         self.codes = codes
         self.mode = mode
         self.entry_point = entry_point
-        self.opens = opens
-
-
-class _MissingEntryPointError(Exception):
-    pass
+        self.call = call or {}  # a `problems.calls.CallForm` as a dictionary
+        self.lingers = lingers
+        self.int_digits = int_digits
 
 
 def perform(job: Job, token: str) -> None:
@@ -56,35 +69,47 @@ def perform(job: Job, token: str) -> None:
         leave(status)
 
 
-def _perform(job: Job, token: str) -> int:
-    name = "__main__" if job.mode == "main" else "solution"
+def enter(job: Job, name: str) -> dict[str, Any]:
+    """Make this process one whose main module is called `name`; the name space of that module."""
     module = types.ModuleType(name)
     space = module.__dict__
-    space.update(__builtins__=builtins, __file__=CODE_FILE)
+    space.update(__builtins__=builtins, __file__=CODE_FILE, __cached__=None, __annotations__={})
     sys.modules["__main__"] = sys.modules[name] = module
     sys.argv = [CODE_FILE]
-    text = "" if job.mode == "main" else _take_input()
-    write, finish, describe = os.write, _finish, _describe
-    (status, report) = (0, b"")
-    done = b'{"token": "%s"}\n' % token.encode("ascii")
     sys.setrecursionlimit(sys.getrecursionlimit() + _depth())
+    if job.int_digits is not None and hasattr(sys, "set_int_max_str_digits"):  # older ones have no limit
+        sys.set_int_max_str_digits(job.int_digits)
     gc.enable()
+    return space
+
+
+def _perform(job: Job, token: str) -> int:
+    name = "__main__" if job.mode == "main" else "solution"
+    space = enter(job, name)
+    text = "" if job.mode == "main" else take_input()
+    write, finish, explain = os.write, _finish, describe
+    (status, report, names) = (0, b"", None)
+    supplied: dict[str, Any] = {}
+    done = b'{"token": "%s"}\n' % token.encode("ascii")
+    alive = weakref.ref(sys.modules[name])
     try:
-        for code in job.codes:
+        for code in job.codes[:-1]:
             exec(code, space)  # noqa: S102 - it is what this process is for
+        supplied = dict(space)
+        for code in job.codes[-1:]:
+            exec(code, space)  # noqa: S102
+        used = [name for code in job.codes[-1:] for name in code.co_names]
+        names = Names(space, supplied, used, job.entry_point)
         if job.mode == "call":
-            target = _find(space, job.entry_point)
-            report = done + values.encode(target(*values.decode_lines(text))).encode("ascii")
-        elif job.mode == "assert":
-            exec(compile(text, TEST_FILE, "exec", dont_inherit=True), space)  # noqa: S102
-            report = done
+            report = done + values.encode(call(names, job.call, values.decode_lines(text))).encode("ascii")
     except BaseException as error:  # noqa: BLE001 - a candidate may raise anything
-        (status, told) = describe(error, job.mode, token, text)
+        (status, told) = explain(error, job.mode, token, text)
         report = json.dumps(told).encode("ascii") + b"\n"
     sent = 0
     while sent < len(report):  # nothing where the exit status says it all
-        sent += write(_REPORT, report[sent:])
-    return finish(job, status)
+        sent += write(REPORT, report[sent:])
+    del space, supplied, names
+    return finish(job, status, alive)
 
 
 def _depth() -> int:
@@ -96,7 +121,7 @@ def _depth() -> int:
     return count
 
 
-def _take_input() -> str:
+def take_input() -> str:
     """Read and remove all of standard input, so that the candidate finds it empty."""
     size = os.fstat(0).st_size
     data = b""
@@ -106,23 +131,16 @@ def _take_input() -> str:
     return data.decode("utf-8", "surrogatepass")
 
 
-def _find(space: dict[str, Any], entry_point: str) -> Any:
-    (owner, _, method) = entry_point.rpartition(".")
-    name = owner or method
-    if name not in space:
-        raise _MissingEntryPointError(f"it does not define {name}")
-    if not owner:
-        return space[name]
-    if not hasattr(space[owner], method):
-        raise _MissingEntryPointError(f"{owner} has no method {method}")
-    return getattr(space[owner](), method)
+def describe(
+    error: BaseException, mode: str, token: str, text: str, told: dict[str, Any] | None = None
+) -> tuple[int, dict[str, Any]]:
+    """The exit status and the report for what a candidate raised, or its test, whose source is `text`.
 
-
-def _describe(error: BaseException, mode: str, token: str, text: str) -> tuple[int, dict[str, Any]]:
-    """The exit status and the report for what a candidate raised."""
+    `told`: what the candidate's process says of an exception of its own (`line`, `memory`).
+    """
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))  # room to speak after a MemoryError
-    if isinstance(error, _MissingEntryPointError):
+    if isinstance(error, MissingEntryPointError):
         return 1, {"token": token, "missing": str(error)}
     if isinstance(error, SystemExit) and mode == "main":
         status = error.code & 0xFF if isinstance(error.code, int) else 0
@@ -132,12 +150,28 @@ def _describe(error: BaseException, mode: str, token: str, text: str) -> tuple[i
             return status, {"token": token, "failure": [f"exit status {status}", "", None]}
         print(error.code, file=sys.stderr)  # noqa: T201 - as the interpreter does
         return 1, {"token": token, "failure": ["exit status 1", str(error.code)[:_MESSAGE_LENGTH], None]}
+    (line, test_line, trace) = find_lines(error)
+    (memory, own_text) = (is_short_of_memory(error), None)
+    if told is not None:
+        (line, memory, own_text) = (told.get("line"), told.get("memory") is True, told.get("text"))
+    try:
+        message = str(error) if own_text is None else str(own_text)
+    except BaseException:  # noqa: BLE001 - __str__ is the candidate's code
+        message = ""
+    if not message and isinstance(error, AssertionError) and test_line and told is None and line is None:
+        message = text.splitlines()[test_line - 1].strip()
+    failure = [type(error).__name__, message[:_MESSAGE_LENGTH], line]
+    with contextlib.suppress(BaseException):  # its output is a courtesy
+        if trace is not None or told is None:
+            sys.excepthook(type(error), error.with_traceback(trace), trace)
+    return 1, {"token": token, "failure": failure, "memory": memory}
+
+
+def find_lines(error: BaseException) -> tuple[int | None, int | None, types.TracebackType | None]:
+    """The last line of the candidate, the last of the test, and the trace from the first of either on."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename not in (
-        CODE_FILE,
-        PREAMBLE_FILE,
-        TEST_FILE,
-    ):
+    files = (CODE_FILE, PREAMBLE_FILE, TEST_FILE)
+    while trace is not None and trace.tb_frame.f_code.co_filename not in files:
         trace = trace.tb_next
     (line, test_line) = (None, None)
     step = trace
@@ -146,38 +180,65 @@ def _describe(error: BaseException, mode: str, token: str, text: str) -> tuple[i
         line = step.tb_lineno if file == CODE_FILE else line
         test_line = step.tb_lineno if file == TEST_FILE else test_line
         step = step.tb_next
-    short_of_memory = isinstance(error, MemoryError) or (
-        isinstance(error, OSError) and error.errno == errno.ENOMEM
-    )
-    try:
-        message = str(error)
-    except BaseException:  # noqa: BLE001 - __str__ is the candidate's code
-        message = ""
-    if not message and isinstance(error, AssertionError) and test_line and line is None:
-        message = text.splitlines()[test_line - 1].strip()
-    failure = [type(error).__name__, message[:_MESSAGE_LENGTH], line]
-    with contextlib.suppress(BaseException):  # its output is a courtesy
-        sys.excepthook(type(error), error.with_traceback(trace), trace)
-    return 1, {"token": token, "failure": failure, "memory": short_of_memory}
+    return line, test_line, trace
 
 
-def _finish(job: Job, status: int) -> int:
-    """Do what the interpreter does at its end (threads, exit handlers, buffers); the exit status."""
+def is_short_of_memory(error: BaseException) -> bool:
+    """Whether it was raised because there is no more memory."""
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+
+
+def _finish(job: Job, status: int, alive: weakref.ref[types.ModuleType]) -> int:
+    """Do what the interpreter does at its end (threads, exit handlers, buffers, objects); the exit status.
+
+    `alive` refers to the program's module.
+    """
     threading = sys.modules.get("threading")
     if threading is not None:
         threading._shutdown()  # noqa: SLF001 - waits for non-daemon threads
     atexit._run_exitfuncs()  # noqa: SLF001 - the interpreter calls it at a normal end
-    if job.opens:
-        for item in gc.get_objects():
+    status = flush_streams("stdout", "stderr") or status
+    if job.lingers and job.mode == "main":
+        _destroy_objects(alive)
+    flush_streams("stdout", "stderr", "__stdout__")  # too late to change the exit status
+    return status
+
+
+def _destroy_objects(alive: weakref.ref[types.ModuleType]) -> None:
+    """Destroy the program's objects in the interpreter's order, so that what they then write is written.
+
+    The module goes first. What only a circle keeps goes with it, and where something else keeps the module,
+    its names are emptied: the private ones first.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        setattr(sys, name, getattr(sys, f"__{name}__", None))
+    for name in ("__main__", "solution"):
+        sys.modules.pop(name, None)
+    gc.collect()
+    module = alive()
+    if module is not None:
+        space = module.__dict__
+        names = [name for name in space if isinstance(name, str) and name != "__builtins__"]
+        private = [name for name in names if name[:1] == "_" and name[1:2] != "_"]
+        for name in (*private, *names):
+            space[name] = None
+        del module, space
+        gc.collect()
+    for item in gc.get_objects():  # what a library's module or the builtins hold
+        with contextlib.suppress(Exception):
             if isinstance(item, io.IOBase) and not item.closed and item.writable():
                 item.flush()
-    streams = [getattr(sys, name, None) for name in ("stdout", "stderr", "__stdout__")]
-    if streams[2] is streams[0]:
-        del streams[2]
+
+
+def flush_streams(*names: str) -> int:
+    """Flush the streams that `sys` has under `names`; the exit status of a failure, else 0."""
+    status = 0
+    streams = [getattr(sys, name, None) for name in names]
     for stream in streams:
-        if stream is not None and not getattr(stream, "closed", False):
+        if stream is not None:
             try:
-                stream.flush()
+                if not getattr(stream, "closed", False):  # fails where its buffer was taken away
+                    stream.flush()
             except BaseException:  # noqa: BLE001 - a full file, or a stream of the candidate's own
-                status = status or 120
+                status = 120
     return status

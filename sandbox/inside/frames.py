@@ -47,7 +47,10 @@ class Decoder:
             end = 8 + head_size + blob_size
             if len(self._bytes) < end:
                 break
-            head = json.loads(self._bytes[8 : 8 + head_size])
+            try:
+                head = json.loads(self._bytes[8 : 8 + head_size])
+            except RecursionError as error:
+                raise ValueError("not a frame: its head is nested too deeply") from error
             if not isinstance(head, dict):
                 raise ValueError("not a frame: its head is not an object")  # noqa: TRY004 - bad data, not a bad call
             found.append((head, bytes(self._bytes[8 + head_size : end])))

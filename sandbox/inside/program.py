@@ -11,17 +11,20 @@ import gc
 import importlib
 import json
 import os
-import re
 import resource
 import sys
+from importlib.machinery import PathFinder
+from importlib.util import LazyLoader
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.sandbox.inside import driver, kernel, run
+from sstar_code.sandbox.inside.asserting import pair, trusting
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from sstar_code.sandbox.inside.stream import Stream
 
-_IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([A-Za-z_][\w., \t]*)", re.MULTILINE)
 _TRUSTED = frozenset({
     "abc", "array", "bisect", "calendar", "cmath", "collections", "contextlib", "copy", "dataclasses",
     "datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq", "inspect", "io",
@@ -30,12 +33,20 @@ _TRUSTED = frozenset({
     "typing", "unicodedata", "uuid",
 })  # fmt: skip
 """Standard modules without side effects: imported before the first fork if the program imports them."""
+_LINGERING = ("__del__", "yield", "IO", "open(", "Buffered", "async ", "finalize", "weakref", "ExitStack")
+"""Words of programs whose objects may write when they are destroyed; for others their end costs nothing."""
+_RARE = frozenset({"numpy.ctypeslib", "numpy.fft", "numpy.ma", "numpy.polynomial", "numpy.random"})
+"""Parts that few programs use and old releases load with the rest: every mapping makes a fork slower."""
 _COMPILE_CPU_S = 10
 _COMPILE_MEMORY = 2 << 30
-_STREAMS = (0, 1, 2, 3)
+_BYTE_ORDER_MARK = "\ufeff"
+_EXECUTE: dict[str, Callable[[run.SupervisorState, driver.Job, dict[str, Any]], run.End]] = {
+    "assert": pair.execute,
+    "trusting": lambda state, job, request: run.execute(state, job, request, trusting.perform),
+}
 _ANSWER = (
     b'{"id": %d, "run": %d, "token": "%s", "status": %d, "killed": "%s", "cpu_s": %.6f, "wall_s": %.6f, '
-    b'"memory_kb": %d, "strays": %d, "sizes": [%d, %d, %d], "tail": %d, "last": %d}'
+    b'"memory_kb": %d, "sizes": [%d, %d, %d], "tail": %d, "last": %d}'
 )
 """`status` is that of wait(2); `killed` says over which limit, if any; `sizes` are the whole streams'."""
 
@@ -77,8 +88,9 @@ def serve(stream: Stream, state: run.SupervisorState) -> None:
         if skipping or isinstance(job, dict):
             stream.copy(size, None)
             continue
+        run.renew_streams()
         _lay_input(stream, size)
-        end = run.execute(state, job, request)
+        end = _EXECUTE.get(job.mode, run.execute)(state, job, request)
         fine = end.status == 0 and end.killed is None and end.cpu_s <= request["cpu_s"]
         skipping = send_answer(
             stream, end, name, place, request["output_kb"], stop=request["stop"], fine=fine
@@ -89,11 +101,7 @@ def serve(stream: Stream, state: run.SupervisorState) -> None:
 
 
 def _lay_input(stream: Stream, size: int) -> None:
-    """Empty the run's streams and put the next `size` bytes into its standard input."""
-    for descriptor in _STREAMS:
-        os.ftruncate(descriptor, 0)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        os.utime(descriptor, ns=(0, 0))  # when they were last written to is another run's business
+    """Put the next `size` bytes into the run's standard input, which is as new as its other streams."""
     if size:
         stream.copy(size, 0)
         os.lseek(0, 0, os.SEEK_SET)
@@ -107,12 +115,12 @@ def send_answer(
     With `stop` they are, after the first that is not `fine` or wrote more than `output_kb`.
     """
     most = (output_kb << 10) + 4096
-    (out, err, told) = (min(os.fstat(descriptor).st_size, most) for descriptor in _STREAMS[1:])
+    (out, err, told) = (min(os.fstat(descriptor).st_size, most) for descriptor in run.STREAMS[1:])
     tail = min(err, 8192)
     stopping = stop and not (fine and max(out, err, told) <= output_kb << 10)
     head = _ANSWER % (
         *(name, place, end.token.encode("ascii"), end.status, end.killed or b"", end.cpu_s, end.wall_s),
-        *(end.memory_kb, end.strays, out, err, told, tail, stopping),
+        *(end.memory_kb, out, err, told, tail, stopping),
     )
     stream.send(head, [(1, 0, out), (2, err - tail, tail), (3, 0, told)])
     return stopping
@@ -132,13 +140,17 @@ def _compile(request: dict[str, Any]) -> driver.Job | dict[str, Any]:
         if not text and file == driver.PREAMBLE_FILE:
             continue
         try:
-            codes.append(compile(text, file, "exec", dont_inherit=True))
+            source = text[1:] if text.startswith(_BYTE_ORDER_MARK) else text
+            codes.append(compile(source, file, "exec", dont_inherit=True))
         except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
             line = getattr(error, "lineno", None) if file == driver.CODE_FILE else None
             message = getattr(error, "msg", None) or str(error)
             return {"type": type(error).__name__, "message": str(message)[:500], "line": line}
     everything = request["preamble"] + "\n" + request["code"]
-    _import_ahead(everything)
+    for module in request["import"]:
+        if module in _TRUSTED and module not in sys.modules:
+            with contextlib.suppress(ImportError):
+                import_module(module)
     if (
         "random" in everything or "random" in sys.modules
     ):  # found in another module, it would have another seed
@@ -147,17 +159,42 @@ def _compile(request: dict[str, Any]) -> driver.Job | dict[str, Any]:
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
     resource.setrlimit(resource.RLIMIT_CPU, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     gc.freeze()
-    opens = any(word in everything for word in ("open(", "TextIOWrapper", "FileIO", "BufferedWriter"))
-    return driver.Job(codes, request["mode"], request["entry_point"] or "", opens=opens)
+    return driver.Job(
+        codes,
+        request["mode"],
+        request["entry_point"] or "",
+        lingers=any(word in everything for word in _LINGERING),
+        int_digits=request["int_digits"],
+        call=request["call"],
+    )
 
 
-def _import_ahead(text: str) -> None:
-    for found in _IMPORT.finditer(text):
-        for item in found.group(1).replace(",", " ").split():
-            name = item.partition(".")[0]
-            if name in _TRUSTED and name not in sys.modules:
-                with contextlib.suppress(ImportError):
-                    import_module(name)
+class _LazyFinder:
+    """Has parts of a library that are named in `names` loaded when they are first used."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+        """The module's own spec, with a loader that waits."""
+        spec = PathFinder.find_spec(name, path, target) if name in self._names else None
+        if spec is not None and spec.loader is not None:
+            spec.loader = LazyLoader(spec.loader)
+        return spec
+
+
+def import_libraries(names: Sequence[str]) -> None:
+    """Import third-party modules; one that cannot be imported fails in the program that wants it."""
+    finder: Any = _LazyFinder(_RARE - set(names))
+    sys.meta_path.insert(0, finder)
+    try:
+        for name in names:
+            with contextlib.suppress(BaseException):
+                import_module(name)
+    finally:
+        sys.meta_path.remove(finder)
+    if "numpy.random" in names and "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed(0)  # as `random`: the same in every run
 
 
 def import_module(name: str) -> None:

@@ -12,6 +12,7 @@ their expected values themselves, so they trust the candidate more (`project_tes
 from __future__ import annotations
 import __future__
 
+import ast
 import asyncio
 import gc
 import importlib
@@ -20,7 +21,9 @@ import io
 import itertools
 import json
 import os
+import pathlib
 import resource
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -42,9 +45,10 @@ def main() -> None:
     os.dup2(2, 1)
     project_fork.keep_private(requests)
     project_fork.keep_private(answers)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # no process inside may end the first one
     reader = os.fdopen(requests, "rb")
     settings = json.loads(reader.readline())
-    _settle(settings)
+    _settle(settings, requests)
     _send(answers, {"ready": sys.version.split()[0]})
     for line in reader:
         request = json.loads(line)
@@ -59,7 +63,7 @@ def _send(answers: int, data: dict[str, Any]) -> None:
         text = text[os.write(answers, text) :]
 
 
-def _settle(settings: dict[str, Any]) -> None:
+def _settle(settings: dict[str, Any], requests: int) -> None:
     """Take the repository's environment and limits; forget our own modules, whose names may be the user's."""
     os.environ.clear()
     os.environ.update(settings["environment"])
@@ -75,6 +79,9 @@ def _settle(settings: dict[str, Any]) -> None:
     if settings["seccomp"]:
         kernel.control(kernel.NO_NEW_PRIVILEGES)
         kernel.Filter(seccomp.build_project()).install()
+    if os.getpid() == 1:
+        project_fork.own_place(settings["scratch"])
+        project_fork.end_with_owner(requests)
 
 
 def _import(name: str) -> dict[str, Any] | None:
@@ -88,6 +95,7 @@ def _import(name: str) -> dict[str, Any] | None:
             "failure": [type(error).__name__, f"the module cannot be imported: {shown}"[:500]],
         }
     gc.freeze()
+    project_fork.keep_files()
     return None
 
 
@@ -116,7 +124,7 @@ def _call_once(target: dict[str, Any], text: str, plain: bool) -> dict[str, Any]
         owner = owner(*arguments[:count])
         state = values.encode(getattr(owner, "__dict__", None))
     try:
-        seen = {"returned": _finish(_apply(owner, target, arguments[count or 0 :]))}
+        seen = _finish(_apply(owner, target, arguments[count or 0 :]))
     except Exception as error:
         if not {item.__name__ for item in type(error).__mro__} & set(target["raises"]):
             raise
@@ -129,8 +137,9 @@ def _call_once(target: dict[str, Any], text: str, plain: bool) -> dict[str, Any]
             seen["object"] = vars(owner)
         if printed:
             seen["printed"] = printed
-    result = seen["returned"] if set(seen) == {"returned"} else seen
-    return {"result": values.encode(result)}
+    if set(seen) == {"returned"}:
+        return {"result": values.encode(seen["returned"])}
+    return {"result": values.encode(seen), "is_behaviour": True}
 
 
 def _apply(owner: Any, target: dict[str, Any], arguments: list[Any]) -> Any:
@@ -144,15 +153,15 @@ def _apply(owner: Any, target: dict[str, Any], arguments: list[Any]) -> Any:
     return getattr(owner, name)(*arguments[:split], **dict(zip(names, arguments[split:])))  # noqa: B905 - 3.9
 
 
-def _finish(result: Any) -> Any:
-    """The value that awaiting or iterating `result` gives, where it is made for that; else `result`."""
+def _finish(result: Any) -> dict[str, Any]:
+    """What awaiting or iterating `result` gives, where it is made for that; else `result`: how -> what."""
     if inspect.isawaitable(result):
         result = asyncio.run(_wait(result))
     if inspect.isasyncgen(result):
         return {"yields": asyncio.run(_collect(result))}
     if inspect.isgenerator(result) or isinstance(result, (map, filter, zip, itertools.chain)):
         return {"yields": list(itertools.islice(result, _MOST_YIELDED))}
-    return result
+    return {"returned": result}
 
 
 async def _wait(result: Any) -> Any:
@@ -170,12 +179,14 @@ def _run_examples(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if failed is not None:
             yield failed
             continue
-        yield project_fork.run_apart(lambda: _run_group(request["module"], sources), request["limits"])  # noqa: B023
+        yield project_fork.run_apart(lambda: _run_group(request, sources), request["limits"])  # noqa: B023
 
 
-def _run_group(module: str, sources: list[str]) -> dict[str, Any]:
+def _run_group(request: dict[str, Any], sources: list[str]) -> dict[str, Any]:
     project_fork.watch_reached()
-    space = dict(sys.modules[module].__dict__)
+    space = dict(sys.modules[request["module"]].__dict__)
+    for path in request.get("conftests", ()):
+        _add_names(space, path)
     flags = sum(flag for name, flag in _FUTURE.items() if name in space)
     outcomes = []
     real = sys.stdout
@@ -191,6 +202,30 @@ def _run_group(module: str, sources: list[str]) -> dict[str, Any]:
             got, sys.stdout = sys.stdout.getvalue(), real
         outcomes.append([got, raised])
     return {"outcomes": outcomes}
+
+
+def _add_names(space: dict[str, Any], path: str) -> None:
+    """Put the names into `space` that the fixtures of a conftest.py give doctests, as pytest does.
+
+    Those count that pytest uses by itself and that need no other fixture; each is called without pytest.
+    """
+    tree = ast.parse(pathlib.Path(path).read_bytes())
+    names = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and [item.arg for item in node.args.args] == [
+            "doctest_namespace"
+        ]:
+            if any("autouse=True" in ast.unparse(item) for item in node.decorator_list):
+                names.append(node.name)
+            node.decorator_list = []
+    if not names:
+        return
+    own: dict[str, Any] = {"__name__": "conftest", "__file__": path}
+    exec(compile(tree, path, "exec", dont_inherit=True), own)  # noqa: S102 - as pytest imports it
+    for name in names:
+        result = own[name](space)
+        if inspect.isgenerator(result):
+            next(result)
 
 
 _DO = {"call": _call, "examples": _run_examples, "tests": project_tests.run_tests}

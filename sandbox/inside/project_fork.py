@@ -2,6 +2,7 @@
 
 It happens inside a repository's sandbox (`project.py`). The work is untrusted and sees its own process. It
 can forge its report, for itself and nobody else: it holds no descriptor by which it could speak for another.
+Where `own_place` was called all that it started is ended after it, and what it wrote is removed.
 """
 
 from __future__ import annotations
@@ -16,19 +17,26 @@ import os
 import resource
 import select
 import signal
+import stat
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from sstar_code.sandbox.inside import run
+from sstar_code.sandbox.inside import kernel
 
 _REPORT = 3
 _GLANCE_S = 0.05
 _MESSAGE_LENGTH = 500
 _LAST_WORDS = 4000
 _libc = ctypes.CDLL(None, use_errno=True)
+_SUBREAPER = 36
+_PATIENCE_S = 10.0
+_MOST_KEPT_BYTES = 16 << 20
 _private: set[int] = set()
+_owner: list[int] = []
+_scratch: dict[str, list[str]] = {}
+_kept: dict[str, tuple[os.stat_result, Any]] = {}
 _reached: set[str] = set()
 
 
@@ -46,6 +54,150 @@ def watch_reached() -> None:
 def become_unreadable() -> None:
     """No other process of this user may look into this one, or reach its descriptors through /proc."""
     _libc.prctl(4, ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
+
+
+def end_with_owner(requests: int) -> None:
+    """From now on end, and all with us, when nobody is left at the other end of `requests` during work."""
+    _owner.append(requests)
+
+
+def wait_ready(poller: select.poll, timeout_s: float) -> list[int]:
+    """The descriptors of `poller` that are ready, after `timeout_s` at most; ends where the owner is gone."""
+    for descriptor in _owner:
+        poller.register(descriptor, 0)
+    ready = [descriptor for descriptor, _ in poller.poll(1000 * max(0.0, timeout_s))]
+    if not set(ready).isdisjoint(_owner):
+        os._exit(1)
+    return ready
+
+
+def own_place(scratch: dict[str, list[str]]) -> None:
+    """From now on each piece of work begins with the processes and files that are there now, and no others.
+
+    For a process that is alone, but for the first one, in its namespace of processes: all others are killed.
+    `scratch`: the folders that can be written to, each with the paths below it where something is mounted.
+    """
+    _libc.prctl(_SUBREAPER, ctypes.c_ulong(1), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
+    _scratch.update(scratch)
+    keep_files()
+
+
+def list_scratch() -> dict[str, list[str]]:
+    """What `own_place` was told; empty where it was not called."""
+    return _scratch
+
+
+def keep_files() -> None:
+    """What is in the scratch folders now is there again after each piece of work."""
+    _kept.clear()
+    left = _MOST_KEPT_BYTES
+    for top, mounted in _scratch.items():
+        waiting = [top]
+        while waiting:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    state = entry.stat(follow_symlinks=False)
+                    data: Any = None
+                    if entry.path in mounted:
+                        continue
+                    if stat.S_ISDIR(state.st_mode):
+                        waiting.append(entry.path)
+                    elif stat.S_ISLNK(state.st_mode):
+                        data = os.readlink(entry.path)  # noqa: PTH115 - pathlib would be one more import
+                    elif stat.S_ISREG(state.st_mode) and state.st_size <= left:
+                        left -= state.st_size
+                        with open(entry.path, "rb") as file:  # noqa: PTH123
+                            data = file.read()
+                    _kept[entry.path] = (state, data)
+
+
+def clear_place() -> None:
+    """End every process but the first and this one, wait for them, and put the scratch folders in order."""
+    if not _scratch:
+        return
+    deadline_s = time.monotonic() + _PATIENCE_S
+    while True:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)  # never the first process, nor the one that calls
+        try:
+            gone, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            break
+        if not gone:
+            if time.monotonic() > deadline_s:
+                raise TimeoutError("processes of the repository do not end")
+            time.sleep(0.001)
+    _remove_shared()
+    for top, mounted in _scratch.items():
+        _clear_folder(top, mounted)
+    for path, (state, data) in _kept.items():  # outer folders come first
+        if not os.path.lexists(path):
+            _make_again(path, state, data)
+
+
+def _remove_shared() -> None:
+    """Remove the System V objects: `*_INFO` gives the highest place, `*_STAT` the id of what is in one."""
+    answer = ctypes.create_string_buffer(512)
+    for kind, info, status in (("shmctl", 14, 13), ("msgctl", 12, 11), ("semctl", 19, 18)):
+        control, zero = getattr(_libc, kind), (0,) * (kind == "semctl")
+        for place in range(control(0, *zero, info, answer) + 1):
+            name = control(place, *zero, status, answer)
+            if name >= 0:
+                control(name, *zero, 0, answer)
+
+
+def _clear_folder(top: str, mounted: list[str]) -> None:
+    waiting = [top]
+    while waiting:
+        here = waiting.pop()
+        for name in os.listdir(here):  # noqa: PTH208
+            path = f"{here}/{name}"
+            if path in mounted:
+                continue
+            now = os.lstat(path)
+            was = _kept[path][0] if path in _kept else None
+            if any(place.startswith(f"{path}/") for place in mounted):
+                waiting.append(path)
+            elif was is not None and was.st_ino == now.st_ino and stat.S_ISDIR(now.st_mode):
+                os.chmod(path, stat.S_IMODE(was.st_mode))  # noqa: PTH101
+                waiting.append(path)
+            elif was is None or (was.st_ino, was.st_ctime_ns) != (now.st_ino, now.st_ctime_ns):
+                _remove(path, top)
+
+
+def _remove(path: str, top: str) -> None:
+    """Remove a file, or a folder however deep it is: its folders are moved up to `top` one by one."""
+    waiting, number = [path], 0
+    while waiting:
+        path = waiting.pop()
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            os.unlink(path)  # noqa: PTH108
+            continue
+        os.chmod(path, 0o700)  # noqa: PTH101
+        for name in os.listdir(path):  # noqa: PTH208
+            inner = f"{path}/{name}"
+            if stat.S_ISDIR(os.lstat(inner).st_mode):
+                os.chmod(inner, 0o700)  # noqa: PTH101
+                number += 1
+                while os.path.lexists(f"{top}/.doomed-{number}"):
+                    number += 1
+                os.rename(inner, f"{top}/.doomed-{number}")  # noqa: PTH104
+                waiting.append(f"{top}/.doomed-{number}")
+            else:
+                os.unlink(inner)  # noqa: PTH108
+        os.rmdir(path)  # noqa: PTH106
+
+
+def _make_again(path: str, state: os.stat_result, data: Any) -> None:
+    if isinstance(data, str):
+        os.symlink(data, path)  # noqa: PTH211
+    elif data is not None or stat.S_ISDIR(state.st_mode):
+        if data is None:
+            os.mkdir(path)  # noqa: PTH102
+        else:
+            with open(path, "xb") as file:  # noqa: PTH123
+                file.write(data)
+        os.chmod(path, stat.S_IMODE(state.st_mode))  # noqa: PTH101
 
 
 def run_apart(work: Callable[[], dict[str, Any]], limits: dict[str, Any]) -> dict[str, Any]:
@@ -75,6 +227,7 @@ def run_apart(work: Callable[[], dict[str, Any]], limits: dict[str, Any]) -> dic
     finally:
         os.close(report)
         os.close(output)
+        clear_place()
 
 
 def _perform(
@@ -84,6 +237,7 @@ def _perform(
     status = 1
     try:
         os.setsid()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         _confine(limits, streams)
         told = _tell(work)
         text = dumps({"token": token, **told}).encode("ascii")
@@ -150,11 +304,11 @@ def _watch(pid: int, started_s: float, limits: dict[str, Any]) -> tuple[str, int
     try:
         poller = select.poll()
         poller.register(descriptor, select.POLLIN)
-        while not poller.poll(1000 * wait_s):
+        while not wait_ready(poller, wait_s):
             cpu_left_s = limits["cpu_s"] - time.clock_gettime(clock)
             wall_left_s = limits["wall_s"] - (time.monotonic() - started_s)
             if wall_left_s <= 0:
-                wall_left_s += run.queued_s(pid)
+                wall_left_s += kernel.queued_s(pid)
             if min(cpu_left_s, wall_left_s) <= 0:
                 killed = killed or ("cpu" if cpu_left_s <= 0 else "wall")
                 with contextlib.suppress(ProcessLookupError):

@@ -39,10 +39,11 @@ _SWITCHED_OFF = {"xdist": ("-n0",), "pytest_cov": ("--no-cov",), "pytest_randoml
 
 def run_tests(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Collect and run what `select` names; one answer a test, and one for what could not be collected."""
+    project_fork.clear_place()
     (take, give) = os.pipe()
     log = os.memfd_create("log")
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-B", "-X", "utf8", "-c", _START % request["control"]],
+        [sys.executable, "-s", "-B", "-X", "utf8", "-c", _START % request["control"]],
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,
@@ -51,7 +52,8 @@ def run_tests(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     )
     os.close(give)
     assert process.stdin is not None
-    process.stdin.write(json.dumps({**request, "report": give}).encode("ascii"))
+    scratch = project_fork.list_scratch()
+    process.stdin.write(json.dumps({**request, "report": give, "scratch": scratch}).encode("ascii"))
     process.stdin.close()
     deadline_s = time.monotonic() + request["total_s"]
     try:
@@ -62,6 +64,7 @@ def run_tests(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         process.kill()
         process.wait()
         os.close(take)
+        project_fork.clear_place()
     size = os.fstat(log).st_size
     text = os.pread(log, _TEXT_LENGTH, max(0, size - _TEXT_LENGTH)).decode("utf-8", "replace")
     os.close(log)
@@ -74,7 +77,7 @@ def _relay(take: int, deadline_s: float) -> Iterator[dict[str, Any]]:
     data = b""
     poller = select.poll()
     poller.register(take, select.POLLIN)
-    while poller.poll(max(0.0, 1000 * (deadline_s - time.monotonic()))):
+    while project_fork.wait_ready(poller, deadline_s - time.monotonic()):
         part = os.read(take, 1 << 16)
         if not part:
             return
@@ -89,6 +92,7 @@ class _Prover:
     def __init__(self, request: dict[str, Any]) -> None:
         self._limits = request["limits"]
         self._report = request["report"]
+        self._scratch = request["scratch"] if os.getppid() == 1 else {}
         self._raised: tuple[str, str] = ("", "")
 
     def pytest_collectreport(self, report: Any) -> None:
@@ -99,6 +103,9 @@ class _Prover:
 
     def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> bool:  # noqa: ARG002 - the hook's signature
         """Run `item` in a fork, with all that it needs set up and taken down there."""
+        if self._scratch:  # what collecting left is there for every test
+            project_fork.own_place(self._scratch)
+            self._scratch = {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a fork beside threads: the fork uses none of them
             end = project_fork.run_apart(lambda: self._perform(item), self._limits)

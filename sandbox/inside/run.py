@@ -9,6 +9,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found] # `signal` wraps what is called here in Python code
 import contextlib
 import errno
+import fcntl
 import math
 import mmap
 import os
@@ -19,25 +20,27 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sstar_code.sandbox.inside import driver, kernel, seccomp
+from sstar_code.sandbox.inside.kernel import GLANCE_S, KILL_PATIENCE_S, Start, Watch
 
 _INTERPRETER_MB = 64
+_RESERVE_MB = 2048
+"""Address space beyond the memory limit, for what is reserved and not used: stacks of threads, pools of a
+library. What is used is watched from outside."""
 _STACK = 512 * 1024 * 1024
 _FILES = 64
-_CPU_SLACK_S = 0.02
-_KILL_PATIENCE_S = 10.0
-_GLANCE_S = 0.25
 _ANY_PID = 0x7FFFFFF0  # no process has it
-_STREAMS = 4
-"""Standard input, output and error and the report: memory files that stay, emptied before each run."""
+STREAMS = (0, 1, 2, 3)
+"""Standard input, output and error and the report: memory files, new ones for every run."""
 _CHILD_ENDED = {_signal.SIGCHLD}
+_Perform = Callable[[driver.Job, str], object]
 
 
 class SupervisorState:
     """The supervisor's settings, and a page of memory that its processes share.
 
-    Byte 0: the run has confined itself. Byte 1: a program is being compiled. Byte 2: the program process is
-    the run itself. 8..16: the request's id. 16..20: runs so far, from which the next uid follows. 64...:
-    the facts of a run that the supervisor watches.
+    Byte 0: the run has confined itself; 3: so has a candidate beside its test. Byte 1: a program is being
+    compiled. Byte 2: the program process is the run itself. 8..16: the request's id. 16..20: runs so far,
+    from which the next uid follows. 64...: the facts of a run that the supervisor watches.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -46,7 +49,18 @@ class SupervisorState:
         self.processes = settings["processes"]
         self.alone = os.getpid() == 1
         """Our end is the end of every process here: the kernel sees to that."""
+        self.proc: int | None = settings["proc_descriptor"]
+        """Descriptor of a /proc that shows every process, where the one in sight hides them from runs."""
+        self.watches_memory = False
+        """The memory that a run uses can be read from outside; else its address space stands for it."""
+        self.scratch = settings["scratch"]
+        self.kept = frozenset(os.listdir(self.scratch)) if self.scratch else frozenset()  # noqa: PTH208 - as below
+        """Names in the folder for files that were there before any run."""
+        if self.scratch:
+            os.utime(self.scratch, ns=(0, 0))
         self.filter = kernel.Filter(seccomp.build_run(_ANY_PID), _ANY_PID) if self.seccomp else None
+        self.domain = _move_up(kernel.make_domain())
+        """A second wall against signals and tracing, beside the filter, where the kernel has it."""
         self.page = mmap.mmap(-1, mmap.PAGESIZE)
 
     def next_uid(self) -> int:
@@ -56,22 +70,16 @@ class SupervisorState:
         return self.uids[0] + count % self.uids[1] if self.uids else -1
 
 
-class _Start(NamedTuple):
-    """The facts that the parent of a run needs to watch it."""
-
-    token: bytes
-    """A text that its report must hold: 16 hexadecimal digits."""
-    uid: int
-    started_s: float
-    """Its start on the monotonic clock."""
-    spent_s: float
-    """CPU time of the process before it became the run."""
-    cpu_s: float
-    wall_s: float
-    output_kb: int
+def _move_up(descriptor: int | None) -> int | None:
+    """`descriptor` where the runs have none."""
+    if descriptor is None:
+        return None
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10)
+    os.close(descriptor)
+    return moved
 
 
-_LAYOUT = struct.Struct("=16sqddddq")
+_LAYOUT = struct.Struct("=16sqddddqq")
 _LAID_AT = 64
 
 
@@ -83,12 +91,10 @@ class End(NamedTuple):
     status: int
     """As wait(2) gives it."""
     killed: bytes | None
-    """The limit that its parent ended it for: `cpu` or `wall`."""
+    """The limit that its parent ended it for: `cpu`, `wall` or `memory`."""
     cpu_s: float
     wall_s: float
     memory_kb: int
-    strays: int
-    """Processes that it left behind."""
 
 
 def wait_for_signals() -> None:
@@ -96,17 +102,28 @@ def wait_for_signals() -> None:
     _signal.pthread_sigmask(_signal.SIG_BLOCK, _CHILD_ENDED)
 
 
-def execute(state: SupervisorState, job: driver.Job, limits: dict[str, Any]) -> End:
+def execute(
+    state: SupervisorState, job: driver.Job, limits: dict[str, Any], perform: _Perform = driver.perform
+) -> End:
     """Run `job` once on what descriptor 0 holds; how it ended. Its outputs are on descriptors 1 to 3.
 
     Raises:
         OSError: the run could not be made or cleaned up after; this is not the candidate's doing.
     """
-    start = _begin(state, limits)
+    start = begin(state, limits)
     pid = os.fork()
     if pid == 0:
-        _perform(state, job, limits, start)
-    return _conclude(state, pid, start, _wait_for_child)
+        _perform(state, job, limits, start, perform)
+    return _conclude(state, pid, start, wait_for_child)
+
+
+def renew_streams() -> None:
+    """New memory files on `STREAMS`: what the kernel keeps with a file must not outlive the run."""
+    for descriptor in STREAMS:
+        made = os.memfd_create("stream")
+        if made != descriptor:
+            os.dup2(made, descriptor)
+            os.close(made)
 
 
 def become(state: SupervisorState, job: driver.Job, limits: dict[str, Any]) -> None:
@@ -114,10 +131,10 @@ def become(state: SupervisorState, job: driver.Job, limits: dict[str, Any]) -> N
 
     The parent finds in `state` what it has to watch (`attend`).
     """
-    start = _begin(state, limits, spent_s=time.process_time())
+    start = begin(state, limits, spent_s=time.process_time())
     _LAYOUT.pack_into(state.page, _LAID_AT, *start)
     state.page[2] = 1
-    _perform(state, job, limits, start)
+    _perform(state, job, limits, start, driver.perform)
 
 
 def attend(state: SupervisorState, pid: int, pause: Callable[[float], object]) -> tuple[End | None, int, int]:
@@ -132,47 +149,80 @@ def attend(state: SupervisorState, pid: int, pause: Callable[[float], object]) -
         (ended, status, _) = os.wait4(pid, os.WNOHANG)
         if ended:
             return None, status, 0
-        pause(_GLANCE_S)
-    start = _Start(*_LAYOUT.unpack_from(state.page, _LAID_AT))
+        pause(GLANCE_S)
+    start = Start(*_LAYOUT.unpack_from(state.page, _LAID_AT))
     end = _conclude(state, pid, start, pause)
     return end, end.status, start.output_kb
 
 
-def _begin(state: SupervisorState, limits: dict[str, Any], spent_s: float = 0.0) -> _Start:
+def begin(state: SupervisorState, limits: dict[str, Any], spent_s: float = 0.0) -> Start:
+    """The facts of a run that begins now."""
     state.page[0] = 0
     token = os.urandom(8).hex().encode("ascii")
     uid = state.next_uid()
-    return _Start(
-        token, uid, time.monotonic(), spent_s, limits["cpu_s"], limits["wall_s"], limits["output_kb"]
+    most_kb = limits["memory_mb"] << 10 if state.watches_memory else 0
+    return Start(
+        *(token, uid, time.monotonic(), spent_s, limits["cpu_s"], limits["wall_s"]),
+        *(limits["output_kb"], most_kb),
     )
 
 
-def _perform(state: SupervisorState, job: driver.Job, limits: dict[str, Any], start: _Start) -> None:
+def _perform(
+    state: SupervisorState, job: driver.Job, limits: dict[str, Any], start: Start, perform: _Perform
+) -> None:
     try:
-        _confine(state, limits, start)
-        driver.perform(job, start.token.decode("ascii"))
+        confine(state, limits, start)
+        perform(job, start.token.decode("ascii"))
     finally:
         os._exit(71)
 
 
-def _wait_for_child(seconds: float) -> None:
+def wait_for_child(seconds: float) -> None:
+    """Wait until a child has ended, at most so long."""
     _signal.sigtimedwait(_CHILD_ENDED, seconds)
 
 
-def _conclude(state: SupervisorState, pid: int, start: _Start, pause: Callable[[float], object]) -> End:
-    (killed, status, usage) = _watch(pid, start, pause)
+def _conclude(state: SupervisorState, pid: int, start: Start, pause: Callable[[float], object]) -> End:
+    watch = Watch(pid, start, state.proc)
+    while not watch.is_over:
+        pause(watch.wait_s)
+        watch.look()
+    return conclude(state, watch)
+
+
+def conclude(state: SupervisorState, watch: Watch, *others: Watch) -> End:
+    """Clean up after runs that are over; how that of `watch` ended.
+
+    Raises:
+        OSError: one could not be confined or cleaned up after.
+    """
+    start = watch.start
     wall_s = time.monotonic() - start.started_s
-    strays = _sweep(start.uid)
+    for left, each in zip(range(len(others), -1, -1), (watch, *others)):  # noqa: B905 - 3.9
+        _sweep(each.start.uid)
+        if state.scratch:
+            _empty_scratch(state, each.start.uid, is_last=not left)
     if state.page[0] != 1:
         raise OSError(errno.EPERM, "a run could not confine itself")
-    cpu_s = usage.ru_utime + usage.ru_stime - start.spent_s
-    return End(start.token.decode("ascii"), status, killed, cpu_s, wall_s, usage.ru_maxrss, strays)
+    cpu_s = watch.usage.ru_utime + watch.usage.ru_stime - start.spent_s
+    (token, memory_kb) = (start.token.decode("ascii"), watch.usage.ru_maxrss)
+    return End(token, watch.status, watch.killed, cpu_s, wall_s, memory_kb)
 
 
-def _confine(state: SupervisorState, limits: dict[str, Any], start: _Start) -> None:
+def confine(
+    state: SupervisorState,
+    limits: dict[str, Any],
+    start: Start,
+    own: tuple[int, int, int] = (len(STREAMS), 0, 0),
+) -> None:
+    """Give up all that a run must not have. `own`: its descriptors, its byte, its group (0: as its user)."""
+    (files, flag, group) = own
     os.setsid()
-    os.closerange(_STREAMS, _FILES)  # beyond that there are none
-    memory = (limits["memory_mb"] + _INTERPRETER_MB) << 20
+    if state.domain is not None:
+        kernel.enter_domain(state.domain)
+    os.closerange(files, _FILES)  # beyond that there are none
+    reserve_mb = _RESERVE_MB if state.watches_memory else 0
+    memory = (limits["memory_mb"] + _INTERPRETER_MB + reserve_mb) << 20
     # `_watch` decides, by a finer clock: the kernel's limit counts ticks, beside other work a fifth too many
     cpu_s = 2 * math.ceil(start.spent_s + limits["cpu_s"]) + 1
     file_size = (limits["output_kb"] << 10) + 4096
@@ -184,7 +234,7 @@ def _confine(state: SupervisorState, limits: dict[str, Any], start: _Start) -> N
     if start.uid >= 0:
         uid = start.uid
         os.setgroups([])
-        os.setresgid(uid, uid, uid)
+        os.setresgid(*[group or uid] * 3)
         os.setresuid(uid, uid, uid)
         kernel.control(kernel.DUMPABLE, 0)  # inherited, but a new uid may bring it back
     if not state.alone:
@@ -192,58 +242,19 @@ def _confine(state: SupervisorState, limits: dict[str, Any], start: _Start) -> N
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, _CHILD_ENDED)
     if state.filter is not None:
         state.filter.install(os.getpid())
-    state.page[0] = 1
+    state.page[flag] = 1
     state.page.close()  # what follows must not reach it
 
 
-def _watch(pid: int, start: _Start, pause: Callable[[float], object]) -> tuple[bytes | None, int, Any]:
-    """Wait for the end of `pid`, kill it over a limit: which limit, its status and its resource usage."""
-    clock = (~pid << 3) | 2  # the kernel's name for that process's CPU time
-    most_cpu_s = start.spent_s + start.cpu_s + _CPU_SLACK_S
-    killed = None
-    gone_s = time.monotonic() - start.started_s  # `attend` comes up to a glance late
-    wait_s = max(0.001, min(start.cpu_s + _CPU_SLACK_S, start.wall_s) - gone_s)
-    while True:
-        pause(wait_s)
-        (ended, status, usage) = os.wait4(pid, os.WNOHANG)
-        if ended:
-            return killed, status, usage
-        cpu_left_s = most_cpu_s - time.clock_gettime(clock)
-        wall_left_s = start.wall_s - (time.monotonic() - start.started_s)
-        if wall_left_s <= 0:
-            wall_left_s += queued_s(pid)
-        if min(cpu_left_s, wall_left_s) <= 0:
-            killed = killed or (b"cpu" if cpu_left_s <= 0 else b"wall")
-            os.kill(pid, _signal.SIGKILL)
-            wait_s = _KILL_PATIENCE_S
-        else:
-            wait_s = max(0.001, min(cpu_left_s, wall_left_s))
-
-
-def queued_s(pid: int) -> float:
-    """Seconds that `pid` was ready to run and had no CPU: load, which must not decide a verdict.
-
-    The most of any one of its threads. 0.0 where the kernel does not count it.
-    """
-    most = 0
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - pathlib would be one more import
-            with open(f"/proc/{pid}/task/{task}/schedstat") as file:  # noqa: PTH123 - as above
-                most = max(most, int(file.read().split()[1]))
-    return most / 1e9
-
-
-def _sweep(uid: int) -> int:
-    """Kill and reap whatever the run left behind; how many there were."""
-    count = 0
-    deadline_s = time.monotonic() + _KILL_PATIENCE_S
+def _sweep(uid: int) -> None:
+    """Kill and reap whatever the run left behind."""
+    deadline_s = time.monotonic() + KILL_PATIENCE_S
     while True:
         try:
             (pid, _) = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            return count
+            return
         if pid:
-            count += 1
             continue
         if time.monotonic() > deadline_s:
             raise OSError(errno.ETIMEDOUT, "what a run left behind cannot be killed")
@@ -267,6 +278,57 @@ def _kill_strays(uid: int) -> None:
         for pid in file.read().split():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), _signal.SIGKILL)
+
+
+def _empty_scratch(state: SupervisorState, uid: int, *, is_last: bool) -> None:
+    """Remove what the run of `uid` left in the folder for files; after the last one nothing may be left.
+
+    Raises:
+        OSError: something stays.
+    """
+    if os.stat(state.scratch).st_mtime == 0:  # noqa: PTH116 - pathlib would be one more import
+        return  # nothing has been made or removed there since it was emptied
+    helper = os.fork()
+    if helper == 0:
+        try:
+            if uid >= 0:
+                os.setresuid(uid, uid, uid)  # whose files they are
+            _remove_all(state.scratch, state.kept)
+        finally:
+            os._exit(0)
+    os.waitpid(helper, 0)
+    if is_last and not state.kept.issuperset(os.listdir(state.scratch)):  # noqa: PTH208 - as above
+        raise OSError(errno.EBUSY, "what a run left in its folder cannot be removed")
+    if is_last:
+        os.utime(state.scratch, ns=(0, 0))  # when somebody wrote there last is no other run's business
+
+
+def _remove_all(folder: str, kept: frozenset[str]) -> None:
+    """Empty `folder`, however deep the folders in it are and whatever their modes, of what is this user's.
+
+    A folder's entries are moved up before it is removed, so no path gets long and nothing is called again.
+    """
+    os.chdir(folder)
+    count = 0
+    stays = set(kept)
+    while names := [name for name in os.listdir() if name not in stays]:  # noqa: PTH208 - as above
+        for name in names:
+            try:
+                os.unlink(name)  # noqa: PTH108 - as above
+            except PermissionError:
+                stays.add(name)
+            except IsADirectoryError:
+                if os.stat(name).st_uid != os.getuid():  # noqa: PTH116 - as above
+                    stays.add(name)
+                    continue
+                os.chmod(name, 0o700)  # noqa: PTH101 - as above
+                for inner in os.listdir(name):  # noqa: PTH208 - as above
+                    while os.path.lexists(str(count)):
+                        count += 1
+                    with contextlib.suppress(OSError):  # else a folder may not change its parent
+                        os.chmod(f"{name}/{inner}", 0o700)  # noqa: PTH101 - as above
+                    os.rename(f"{name}/{inner}", str(count))  # noqa: PTH104 - as above
+                os.rmdir(name)  # noqa: PTH106 - as above
 
 
 def set_common_limits() -> None:

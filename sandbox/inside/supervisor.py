@@ -1,7 +1,11 @@
-"""The supervisor: starts a program process for each request and stays clean itself.
+"""The supervisor: has a program process started for each request and stays clean itself.
 
-It never reads a request: the program process that it forks when the stream has something does, so neither
+It never reads a request: the program process that is forked when the stream has something does, so neither
 the supervisor nor the next program process ever holds a candidate's source, input or output.
+
+All that it reads is the names of the libraries that the next program imports. For every set of names it keeps
+one process, forked from itself, that has imported them and forks the program processes: an import costs
+time once a worker, and a program without it is not made slower by it.
 """
 
 from __future__ import annotations
@@ -9,12 +13,15 @@ from __future__ import annotations
 import _sitebuiltins
 import atexit
 import builtins
+import contextlib
 import fcntl
 import gc
+import importlib.util
 import io
 import json
 import os
 import platform
+import re
 import resource
 import select
 import signal
@@ -31,6 +38,10 @@ _COMMON = (
     "typing",
 )  # fmt: skip
 """The modules that contest programs import most; imported here, once."""
+_MOST_SETS = 4
+"""Sets of libraries that are kept imported at once."""
+_NAME = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*){0,2}")
+"""What is imported on a program's behalf; with an underscore in front it may be a program of the library."""
 _GONE = 3
 _COMPILED_TOO_LONG = signal.SIGXCPU
 _PROBE = {"cpu_s": 10.0, "wall_s": 60.0, "memory_mb": 512, "output_kb": 16}
@@ -38,7 +49,7 @@ _PROBE = {"cpu_s": 10.0, "wall_s": 60.0, "memory_mb": 512, "output_kb": 16}
 
 def main(settings: dict[str, Any]) -> None:
     """Set up the place, say hello, serve until the stream ends. Never returns."""
-    kernel.close_from(3)
+    _keep_proc(settings)
     (source, sink, log) = (fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10) for descriptor in (0, 1, 2))
     stream = Stream(source, sink)
     try:
@@ -48,15 +59,128 @@ def main(settings: dict[str, Any]) -> None:
             stream.send(json.dumps({"error": str(error)}).encode("ascii"))
             stream.flush()
             raise
-        hello = {"python": platform.python_version(), "seccomp": state.seccomp}
+        known = [name for name in settings["libraries"] if importlib.util.find_spec(name) is not None]
+        hello = {
+            "python": platform.python_version(),
+            "seccomp": state.seccomp,
+            "landlock": state.domain is not None,
+            "libraries": known,
+        }
         stream.send(json.dumps({"hello": hello}).encode("ascii"))
         stream.flush()
-        while _serve_one(stream, state, log):
+        starters: dict[tuple[str, ...], _Starter] = {}
+        while _route_one(stream, state, log, frozenset(known), starters):
             pass
     except BaseException:  # noqa: BLE001 - the log is all that is left
         os.write(log, traceback.format_exc().encode())
         os._exit(1)
     os._exit(0)
+
+
+def _keep_proc(settings: dict[str, Any]) -> None:
+    """Close every descriptor but the streams and that of /proc, which is moved to where runs have none."""
+    given = settings["proc_descriptor"]
+    kernel.close_from(3 if given is None else given + 1)
+    settings["proc_descriptor"] = None
+    if given is not None:
+        with contextlib.suppress(OSError):  # there is no /proc at all
+            settings["proc_descriptor"] = fcntl.fcntl(given, fcntl.F_DUPFD, 10)
+            os.close(given)
+
+
+class _Starter:
+    """A process that has imported a set of libraries and serves requests when it is told to."""
+
+    def __init__(self, pid: int, orders: int, answers: int) -> None:
+        self.pid = pid
+        self.ends = (orders, answers, os.pidfd_open(pid))
+        """Our ends of two pipes, a byte each way for a request, and what tells of its death."""
+        self._poller = select.poll()
+        for descriptor in self.ends[1:]:
+            self._poller.register(descriptor, select.POLLIN)
+
+    def serve(self) -> bool:
+        """Have one request served; False when the other side has gone.
+
+        Raises:
+            ChildProcessError: the process died.
+        """
+        os.write(self.ends[0], b"1")
+        ready = [descriptor for (descriptor, _) in self._poller.poll()]
+        if self.ends[1] not in ready:
+            raise ChildProcessError("the process that starts programs ended")
+        return os.read(self.ends[1], 1) == b"1"
+
+    def is_gone(self) -> bool:
+        """Whether it died while it had nothing to do."""
+        return bool(self._poller.poll(0))
+
+    def end(self) -> None:
+        """End it and wait for that."""
+        for descriptor in self.ends:
+            os.close(descriptor)
+        os.waitpid(self.pid, 0)
+
+
+def _route_one(
+    stream: Stream,
+    state: run.SupervisorState,
+    log: int,
+    known: frozenset[str],
+    starters: dict[tuple[str, ...], _Starter],
+) -> bool:
+    """Have the next request served where its libraries are; False when the other side has gone."""
+    try:
+        (head, _) = stream.take()
+    except EOFError:
+        return False
+    assert head is not None
+    names = tuple(
+        name for name in head["import"] if name.partition(".")[0] in known and _NAME.fullmatch(name)
+    )
+    starter = starters.pop(names, None)
+    if starter is not None and starter.is_gone():
+        starter.end()
+        starter = None
+    if starter is None:
+        if len(starters) == _MOST_SETS:
+            starters.pop(next(iter(starters))).end()
+        starter = _start(names, stream, state, log, starters)
+    starters[names] = starter  # the last in order is the one used last
+    return starter.serve()
+
+
+def _start(
+    names: tuple[str, ...],
+    stream: Stream,
+    state: run.SupervisorState,
+    log: int,
+    others: dict[tuple[str, ...], _Starter],
+) -> _Starter:
+    (taken, orders) = os.pipe()
+    (answers, told) = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(taken)
+        os.close(told)
+        return _Starter(pid, orders, answers)
+    status = 1
+    try:
+        if not state.alone:
+            kernel.control(kernel.PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        kernel.control(kernel.CHILD_SUBREAPER)  # what a run leaves behind is ours to end
+        for descriptor in (orders, answers, *(end for other in others.values() for end in other.ends)):
+            os.close(descriptor)
+        program.import_libraries(names)
+        gc.collect()
+        gc.freeze()
+        while os.read(taken, 1):
+            os.write(told, b"1" if _serve_one(stream, state, log) else b"0")
+        status = 0
+    except BaseException:  # noqa: BLE001 - the log is all that is left
+        os.write(log, traceback.format_exc().encode())
+    finally:
+        os._exit(status)
 
 
 def _prepare(settings: dict[str, Any]) -> run.SupervisorState:
@@ -66,16 +190,21 @@ def _prepare(settings: dict[str, Any]) -> run.SupervisorState:
         OSError: runs cannot be confined as the settings ask.
     """
     _lay_streams()
+    sys.path += settings["library_paths"]
+    if settings["scratch"]:
+        os.chdir(settings["scratch"])
     warnings.simplefilter("ignore")
     for name in _COMMON:
         program.import_module(name)
-    for name in ("exit", "quit"):  # what `site` would have set
+    for name in ("exit", "quit"):  # what `site` would have set, here and below
         setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)"))
+    builtins.help = _sitebuiltins._Helper()  # noqa: SLF001
+    for name in ("copyright", "credits", "license"):
+        setattr(builtins, name, _sitebuiltins._Printer(name, sys.copyright))  # noqa: SLF001
     atexit._clear()  # noqa: SLF001 - nothing of ours may run at a candidate's end
     run.set_common_limits()
     kernel.control(kernel.NO_NEW_PRIVILEGES)
     kernel.control(kernel.DUMPABLE, 0)
-    kernel.control(kernel.CHILD_SUBREAPER)  # what a run leaves behind is ours to end
     if settings["seccomp"]:
         if not seccomp.SUPPORTED:
             raise OSError(f"no system call filter for {platform.machine()}")
@@ -83,6 +212,7 @@ def _prepare(settings: dict[str, Any]) -> run.SupervisorState:
     state = run.SupervisorState(settings)
     if not state.uids and not _is_counted_apart():
         state.processes = 0
+    state.watches_memory = _can_watch(state.proc)
     gc.disable()  # a collection would touch, and so copy, the pages that forks share
     gc.collect()
     gc.freeze()
@@ -109,18 +239,38 @@ def _is_counted_apart() -> bool:
     return os.waitpid(child, 0)[1] == 0
 
 
+def _can_watch(proc: int | None) -> bool:
+    """Whether /proc is there and tells how much memory another process uses that cannot be traced."""
+    (waiting, end) = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(end)
+        os.read(waiting, 1)
+        os._exit(0)
+    used = kernel.used_kb(child, proc)
+    os.close(end)
+    os.close(waiting)
+    os.waitpid(child, 0)
+    return used > 0
+
+
 def _lay_streams() -> None:
-    """Memory files on 0 to 3, and the interpreter's streams anew on top of them: forks reuse both."""
-    for descriptor in (0, 1, 2, 3):
-        file = os.memfd_create("stream")
-        if file != descriptor:
-            os.dup2(file, descriptor)
-            os.close(file)
-    # newline: as plain python3 on Linux, which leaves the CR of a line that ends with CR LF in the text
-    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0)), "utf-8", "surrogateescape", newline="\n")
-    sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w")), "utf-8", "surrogateescape")
-    sys.stderr = io.TextIOWrapper(io.BufferedWriter(io.FileIO(2, "w")), "utf-8", "backslashreplace")
-    (sys.__stdin__, sys.__stdout__, sys.__stderr__) = (sys.stdin, sys.stdout, sys.stderr)  # type: ignore[misc]
+    """Memory files on 0 to 3, and the interpreter's streams anew on top of them: forks reuse both.
+
+    The streams are made as the interpreter makes them, so that a program that asks them for their mode, their
+    name or their descriptor, or closes them, finds what it finds under plain python3.
+    """
+    run.renew_streams()
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        mode = "w" if descriptor else "r"
+        binary: Any = open(descriptor, mode + "b", closefd=False)  # noqa: SIM115 - it stays open
+        binary.raw.name = f"<{name}>"
+        errors = "surrogateescape" if descriptor < 2 else "backslashreplace"
+        # newline: on Linux the CR of a line that ends with CR LF stays in the text
+        text: Any = io.TextIOWrapper(binary, "utf-8", errors, newline="\n", line_buffering=descriptor == 2)
+        text.mode = mode
+        setattr(sys, name, text)
+        setattr(sys, f"__{name}__", text)
 
 
 def _probe(state: run.SupervisorState) -> None:
@@ -130,7 +280,7 @@ def _probe(state: run.SupervisorState) -> None:
         try:
             kernel.control(kernel.CHILD_SUBREAPER)
             run.wait_for_signals()
-            end = run.execute(state, driver.Job([], "main", "", opens=False), _PROBE)
+            end = run.execute(state, driver.Job([], "main", "", lingers=False), _PROBE)
             os._exit(0 if end.status == 0 else 1)
         except BaseException:  # noqa: BLE001 - told by the exit status
             os._exit(1)
@@ -148,6 +298,7 @@ def _serve_one(stream: Stream, state: run.SupervisorState, log: int) -> bool:
     if not events & select.POLLIN:
         return False
     state.page[2] = 0
+    run.renew_streams()  # for a program that becomes its own run: then we read what it wrote
     child = os.fork()
     if child == 0:
         _be_program(stream, state, log)

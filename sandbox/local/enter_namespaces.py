@@ -2,8 +2,10 @@
 
 `python -I -S enter_namespaces.py '{"command": [...], "trees": [...], "files": [...], "devices": [...],
 "links": [[from, to], ...], "user": false}'`. Standard library only; nothing of ours is imported. For a
-repository there are also `binds` ([from, to] of the host, read-only), `scratch` ([path, megabytes], writable
-and gone with it) and `uid` (whom to become, as root).
+repository there is also `uid` (whom to become, as root). `binds` ([from, to] of the host) are shown
+read-only; `scratch` ([path, megabytes, files]) can be written to and is gone with it. With
+`proc_descriptor` no process sees another in /proc, and the command finds a /proc that shows all of them
+open on that descriptor.
 
 The root is a read-only tmpfs that holds `trees` and `files` of the host, read-only and at their own paths,
 each under directories that anyone may enter (an interpreter may live in a home that only its owner may).
@@ -18,6 +20,8 @@ import ctypes
 import json
 import os
 import platform
+import resource
+import select
 import signal
 import sys
 from pathlib import Path
@@ -28,8 +32,8 @@ __all__: list[str] = []
 _NEW_NS, _NEW_UTS, _NEW_IPC, _NEW_USER, _NEW_PID, _NEW_NET = (
     0x00020000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000,
 )  # fmt: skip
-_READ_ONLY, _NO_SUID, _NO_DEV, _NO_EXEC, _REMOUNT, _BIND, _RECURSIVE, _PRIVATE = (
-    1, 2, 4, 8, 32, 4096, 16384, 1 << 18,
+_READ_ONLY, _NO_SUID, _NO_DEV, _NO_EXEC, _REMOUNT, _NO_ATIME, _BIND, _RECURSIVE, _PRIVATE = (
+    1, 2, 4, 8, 32, 1024, 4096, 16384, 1 << 18,
 )  # fmt: skip
 _DETACH = 2
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
@@ -84,13 +88,13 @@ def _bind(source: str, root: Path, *, device: bool = False, seen_as: str | None 
         _mount("none", str(target), None, _REMOUNT | _BIND | _READ_ONLY | old | extra)
 
 
-def _mount_scratch(root: Path, scratch: list[tuple[str, int]]) -> None:
+def _mount_scratch(root: Path, scratch: list[tuple[str, int, int]]) -> None:
     """Mount what can be written to, first of all: an interpreter's folder may lie under `/tmp`."""
-    for path, size_mb in scratch:
+    for path, size_mb, files in scratch:
         target = root / path.lstrip("/")
         target.mkdir(parents=True, exist_ok=True)
-        options = f"mode=1777,size={size_mb}m,nr_inodes=20000"
-        _mount("scratch", str(target), "tmpfs", _NO_SUID | _NO_DEV, options)
+        options = f"mode=1777,size={size_mb}m,nr_inodes={files}"
+        _mount("scratch", str(target), "tmpfs", _NO_SUID | _NO_DEV | _NO_ATIME, options)
 
 
 def _build_root(plan: dict[str, Any], links: list[tuple[str, str]]) -> None:
@@ -114,15 +118,34 @@ def _build_root(plan: dict[str, Any], links: list[tuple[str, str]]) -> None:
         _bind(source, root, seen_as=path)
     (root / _EMPTY).mkdir(exist_ok=True)
     (root / "proc").mkdir()
-    for options in ("hidepid=2,subset=pid", "hidepid=2"):
-        with contextlib.suppress(OSError):  # refused inside some containers; programs do without
-            _mount("proc", str(root / "proc"), "proc", _NO_SUID | _NO_DEV | _NO_EXEC | _READ_ONLY, options)
-            break
+    _mount_proc(root / "proc", plan)
     os.chdir(root)
     _check(_libc.syscall(_PIVOT_ROOT[platform.machine()], b".", b"."), "pivot_root")
     _check(_libc.umount2(b".", _DETACH), "umount")
     _mount("none", "/", None, _REMOUNT | _BIND | _READ_ONLY | _NO_SUID | _NO_DEV)
     os.chdir(f"/{_EMPTY}")
+
+
+def _mount_proc(target: Path, plan: dict[str, Any]) -> None:
+    """Mount /proc without the kernel's own files; none where that is refused, as in some containers."""
+    flags = _NO_SUID | _NO_DEV | _NO_EXEC | _READ_ONLY
+    kept = plan.get("proc_descriptor")
+    choices: tuple[str | None, ...] = ("hidepid=2,subset=pid", "hidepid=2")
+    if plan["user"]:
+        # By uid nothing can be hidden here from runs alone: they, their supervisor included, have the same.
+        choices = ("subset=pid", None)
+        with contextlib.suppress(OSError):
+            if kept is not None:
+                _mount("proc", str(target), "proc", flags, "subset=pid")
+                opened = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
+                os.dup2(opened, kept, inheritable=True)
+                os.close(opened)
+                _check(_libc.umount2(str(target).encode(), _DETACH), "umount")
+                choices = ("hidepid=ptraceable,subset=pid", *choices)
+    for options in choices:
+        with contextlib.suppress(OSError):
+            _mount("proc", str(target), "proc", flags, options)
+            return
 
 
 def _drop_capabilities() -> None:
@@ -139,14 +162,26 @@ def _become(plan: dict[str, Any], command: list[str], parent_alive: int) -> None
         os._exit(1)
     os.close(parent_alive)
     _libc.sethostname(b"sandbox", 7)
+    with contextlib.suppress(OSError, ValueError):  # a program may lift its own limit then
+        resource.setrlimit(resource.RLIMIT_STACK, (8 << 20, resource.RLIM_INFINITY))
     _build_root(plan, plan["links"])
     _drop_capabilities()
     if plan.get("uid") is not None:
         os.setgroups([])
         os.setresgid(plan["uid"], plan["uid"], plan["uid"])
         os.setresuid(plan["uid"], plan["uid"], plan["uid"])  # and no capability is left
+        _check(_libc.prctl(1, signal.SIGKILL, 0, 0, 0), "death signal")  # a new uid has lost it
     os.umask(0o077)
     os.execv(command[0], command)  # noqa: S606 - there is no shell here
+
+
+def _die_with_owner() -> None:
+    """End when the thread ends that started us; its process keeps it for as long as it lives itself."""
+    _check(_libc.prctl(1, signal.SIGKILL, 0, 0, 0), "death signal")
+    poller = select.poll()
+    poller.register(0, 0)
+    if any(events & select.POLLHUP for (_, events) in poller.poll(0)):  # it was dead before
+        os._exit(1)
 
 
 def _main() -> None:
@@ -155,6 +190,7 @@ def _main() -> None:
         # Runs inherit it: when memory is short they go before anything else of this machine.
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     _take_namespaces(user=plan["user"])
+    _die_with_owner()
     (alive, signal_alive) = os.pipe()
     child = os.fork()
     if child == 0:
@@ -166,10 +202,21 @@ def _main() -> None:
         finally:
             os._exit(1)
     os.write(signal_alive, b"1")
-    for descriptor in (0, 1, signal_alive, alive):
+    for descriptor in (1, signal_alive, alive):
         os.close(descriptor)
+    _wait_for_either(child)
     (_, status) = os.waitpid(child, 0)
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def _wait_for_either(child: int) -> None:
+    """Wait until `child` ends, or kill it when nobody is left at the other end of standard input."""
+    poller = select.poll()
+    ended = os.pidfd_open(child)
+    poller.register(ended, select.POLLIN)
+    poller.register(0, 0)  # only that the other end is gone
+    if ended not in [descriptor for descriptor, _ in poller.poll()]:
+        os.kill(child, signal.SIGKILL)
 
 
 if __name__ == "__main__":

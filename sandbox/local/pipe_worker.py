@@ -11,14 +11,24 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
+from sstar_code.sandbox.environment import LIBRARY_FOLDER, find_libraries
 from sstar_code.sandbox.local import enter_namespaces
 from sstar_code.sandbox.outcome import SandboxError
-from sstar_code.sandbox.workers.protocol import ENVIRONMENT, Settings, command
+from sstar_code.sandbox.workers.protocol import (
+    ENVIRONMENT,
+    SCRATCH,
+    SCRATCH_FILES,
+    SCRATCH_MB,
+    Settings,
+    command,
+)
 
 _UIDS = 4096
 _HIGH_UIDS = range(1 << 30, 1 << 31, _UIDS)
@@ -29,7 +39,14 @@ _LIBRARY_TREES = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/usr/local/lib", "/li
 _FILES = ("/etc/ld.so.cache",)
 _EMPTY = "/empty"
 """A folder with nothing in it, where programs start."""
+_PROC_DESCRIPTOR = 3
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
+_STREAMS = (
+    ("/dev/fd", "/proc/self/fd"),
+    ("/dev/stdin", "/proc/self/fd/0"),
+    ("/dev/stdout", "/proc/self/fd/1"),
+    ("/dev/stderr", "/proc/self/fd/2"),
+)
 
 Parts = tuple[list[str], list[str], list[tuple[str, str]]]
 """Trees, files and links (from, to) of the host."""
@@ -50,25 +67,40 @@ def find_interpreter() -> str:
     return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
 
 
-def list_ways(*, ordinary: bool | None = None, python: str | None = None) -> list[Way]:
+def list_ways(
+    *, ordinary: bool | None = None, python: str | None = None, packages: Sequence[str] = ()
+) -> list[Way]:
     """The ways that can be tried here, best first. Only starting one shows whether it works.
 
     Args:
         ordinary: leave out what only root can do; None: unless we are root.
         python: the interpreter that runs programs, CPython 3.9 or newer; None: `find_interpreter()`.
+        packages: libraries beside those that are always there.
+
+    Raises:
+        UserError: one of `packages` is not installed.
     """
     if ordinary is None:
         ordinary = os.geteuid() != 0
     python = python or find_interpreter()
     inside, parts = command(python), list_parts(python)
     uids = None if ordinary else _find_uids()
+    (names, shown) = find_libraries(packages)
+    binds = [(str(path), f"{LIBRARY_FOLDER}/{path.name}") for path in shown]
+    scratch = [(SCRATCH, SCRATCH_MB, SCRATCH_FILES)]
+    settings = Settings(uids, scratch=SCRATCH, libraries=tuple(names), library_paths=(LIBRARY_FOLDER,))
     if uids is not None:
-        return [Way("root", start_in_namespaces(python, inside, parts, user=False), Settings(uids=uids))]
-    ways = [Way("user namespaces", start_in_namespaces(python, inside, parts, user=True), Settings())]
+        start = start_in_namespaces(python, inside, parts, user=False, binds=binds, scratch=scratch)
+        return [Way("root", start, settings)]
+    start = start_in_namespaces(
+        python, inside, parts, user=True, binds=binds, scratch=scratch, proc_descriptor=_PROC_DESCRIPTOR
+    )
+    ways = [Way("user namespaces", start, replace(settings, proc_descriptor=_PROC_DESCRIPTOR))]
     bwrap = shutil.which("bwrap")
     if bwrap is not None and ordinary:
-        start = start_in_bubblewrap(bwrap, inside, parts, folder=_EMPTY)
-        ways.insert(0, Way("bubblewrap", start, Settings()))
+        start = start_in_bubblewrap(bwrap, inside, parts, folder=_EMPTY, binds=binds)
+        # It cannot limit the number of files, so there are none, and what has them comes first.
+        ways.append(Way("bubblewrap", start, replace(settings, scratch=None)))
     return ways
 
 
@@ -117,7 +149,8 @@ def start_in_namespaces(
     (trees, files, links) = parts
     devices = [path for path in _DEVICES if Path(path).exists()]
     plan = {
-        "command": command, "trees": trees, "files": files, "links": links, "devices": devices, "user": user,
+        "command": command, "trees": trees, "files": files, "links": [*links, *_STREAMS], "devices": devices,
+        "user": user,
     }  # fmt: skip
     return (python, "-I", "-S", str(enter_namespaces.__file__), json.dumps(plan | more))
 
@@ -128,20 +161,20 @@ def start_in_bubblewrap(
     parts: Parts,
     *,
     folder: str,
-    scratch: Sequence[tuple[str, int]] = (),
+    scratch: Sequence[tuple[str, int, int]] = (),
     binds: Sequence[tuple[str, str]] = (),
 ) -> tuple[str, ...]:
     """The arguments that start `command` in `folder` behind bubblewrap; see `start_in_namespaces`."""
     (trees, files, links) = parts
     arguments = [bwrap, "--unshare-all", "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL"]
-    arguments += ["--hostname", "sandbox", "--proc", "/proc"]
-    for path, size_mb in scratch:  # first: an interpreter's folder may lie under /tmp
+    arguments += ["--hostname", "sandbox", "--proc", "/proc", *_cover_proc()]
+    for path, size_mb, _ in scratch:  # first: an interpreter's folder may lie under /tmp
         arguments += ["--size", str(size_mb << 20), "--tmpfs", path]
     for path in (*trees, *files):
         arguments += ["--ro-bind", path, path]
     for path in _DEVICES:
         arguments += ["--dev-bind-try", path, path]
-    for path, target in links:
+    for path, target in (*links, *_STREAMS):
         arguments += ["--symlink", target, path]
     for source, path in binds:
         arguments += ["--ro-bind", source, path]
@@ -149,8 +182,35 @@ def start_in_bubblewrap(
     return (*arguments, "--remount-ro", "/", "--chdir", folder, "--", *command)
 
 
+def _cover_proc() -> list[str]:
+    """Arguments of bubblewrap that cover what /proc shows of the machine, and keep its access times still."""
+    arguments = []
+    with os.scandir("/proc") as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.isdecimal() or entry.is_symlink():
+                continue
+            if entry.is_dir():
+                arguments += ["--tmpfs", entry.path, "--remount-ro", entry.path]
+            else:
+                arguments += ["--ro-bind", "/dev/null", entry.path]
+    return [*arguments, "--remount-ro", "/proc"]
+
+
 _LOG_BYTES = 4000
 _PATIENCE_S = 10.0
+
+
+@cache
+def _starter(pid: int) -> ThreadPoolExecutor:  # noqa: ARG001 - a fork has no threads: it needs its own
+    return ThreadPoolExecutor(1, thread_name_prefix="sstar-start")
+
+
+def _start_process(start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    """What `start` returns, called by a thread that lives as long as this process.
+
+    What a worker asks the kernel for is to end with the thread that started it, and others come and go.
+    """
+    return _starter(os.getpid()).submit(start).result()
 
 
 class PipeWorker:
@@ -180,20 +240,23 @@ class PipeWorker:
     def _spawn(self) -> None:
         self._log = open(os.memfd_create("log"), "w+b")  # noqa: PTH123, SIM115 - needs no room on a disk
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command
-                self._arguments,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._log,
-                env=ENVIRONMENT,
-                cwd="/",
-                bufsize=0,
-                start_new_session=True,
-            )
+            self._process = _start_process(self._popen)
         except OSError as error:
             self._log.close()
             self._log = None
             raise SandboxError(f"cannot start {self._arguments[0]}: {error.strerror}") from error
+
+    def _popen(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - our own command
+            self._arguments,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=ENVIRONMENT,
+            cwd="/",
+            bufsize=0,
+            start_new_session=True,
+        )
 
     def _pipe(self, name: str) -> int:
         pipe = getattr(self._process, name, None)

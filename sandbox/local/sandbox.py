@@ -29,6 +29,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from sstar_code.sandbox.environment import find_libraries
 from sstar_code.sandbox.inside import seccomp
 from sstar_code.sandbox.local.pipe_worker import (
     PipeWorker,
@@ -52,10 +53,18 @@ _log = logging.getLogger(__name__)
 class LocalSandbox(PooledSandbox):
     """Isolates by what the kernel gives this user; see the module's header for what that covers."""
 
-    def __init__(self, workers: int | None = None, *, ways: Sequence[Way] | None = None) -> None:
-        """Use `workers` at once (None: the usable cores) and the first of `ways` that works."""
+    def __init__(
+        self, workers: int | None = None, *, ways: Sequence[Way] | None = None, packages: Sequence[str] = ()
+    ) -> None:
+        """Use `workers` at once (None: the usable cores) and the first of `ways` that works.
+
+        `packages` are libraries that programs find beside the usual ones.
+
+        Raises:
+            UserError: one of `packages` is not installed.
+        """
         super().__init__("local", self._make, workers=workers)
-        self._ways = list(ways) if ways is not None else None
+        self._ways = list(ways) if ways is not None else list_ways(packages=packages)
         self._made = itertools.count()
         self._repositories = itertools.count()
         self.way: Way | None = None
@@ -101,7 +110,7 @@ class LocalSandbox(PooledSandbox):
             SandboxError: none does; the message says what to install.
         """
         reasons = []
-        for way in self._ways if self._ways is not None else list_ways():
+        for way in self._ways:
             self.way = way
             try:
                 return await super().__aenter__()
@@ -117,12 +126,21 @@ class LocalSandbox(PooledSandbox):
 class UnsafeSandbox(PooledSandbox):
     """Limits without isolation, asked for by name only; it warns when it is entered."""
 
-    def __init__(self, workers: int | None = None) -> None:
-        """Use `workers` at once (None: the usable cores)."""
+    def __init__(self, workers: int | None = None, *, packages: Sequence[str] = ()) -> None:
+        """Use `workers` at once (None: the usable cores), with `packages` beside the usual libraries.
+
+        Raises:
+            UserError: one of `packages` is not installed.
+        """
         super().__init__("unsafe", self._make, workers=workers)
+        (names, parts) = find_libraries(packages)
+        paths = tuple(sorted({str(part.parent) for part in parts}))
+        self._settings = Settings(
+            seccomp=seccomp.SUPPORTED, processes=0, libraries=tuple(names), library_paths=paths
+        )
 
     def _make(self) -> PipeWorker:
-        return PipeWorker(command(find_interpreter()), Settings(seccomp=seccomp.SUPPORTED, processes=0))
+        return PipeWorker(command(find_interpreter()), self._settings)
 
     async def __aenter__(self) -> Self:
         """Warn, then start the first worker."""

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Status
+from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Status, decode_output
 
 _STDERR_CHARS = 2000
 _REPORT_BYTES = 64 * 1024
@@ -20,7 +20,7 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u206
 
 def compile_failure(why: Mapping[str, Any]) -> Execution:
     """The record of a program that does not compile."""
-    return Execution(Status.CE, failure=Failure(why["type"], _plain(why["message"]), why["line"]))
+    return Execution(Status.CE, failure=_failure({"failure": [why["type"], why["message"], why["line"]]}))
 
 
 def lost(message: str) -> Execution:
@@ -38,21 +38,18 @@ def classify(head: Mapping[str, Any], blob: bytes, mode: Mode, limits: Limits) -
     oversized = max(head["sizes"]) > limits.output_kb * 1024
     (status, failure, limit) = _decide(head, told, mode, limits, oversized=oversized)
     most = limits.output_kb * 1024
+    has_result = mode is Mode.CALL and status is Status.OK
     return Execution(
         status,
-        stdout=_text(out[:most]),
-        stderr=_text(err)[-_STDERR_CHARS:],
-        result=_text(result) if mode is Mode.CALL and status is Status.OK else None,
+        stdout=decode_output(out[:most], limits.kept_chars),
+        stderr=decode_output(err)[-_STDERR_CHARS:],
+        result=decode_output(result, limits.kept_chars) if has_result else None,
         failure=failure,
         cpu_s=head["cpu_s"],
         wall_s=head["wall_s"],
         memory_mb=head["memory_kb"] / 1024,
         limit=limit,
     )
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "backslashreplace")
 
 
 def _plain(text: str) -> str:
@@ -83,7 +80,7 @@ def _decide(  # noqa: PLR0911 - one return a verdict, in order of precedence
     (number, exit_status) = (head["status"] & 0x7F, head["status"] >> 8)  # as wait(2) packs them
     memory_mb = head["memory_kb"] / 1024
     starved = number == signal.SIGKILL and memory_mb * 2 > limits.memory_mb
-    if told.get("memory") is True or starved or memory_mb > limits.memory_mb:
+    if head["killed"] == "memory" or told.get("memory") is True or starved or memory_mb > limits.memory_mb:
         return Status.MLE, Failure("MemoryError", f"over {limits.memory_mb} MB"), None
     if number:
         return Status.RE, Failure(_signal_name(number)), None

@@ -12,7 +12,10 @@ from typing import Any, Self
 import anyio
 from anyio import to_thread
 
+from sstar_code.problems.problem import MAX_PROGRAM
+from sstar_code.sandbox.environment import Environment
 from sstar_code.sandbox.outcome import Execution, Limits, Program, SandboxError, Status
+from sstar_code.sandbox.ownership import reap_folders
 from sstar_code.sandbox.workers.classify import classify, compile_failure, lost
 from sstar_code.sandbox.workers.protocol import Conversation, Worker, WorkerLost
 
@@ -103,6 +106,8 @@ class PooledSandbox:
         self._slots = anyio.CapacityLimiter(self.workers)
         self._threads = anyio.CapacityLimiter(2 * self.workers + 2)
         self._entered = False
+        self.features: dict[str, Any] = {}
+        """The facts that the first worker's supervisor gave about itself: `python`, `seccomp`."""
 
     async def __aenter__(self) -> Self:
         """Start the first worker; the others start when they are needed.
@@ -112,7 +117,9 @@ class PooledSandbox:
         """
         self._entered = True
         try:
+            await to_thread.run_sync(reap_folders)
             self._idle.append(await self._start())
+            self.features = self._idle[-1].features
         except BaseException:
             self._entered = False
             await self._close()
@@ -132,9 +139,16 @@ class PooledSandbox:
                     group.start_soon(self._discard, conversation)
 
     @property
-    def features(self) -> dict[str, object]:
-        """The facts that the workers' supervisor gives about itself: `python`, `seccomp`."""
-        return next((conversation.features for conversation in self._open if conversation.features), {})
+    def environment(self) -> Environment:
+        """The Python and the libraries that programs find, as the first worker told.
+
+        Raises:
+            SandboxError: the sandbox has not been entered yet.
+        """
+        if not self.features:
+            raise SandboxError(f"what the {self.name} sandbox has is known once it is entered")
+        (major, minor, *_) = str(self.features["python"]).split(".")
+        return Environment(f"{major}.{minor}", tuple(self.features.get("libraries", ())))
 
     async def run(
         self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
@@ -146,6 +160,9 @@ class PooledSandbox:
         """
         if not self._entered:
             raise SandboxError(f"the {self.name} sandbox is closed: use it inside `async with`")
+        size = len(program.code) + len(program.preamble)
+        if size > MAX_PROGRAM:
+            return [_refuse(size)] * (1 if stop_on_failure else len(inputs))
         data = [text.encode("utf-8", "surrogatepass") for text in inputs]
         async with self._slots:
             done = await self._run_all(program, data, limits, stop=stop_on_failure)
@@ -236,6 +253,12 @@ class PooledSandbox:
     async def _discard(self, conversation: Conversation) -> None:
         await to_thread.run_sync(conversation.worker.kill, limiter=self._threads)
         self._open.discard(conversation)
+
+
+def _refuse(size: int) -> Execution:
+    """The record of a program that is not even sent: compiling it may take all the memory there is."""
+    message = f"a program of {size} characters; at most {MAX_PROGRAM} are run"
+    return compile_failure({"type": "SyntaxError", "message": message, "line": None})
 
 
 def _exchange(

@@ -8,12 +8,13 @@ What a backend owes the supervisor:
     standard input and output are its own; standard error is a log
     with `Settings.uids`: user 0 with CAP_SETUID, CAP_SETGID and CAP_KILL and nothing else
     it is PID 1 of its PID namespace, or dies with the process that started it
-    the hard RLIMIT_STACK is at least 128 MB; nothing that the runs' uids can write to
+    the hard RLIMIT_STACK is at least 128 MB, or none; nothing that the runs' uids can write to
 """
 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -33,10 +34,17 @@ ENVIRONMENT = {
     "TZ": "UTC",
     "PYTHONHASHSEED": "0",  # a set's order must not change between two runs of one program
     "MALLOC_ARENA_MAX": "1",  # an arena a thread would eat the address space that RLIMIT_AS grants
+    "OPENBLAS_NUM_THREADS": "1",  # one core a program: a library must not take more, nor wait for threads
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
 }
 """All that the inside sees of an environment."""
 
-_MODULES = ("frames", "kernel", "seccomp", "driver", "run", "stream", "program", "supervisor")
+_MODULES = (
+    *("frames", "kernel", "seccomp", "calling.nodes", "calling.call", "driver", "run", "stream"),
+    *(f"asserting.{name}" for name in ("copies", "proxy", "peer", "candidate", "tester", "pair", "trusting")),
+    *("program", "supervisor"),
+)
 """The modules of the inside, in import order."""
 
 _BOOT = """\
@@ -68,6 +76,10 @@ sys.modules["sstar_code.sandbox.inside.supervisor"].main(head["settings"])
 """
 
 
+SCRATCH = "/tmp"  # noqa: S108 - inside, on a file system of the worker's own
+(SCRATCH_MB, SCRATCH_FILES) = (64, 1024)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The facts that the inside needs about the place where it runs."""
@@ -79,6 +91,16 @@ class Settings:
     processes: int = 64
     """Threads of a run (RLIMIT_NPROC) where the kernel counts them apart from what else the same user runs: a
     uid for each run, or a user namespace. 0: as many as there is memory for."""
+    scratch: str | None = None
+    """Folder on a small file system of the worker's own that the runs may write to, and where they start; it
+    is emptied after every run. None: they can write nowhere."""
+    libraries: tuple[str, ...] = ()
+    """Import names of the third-party libraries that programs may count on where they are found."""
+    library_paths: tuple[str, ...] = ()
+    """Folders inside that hold them, searched after the standard library."""
+    proc_descriptor: int | None = None
+    """Open when the inside starts, and leads to a /proc that shows every process, where the one in sight
+    hides them from all of the supervisor's uid."""
 
 
 def command(python: str) -> list[str]:
@@ -90,7 +112,8 @@ def command(python: str) -> list[str]:
 def _sources() -> list[tuple[str, str]]:
     here = files("sstar_code.sandbox.inside")
     inside = [
-        (f"sstar_code.sandbox.inside.{name}", (here / f"{name}.py").read_text("utf-8")) for name in _MODULES
+        (f"sstar_code.sandbox.inside.{name}", (here / f"{name.replace('.', '/')}.py").read_text("utf-8"))
+        for name in _MODULES
     ]
     values = (files("sstar_code.problems") / "values.py").read_text("utf-8")
     return [("sstar_code.problems.values", values), *inside]
@@ -101,12 +124,31 @@ def greeting(settings: Settings) -> bytes:
     return frames.pack({"modules": _sources(), "settings": json.loads(json.dumps(asdict(settings)))})
 
 
+_IMPORT = re.compile(r"^[ \t]*(?:import[ \t]+([\w., \t]+)|from[ \t]+([\w.]+)[ \t]+import\b)", re.MULTILINE)
+
+
+def find_imports(source: str) -> list[str]:
+    """The modules that lines of `source` import, and the packages that they are in; sorted.
+
+    Enough to have them imported ahead of the runs: what is hidden from it is imported in each run.
+    """
+    found: set[str] = set()
+    for several, one in _IMPORT.findall(source):
+        for item in (one or several).split(","):
+            name = item.split()[0] if item.split() else ""
+            found.update({name, name.partition(".")[0]})
+    if "numpy" in found and "random" in source:  # numpy loads it when it is asked for: it has to be seeded
+        found.add("numpy.random")
+    return sorted(found - {""})
+
+
 _CANARY = Program("print(sum(map(int, input().split())))")
 (_CANARY_INPUT, _CANARY_OUTPUT) = (b"19 23", "42\n")
 _START_S = 60.0
 _GRACE_S = 60.0
 """Beyond the wall limit before a worker counts as hung: time in the queue for a core is not the run's."""
 _COMPILE_S = 40.0
+_ASSERTING = (Mode.ASSERT, Mode.TRUSTING)
 _SMALL = 64 * 1024
 """Characters of a program for whose single input the process that compiled it may serve: memory that a larger
 one's compiler used would count as the run's."""
@@ -228,13 +270,16 @@ class Conversation:
             "mode": program.mode.value,
             "entry_point": program.entry_point,
             "preamble": program.preamble,
+            "call": asdict(program.call),
             "cpu_s": limits.cpu_s,
             "wall_s": limits.wall_ceiling_s,
             "memory_mb": limits.memory_mb,
             "output_kb": limits.output_kb,
+            "int_digits": limits.int_digits,
             "stop": stop_on_failure,
             "eager": eager,
-            "alone": len(inputs) == 1 and len(program.code) <= _SMALL,
+            "alone": len(inputs) == 1 and len(program.code) <= _SMALL and program.mode not in _ASSERTING,
+            "import": find_imports(f"{program.preamble}\n{program.code}"),
         }
         try:
             yield from self._exchange(request, inputs, limits.wall_ceiling_s)
@@ -244,7 +289,9 @@ class Conversation:
     def _exchange(
         self, request: dict[str, Any], inputs: Sequence[bytes], wall_s: float
     ) -> Iterator[tuple[dict[str, Any], bytes]]:
-        pending = [frames.pack(request)]
+        libraries = self.features.get("libraries", ())
+        imported = [name for name in request["import"] if name.partition(".")[0] in libraries]
+        pending = [frames.pack({"import": imported}), frames.pack(request)]
         queue = [frames.pack(None, text) for text in inputs]
         queue.append(frames.pack({"end": self._request}))
         queue.reverse()

@@ -14,7 +14,7 @@ _ROW = re.compile(r"^\| (\d+) \| [^|]+ \| (.+) \|$", re.MULTILINE)
 def _names():
     """Every string key, parameter id and function in the tests of the sandbox."""
     found = set()
-    for file in [*(_TESTS / "attacks").glob("test_*.py"), *(_TESTS / "sandbox").rglob("test_*.py")]:
+    for file in [*(_TESTS / "attacks").rglob("test_*.py"), *(_TESTS / "sandbox").rglob("test_*.py")]:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 found.add(node.name)

@@ -76,6 +76,16 @@ _BARRED = {
         "except OSError: pass\n"
         "tell(total > 80 << 20)"
     ),
+    "memory in socket pairs": (
+        "import socket\npairs = []; total = 0\n"
+        "try:\n while True:\n  pairs.append(socket.socketpair())\n"
+        "  for s in pairs[-1]:\n   s.setblocking(False)\n"
+        "   s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 30)\n"
+        "   try:\n    while True: total += s.send(bytes(1 << 16))\n"
+        "   except BlockingIOError: pass\n"
+        "except OSError: pass\n"
+        "tell(total > 80 << 20)"
+    ),
     "descriptors": (
         "import select\ndef fill(make):\n made = []\n"
         " try:\n  while True: made.append(make())\n except OSError: return len(made)\n"

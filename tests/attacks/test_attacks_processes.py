@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
+
+from sstar_code.sandbox import Status
 
 _BARRED = {
     "fork bomb": "tell(through(lambda: [os.fork() for _ in range(99)]))",
@@ -184,3 +190,33 @@ def test_cpu_time_of_all_threads_counts(attacked):
     run = attacked.attack(code, cpu_s=1.0, wall_s=60.0)
     assert (run.status, run.limit) == ("TLE", "cpu")
     assert run.cpu_s < 3
+
+
+_WORK = {
+    "one thread": "import time\nwhile time.process_time() < 1: pass\nprint('done')",
+    "threads one after the other": (
+        "import threading, time\n"
+        "def burn():\n start = time.thread_time()\n while time.thread_time() - start < 0.1: pass\n"
+        "for _ in range(10):\n thread = threading.Thread(target=burn); thread.start(); thread.join()\n"
+        "print('done')"
+    ),
+}
+
+
+@pytest.mark.parametrize("code", _WORK.values(), ids=_WORK)
+def test_load_does_not_decide(attacked, code):
+    """A program at work is judged by its CPU time, however many others want the cores."""
+    words = [sys.executable, "-c", "print(flush=True)\nwhile True: pass"]
+    rivals = []
+    try:
+        for _ in range(4 * (os.cpu_count() or 1)):
+            rivals.append(subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True))
+            rivals[-1].stdout.readline()
+        (busy,) = attacked.run(code, "", cpu_s=3, wall_s=0.8)
+    finally:
+        for rival in rivals:
+            rival.kill()
+            rival.communicate()
+    (asleep,) = attacked.run("import time\ntime.sleep(600)", "", cpu_s=3, wall_s=0.8)
+    assert (busy.status, busy.stdout) == (Status.OK, "done\n"), busy
+    assert (asleep.status, asleep.limit) == (Status.TLE, "wall"), asleep

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import anyio
 import pytest
 
@@ -98,7 +100,7 @@ def test_nobody_is_told_the_order_of_tests_by_descriptors(attacked):
     """Each run of a batch finds the same descriptors, sizes and places, whichever came before it."""
     code = (
         "import os\n"
-        "print([(f, os.fstat(f).st_size, os.fstat(f).st_mtime_ns, os.lseek(f, 0, 1)) for f in (1, 2, 3)])\n"
+        "print([(f, os.fstat(f).st_size, os.fstat(f).st_mode, os.lseek(f, 0, 1)) for f in (1, 2, 3)])\n"
         "os.write(2, b'x' * 999); os.write(3, b'y' * 999)"
     )
     outputs = {run.stdout for run in attacked.run(code, *"abcd")}
@@ -111,6 +113,85 @@ def test_memory_holds_no_long_output(attacked):
     numbers = [str(n) for n in range(50_000_000, 50_000_012)]
     for run in attacked.run(code, *numbers):
         assert run.stdout.splitlines()[0] == "[]", run.stdout[:200]
+
+
+def test_every_run_has_new_streams(attacked):
+    """No two runs share a file behind their streams, so that what the kernel keeps with a file ends with it.
+
+    Runs of one program and of several, and those of programs with one input, which go another way.
+    """
+    code = "import os\nprint(*(os.fstat(f).st_ino for f in range(4)))"
+    runs = [*attacked.run(code, *"abc"), *attacked.run(code + " #", *"ab")]
+    runs += [run for number in range(3) for run in attacked.run(f"{code} # {number}", "a")]
+    seen = [word for run in runs for word in run.stdout.split()]
+    assert len(seen) == 4 * len(runs) == len(set(seen))
+
+
+_PLACES = """
+import os, stat, sys, time
+tops = ['/', '/dev', '/dev/pts', '/etc', '/proc', '/sys', '/sys/fs/cgroup', '/tmp', '/empty',
+        os.path.join(os.path.dirname(os.__file__), 'wsgiref')]
+def names(top):
+    try: return [os.path.join(top, name) for name in os.listdir(top) if not name.isdigit()]
+    except OSError: return []
+"""
+
+
+def test_reading_leaves_no_mark(attacked):
+    """What one program lists, opens and follows, another cannot tell by the times of access."""
+    look = _PLACES + (
+        "for top in tops:\n"
+        "    for path in names(top):\n"
+        "        try: os.readlink(path) if os.path.islink(path) else open(path, 'rb', 0).close()\n"
+        "        except OSError: names(path)\n"
+    )
+    tell = _PLACES + (
+        "def read(path):\n"
+        "    try: s = os.lstat(path)\n"
+        "    except OSError: return False\n"
+        "    return s.st_atime_ns > s.st_mtime_ns and time.time() - s.st_atime < 30\n"
+        "paths = sorted({path for top in tops for path in (top, *names(top))})\n"
+        "print([path for path in paths if read(path)])"
+    )
+    (first,) = attacked.run(look, "")
+    assert first.status is Status.OK, first
+    time.sleep(0.05)  # the kernel's clock for files has ticks
+    (after,) = attacked.run(look + " #", "")
+    assert after.status is Status.OK, after
+    (told,) = attacked.run(tell, "")
+    assert (told.status, told.stdout) == (Status.OK, "[]\n"), told
+
+
+def test_the_machine_is_not_in_sight(attacked):
+    """No file of /proc or /sys but those of processes says anything: load, memory, pressure, the boot."""
+    code = (
+        "import os\ntold = []\n"
+        "for top in ('/proc', '/sys'):\n"
+        "    for folder, folders, files in os.walk(top):\n"
+        "        folders[:] = [n for n in folders if not n.isdigit() and n not in ('self', 'thread-self')]\n"
+        "        for name in files:\n"
+        "            if os.path.islink(path := os.path.join(folder, name)): continue\n"
+        "            try: file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)\n"
+        "            except OSError: continue\n"
+        "            try: told += [path] if os.read(file, 1) else []\n"
+        "            except OSError: pass\n"
+        "            os.close(file)\n"
+        "print(told)"
+    )
+    (run,) = attacked.run(code, "", cpu_s=5)
+    assert (run.status, run.stdout) == (Status.OK, "[]\n"), run
+
+
+def test_processes_in_sight(attacked):
+    """A run sees its own process; in Docker and bubblewrap also those that started it, by number and name."""
+    way = getattr(attacked.sandbox, "way", None)
+    code = (
+        "import os\npids = {int(name) for name in os.listdir('/proc') if name.isdigit()} - {os.getpid()}\n"
+        "print(len(pids), *{open(f'/proc/{pid}/comm').read().strip()[:6] for pid in pids})"
+    )
+    (run,) = attacked.run(code, "")
+    hidden = way is not None and way.name != "bubblewrap"
+    assert run.stdout == "0\n" if hidden else run.stdout in {f"{n} python\n" for n in (2, 3, 4, 5, 6)}, run
 
 
 @pytest.fixture
@@ -189,12 +270,15 @@ def test_siblings_meet_nowhere(pair):
     talk = (
         "import ctypes, fcntl, os, time\nlibc = ctypes.CDLL(None)\n"
         "def made(action):\n    try: return action() not in (-1, None)\n    except OSError: return False\n"
-        "end = time.monotonic() + 1; got = set()\n"
+        "end = time.monotonic() + 1; got = set(); own = str(time.time_ns())\n"
+        "file = os.open(os.__file__, 0)\n"
         "while time.monotonic() < end:\n"
-        "    for place in ('/tmp', '/dev/shm', '/run', '/dev/mqueue', '.'):\n"
+        "    made(lambda: open('/tmp/' + own, 'a'))\n"
+        "    got |= set(os.listdir('/tmp') if os.path.isdir('/tmp') else []) - {own}\n"
+        "    for place in ('/dev/shm', '/run', '/dev/mqueue'):\n"
         "        got |= {place} if made(lambda: open(place + '/meet', 'a')) else set()\n"
         "    got |= {'shm'} if made(lambda: libc.shmget(99, 4096, 0o1777)) else set()\n"
-        "    got |= {'lock'} if made(lambda: fcntl.flock(os.open(os.__file__, 0), 6) or 1) else set()\n"
+        "    got |= {'lock'} if made(lambda: fcntl.flock(file, 6) or 1) else set()\n"
         "    got |= {'socket'} if made(lambda: libc.socket(1, 1, 0)) else set()\n"
         "print(sorted(got))"
     )

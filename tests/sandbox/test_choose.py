@@ -10,7 +10,7 @@ from sstar_code.sandbox.docker import probe
 
 
 def _probe(monkeypatch, **state):
-    monkeypatch.setattr(probe, "probe_engine", lambda *_: probe.EngineState("unix:///x", **state))
+    monkeypatch.setattr(probe, "probe_engine", lambda *_, **__: probe.EngineState("unix:///x", **state))
 
 
 def test_unknown_name_lists_the_known():

@@ -7,9 +7,18 @@ import json
 import pytest
 
 from sstar_code.problems import Kind, Problem, Test
+from sstar_code.problems.checkers import longest_right
 from sstar_code.sandbox import Execution, Failure, Limits, Mode, Program, Status, Verdict
 from sstar_code.sandbox.fake import FakeSandbox
-from sstar_code.sandbox.grade import Report, TestResult, assemble, limits_for, program_for, run_tests
+from sstar_code.sandbox.grade import (
+    CHECKER_AT_FAULT,
+    Report,
+    TestResult,
+    assemble,
+    limits_for,
+    program_for,
+    run_tests,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,7 +28,8 @@ from sstar_code.sandbox.grade import Report, TestResult, assemble, limits_for, p
         ("def f(a): return a + 1", Verdict.WA),
         ("def f(a): return 1 // 0", Verdict.RE),
         ("def f(a): assert False", Verdict.RE),
-        ("def g(a): return a", Verdict.RE),
+        ("def g(a): return a", Verdict.CE),
+        ("def f(a): return g(a)", Verdict.RE),
         ("def f(a): return (", Verdict.CE),
         ("import sys\ndef f(a): sys.exit(0)", Verdict.RE),
     ],
@@ -59,21 +69,21 @@ def test_a_candidate_that_defines_the_entry_point_stands_alone(code):
     assert assemble(_function(), code) == code
 
 
+@pytest.mark.parametrize("code", ["return a", "    return a", "("])
+def test_starter_code_stands_before_a_body(code):
+    """HumanEval's candidates are often the body alone."""
+    assert assemble(_function(), code) == f"{STARTER.rstrip()}\n{code}"
+
+
 @pytest.mark.parametrize(
     "code",
-    [
-        "return a",
-        "    return a",
-        "def g(a): return a",
-        "g = 1",
-        "from math import f as g",
-        "if 1:\n def f(): 0",
-        "(",
-    ],
+    ["", "def g(a): return a", "g = 1", "from math import f as g", "if 1:\n def f(): 0", "class Solution: 0"],
 )
-def test_starter_code_stands_before_a_candidate_without_the_entry_point(code):
-    """A body, or a program that lacks the name, is put behind it, as HumanEval's candidates need."""
-    assert assemble(_function(), code) == f"{STARTER.rstrip()}\n{code}"
+def test_before_a_whole_program_goes_what_comes_before_the_open_entry_point(code):
+    """It is no body: what it lacks is to be missing, and what the starter code has is to be there."""
+    assert assemble(_function(), code) == f"import math\ndef helper(): return 1\n{code}"
+    written = "def f(a): return helper(a)"
+    assert assemble(_function(starter=written), code) == f"{written}\n{code}"
 
 
 def test_of_a_method_the_class_counts():
@@ -81,7 +91,7 @@ def test_of_a_method_the_class_counts():
     starter, candidate = "class Solution:\n    def f(self): ...", "class Solution:\n    def f(self): return 1"
     problem = _function("Solution.f", starter)
     assert assemble(problem, candidate) == candidate
-    assert assemble(problem, "def f(self): return 1") == f"{starter}\ndef f(self): return 1"
+    assert assemble(problem, "def f(self): return 1") == "def f(self): return 1"
 
 
 def test_a_program_is_never_touched():
@@ -102,7 +112,26 @@ def test_kind_and_test_decide_how_it_runs():
     assert program_for(function, "x", asserting) == Program("x", Mode.ASSERT, "f", "import math")
     assert program_for(stdin, "x", plain) == Program("x", Mode.MAIN)
     assert program_for(stdin, "x", asserting) == Program("x", Mode.ASSERT)
-    assert limits_for(function) == Limits(cpu_s=2.5, memory_mb=99)
+    assert limits_for(function) == Limits(cpu_s=2.5, memory_mb=99, kept_chars=65_536)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("length", "wanted_kb"), [(5, 16 * 1024), (20 << 20, 40 * 1024)])
+async def test_a_test_that_expects_much_makes_room_for_it(length, wanted_kb):
+    """The limit of output is twice what is expected where that is more than the usual one."""
+    given = []
+
+    class Watched(FakeSandbox):
+        async def run(self, program, inputs, limits, **more):
+            given.append(limits)
+            return await super().run(program, inputs, limits, **more)
+
+    sandbox = Watched(lambda *_: "x" * length)
+    problem = Problem("p", "", Kind.STDIN, int_digits=50_000)
+    report = await run_tests(sandbox, problem, "", [Test("", "x" * length)])
+    assert report.verdict is Verdict.AC
+    kept = longest_right("x" * length)
+    assert given == [Limits(output_kb=wanted_kb, int_digits=50_000, kept_chars=kept)]
 
 
 @pytest.mark.anyio
@@ -171,14 +200,18 @@ async def test_an_assertion_of_the_candidates_own_is_a_crash(failure, verdict):
     ("ended", "verdict"),
     [
         (Execution(Status.OK), "AC"),
-        (Execution(Status.RE, failure=Failure("exit status 1")), "WA"),
-        (Execution(Status.RE, failure=Failure("exit status 2")), "IE"),
-        (Execution(Status.RE, failure=Failure("KeyError")), "IE"),
-        (Execution(Status.TLE), "IE"),
+        (Execution(Status.RE, failure=Failure("exit status 1")), "WA the checker: exit status 1"),
+        (Execution(Status.RE, failure=Failure("exit status 1", "no")), "WA the checker: no"),
+        (
+            Execution(Status.RE, stderr="a\nfar off", failure=Failure("exit status 2")),
+            "WA the checker: far off",
+        ),
+        (Execution(Status.RE, failure=Failure("KeyError", "'a'")), "WA the checker: KeyError: 'a'"),
+        (Execution(Status.CE, failure=Failure("SyntaxError")), f"IE {CHECKER_AT_FAULT}: CE: SyntaxError"),
     ],
 )
 async def test_a_checker_program_accepts_rejects_or_is_at_fault(ended, verdict):
-    """Status 0 accepts, 1 rejects; any other end is the checker's fault and never the candidate's."""
+    """Status 0 accepts, another or an exception rejects; any other end is said to be the checker's fault."""
     problem = Problem("p", "", Kind.STDIN, checker={"program": "check"})
     questions = []
 
@@ -189,5 +222,87 @@ async def test_a_checker_program_accepts_rejects_or_is_at_fault(ended, verdict):
         return "out"
 
     report = await run_tests(FakeSandbox(answer), problem, "x", [Test("in", "wanted")])
-    assert report.verdict == verdict
+    assert f"{report.verdict} {report.results[0].note}".strip() == verdict
     assert questions == [({"input": "in", "expected": "wanted", "output": "out"}, Mode.MAIN)]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("on_expected", "verdict"),
+    [
+        (Execution(Status.OK), "WA the checker cannot read it: TLE: TimeLimit"),
+        (
+            Execution(Status.RE, failure=Failure("ValueError")),
+            "WA the checker cannot read it: TLE: TimeLimit",
+        ),
+        (Execution(Status.MLE, failure=Failure("MemoryError")), f"IE {CHECKER_AT_FAULT}: TLE: TimeLimit"),
+        (Execution(Status.RE, failure=Failure("SIGSEGV")), f"IE {CHECKER_AT_FAULT}: TLE: TimeLimit"),
+        (
+            Execution(Status.IE, failure=Failure("SandboxError", "gone")),
+            "IE the checker's run was lost: SandboxError: gone",
+        ),
+    ],
+)
+async def test_a_checker_that_breaks_on_one_output_only_rejects_it(on_expected, verdict):
+    """What is expected, given as output, tells whether the checker or the candidate is at fault."""
+    problem = Problem("p", "", Kind.STDIN, checker={"program": "check"})
+
+    def answer(program, text):
+        if program.code != "check":
+            return "out"
+        slow = Execution(Status.TLE, failure=Failure("TimeLimit"))
+        return on_expected if json.loads(text)["output"] == "wanted" else slow
+
+    report = await run_tests(FakeSandbox(answer), problem, "x", [Test("in", "wanted")])
+    assert f"{report.verdict} {report.results[0].note}".strip() == verdict
+
+
+@pytest.mark.anyio
+async def test_a_checker_program_reads_all_of_a_long_output():
+    """What was cut to save memory is made again when its turn comes."""
+    problem = Problem("p", "", Kind.STDIN, checker={"program": "check"})
+    whole, read = "7" * (3 << 20), []
+
+    class Cutting(FakeSandbox):
+        async def run(self, program, inputs, limits, **more):
+            return [
+                run.shorten(limits.kept_chars) for run in await super().run(program, inputs, limits, **more)
+            ]
+
+    def answer(program, text):
+        if program.code == "check":
+            read.append(json.loads(text)["output"])
+            return ""
+        return whole
+
+    report = await run_tests(Cutting(answer), problem, "x", [Test("in", "yes"), Test("in", "yes")])
+    assert (report.verdict, report.passed) == (Verdict.AC, 2)
+    assert [text == whole for text in read] == [True, True]
+    assert all(len(result.execution.stdout) < 70_000 for result in report.results)
+
+
+@pytest.mark.anyio
+async def test_an_output_far_longer_than_expected_is_wrong_and_says_so():
+    """It is not compared, and of what is kept of it only the beginning."""
+    problem = Problem("p", "", Kind.STDIN)
+    report = await run_tests(FakeSandbox(lambda *_: "1 " * (1 << 20)), problem, "x", [Test("in", "1")])
+    (result,) = report.results
+    assert (result.verdict, result.note) == (Verdict.WA, "over 65636 characters, not compared")
+    assert len(result.execution.stdout) < 70_000
+
+
+@pytest.mark.anyio
+async def test_outputs_of_a_batch_fit_into_memory():
+    """However many tests there are, no more are asked for at once than may be kept together."""
+    asked = []
+
+    class Watched(FakeSandbox):
+        async def run(self, program, inputs, limits, **more):
+            asked.append(len(inputs) * limits.kept_chars)
+            return await super().run(program, inputs, limits, **more)
+
+    problem = Problem("p", "", Kind.STDIN)
+    tests = [Test(str(number), "5" * (1 << 19) if number == 7 else "5") for number in range(300)]
+    report = await run_tests(Watched(lambda *_: "5"), problem, "x", tests)
+    assert (report.passed, len(report.results)) == (299, 300)
+    assert max(asked) <= 1 << 24

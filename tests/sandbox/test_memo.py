@@ -5,8 +5,9 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from sstar_code.sandbox import Execution, Limits, Program, Status
-from sstar_code.sandbox.memo import MemoSandbox
+from sstar_code.sandbox import Execution, Limits, Program, Status, execution_key
+from sstar_code.sandbox.memo import DictMemory, MemoSandbox
+from sstar_code.sandbox.outcome import cut_output, is_cut
 
 LIMITS = Limits()
 
@@ -101,3 +102,28 @@ async def test_a_cancelled_run_does_not_block_the_next():
         await memo.run(Program("a"), ["1"], LIMITS)
     (result,) = await memo.run(Program("a"), ["1"], LIMITS)
     assert result.stdout == "1"
+
+
+@pytest.mark.anyio
+async def test_a_long_output_is_kept_short_and_made_again_for_who_needs_more():
+    """A memory is given a million characters at most; a caller is given as many as it asks for."""
+    inner, memory = Counting(), DictMemory()
+    memo = MemoSandbox(inner, memory)
+    long = "x" * (3 << 20)
+
+    async def run(text, kept):
+        ((result,),) = [await memo.run(Program("a"), [text], Limits(kept_chars=kept))]
+        return result.stdout
+
+    whole = await run(long, None)
+    assert whole == long
+    kept = memory.get_execution(execution_key(Program("a"), long, LIMITS)).stdout
+    assert (len(kept) < 1_100_000, is_cut(kept)) == (True, True)
+    assert await run(long, 1 << 10) == cut_output(long, 1 << 10)
+    assert len(inner.ran) == 1
+    assert await run(long, 2 << 20) == cut_output(long, 2 << 20)
+    assert len(inner.ran) == 2
+    middle = "y" * (1 << 19)
+    assert await run(middle, 10) == cut_output(middle, 10)
+    assert await run(middle, None) == middle
+    assert len(inner.ran) == 3, "what fits into the memory is there for all"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from sstar_code.problems import Kind, Problem, Test
+from sstar_code.problems import Kind, Problem, Test, load_set
+from sstar_code.problems.statements.parse import parse_statement
 from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import run_tests
 
@@ -75,3 +78,54 @@ def test_function(sandbox_held, code, entry_point, text, expected):
 def _expect_accepted(sandbox_held, problem, code, test):
     report = sandbox_held.call(run_tests, sandbox_held.sandbox, problem, code, [test])
     assert report.verdict is Verdict.AC, report
+
+
+DOCTESTS = '''def show(n):
+    """Show n.
+
+    >>> show(2)
+    n is
+    2
+    >>> x = show(-1)
+    Traceback (most recent call last):
+    ...
+    ValueError: negative
+    >>> show([1, 2, 3])  # doctest: +ELLIPSIS
+    n is
+    [1, ...]
+    """
+'''
+SHOW = "def show(n):\n    if n == -1:\n        raise ValueError('negative')\n    print('n is')\n    print(n)"
+
+
+def test_doctests_of_a_statement(sandbox_held):
+    """What doctest accepts is accepted, and doctest's own words say what is wrong."""
+    problem = parse_statement(DOCTESTS, id="p")
+    (test,) = problem.public_tests
+    _expect_accepted(sandbox_held, problem, SHOW, test)
+    wrong = SHOW.replace("negative", "below zero")
+    report = sandbox_held.call(run_tests, sandbox_held.sandbox, problem, wrong, [test])
+    assert report.verdict is Verdict.WA
+    assert "ValueError: below zero" in report.results[0].execution.failure.message
+
+
+_NUMBER = "1" + "0" * 4999
+_APPS = {
+    "np without an import": ("def f(a):\n    return np.sum(a)", {"fn_name": "f"}, [[[1, 2]]], [3]),
+    "an array for a list": ("def f(a):\n    return np.cumsum(a)", {"fn_name": "f"}, [[[1, 2]]], [[1, 3]]),
+    "np in a program": ("print(np.arange(int(input())).sum())", {}, ["3\n"], ["3\n"]),
+    "numpy of its own": ("import numpy as np\nprint(*np.arange(int(input())))", {}, ["3\n"], ["0 1 2\n"]),
+    "a long integer": ("print(int(input()) * 2)", {}, [f"{_NUMBER}\n"], [f"2{_NUMBER[1:]}\n"]),
+    "its text": ("def f(n):\n    return str(10 ** n)", {"fn_name": "f"}, [[4999]], [_NUMBER]),
+}
+
+
+@pytest.mark.parametrize("row", _APPS.values(), ids=_APPS)
+def test_what_the_grader_of_apps_supplies(sandbox_held, tmp_path, row):
+    """Its names, numpy's among them, and integers of any length: its set is older than Python's limit."""
+    code, name, inputs, outputs = row
+    path = tmp_path / "apps.jsonl"
+    cases = json.dumps(name | {"inputs": inputs, "outputs": outputs})
+    path.write_text(json.dumps({"problem_id": 1, "question": "q", "input_output": cases}) + "\n")
+    (problem,) = load_set(f"apps:{path}").problems
+    _expect_accepted(sandbox_held, problem, code, *problem.hidden_tests)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sstar_code.problems import Problem
-    from sstar_code.sandbox import Execution, Limits, Program, Sandbox
+    from sstar_code.sandbox import Environment, Execution, Limits, Program, Sandbox
     from sstar_code.selection import Candidate, Question
 
 __all__ = ["CountingSandbox", "SimulatedAsk"]
@@ -61,6 +61,10 @@ class CountingSandbox:
     @property
     def workers(self) -> int:
         return self.inner.workers
+
+    @property
+    def environment(self) -> Environment:
+        return self.inner.environment
 
     async def __aenter__(self) -> Self:
         return self

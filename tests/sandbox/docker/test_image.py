@@ -10,6 +10,7 @@ from docker.errors import APIError, ImageNotFound
 
 from sstar_code.sandbox import SandboxError
 from sstar_code.sandbox.image import build, packages
+from tests.support import skip_unless_required
 
 
 class EmptyEngine:
@@ -76,7 +77,7 @@ def test_neither_way_says_both_reasons(monkeypatch):
 def test_foreign_architecture_is_refused(tmp_path):
     """Packages of another architecture cannot be unpacked into something that runs here."""
     if shutil.which("mmdebstrap") is None:
-        pytest.skip("mmdebstrap is not installed")
+        skip_unless_required("DOCKER", "mmdebstrap is not installed")
     with pytest.raises(SandboxError, match="the engine is s390x"):
         packages.unpack_packages(tmp_path / "collect.py", tmp_path / "image.tar", "s390x")
 

@@ -8,6 +8,7 @@ import pytest
 from docker.errors import APIError
 
 from sstar_code.sandbox.image import build
+from tests.support import skip_unless_required
 
 pytestmark = pytest.mark.docker
 
@@ -43,8 +44,8 @@ def run_python(engine, docker_image):
 def test_image_is_built_from_packages_once(engine, monkeypatch):
     """Without a registry the image comes from Debian packages; the second time there is nothing to do."""
     if shutil.which("mmdebstrap") is None:
-        pytest.skip("mmdebstrap is not installed")
-    monkeypatch.setattr(build, "image_tag", lambda: "sstar-sandbox:test-of-packages")
+        skip_unless_required("DOCKER", "mmdebstrap is not installed")
+    monkeypatch.setattr(build, "image_tag", lambda *_: "sstar-sandbox:test-of-packages")
     steps = []
     try:
         tag = build.ensure_image(engine, build=True, progress=steps.append, base="localhost:1/none:none")
@@ -52,6 +53,10 @@ def test_image_is_built_from_packages_once(engine, monkeypatch):
         labels = engine.inspect_image(tag)["Config"]["Labels"]
         assert labels["sstar.python"].startswith("3.11.")
         assert "libc6=" in labels["sstar.packages"]
+        assert {part.partition("=")[0] for part in labels["sstar.libraries"].split()} == {
+            "numpy",
+            "sortedcontainers",
+        }
         steps.clear()
         assert build.ensure_image(engine, build=True, progress=steps.append) == tag
         assert steps == []
@@ -62,7 +67,7 @@ def test_image_is_built_from_packages_once(engine, monkeypatch):
 def test_image_is_built_by_the_dockerfile(engine, docker_image, monkeypatch):
     """Where a base with Python can be had, the Dockerfile makes of it an image that runs."""
     tag = "sstar-sandbox:test-of-dockerfile"
-    monkeypatch.setattr(build, "image_tag", lambda: tag)
+    monkeypatch.setattr(build, "image_tag", lambda *_: tag)
     steps = []
     try:
         assert build.ensure_image(engine, build=True, progress=steps.append, base=docker_image) == tag
@@ -71,7 +76,10 @@ def test_image_is_built_by_the_dockerfile(engine, docker_image, monkeypatch):
         labels = engine.inspect_image(tag)["Config"]["Labels"]
         assert labels["sstar.source"] == docker_image
         host = engine.create_host_config(network_mode="none")
-        command = ["-c", "import ssl, sqlite3; print(6 * 7)"]
+        command = [
+            "-c",
+            "import ssl, sys; sys.path.append('/libraries'); import numpy; print(numpy.int64(6) * 7)",
+        ]
         container = engine.create_container(tag, command, host_config=host)["Id"]
         engine.start(container)
         engine.wait(container)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.sandbox.docker.container import HOST_LABEL, OWNER_LABEL, Owner, describe_owner, is_orphan
+from sstar_code.sandbox.ownership import HOST_LABEL, OWNER_LABEL, Owner, describe_owner, is_orphan
 
 HERE = describe_owner()
 

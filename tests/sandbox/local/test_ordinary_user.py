@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import anyio as anyio_package
 import idna
@@ -33,7 +34,7 @@ def attempt(action, *arguments):
     try: return action(*arguments) not in (-1,)
     except OSError: return False
 print([
-    attempt(os.kill, 1, 9), attempt(os.kill, os.getppid(), 9), attempt(os.fork), attempt(open, 'left', 'w'),
+    attempt(os.kill, 1, 9), attempt(os.kill, os.getppid(), 9), attempt(os.fork), attempt(open, '/left', 'w'),
     attempt(open, '/proc/1/mem', 'rb'), attempt(open, '/proc/1/environ'), attempt(open, '/etc/passwd'),
     attempt(__import__('socket').socket), attempt(os.pidfd_open, 1), attempt(libc.unshare, 0x10000000),
     attempt(libc.prctl, 4, 1, 0, 0, 0), attempt(__import__('resource').prlimit, 1, 0),
@@ -88,16 +89,23 @@ def _readable_python() -> str | None:
     return None
 
 
+@pytest.fixture
+def folder():
+    """A folder that everyone may read; the folders of pytest are closed when another pytest begins."""
+    with TemporaryDirectory(prefix="sstar-ordinary-", dir="/tmp") as name:
+        yield Path(name)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("way", ["bubblewrap", "user namespaces"])
-def test_ordinary_user_gets_the_same_verdicts(way, tmp_path_factory):
+def test_ordinary_user_gets_the_same_verdicts(way, folder):
     """As uid 65534, with no privilege at all: each kind of end, and every door barred."""
     if way == "bubblewrap" and not shutil.which("bwrap"):
         pytest.skip("bubblewrap is not installed")
     python = _readable_python()
     if python is None or not shutil.which("setpriv"):
         pytest.skip("no interpreter that another user can start, or no setpriv")
-    paths = _copy_for_everyone(tmp_path_factory.mktemp("ordinary"))
+    paths = _copy_for_everyone(folder)
     user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]
     command = [*user, python, "-I", "-c", _SCRIPT, way, json.dumps(paths)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", timeout=120)
@@ -120,7 +128,5 @@ def _copy_for_everyone(folder: Path) -> list[str]:
     typing_extensions = Path(anyio_package.__file__).parent.parent / "typing_extensions.py"
     if typing_extensions.is_file():
         shutil.copy(typing_extensions, folder)
-    for place in (folder, *folder.parents):
-        if place.stat().st_uid == os.geteuid() and place != Path("/"):
-            place.chmod(place.stat().st_mode | 0o055)
+    folder.chmod(0o755)
     return [str(folder)]

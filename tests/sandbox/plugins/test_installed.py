@@ -69,7 +69,7 @@ def test_an_installed_set_is_listed_and_graded(sstar, tmp_path):
 
 
 SANDBOXES = "auto, docker, local, unsafe, plain-process"
-CHECKERS = "exact, lines, floats, unordered, python, livecodebench, codecontests, apps, divisors"
+CHECKERS = "exact, lines, floats, unordered, any-case, python, livecodebench, codecontests, apps, divisors"
 GRADE = ("grade", "powers", "s.jsonl", "--sandbox")
 
 

@@ -102,3 +102,59 @@ def test_words_are_capped():
     head = {**_HEAD, "status": 0x100, "sizes": [0, 5000, len(report)], "tail": 5000}
     run = classify(head, b"a" + b"b" * 4999 + report, Mode.MAIN, Limits())
     assert (len(run.failure.type), len(run.failure.message), run.stderr) == (100, 600, "b" * 2000)
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "message"),
+    [
+        ({"cpu_s": 1.0}, Status.OK, None),
+        ({"cpu_s": 1.01}, Status.TLE, "over 1 s of CPU time"),
+        ({"killed": "cpu"}, Status.TLE, "over 1 s of CPU time"),
+        ({"killed": "wall"}, Status.TLE, "over 5 s of wall time"),
+        ({"memory_kb": 100 * 1024}, Status.OK, None),
+        ({"memory_kb": 100 * 1024 + 1}, Status.MLE, "over 100 MB"),
+        ({"status": 9, "memory_kb": 50 * 1024}, Status.RE, ""),
+        ({"status": 9, "memory_kb": 50 * 1024 + 1}, Status.MLE, "over 100 MB"),
+        ({"out": b"x" * 1024}, Status.OK, None),
+        ({"out": b"x" * 1025}, Status.OLE, "over 1 KB of output"),
+        ({"out": b"x" * 1025, "cpu_s": 2.0}, Status.TLE, "over 1 s of CPU time"),
+        ({"out": b"x" * 1025, "memory_kb": 101 * 1024}, Status.OLE, "over 1 KB of output"),
+        ({"report": _report(memory=True)}, Status.MLE, "over 100 MB"),
+        ({"report": _report(memory=1)}, Status.OK, None),
+        ({"report": _report(missing="f"), "status": 0x100}, Status.CE, "f"),
+        ({"report": _report(missing="f" * 501)}, Status.CE, "f" * 500),
+        ({"report": _report(failure=["E", "m" * 501, 1])}, Status.RE, "m" * 500),
+    ],
+)
+def test_a_limit_itself_is_kept_to(head, status, message):
+    """What is just at a limit passes; time comes before output, and output before memory."""
+    run = _classify(**head)
+    assert run.status is status
+    assert (run.failure and run.failure.message) == message
+    assert len(run.stdout) <= 1024
+
+
+@pytest.mark.parametrize(
+    ("line", "known"), [(1, 1), ((1 << 31) - 1, (1 << 31) - 1), (1 << 31, None), (-1, None)]
+)
+def test_a_line_is_one_that_a_file_can_have(line, known):
+    """Else it is not known."""
+    assert _classify(_report(failure=["E", "m", line])).failure.line == known
+
+
+def test_a_report_that_is_too_long_says_nothing():
+    """It is not even parsed; one of the longest that is read is."""
+    for extra, kind in ((0, "E"), (1, "exit status 0")):
+        report = _report(failure=["E", "m", 1]).rstrip(b"\n")
+        report += b" " * (64 * 1024 - len(report) + extra) + b"\n"
+        assert _classify(report, Mode.CALL, sizes=[0, 0, 0]).failure.type == kind
+
+
+def test_a_record_holds_what_was_measured():
+    """The value of a call, in its own part; memory in MB."""
+    report = _report() + b'{"a": 1}'
+    head = {**_HEAD, "sizes": [3, 3, len(report)], "tail": 3}
+    run = classify(head, b"outerr" + report, Mode.CALL, Limits())
+    assert (run.stdout, run.stderr, run.result) == ("out", "err", '{"a": 1}')
+    assert (run.cpu_s, run.wall_s, run.memory_mb, run.limit) == (0.1, 0.1, 10.0, None)
+    assert classify(head, b"outerr" + report, Mode.MAIN, Limits()).result is None

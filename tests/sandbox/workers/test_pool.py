@@ -12,6 +12,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from sstar_code.problems.problem import MAX_PROGRAM
 from sstar_code.sandbox import Limits, Program, SandboxError, Status
 from sstar_code.sandbox.local.pipe_worker import PipeWorker, find_interpreter
 from sstar_code.sandbox.workers.pool import PooledSandbox, _exchange
@@ -294,3 +295,16 @@ def test_what_was_killed_is_asked_once_more(scripts, ends):
         _exchange(*ask, stop=False, eager=False)
         assert [record.status for record in records] == ends.split()
     assert answers.scripts == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("stop", [False, True])
+async def test_a_program_that_no_compiler_should_see_is_refused_as_its_verdict(stop):
+    """It is CE in one line for every input, no worker is lost to it, and the next program runs."""
+    async with _Watched(workers=1) as sandbox:
+        for code in ("#" * (MAX_PROGRAM + 1), "x = [" + "[]," * (1 << 26)):
+            runs = await sandbox.run(Program(code), ["1", "2"], Limits(), stop_on_failure=stop)
+            assert [run.status for run in runs] == [Status.CE] * (1 if stop else 2)
+            assert f"at most {MAX_PROGRAM} are run" in runs[0].failure.message
+        (run,) = await sandbox.run(_ECHO, ["x"], Limits())
+        assert (run.stdout, len(sandbox.made)) == ("x\n", 1)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sstar_code.sandbox.inside import run
+from sstar_code.sandbox.inside import kernel
 
 
 @pytest.fixture
@@ -32,8 +32,13 @@ def test_a_watch_that_begins_late_looks_no_later(asleep):
             time.sleep(0.1)
 
     started_s = time.monotonic() - 0.25
-    start = run._Start(b"0" * 16, -1, started_s, spent_s=0.0, cpu_s=0.2, wall_s=60.0, output_kb=1)
-    killed, *_ = run._watch(asleep, start, pause)
-    assert killed is None
+    start = kernel.Start(
+        b"0" * 16, -1, started_s, spent_s=0.0, cpu_s=0.2, wall_s=60.0, output_kb=1, memory_kb=0
+    )
+    watch = kernel.Watch(asleep, start, None)
+    while not watch.is_over:
+        pause(watch.wait_s)
+        watch.look()
+    assert watch.killed is None
     assert waits[0] <= 0.01
     assert 0.1 < waits[1] <= 0.22 + 0.01

@@ -1,0 +1,1 @@
+"""Assert-style tests: the test runs in one process, the candidate in another, and plain values go between."""

@@ -1,0 +1,1 @@
+"""Calls of functions, methods and classes, and the nodes that they take and give."""
