@@ -74,14 +74,27 @@ MAX_OUTPUT_CHARS = 2_000
 """Characters of one behaviour in a `Selection`."""
 
 
-def share(pool: Pool, chosen: int | None, alike: int, members: Sequence[int]) -> float:
+def share(
+    pool: Pool, chosen: int | None, alike: int, members: Sequence[int], *, compared: bool = True
+) -> float | None:
     """Confidence of a method without an estimate: the share of the survivors that do as `chosen` does.
 
-    0 where it fails a public test.
+    0 where it fails a public test, None where nothing was compared (`admit_unknown`).
+    """
+    return admit_unknown(pool, chosen, alike / max(1, len(members)), members, compared=compared)
+
+
+def admit_unknown(
+    pool: Pool, chosen: int | None, estimate: float, members: Sequence[int], *, compared: bool = True
+) -> float | None:
+    """The confidence in `chosen`: `estimate`, 0 where it fails a public test, None where nothing is known.
+
+    Nothing is known of a program that passes the public tests and was never compared: it is the only one
+    among `members`, or no input or test told anything of them (`compared` is False).
     """
     if chosen is None or not pool.candidates[chosen].survives:
         return 0.0
-    return alike / len(members)
+    return estimate if compared and len(pool.board.programs(members)) > 1 else None
 
 
 def explain(found: Clustering) -> tuple[Distinguishing, ...]:

@@ -127,9 +127,9 @@ class Selection:
     method: str
     chosen: int | None
     """Index into the candidates; None where there is none."""
-    confidence: float
+    confidence: float | None
     """0..1: estimated probability that the chosen program is right or, for methods without an estimate, its
-    share of the survivors."""
+    share of the survivors. None: not known, since there was nothing to compare it with."""
     clusters: tuple[tuple[int, ...], ...] = ()
     distinguishing: tuple[Distinguishing, ...] = ()
     calls: int = 0
@@ -143,3 +143,8 @@ class Selection:
     """The questions in the order asked."""
     derived: tuple[Derived, ...] = ()
     """Inputs whose right output was found out: first those that tell clusters apart."""
+
+    @property
+    def confidence_in_words(self) -> str:
+        """The confidence with two digits, or that it is not known."""
+        return "not known" if self.confidence is None else f"{self.confidence:.2f}"

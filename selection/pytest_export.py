@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.problems import Kind, UserError
+from sstar_code.problems import Kind, UserError, files
 from sstar_code.problems.checkers import DEFAULT_TOLERANCE
 from sstar_code.problems.values import decode, decode_lines
 
@@ -36,6 +36,8 @@ def literal(value: Any) -> str:
     kind = type(value)
     if kind is float:
         return repr(value) if value - value == 0 else f'float("{value}")'
+    if kind is complex and value - value != 0:
+        raise ValueError("no literal gives a complex number that is not finite")
     if value is None or kind in (bool, int, str, bytes, complex):
         return repr(value)
     if kind is dict:
@@ -93,8 +95,11 @@ def write_file(path: Path, text: str, *, overwrite: bool = False, advice: str) -
         UserError: `path` is there and `overwrite` is not set (then with `advice`), or it cannot be written.
     """
     try:
-        with path.open("w" if overwrite else "x", encoding="utf-8") as file:
-            file.write(text)
+        if overwrite:
+            files.write_text(path, text)
+        else:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
     except FileExistsError as error:
         raise UserError(f"{path} is there already; {advice}") from error
     except OSError as error:
@@ -255,6 +260,8 @@ def _comparison(problem: Problem) -> _Comparison:
         return _compare_text(name, float(argument or DEFAULT_TOLERANCE))
     if name == "unordered":
         return _Comparison("assert _same({wanted}, {got})", _ANY_ORDER)
+    if name == "any-case":
+        return _Comparison("assert _lower({got}) == _lower({wanted})", _ITEMS_IN_ANY_CASE)
     if name == "python" and not argument:
         return _Comparison(_EQUAL)
     tolerance = float(argument or DEFAULT_TOLERANCE) if name in ("floats", "python", "apps") else 0.0
@@ -317,6 +324,18 @@ def _shape(text):
     """Blanks at line ends and empty lines at the end do not count."""
     return [line.rstrip() for line in text.rstrip().split("\\n")]
 '''
+_ANY_CASE = '''\
+def _shape(text):
+    """Blanks at line ends, empty lines at the end and letter case do not count."""
+    return [line.rstrip() for line in text.lower().rstrip().split("\\n")]
+'''
+_ITEMS_IN_ANY_CASE = '''\
+def _lower(value):
+    """Texts, alone or in a list, without letter case; a tuple counts as a list."""
+    if isinstance(value, (list, tuple)):
+        return [_lower(item) if isinstance(item, str) else item for item in value]
+    return value.lower() if isinstance(value, str) else value
+'''
 _LINES = '''\
 def _shape(text):
     """The words of every line."""
@@ -355,6 +374,7 @@ _SHAPES: dict[str, tuple[str, tuple[str, ...]]] = {
     "exact": (_EXACT, ()),
     "lines": (_LINES, ()),
     "unordered": (_LINES_IN_ANY_ORDER, ()),
+    "any-case": (_ANY_CASE, ()),
     "livecodebench": (_NUMBERS, ("from contextlib import suppress", "from decimal import Decimal")),
 }
 """Checker of text -> source of `_shape`, and the import statements that it needs."""

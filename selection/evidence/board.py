@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from sstar_code.selection.protocols import Ask, Candidate, Distinguishing, Question, Reply
 
 
+_KEPT_CHARS = 1 << 14
+"""Characters of an output that are kept, as there are many; of a longer one length and hash are compared."""
+
+
 @dataclass(slots=True)
 class Ledger:
     """The runs and calls that one method's choice rests on: its cost as if it had been the only one."""
@@ -40,7 +44,7 @@ class Ledger:
         self,
         method: str,
         chosen: int,
-        confidence: float,
+        confidence: float | None,
         clusters: tuple[tuple[int, ...], ...],
         distinguishing: tuple[Distinguishing, ...] = (),
         **found: Any,
@@ -101,7 +105,7 @@ class Board:
         return {index: [self._runs[self.program_of[index], text] for text in inputs] for index in wanted}
 
     def _limits(self, cpu_s: float | None) -> Limits:
-        limits = limits_for(self.problem)
+        limits = replace(limits_for(self.problem), kept_chars=_KEPT_CHARS)
         return limits if cpu_s is None else replace(limits, cpu_s=min(limits.cpu_s, cpu_s))
 
     async def _run_missing(

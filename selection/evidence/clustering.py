@@ -9,7 +9,8 @@ Such a relation need not be transitive (1.0, 1.0000009, 1.0000018 under a tolera
 transitive closure is taken: outputs linked by a chain are alike. It is the only choice that does not
 depend on the order of the candidates, and it errs on the side of not splitting.
 A checker program would have to be run for every pair, and may reject what it has no proof for: there,
-outputs are alike when their text is.
+outputs are alike when their text is. So are long outputs: the more different ones there are, the shorter
+those that a checker is asked about, since it is asked about every pair.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sstar_code.problems.checkers import accepts, validate_checker
-from sstar_code.sandbox.outcome import Status
+from sstar_code.sandbox.outcome import Status, is_cut, is_same_output
 
 if TYPE_CHECKING:
     from sstar_code.problems import Problem
     from sstar_code.sandbox.outcome import Execution
 
 _MAX_TYPE = 80
+_COMPARED_CHARS = 1 << 19
+"""Characters of different outputs, pair by pair, that a checker is asked about on one input: 0.5 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ def compare_with(problem: Problem) -> Callable[[str, str], bool]:
     validate_checker(checker, kind)
 
     def alike(first: str, second: str) -> bool:
+        if is_cut(first) or is_cut(second):
+            return is_same_output(first, second)
         try:
             return accepts(checker, kind, first, second) or accepts(checker, kind, second, first)
         except (ValueError, RecursionError):  # an output that is no encoded value is like no other
@@ -73,12 +78,14 @@ def compare_with(problem: Problem) -> Callable[[str, str], bool]:
 def label(behaviours: Sequence[Behaviour], alike: Callable[[str, str], bool]) -> tuple[int, ...]:
     """A number for each behaviour, equal where they are alike; 0, 1, ... in order of appearance.
 
-    `alike` is asked once for a pair of different outputs that no chain links yet.
+    `alike` is asked once for a pair of different outputs that no chain links yet, unless one is too long.
     """
     outputs = list(dict.fromkeys(item.output for item in behaviours if item.status is Status.OK))
     group = dict(zip(outputs, range(len(outputs)), strict=True))
-    for place, second in enumerate(outputs):
-        for first in outputs[:place]:
+    longest = _COMPARED_CHARS // max(1, len(outputs) * (len(outputs) - 1) // 2)
+    asked = [text for text in outputs if len(text) <= longest]
+    for place, second in enumerate(asked):
+        for first in asked[:place]:
             old, new = group[second], group[first]
             if old != new and alike(first, second):
                 group = {text: new if number == old else number for text, number in group.items()}

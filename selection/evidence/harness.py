@@ -161,8 +161,8 @@ async def _ask_tests(pool: Pool, ledger: Ledger) -> list[WrittenTest]:
 
 _SIZES = {"tiny": 16, "boundary": 12, "random": 8, "worst": 3}
 """Size that the generator is asked for -> number of inputs of that size."""
-_LIMITS = Limits(cpu_s=2.0)
 _MAX_INPUT_CHARS = 200_000
+_LIMITS = Limits(cpu_s=2.0, kept_chars=2 * _MAX_INPUT_CHARS)
 _LEAST_VALID = 0.5
 """Share of the generator's inputs below which the validator contradicts it: one of the two is wrong."""
 _BLOCK = re.compile(r"```[ \t]*(?:python|py)?[^\n`]*\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)

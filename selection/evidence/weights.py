@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind
 from sstar_code.problems.values import encode
-from sstar_code.sandbox.outcome import Status
+from sstar_code.sandbox.outcome import Status, is_cut
 from sstar_code.selection.evidence.clustering import compare_with
 from sstar_code.selection.evidence.harness import call, decode_result, unpack
 from sstar_code.selection.evidence.posterior import log_odds
@@ -257,6 +257,6 @@ def _output(pool: Pool, value: Any) -> str | None:
 
 def _value(pool: Pool, seen: Behaviour) -> Any:
     """A candidate's output as the check sees it; `Ellipsis` where there is none."""
-    if seen.status is not Status.OK:
+    if seen.status is not Status.OK or is_cut(seen.output):
         return ...
     return seen.output if pool.problem.kind is Kind.STDIN else decode_result(seen.output)

@@ -92,7 +92,7 @@ def show_behaviour(problem: Problem, behaviour: Behaviour) -> str:
         return behaviour.output
     try:
         return repr(decode(behaviour.output))
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # no value, or an integer of more digits than Python writes
         return behaviour.output
 
 

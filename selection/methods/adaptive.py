@@ -18,11 +18,12 @@ from sstar_code.selection.evidence.weights import (
     cluster_weights,
     prefer,
     score_clusters,
+    valid_places,
 )
 from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.search.explore import find_model_free_inputs
 from sstar_code.selection.judging.questioning import Questioning
-from sstar_code.selection.pool import explain, tier
+from sstar_code.selection.pool import admit_unknown, explain, tier
 from sstar_code.selection.protocols import Derived, Evidence, Selection
 
 if TYPE_CHECKING:
@@ -55,9 +56,10 @@ async def select_adaptive(pool: Pool) -> Selection:
     the most telling first (`questioning`), weighted by how often the judge is right where the answer is known
     (`calibration`). A call that fails or cannot be read is no evidence.
 
-    The confidence is the probability of the chosen cluster. Sources of the parts: MBR-Exec (arXiv
-    2204.11454), CodeMonkeys (2501.14723) for generators, ExPairT-LLM (2511.10855) for asking about outputs;
-    the posterior, its calibration and the order of the stages are ours.
+    The confidence is the probability of the chosen cluster, None where nothing was compared.
+
+    Sources: MBR-Exec (arXiv 2204.11454), CodeMonkeys (2501.14723) for generators, ExPairT-LLM (2511.10855)
+    for asking about outputs; the posterior, its calibration and the order of the stages are ours.
     """
     members = tier(pool.candidates)
     if not members:
@@ -79,7 +81,9 @@ async def select_adaptive(pool: Pool) -> Selection:
     return ledger.conclude(
         "adaptive",
         chosen,
-        beliefs.clusters[beliefs.best] if pool.candidates[chosen].survives else 0.0,
+        admit_unknown(
+            pool, chosen, beliefs.clusters[beliefs.best], members, compared=bool(valid_places(found, weights))
+        ),
         found.clusters,
         explain(found),
         evidence=tuple(

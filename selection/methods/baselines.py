@@ -50,8 +50,12 @@ async def select_oracle(pool: Pool) -> Selection:
     if right is not None:
         return Selection("oracle", right, 1.0)
     members = tier(pool.candidates)
+    is_graded = any(candidate.hidden_pass is not None for candidate in pool.candidates)
     return Selection(
-        "oracle", members[0] if members else None, 0.0, notes=("no candidate is known to be right",)
+        "oracle",
+        members[0] if members else None,
+        0.0 if is_graded or not members else None,
+        notes=("no candidate is known to be right",),
     )
 
 
@@ -80,9 +84,8 @@ async def select_majority(pool: Pool) -> Selection:
     ledger = Ledger()
     found = await _observe_all(pool, members, ledger)
     largest = max(found.clusters, key=len)  # the first of several
-    return ledger.conclude(
-        "majority", largest[0], share(pool, largest[0], len(largest), members), found.clusters, explain(found)
-    )
+    confidence = share(pool, largest[0], len(largest), members, compared=bool(found.inputs))
+    return ledger.conclude("majority", largest[0], confidence, found.clusters, explain(found))
 
 
 async def select_mbr(pool: Pool) -> Selection:
@@ -106,6 +109,5 @@ async def select_mbr(pool: Pool) -> Selection:
     copies = Counter(pool.board.program_of[index] for index in members)
     cluster = found.clusters[best]
     chosen = max(cluster, key=lambda index: (copies[pool.board.program_of[index]], -index))
-    return ledger.conclude(
-        "mbr", chosen, share(pool, chosen, len(cluster), members), found.clusters, explain(found)
-    )
+    confidence = share(pool, chosen, len(cluster), members, compared=bool(found.inputs))
+    return ledger.conclude("mbr", chosen, confidence, found.clusters, explain(found))

@@ -68,8 +68,10 @@ async def _select(pool: Pool, name: str, score: Score) -> Selection:
         return Selection(name, None, 0.0)
     ledger = Ledger()
     groups: dict[frozenset[int], list[int]] = defaultdict(list)
+    tested = False
     if len(pool.board.programs(members)) > 1:
         outcomes = await run_written_tests(pool, members, ledger)
+        tested = bool(outcomes.tests)
         for member, passed in zip(outcomes.members, outcomes.passed, strict=True):
             groups[passed].append(member)
         scores = score(outcomes, groups)
@@ -81,7 +83,7 @@ async def _select(pool: Pool, name: str, score: Score) -> Selection:
     chosen = random.Random(pool.seed_for(name)).choice(best)
     mine = next(group for group in groups.values() if chosen in group)
     clusters = tuple(sorted(tuple(group) for group in groups.values()))
-    confidence = share(pool, chosen, len(mine), members)
+    confidence = share(pool, chosen, len(mine), members, compared=tested)
     return ledger.conclude(name, chosen, confidence, clusters)
 
 

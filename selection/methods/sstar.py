@@ -49,7 +49,7 @@ async def select_sstar(pool: Pool) -> Selection:
     point; neither twice: a half each; anything else: none. Ties go to the larger, then the earlier cluster.
 
     The confidence is an estimate without calibration: (points won + the cluster's share of the tier) /
-    (matches of the cluster + 1); with no match, the share.
+    (matches of the cluster + 1); with no match, the share. None where nothing was compared.
 
     Source: Algorithm 1 of S* (arXiv 2502.14382). docs/method/selection.md says where paper and official
     code differ.
@@ -72,8 +72,8 @@ async def select_sstar(pool: Pool) -> Selection:
         ledger.notes += match.notes
     best = max(range(len(points)), key=lambda number: (points[number], len(found.clusters[number]), -number))
     chosen = random.Random(pool.seed_for("sstar")).choice(found.clusters[best])
-    confidence = share(pool, chosen, len(found.clusters[best]), members)
-    if matches and pool.candidates[chosen].survives:
+    confidence = share(pool, chosen, len(found.clusters[best]), members, compared=bool(found.inputs))
+    if matches and confidence:
         confidence = (points[best] + confidence) / len(found.clusters)
     reported = _report(found, matches)
     return ledger.conclude("sstar", chosen, confidence, found.clusters, reported)

@@ -46,10 +46,6 @@ class Domain:
     level: bool = False
     """Whether the items have one length (a matrix, a grid)."""
 
-    def part(self, place: int) -> Domain:
-        """The domain of item `place`."""
-        return self.parts[place] if self.kind == "record" else self.parts[0]
-
     def admits(self, value: Any) -> bool:  # noqa: PLR0911 - one branch a kind
         """Whether `value` could be here."""
         if self.kind == "mixed":

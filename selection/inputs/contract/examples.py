@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind
 from sstar_code.problems.python_source import parse_python
+from sstar_code.problems.statements.doctests import sources_of
 from sstar_code.problems.statements.literals import read_literal
 from sstar_code.problems.values import Opaque, decode_lines, encode_lines
 
@@ -33,9 +34,9 @@ def public_inputs(problem: Problem) -> list[str]:
 
 
 def _asserted_calls(source: str, name: str) -> list[str]:
-    tree = parse_python(source)
+    trees = filter(None, map(parse_python, [source, *sources_of(source)]))
     found = []
-    for node in ast.walk(tree) if tree else ():
+    for node in (node for tree in trees for node in ast.walk(tree)):
         if not isinstance(node, ast.Call):
             continue
         called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", None)

@@ -37,8 +37,7 @@ async def shrink_input(
     never longer than `text`. Ends where nothing smaller holds.
     """
     shrinking = _Shrinking(Contract.of(problem), text, holds, max_tries)
-    if text in await shrinking.try_all(shrinking.tiny(problem)):
-        return text
+    await shrinking.try_all(shrinking.tiny(problem))
     while (smaller := await shrinking.step()) is not None:
         shrinking.best = smaller
     return shrinking.best
@@ -77,11 +76,10 @@ class _Shrinking:
         stream = iter(lambda: mutations.take("tiny"), None)
         return [text for text in islice(stream, _TINY) if self._may_be(text)]
 
-    async def try_all(self, texts: Sequence[str]) -> list[str]:
-        """Take the smallest of `texts` that holds; those that hold."""
+    async def try_all(self, texts: Sequence[str]) -> None:
+        """Take the smallest of `texts` that holds."""
         found = [text for text, held in zip(texts, await self._ask(texts), strict=False) if held]
         self.best = min([self.best, *found], key=_key)
-        return found
 
     async def step(self) -> str | None:
         """Something smaller than the best that holds; None where there is none, or no try is left."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sstar_code.problems import Kind, Problem
 from sstar_code.sandbox import Execution, Failure, Status
+from sstar_code.sandbox.outcome import cut_output
 from sstar_code.selection.evidence.clustering import (
     Behaviour,
     behaviour_of,
@@ -139,3 +140,30 @@ def test_behaviour_of_caps_failure_type():
     """A class name chosen by a candidate is capped."""
     long_name = "E" * random.Random(0).randint(200, 300)
     assert len(behaviour_of(Execution(Status.RE, failure=Failure(long_name))).failure) == 80
+
+
+def test_outputs_that_were_cut_are_alike_where_length_and_hash_say_so():
+    """No checker is asked about them; an expected output that was not cut can be met by them."""
+    long = "1.0 " * 1000
+    cut = cut_output(long, 100)
+    alike = compare_with(FLOATS)
+    assert alike(long, cut)
+    assert alike(cut_output(long, 50), cut)
+    assert not alike(cut, cut_output(f"{long}1.0000001", 100))
+    assert not alike(cut, "1.0 " * 25)
+
+
+@pytest.mark.parametrize("count", [2, 6, 32])
+def test_a_checker_is_asked_about_a_bounded_amount_of_text(count):
+    """However many outputs differ, and however long they are: short ones of the same column are compared."""
+    asked = []
+
+    def alike(first, second):
+        asked.append(len(first) + len(second))
+        return first[0] == second[0]
+
+    texts = [str(number) * 60_000 for number in range(10, 10 + count)]
+    column = [Behaviour(Status.OK, text) for text in ("a1", *texts, "a2")]
+    labels = label(column, alike)
+    assert labels[0] == labels[-1]
+    assert sum(asked) < 1_200_000

@@ -132,3 +132,16 @@ async def test_brute_force_and_rules_speak_for_the_right_cluster(make_pool, scri
     odd, right, even = await check_outputs(pool, harness, found, [1.0, 1.0, 1.0], ledger)
     assert right["brute force"] > max(odd["brute force"], even["brute force"])
     assert odd["rules"] < right["rules"] == even["rules"] == 0
+
+
+async def test_rules_see_the_text_that_a_program_printed(make_pool, scripted_ask):
+    """For standard input the check gets the input's and the output's text, not values."""
+    problem = Problem("double", "Double n.", Kind.STDIN, public_tests=(Test("2", "4"), Test("5", "10")))
+    reference = "```python\ndef holds(data, output):\n    return int(output.strip()) % 2 == 0\n```"
+    right, odd = "print(2 * int(input()))", "n = int(input())\nprint(2 * n if n < 6 else 2 * n + 1)"
+    pool = make_pool([right, odd], scripted_ask(reference=reference), problem)
+    harness, ledger = await ask_both(pool)
+    assert harness.holds is not None, ledger.notes
+    found = cluster_programs(problem, ["7"], await pool.board.run([0, 1], ["7"], ledger))
+    first, second = await check_outputs(pool, harness, found, [1.0, 1.0], ledger)
+    assert first["rules"] == 0 > second["rules"]

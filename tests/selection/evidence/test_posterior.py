@@ -97,6 +97,12 @@ def test_the_even_split_tells_most():
     assert beliefs.gain([0, 1, 2, 3], 0.9) > beliefs.gain([0, 0, 1, 1], 0.9)
 
 
+def test_a_judge_that_never_errs_tells_the_whole_split():
+    """With accuracy 1 an even split of two clusters tells one bit, though some answers have no chance."""
+    beliefs = Beliefs.from_scores([0.0, 0.0], -50.0)
+    assert beliefs.gain([0, 1], 1.0) == pytest.approx(1.0)
+
+
 def test_ties_go_to_the_first():
     """Equal clusters: the earlier one leads, and the lead is its share of what the clusters have."""
     beliefs = Beliefs.from_scores([1.0, 1.0], 1.0)

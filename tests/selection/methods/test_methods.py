@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sstar_code.problems import UserError
+from sstar_code.problems import Kind, Problem, UserError
 from sstar_code.sandbox import Status
 from sstar_code.selection import METHODS, Candidate, choose, expected_accuracy, select_all, tier
 
@@ -58,7 +58,7 @@ async def test_simple_methods(make_pool):
     """First takes the earliest of the best tier, random any of it by seed, oracle a right one of any tier."""
     codes = [
         Candidate("0", 1, 2, hidden_pass=True),
-        *(Candidate(str(n), 2, 2, hidden_pass=False) for n in range(1, 9)),
+        *(Candidate(f"print({n})", 2, 2, hidden_pass=False) for n in range(1, 9)),
     ]
     chosen = await select_all(make_pool(codes), ["first", "random", "oracle"])
     assert (chosen["first"].chosen, chosen["oracle"].chosen) == (1, 0)
@@ -71,8 +71,29 @@ async def test_simple_methods(make_pool):
 async def test_oracle_without_grades(make_pool):
     """Oracle falls back to the first of the tier and says that it knows nothing."""
     selection = await METHODS["oracle"](make_pool([EXACT, ROUGH]))
-    assert (selection.chosen, selection.confidence) == (0, 0.0)
+    assert (selection.chosen, selection.confidence) == (0, None)
     assert selection.notes
+    wrong = Candidate(EXACT, 1, 1, hidden_pass=False)
+    assert (await METHODS["oracle"](make_pool([wrong]))).confidence == 0.0
+
+
+@pytest.mark.parametrize("method", sorted(set(METHODS) - {"oracle"}))
+async def test_one_program_has_no_confidence(make_pool, method):
+    """One program, or copies of one, compared with nothing: not known by any method; 0 where it fails."""
+    for codes in ([EXACT], [EXACT, EXACT + "\n# again\n"]):
+        selection = await METHODS[method](make_pool(codes))
+        assert selection.chosen is not None
+        assert (selection.confidence, selection.confidence_in_words) == (None, "not known")
+    assert (await METHODS[method](make_pool([Candidate(EXACT, 0, 1)]))).confidence == 0.0
+
+
+@pytest.mark.parametrize("method", ["adaptive", "majority", "mbr", "sstar"])
+async def test_without_inputs_nothing_was_compared(make_pool, method):
+    """Different programs of a problem that gives no input to run them on: not known, though one is chosen."""
+    bare = Problem("hello", "hello", Kind.FUNCTION, "f")
+    codes = ["def f(n):\n    return 'hello'", "def f(n):\n    return 'hi'"]
+    selection = await METHODS[method](make_pool(codes, problem=bare))
+    assert (selection.chosen is not None, selection.confidence) == (True, None)
 
 
 async def test_majority_splits_the_classic_pair_without_a_model(make_pool):

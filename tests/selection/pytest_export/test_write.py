@@ -97,6 +97,7 @@ def test_a_plain_value_is_just_equal(tmp_path):
         ("lines", "a b\nc\n", "a  b\\nc", "a b c"),
         ("unordered", "a\nb\n", "b\\na", "b\\nb"),
         ("floats:1e-6", "0.5 yes\n", "0.50000001 yes", "0.51 yes"),
+        ("any-case", "YES\n", "yEs", "y es"),
         ("livecodebench", "1.0 2\nx\n", "1 2.0\\nx", "1 2 3\\nx"),
         ("codecontests", "YES 1.00001\n", "yes 1.00001", "no 1.00001"),
     ],
