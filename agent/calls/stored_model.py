@@ -86,6 +86,8 @@ class StoredModel:
             self.tally.add_answer(answer)
             self._add_spent(problem_id, answer)
         budget.tokens += self.tally.tokens
+        self._stopped = ""
+        """Why nothing is asked any more; empty while it is."""
         self.asked = 0
         """Calls that the model answered since this start; the rest came from the store."""
         self.withdrawn = 0
@@ -108,6 +110,8 @@ class StoredModel:
                     await self._in_flight[key].wait()
                 if known is not None:
                     return known
+                if self._stopped:
+                    raise CallError(f"not asked: {self._stopped}")
                 rank = urgency(purpose, problem, closing=self._closing)
                 async with self._turn(key, rank, purpose.problem_id):
                     sent = replace(request, priority=rank) if self._priorities else request
@@ -120,6 +124,10 @@ class StoredModel:
                 del self._asking[scope]
         self.withdrawn += is_under_way
         raise WithdrawnError(f"{purpose.problem_id}: the call was withdrawn")
+
+    def stop_asking(self, why: str) -> None:
+        """Answer from the store alone from now on; other calls fail, and it is not kept that they did."""
+        self._stopped = why
 
     def cancel(self, problem_id: str, samples: Collection[int] | None = None) -> int:
         """Withdraw the calls of a problem (of these samples only) that wait or are under way; how many.

@@ -9,9 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sstar_code.agent.models.endpoint_pool import EndpointPool
+from sstar_code.agent.models.openai.address import (
+    DEFAULT_BASE_URL,
+    is_azure,
+    is_private,
+    parse_base_url,
+    show_url,
+)
 from sstar_code.agent.models.openai.client import OpenAIModel
-from sstar_code.agent.models.openai.wire import DEFAULT_BASE_URL, is_private, parse_base_url, show_url
 from sstar_code.agent.models.recorded import ReplayModel
+from sstar_code.agent.models.scrub import KEY_NAMES
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
@@ -20,7 +27,7 @@ if TYPE_CHECKING:
 AskedModel: TypeAlias = "OpenAIModel | EndpointPool | ManagedModel | ReplayModel"
 """A model that `-m` may name."""
 
-_KEY_NAME = "OPENAI_API_KEY"
+_KEY_NAME, _AZURE_KEY_NAME = KEY_NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +81,20 @@ def make_model(
     given = (base_url,) if isinstance(base_url, str) and base_url else tuple(base_url or ())
     given = given or tuple(os.environ.get("OPENAI_BASE_URL", "").split())
     addresses = list(dict.fromkeys(parse_base_url(url) for url in given or (DEFAULT_BASE_URL,)))
-    key = os.environ.get(_KEY_NAME) if given else None
+    key_name = _KEY_NAME
+    if not os.environ.get(_KEY_NAME) and all(map(is_azure, addresses)):
+        key_name = _AZURE_KEY_NAME
+    key = os.environ.get(key_name) if given else None
     for address in addresses:
         if key and address.startswith("http://") and not is_private(address):
             raise UserError(
-                f"{show_url(address)} is a public address without encryption, {_KEY_NAME} is not sent "
-                f"there: give an https address, or unset {_KEY_NAME}"
+                f"{show_url(address)} is a public address without encryption, {key_name} is not sent "
+                f"there: give an https address, or unset {key_name}"
             )
-    models = [OpenAIModel(spec, base_url=address, api_key=key, **options) for address in addresses]
+    models = [
+        OpenAIModel(spec, base_url=address, api_key=key, key_name=key_name, **options)
+        for address in addresses
+    ]
     if len(models) == 1:
         return models[0]
     names = ("max_in_flight", "retry_policy", "on_retry")

@@ -21,7 +21,7 @@ from sstar_code.agent.models.retry import RetryingModel, TransientError
 
 if TYPE_CHECKING:
     from sstar_code.agent.models.openai.client import OpenAIModel
-    from sstar_code.agent.models.openai.wire import ServerInfo
+    from sstar_code.agent.models.openai.served import ServerInfo
     from sstar_code.agent.models.request import Answer, Request
 
 _FIRST_REST_S = 1.0
@@ -65,6 +65,10 @@ class EndpointPool(RetryingModel):
         self.infos: list[ServerInfo] = []
         """The answers to `check`, of those endpoints that gave one."""
         self._first_rest_s = first_rest_s
+        for model in models:
+            model.on_note = lambda line, *, changes_answers: self.on_note(
+                line, changes_answers=changes_answers
+            )
         self._open = AsyncExitStack()
         self._shows_metrics = False
 

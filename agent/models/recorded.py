@@ -7,12 +7,11 @@ The file may be packed with gzip afterwards. `key` is for people who search; rea
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
-import zlib
 from dataclasses import asdict, dataclass, fields
 from importlib import resources
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,6 +20,9 @@ from anyio.lowlevel import checkpoint
 from sstar_code.agent.models.request import Answer, ReplayMissError, Request, request_key
 from sstar_code.agent.run.outcomes import read_record
 from sstar_code.problems import InfrastructureError, ProblemFileError, UserError
+from sstar_code.problems.bounds import LineReader, open_file, parse_json
+from sstar_code.problems.errors import shorten
+from sstar_code.problems.files import open_to_append
 from sstar_code.problems.sets.load import BUNDLED
 
 if TYPE_CHECKING:
@@ -35,13 +37,17 @@ def find_recording(spec: str) -> Path | None:
     return Path(str(resources.files("sstar_code.problems") / "bundled" / name / "calls.jsonl.gz"))
 
 
+def find_prompts(spec: object) -> Path | None:
+    """The folder of templates that the bundled recording `spec` was made with; None where it has none."""
+    recording = find_recording(spec) if isinstance(spec, str) else None
+    folder = None if recording is None else recording.with_name("prompts")
+    return folder if folder is not None and folder.is_dir() else None
+
+
 def describe_recording(recording: Path) -> str:
     """Who gave the answers of a bundled recording and what they prove, in one line."""
     about = json.loads(recording.with_name("recording.json").read_text(encoding="utf-8"))
     return str(about["answers"])
-
-
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,40 +80,32 @@ def _read_call(data: Any) -> Call:
     return call
 
 
-def _read_bytes(path: Path) -> bytes:
-    try:
-        raw = path.read_bytes()
-        return gzip.decompress(raw) if raw.startswith(_GZIP_MAGIC) else raw
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such recording; make one with --record {path}") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: cannot read the recording: {error}") from error
-
-
 def read_calls(path: Path) -> list[Call]:
     """The calls recorded in `path`, plain or gzip, in the order they were answered.
 
     A last line without its end was being written when its writer was killed; it is left out.
 
     Raises:
-        UserError: the file cannot be read, or holds no call.
-        ProblemFileError: a line is not a recorded call; path and line are named.
+        UserError: the file is not there, or holds no call.
+        ProblemFileError: it cannot be read, or a line is not a recorded call; path and line are named.
     """
-    lines = _read_bytes(path).split(b"\n")
+    if not path.exists():
+        raise UserError(f"{path}: no such recording; make one with --record {path}")
     calls: list[Call] = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            data = json.loads(line)
-        except ValueError as error:
-            if number == len(lines):
-                break
-            raise ProblemFileError(path, number, f"not JSON: {error}") from error
-        try:
-            calls.append(_read_call(data))
-        except (ValueError, TypeError, KeyError) as error:
-            raise ProblemFileError(path, number, f"not a recorded call: {error!r}") from error
+    with open_file(path) as stream:
+        lines = LineReader(path, stream)
+        for line in lines:
+            try:
+                data = parse_json(line.data)
+            except ValueError as error:
+                if lines.is_last:
+                    break
+                raise ProblemFileError(path, line.number, f"not JSON: {error}") from error
+            try:
+                calls.append(_read_call(data))
+            except (ValueError, TypeError, KeyError) as error:
+                told = shorten(repr(error), 300)
+                raise ProblemFileError(path, line.number, f"not a recorded call: {told}") from error
     if not calls:
         raise UserError(f"{path}: holds no recorded call")
     return calls
@@ -128,7 +126,7 @@ class Recorder:
         self._model = model
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a+b", buffering=0)
+            self._file = FileIO(open_to_append(path), "a+b")
         except OSError as error:
             raise UserError(f"{path}: cannot record there: {error.strerror}") from error
         self._size = _mend_end(self._file.fileno())

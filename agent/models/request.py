@@ -7,6 +7,7 @@ Which error a call raises decides what becomes of the run:
         |-- ContextError                 prompt and answer do not fit the model
         `-- ReplayMissError              the recording does not hold this call
     ModelUserError (user, exit 2)        key, model name, URL or setting is wrong; no call can succeed
+    `-- UnclearRefusalError              of a single call where others are answered: then a CallError
 """
 
 from __future__ import annotations
@@ -43,6 +44,17 @@ class ReplayMissError(CallError):
 
 class ModelUserError(UserError):
     """The endpoint refuses what the user configured; the message says what to change."""
+
+
+class UnclearRefusalError(ModelUserError):
+    """The endpoint refuses a request; other calls tell whether for its prompt or for what all calls have."""
+
+    def __init__(self, message: str, alone: CallError | None = None) -> None:
+        """Keep the error that it is where others are answered: `alone`, or one with the same words."""
+        super().__init__(message)
+        self.alone = alone or CallError(
+            f"{message}; other prompts are answered, so this call alone has failed"
+        )
 
 
 class Stage(StrEnum):
@@ -102,6 +114,8 @@ class Usage:
     output: int | None = None
     """Thinking included."""
     reasoning: int | None = None
+    estimated: bool = False
+    """The server gave no counts: prompt and output are worked out from the texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +134,16 @@ class Answer:
     @property
     def is_cut_thinking(self) -> bool:
         """It ended at its limit before anything but thinking was written."""
-        return self.finish_reason == "length" and bool(self.reasoning) and not self.text.strip()
+        return self.finish_reason == "length" and self._is_thinking
+
+    @property
+    def is_only_thinking(self) -> bool:
+        """It ended by itself, or the server says so, and all that was written is thinking."""
+        return self.finish_reason != "length" and self._is_thinking
+
+    @property
+    def _is_thinking(self) -> bool:
+        return bool(self.reasoning) and not self.text.strip()
 
 
 class Model(Protocol):

@@ -7,7 +7,7 @@ import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import anyio
 
 from sstar_code.agent.models.load import Load, read_load
+from sstar_code.agent.models.request import CallError, Message, UnclearRefusalError
+from sstar_code.problems import SstarError
 
 if TYPE_CHECKING:
     from sstar_code.agent.models.request import Answer, ModelError, Request
@@ -34,6 +36,7 @@ class TransientError(Exception):
         unreachable: bool = False,
         broken: bool = False,
         status: int | None = None,
+        of_one_call: bool = False,
     ) -> None:
         """Keep what is known of the failure.
 
@@ -43,11 +46,14 @@ class TransientError(Exception):
             unreachable: nothing listens there at all.
             broken: the connection ended before the answer did.
             status: the status of the response, where there was one.
+            of_one_call: a server of the right kind answered, without an answer: other calls may fare better.
         """
         super().__init__(why)
         self.retry_after_s = retry_after_s
         self.unreachable = unreachable
+        self.broken = broken
         self.status = status
+        self.of_one_call = of_one_call
         self.is_outage = unreachable or broken or status in (500, 502, 504)
         """Whether it looks like a server that is ending or gone, not like one that is busy."""
         self.is_busy = status in (429, 503)
@@ -107,6 +113,15 @@ def read_retry_after(headers: Mapping[str, str], now_s: float) -> float | None:
     return max(0.0, wait_s) if wait_s == wait_s else None  # noqa: PLR0124 - NaN
 
 
+_PROBE = "Say ok."
+_MOST_REFUSED = 8
+"""Problems refused one after another, without an answer between: then it is not about their prompts."""
+
+
+def _log_note(line: str, *, changes_answers: bool) -> None:
+    _log.log(logging.WARNING if changes_answers else logging.INFO, line)
+
+
 class RetryingModel(ABC):
     """A model behind one server or several, asked by many tasks of one event loop at once.
 
@@ -133,11 +148,18 @@ class RetryingModel(ABC):
         self.on_retry = on_retry
         self.on_busy: Callable[[], None] = lambda: None
         """Called when a server refuses a call because of its load (429, 503)."""
+        self.on_note: Callable[..., None] = _log_note
+        """Called with what the user should know of an endpoint, a line, and whether it changes answers."""
         self.priorities = False
         """Whether the server puts requests of a lower `priority` first (vLLM's `--scheduling-policy`)."""
         self._limiter = anyio.CapacityLimiter(max_in_flight)
         self._dice = random.Random(0)
         self._answered = 0
+        self._probing = anyio.Lock()
+        self._answers_others: bool | None = None
+        """Whether a short question was answered where no call had been; None: it was not asked."""
+        self._refused: set[str] = set()
+        """Problems whose calls were refused in unclear words since the last answer."""
 
     @abstractmethod
     async def attempt(self, request: Request) -> Answer:
@@ -172,39 +194,67 @@ class RetryingModel(ABC):
             ModelUserError: wrong key, model name, address or setting.
             ModelError: no answer after every attempt.
         """
+        async with self._limiter:
+            try:
+                answer = await self._ask(request)
+            except UnclearRefusalError as error:
+                if await self._is_of_one_call(request):
+                    raise error.alone from error
+                raise
+            self._answered += 1
+            self._refused.clear()
+            return answer
+
+    async def _is_of_one_call(self, request: Request) -> bool:
+        """Whether other prompts than that of `request` are answered; where none was yet, one is asked."""
+        self._refused.add(request.purpose.problem_id)
+        async with self._probing:
+            if not self._answered and self._answers_others is None:
+                short = replace(request, messages=(Message("user", _PROBE),))
+                try:
+                    await self.attempt(short)
+                except (TransientError, SstarError):
+                    self._answers_others = False
+                else:
+                    self._answers_others = True
+        return bool(self._answered or self._answers_others) and len(self._refused) < _MOST_REFUSED
+
+    async def _ask(self, request: Request) -> Answer:
+        """The answer after as many attempts as it takes."""
         import tenacity
 
         policy, counted, answered = self.retry_policy, 0, self._answered
         too_late = tenacity.stop_before_delay(policy.total_s)
-        async with self._limiter:
-            started_s = time.monotonic()
-            retrying = tenacity.AsyncRetrying(
-                retry=tenacity.retry_if_exception_type(TransientError),
-                wait=tenacity.wait_exception(attrgetter("wait_s")),
-                stop=lambda state: counted >= policy.attempts or too_late(state),
-                before_sleep=lambda state: self.on_retry(
-                    f"{state.outcome and state.outcome.exception()}; attempt {counted + 1} of "
-                    f"{policy.attempts} in {state.upcoming_sleep:.1f} s"
-                ),
-                sleep=anyio.sleep,
-                reraise=True,
-            )
-            try:
-                async for attempt in retrying:
-                    with attempt:
-                        try:
-                            answer = await self.attempt(request)
-                        except TransientError as fault:
-                            if fault.is_busy:
-                                self.on_busy()
-                            busy = fault.is_busy and self._answered > answered
-                            answered = self._answered
-                            counted += not busy
-                            number, dice = attempt.retry_state.attempt_number, self._dice.random()
-                            fault.wait_s = policy.choose_wait_s(fault, number, busy=busy, dice=dice)
-                            raise
-                        self._answered += 1
-                        return answer
-            except TransientError as fault:
-                raise self.give_up(fault, time.monotonic() - started_s) from fault
+        started_s = time.monotonic()
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception_type(TransientError),
+            wait=tenacity.wait_exception(attrgetter("wait_s")),
+            stop=lambda state: counted >= policy.attempts or too_late(state),
+            before_sleep=lambda state: self.on_retry(
+                f"{state.outcome and state.outcome.exception()}; attempt {counted + 1} of "
+                f"{policy.attempts} in {state.upcoming_sleep:.1f} s"
+            ),
+            sleep=anyio.sleep,
+            reraise=True,
+        )
+        try:
+            async for attempt in retrying:
+                with attempt:
+                    try:
+                        answer = await self.attempt(request)
+                    except TransientError as fault:
+                        if fault.is_busy:
+                            self.on_busy()
+                        busy = fault.is_busy and self._answered > answered
+                        answered = self._answered
+                        counted += not busy
+                        number, dice = attempt.retry_state.attempt_number, self._dice.random()
+                        fault.wait_s = policy.choose_wait_s(fault, number, busy=busy, dice=dice)
+                        raise
+                    return answer
+        except TransientError as fault:
+            seconds = time.monotonic() - started_s
+            if fault.of_one_call and self._answered:
+                raise CallError(f"no answer to this call in {seconds:.0f} s, last: {fault}") from fault
+            raise self.give_up(fault, seconds) from fault
         raise AssertionError("every attempt answers or raises")

@@ -99,6 +99,8 @@ def _was_read(first: Answer, second: Answer) -> bool:
     """Whether the model was shown its thinking, and answered: some templates drop what was thought before."""
     if first.usage.prompt is None or second.usage.prompt is None or first.usage.output is None:
         return False
+    if first.usage.estimated or second.usage.estimated:
+        return False  # what was worked out from the texts says nothing of what the model was shown
     shown = second.usage.prompt - first.usage.prompt
     return shown >= first.usage.output // 2 and bool(second.text or second.reasoning)
 
@@ -116,6 +118,7 @@ def _join(first: Answer, second: Answer) -> Answer:
             cached=_add(first.usage.cached, second.usage.cached),
             output=_add(first.usage.output, second.usage.output),
             reasoning=first.usage.output if ended else first.usage.reasoning,
+            estimated=first.usage.estimated or second.usage.estimated,
         ),
         seconds=first.seconds + second.seconds,
     )

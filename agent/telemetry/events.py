@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from sstar_code.problems import InfrastructureError
+from sstar_code.problems.files import open_to_append
+from sstar_code.problems.plain_text import escape_json
 
 _WORK: ContextVar[tuple[str, str]] = ContextVar("work", default=("", "other"))
 
@@ -54,7 +56,9 @@ def open_log(path: Path, *, run: str, say: Callable[[str], None]) -> Iterator[No
     import structlog
 
     try:
-        file = path.open("ab", buffering=0)  # a line is one write: killed at any moment, it is there or not
+        file = FileIO(
+            open_to_append(path), "ab"
+        )  # a line is one write: killed at any moment, it is there or not
     except OSError as error:
         raise InfrastructureError(f"--log-file {path}: cannot write ({error.strerror})") from error
     secrets = find_secrets(os.environ)
@@ -128,7 +132,7 @@ class _Lines:
         if self._broken:
             return
         try:
-            self._file.write((line + "\n").encode("utf-8", "backslashreplace"))
+            self._file.write((escape_json(line) + "\n").encode("utf-8", "backslashreplace"))
         except OSError as error:
             self._broken = True
             self._say(f"sstar: --log-file {self._path}: no more is logged ({error.strerror})")

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from sstar_code.problems.plain_text import escape_line
+
 if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
@@ -75,9 +77,9 @@ class Progress:
     def say(self, line: str) -> None:
         """Print a line above the bar."""
         if self._live is not None:
-            self._live.console.print(line, markup=False, highlight=False)
+            self._live.console.print(escape_line(line), markup=False, highlight=False)
         else:
-            sys.stderr.write(line + "\n")
+            sys.stderr.write(escape_line(line) + "\n")
 
     def _left(self) -> str:
         fresh = self.done - self._kept
@@ -92,15 +94,18 @@ class Progress:
         return [part for part in (counts, self._details(), elapsed, self._left()) if part]
 
     def _line(self) -> str:
-        return f"{self._title} {self.done}/{self._total} | " + " | ".join(self._parts())
+        return escape_line(f"{self._title} {self.done}/{self._total} | " + " | ".join(self._parts()))
 
     def _render(self) -> Table:
+        from rich.markup import escape
         from rich.progress_bar import ProgressBar
         from rich.table import Table
 
         table = Table.grid(padding=(0, 1))
         bar = ProgressBar(total=max(1, self._total), completed=self.done, width=30)
-        table.add_row(self._title, bar, f"{self.done}/{self._total}", " | ".join(self._parts()))
+        words = [self._title, f"{self.done}/{self._total}", " | ".join(self._parts())]
+        title, count, parts = (escape(escape_line(word)) for word in words)
+        table.add_row(title, bar, count, parts)
         return table
 
 

@@ -4,40 +4,43 @@ from __future__ import annotations
 
 import json
 import time
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-import anyio
-
-from sstar_code.agent.models.openai.wire import (
-    ServerInfo,
-    build_body,
+from sstar_code.agent.models.openai.address import complete_azure, has_version, join, parse_base_url, show_url
+from sstar_code.agent.models.openai.adjustments import Adjustments
+from sstar_code.agent.models.openai.completion import (
+    NoCompletionError,
+    estimate_tokens,
+    read_answer,
+    read_completion,
+)
+from sstar_code.agent.models.openai.connection import Connection
+from sstar_code.agent.models.openai.refusal import (
     explain,
     explain_missing,
-    is_loopback,
-    parse_base_url,
-    read_answer,
-    read_models,
+    is_filtered,
+    is_out_of_quota,
+    is_too_long,
+    is_wrong_path,
     read_refusal,
-    refuses_field,
-    serves,
-    show_url,
 )
-from sstar_code.agent.models.request import ModelError, ModelUserError
+from sstar_code.agent.models.openai.served import ServerInfo, read_models, serves
+from sstar_code.agent.models.openai.surroundings import speaks_tls
+from sstar_code.agent.models.request import ModelError, ModelUserError, Usage
 from sstar_code.agent.models.retry import RetryingModel, TransientError, is_transient, read_retry_after
 
 if TYPE_CHECKING:
-    import httpx2
-    import openai
-
-    from sstar_code.agent.models.openai.wire import MaxTokensField, Refusal, SystemRole
+    from sstar_code.agent.models.openai.adjustments import SystemRole
+    from sstar_code.agent.models.openai.refusal import Refusal
     from sstar_code.agent.models.request import Answer, Request
     from sstar_code.problems import SstarError
 
 CALL_TIMEOUT_S = 600.0
 """Wall time of one attempt, unless the user gives another."""
-_CONNECT_TIMEOUT_S = 10.0
 _PAGE_TIMEOUT_S = 15.0
+_MAY_BE_OF_ONE_CALL = (400, 403, 422, 500, 501)
 
 
 class OpenAIModel(RetryingModel):
@@ -45,11 +48,14 @@ class OpenAIModel(RetryingModel):
 
     Args:
         name: the name that the server knows it by.
-        base_url: the address up to and including `/v1`.
+        base_url: the address up to and including `/v1`; its query, as Azure's addresses have one, goes with
+            each request.
         api_key: None where the server wants none.
         key_name: where the key comes from, for messages.
         timeout_s: wall time of one attempt.
         system_role: where system messages go, for models that know no such role.
+        more: further fields of the body of every call, like `top_p`.
+        checks_name: whether `check` refuses a name that the server does not list.
         retrying: further arguments of `RetryingModel`.
     """
 
@@ -62,50 +68,47 @@ class OpenAIModel(RetryingModel):
         key_name: str = "OPENAI_API_KEY",
         timeout_s: float = CALL_TIMEOUT_S,
         system_role: SystemRole = "system",
+        more: Mapping[str, Any] | None = None,
+        checks_name: bool = True,
         **retrying: Any,
     ) -> None:
         super().__init__(name, **retrying)
-        self.base_url = parse_base_url(base_url)
-        self.url = show_url(self.base_url)
-        """The address without credentials, for messages."""
         self.opens_thinking = False
         """Whether the model's template opens `<think>`; `check` finds out where the server can tell."""
-        self._system_role: SystemRole = system_role
-        self._max_tokens_field: MaxTokensField = "max_tokens"
+        self.adjustments = Adjustments(system_role)
+        """What this endpoint was found not to take."""
+        self._more = dict(more or {})
+        self._checks_name = checks_name
         self._key = (api_key or "").strip()
         if not (self._key.isascii() and self._key.isprintable()):
             raise ModelUserError(f"the key in {key_name} has characters that no key has: copy it again")
         self._key_name = key_name
         self._timeout_s = timeout_s
+        self._connection = Connection(
+            complete_azure(parse_base_url(base_url), name),
+            self._key,
+            timeout_s=timeout_s,
+            most=self.max_in_flight + 4,
+        )  # beside the calls, a look at what is served
         self._info: ServerInfo | None = None
+        self._noted: set[str] = set()
 
     def __repr__(self) -> str:
         return f"OpenAIModel({self.name!r}, base_url={self.url!r})"
 
-    @cached_property
-    def _sdk(self) -> openai.AsyncOpenAI:
-        """The SDK's client, without its retries; importing the SDK takes half a second."""
-        import httpx2
-        import openai
+    @property
+    def base_url(self) -> str:
+        """The address up to `/v1`, with its query."""
+        return self._connection.base_url
 
-        key = self._key or "EMPTY"
-        connections = self.max_in_flight + 4  # beside the calls, a look at what is served
-        client = openai.AsyncOpenAI(
-            base_url=self.base_url,
-            api_key=key,
-            max_retries=0,
-            # Said here too because the SDK would take one from OPENAI_CUSTOM_HEADERS, to whatever address.
-            default_headers={"Authorization": f"Bearer {key}"},
-            http_client=openai.DefaultAsyncHttpxClient(
-                timeout=httpx2.Timeout(self._timeout_s, connect=min(_CONNECT_TIMEOUT_S, self._timeout_s)),
-                limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
-                follow_redirects=False,
-                trust_env=not is_loopback(self.base_url),  # a proxy cannot reach this machine's own servers
-            ),
-        )
-        if not self.base_url.startswith("https://api.openai.com/"):
-            client.organization = client.project = None  # the SDK takes both from the environment
-        return client
+    @base_url.setter
+    def base_url(self, base_url: str) -> None:
+        self._connection.base_url = base_url
+
+    @property
+    def url(self) -> str:
+        """The address without credentials, for messages."""
+        return self._connection.url
 
     async def __aenter__(self) -> Self:
         return self
@@ -115,82 +118,112 @@ class OpenAIModel(RetryingModel):
 
     async def aclose(self) -> None:
         """Close the connections; calls under way fail."""
-        if "_sdk" in self.__dict__:
-            await self._sdk.close()
+        await self._connection.close()
 
     async def attempt(self, request: Request) -> Answer:
-        """Try once; as `RetryingModel.attempt`."""
-        field = self._max_tokens_field
-        body = build_body(request, self.name, system_role=self._system_role, max_tokens_field=field)
-        if self.priorities and request.priority is not None:
-            body["priority"] = request.priority
-        started_s = time.perf_counter()
-        response = await self._send(f"{self.base_url}/chat/completions", body, timeout_s=self._timeout_s)
-        seconds = time.perf_counter() - started_s
-        if response.status_code < 300:
-            data = _read_object(response, self.url)
-            return read_answer(data, model=self.name, seconds=seconds, opened=self.opens_thinking)
-        refusal = read_refusal(response.status_code, response.text, secret=self._key)
-        if request.max_tokens is not None and refuses_field(refusal, field):
-            other: MaxTokensField = "max_completion_tokens" if field == "max_tokens" else "max_tokens"
-            if other not in body:
-                self._max_tokens_field = other
-                raise TransientError(f"{self.url} wants {other}", retry_after_s=0.0)
-        if is_transient(refusal.status) and refusal.code != "insufficient_quota":
+        """Try once; as `RetryingModel.attempt`. What the server does not take is left out and asked again."""
+        while True:
+            body = self.adjustments.build_body(request, self.name, self._more)
+            if self.priorities and request.priority is not None:
+                body["priority"] = request.priority
+            started_s = time.perf_counter()
+            response = await self._connection.send(
+                join(self.base_url, "/chat/completions"), body, timeout_s=self._timeout_s
+            )
+            seconds = time.perf_counter() - started_s
+            fault: str | None = None
+            if response.status_code < 300:
+                try:
+                    data = read_completion(response.content)
+                except NoCompletionError as error:
+                    refusal, fault = self._read_fault(error), str(error)
+                    is_json = error.is_json
+                else:
+                    answer = read_answer(data, model=self.name, seconds=seconds, opened=self.opens_thinking)
+                    return self._count(answer, body)
+            else:
+                refusal = read_refusal(response.status_code, response.text, secret=self._key)
+            learnt = self.adjustments.learn(refusal, body)
+            if learnt is None:
+                break
+            self._note(f"{self.url}: {learnt}, since the server refuses it ({refusal.message[:120]})", learnt)
+        if fault is not None:
+            raise await self._explain_fault(fault, refusal, request, is_json=is_json)
+        about_call = refusal.status in _MAY_BE_OF_ONE_CALL and (is_filtered(refusal) or is_too_long(refusal))
+        if is_transient(refusal.status) and not about_call and not is_out_of_quota(refusal):
             raise TransientError(
                 f"{self.url} answered {refusal.status}: {refusal.message}",
                 retry_after_s=read_retry_after(response.headers, time.time()),
                 status=refusal.status,
             )
-        raise await self._explain(refusal, request.max_tokens)
+        raise await self._explain(refusal, request.max_tokens, location=response.headers.get("location", ""))
 
-    async def _send(
-        self, address: str, body: dict[str, Any] | None = None, *, timeout_s: float
-    ) -> httpx2.Response:
-        """The response, whatever its status, read to its end: to a POST of `body`, to a GET without one.
+    def _read_fault(self, error: NoCompletionError) -> Refusal:
+        """The error inside a response that claims success, as if it had come with its own status."""
+        said = error.error or {}
+        inner = said.get("error")
+        code = inner.get("code") if isinstance(inner, dict) else None
+        status = code if isinstance(code, int) and 400 <= code < 600 else 400
+        return read_refusal(status if error.error else 200, json.dumps(said), secret=self._key)
 
-        Args:
-            address: the whole address.
-            body: a JSON object.
-            timeout_s: wall time from the first byte sent to the last one read.
+    async def _explain_fault(
+        self, fault: str, refusal: Refusal, request: Request, *, is_json: bool
+    ) -> SstarError | TransientError:
+        """The error for a response that claims success and holds no completion: mostly tried again."""
+        if refusal.status != 200:
+            if is_filtered(refusal) or is_too_long(refusal) or is_out_of_quota(refusal):
+                return await self._explain(refusal, request.max_tokens)
+            if is_wrong_path(refusal) and not has_version(self.base_url):
+                return ModelUserError(explain_missing(refusal, self.url, self.name, ()))
+        text = read_refusal(200, json.dumps({"message": fault}), secret=self._key).message
+        hint = "" if has_version(self.base_url) else "; is /v1 missing at the end of the address?"
+        return TransientError(f"{self.url} answered {text}{hint}", of_one_call=is_json)
 
-        Raises:
-            TransientError: there is none: no connection, a broken one, or not in time.
-        """
-        import httpx2
-        import openai
+    def _count(self, answer: Answer, body: Mapping[str, Any]) -> Answer:
+        """The answer with its tokens, worked out where the server gives no counts."""
+        usage = answer.usage
+        if usage.prompt is not None and usage.output is not None:
+            return answer
+        self._note(f"{self.url} gives no token counts: they are worked out from the texts", None)
+        prompt = estimate_tokens(*(message["content"] for message in body["messages"]))
+        output = estimate_tokens(answer.text, answer.reasoning)
+        counted = Usage(
+            prompt=prompt if usage.prompt is None else usage.prompt,
+            cached=usage.cached,
+            output=output if usage.output is None else usage.output,
+            reasoning=usage.reasoning,
+            estimated=True,
+        )
+        return replace(answer, usage=counted)
 
-        try:
-            with anyio.fail_after(timeout_s):
-                if body is None:
-                    return await self._sdk.get(address, cast_to=httpx2.Response)
-                return await self._sdk.post(address, body=body, cast_to=httpx2.Response)
-        except openai.APIStatusError as error:
-            return error.response
-        except (TimeoutError, openai.APITimeoutError) as error:
-            unreachable = isinstance(error.__cause__, httpx2.ConnectTimeout)
-            why = f"{self.url} did not answer within {timeout_s:g} s"
-            raise TransientError(why, unreachable=unreachable) from error
-        except openai.APIConnectionError as error:
-            cause = error.__cause__ or error
-            unreachable = isinstance(cause, httpx2.ConnectError)
-            what = "cannot be reached" if unreachable else "broke the connection"
-            text = " ".join(str(cause).split()) or type(cause).__name__
-            why = f"{self.url} {what}: {text}"
-            raise TransientError(why, unreachable=unreachable, broken=not unreachable) from error
+    def _note(self, line: str, learnt: str | None) -> None:
+        """Tell what the user should know of this endpoint, once; what was `learnt` changes numbers."""
+        if (learnt or line) not in self._noted:
+            self._noted.add(learnt or line)
+            self.on_note(line, changes_answers=learnt is not None)
 
-    async def _explain(self, refusal: Refusal, max_tokens: int | None) -> SstarError:
-        """The error for a refusal that no retry mends."""
+    async def _explain(self, refusal: Refusal, max_tokens: int | None, location: str = "") -> SstarError:
+        """The error for a refusal that no retry mends; `location` is where a redirect leads."""
         if refusal.status == 404:
             try:
-                response = await self._send(f"{self.base_url}/models", timeout_s=_PAGE_TIMEOUT_S)
+                response = await self._connection.send(
+                    join(self.base_url, "/models"), timeout_s=_PAGE_TIMEOUT_S
+                )
                 served = tuple(read_models(response.text)) if response.status_code < 300 else ()
             except TransientError:
                 served = ()
             return ModelUserError(explain_missing(refusal, self.url, self.name, served))
-        return explain(
-            refusal, url=self.url, key_name=self._key_name, has_key=bool(self._key), max_tokens=max_tokens
+        error = explain(
+            refusal,
+            url=self.url,
+            key_name=self._key_name,
+            has_key=bool(self._key),
+            max_tokens=max_tokens,
+            name=self.name,
         )
+        if location and 300 <= refusal.status < 400:
+            return ModelUserError(f"{error} ({show_url(location)})")
+        return error
 
     def give_up(self, fault: TransientError, seconds: float) -> ModelError:
         """The error after the last attempt; as `RetryingModel.give_up`."""
@@ -207,10 +240,10 @@ class OpenAIModel(RetryingModel):
 
         With a `body` it is sent there. A proxy before the server may hide such pages.
         """
-        address = f"{self.base_url.removesuffix('/v1')}{path}"
+        address = join(self.base_url.replace("/v1?", "?").removesuffix("/v1"), path)
         try:
-            response = await self._send(address, body, timeout_s=timeout_s)
-        except TransientError:
+            response = await self._connection.send(address, body, timeout_s=timeout_s)
+        except (TransientError, ModelUserError):
             return None
         return response.text if response.status_code < 300 else None
 
@@ -222,8 +255,9 @@ class OpenAIModel(RetryingModel):
     async def check(self, *, any_model: bool = False) -> ServerInfo:
         """Ask the server what it serves, once, without a retry; costs no tokens.
 
-        A server that does not list its models passes: the first call will tell. With `any_model` it does
-        not matter whether this model is among those served.
+        A server that does not list its models passes, or whose list is closed to this key: the first call
+        will tell. With `any_model` it does not matter whether this model is among those served. Where the
+        list is found at `/v1` below the address, that is the address from then on.
 
         Raises:
             ModelUserError: wrong key, address, or a model that is not served.
@@ -231,24 +265,32 @@ class OpenAIModel(RetryingModel):
         """
         started_s = time.perf_counter()
         try:
-            response = await self._send(f"{self.base_url}/models", timeout_s=_PAGE_TIMEOUT_S)
+            status, text, location = await self._look(self.base_url)
+            found = await self._find_version(status, text)
         except TransientError as fault:
+            if fault.broken and self.base_url.startswith("http:") and await speaks_tls(self.base_url):
+                raise ModelUserError(f"{self.url} speaks https: give the address as https://...") from fault
             raise self.give_up(fault, time.perf_counter() - started_s) from fault
         seconds = time.perf_counter() - started_s
-        status = response.status_code
-        refusal = read_refusal(status, response.text, secret=self._key)
-        if is_transient(status) and status != 500:
-            raise ModelError(
-                f"{self.url} is not ready: it answered {status} ({refusal.message}); try again later"
+        note = ""
+        if found is not None:
+            note, self.base_url, status, text = (
+                f"{self.url} has its API at /v1",
+                join(self.base_url, "/v1"),
+                200,
+                found,
             )
-        if status == 404 and not self.base_url.rpartition("/")[2].startswith("v"):
-            raise ModelUserError(explain_missing(refusal, self.url, self.name, ()))
-        if 300 <= status < 500 and status not in (404, 405):
-            raise await self._explain(refusal, None)
-        served = read_models(response.text) if status < 300 else {}
-        if served and not any_model and not serves(self.name, served):
-            raise ModelUserError(explain_missing(refusal, self.url, self.name, tuple(served)))
-        entry = served.get(self.name, {})
+        served = read_models(text) if status < 300 else {}
+        if self._checks_name:
+            await self._refuse(status, text, location)
+            if served and not any_model and not serves(self.name, served):
+                missing = explain_missing(read_refusal(404, text), self.url, self.name, tuple(served))
+                raise ModelUserError(f"{missing}; --no-model-check asks it all the same")
+        if not served and status >= 400 and status not in (404, 405):
+            note = f"the list of models is closed ({status})"
+        if note:
+            self._note(f"{self.url}: {note}", None)
+        entry = served.get(self.name) or served.get(f"{self.name}:latest") or {}
         length = entry.get("max_model_len") or entry.get("context_length") or entry.get("context_window")
         version = await self._read_version() if entry.get("owned_by") == "vllm" else None
         if version is not None:
@@ -259,8 +301,38 @@ class OpenAIModel(RetryingModel):
             max_model_len=length if isinstance(length, int) else None,
             version=f"vllm {version}" if version else None,
             seconds=seconds,
+            note=note,
         )
         return self._info
+
+    async def _look(self, base_url: str) -> tuple[int, str, str]:
+        """Status, text and, for a redirect, the goal of the response to `GET /models`."""
+        response = await self._connection.send(join(base_url, "/models"), timeout_s=_PAGE_TIMEOUT_S)
+        return response.status_code, response.text, response.headers.get("location", "")
+
+    async def _find_version(self, status: int, text: str) -> str | None:
+        """The list of models at `/v1` below the address, where the address itself has none."""
+        if has_version(self.base_url) or (status < 300 and read_models(text)) or status in (401, 429, 503):
+            return None
+        there, found, _ = await self._look(join(self.base_url, "/v1"))
+        return found if there < 300 and read_models(found) else None
+
+    async def _refuse(self, status: int, text: str, location: str) -> None:
+        """Raise where the response to a look at the models says that no call can succeed."""
+        refusal = read_refusal(status, text, secret=self._key)
+        if status in (401, 402) or 300 <= status < 400:
+            raise await self._explain(refusal, None, location)
+        if is_transient(status) and status not in (409, 500, 501):
+            raise ModelError(
+                f"{self.url} is not ready: it answered {status} ({refusal.message}); try again later"
+            )
+        if is_out_of_quota(refusal) and status >= 400:
+            raise await self._explain(refusal, None)
+        if read_models(text) and status < 300:
+            return
+        is_page = refusal.is_page and status < 300
+        if is_page or ((status == 404 or is_wrong_path(refusal)) and not has_version(self.base_url)):
+            raise ModelUserError(explain_missing(refusal, self.url, self.name, ()))
 
     def describe(self) -> list[dict[str, Any]]:
         """The answer to `check`, for the manifest; empty before it."""
@@ -290,12 +362,3 @@ def _read_json(text: str | bytes) -> Any:
         return json.loads(text)
     except ValueError:
         return None
-
-
-def _read_object(response: httpx2.Response, url: str) -> dict[str, Any]:
-    """The JSON object of a response that claims success; what a proxy may put in its place is tried again."""
-    data = _read_json(response.content)
-    if not isinstance(data, dict) or ("error" in data and not data.get("choices")):
-        start = " ".join(response.text[:100].split())
-        raise TransientError(f"{url} answered something that is not a chat completion: {start!r}")
-    return data

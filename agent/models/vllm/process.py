@@ -13,7 +13,8 @@ from typing import Self
 
 import anyio
 
-from sstar_code.sandbox.docker.container import HOST_LABEL, OWNER_LABEL, Owner, describe_owner, is_orphan
+from sstar_code.problems.files import open_to_append
+from sstar_code.sandbox.ownership import HOST_LABEL, OWNER_LABEL, Owner, describe_owner, is_orphan
 
 _PREFIX = re.compile(
     r"^(?:\([\w .:-]*pid=\d+\)\s*)?"  # (EngineCore pid=123)
@@ -149,7 +150,7 @@ class ServerProcess:
             log: a file.
             grace_s: between asking the server to end and killing it.
         """
-        with log.open("ab") as output:
+        with os.fdopen(open_to_append(log), "ab") as output:
             log_start = output.tell()
             process = await anyio.open_process(
                 [sys.executable, "-I", str(_GUARDIAN), str(grace_s), *words],

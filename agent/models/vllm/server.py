@@ -308,7 +308,7 @@ class ManagedModel(OpenAIModel):
         await self._stack.aclose()
 
     async def _is_healthy(self, base_url: str) -> bool:
-        self.base_url = self.url = base_url  # each start may have another port
+        self.base_url = base_url  # each start may have another port
         return await self.read_page("/health", timeout_s=_HEALTH_TIMEOUT_S) is not None
 
     async def attempt(self, request: Request) -> Answer:

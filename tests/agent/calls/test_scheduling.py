@@ -15,7 +15,7 @@ from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.solving.context import SolveContext
 from sstar_code.agent.solving.settings import Settings
-from sstar_code.agent.solving.solve import sample
+from sstar_code.agent.strategies.sample import Sample
 from sstar_code.agent.testing.simulator import (
     Engine,
     EngineSpec,
@@ -149,7 +149,7 @@ async def test_a_program_runs_while_other_answers_are_being_written():
     with Simulator(SPEC, plan) as server:
         async with OpenAIModel("tiny", base_url=server.base_url) as model:
             context = SolveContext(model, FakeSandbox(happen), Prompts(None), Settings(n=4, rounds=0))
-            await sample(make_problem(0), context, lambda _: None)
+            await Sample()(make_problem(0), context, lambda _: None)
     assert (ran[0], sorted(ran)) == (2, [0, 1, 2, 3])
     assert running[0] == 3, "the others were still being written"
 

@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from sstar_code.agent.models import (
+    CallError,
     Message,
     ModelError,
     ModelUserError,
@@ -22,7 +23,8 @@ from sstar_code.agent.models import (
     make_model,
 )
 from sstar_code.agent.models.endpoint_pool import EndpointPool
-from sstar_code.agent.testing.server import ServerDouble, chat, failure
+from sstar_code.agent.testing.server import Reply, ServerDouble, chat, failure
+from tests.support.client import make_client
 
 pytestmark = pytest.mark.anyio
 
@@ -226,5 +228,25 @@ def test_a_run_over_two_endpoints(sstar, serve, write_set, isolated, folder):
     assert all(server.received for server in servers)
     manifest = json.loads((folder / "run" / "manifest.json").read_text())
     assert [row["url"] for row in manifest["servers"]] == [server.base_url for server in servers]
-    (folder / "sstar.toml").write_text(f'base-url = "{servers[0].base_url}"\nmodel = "tiny"\n')
+    (folder / "config" / "sstar").mkdir(parents=True)
+    text = f'base-url = "{servers[0].base_url}"\nmodel = "tiny"\n'
+    (folder / "config" / "sstar" / "sstar.toml").write_text(text)
     assert sstar("eval", "jsonl:problems.jsonl", "--n", "1", "--out", "run2", *isolated).code == 0
+
+
+@pytest.mark.anyio
+async def test_a_call_without_a_completion_at_every_endpoint_fails_alone():
+    """Where other calls are answered, it is that call's failure, and not the pool's; notes are passed on."""
+    notes: list[str] = []
+
+    def respond(body):
+        return Reply(b'{"choices": []}') if body.get("seed") == 7 else chat("ok")
+
+    with ServerDouble(respond) as one, ServerDouble(respond) as two:
+        models = [make_client(server) for server in (one, two)]
+        async with EndpointPool(models, retry_policy=QUICK, on_retry=lambda _: None) as pool:
+            pool.on_note = lambda line, **_: notes.append(line)
+            assert (await pool.ask(make_request("p", 1))).text == "ok"
+            with pytest.raises(CallError, match="no answer to this call"):
+                await pool.ask(make_request("p", 7))
+    assert "gives no token counts" in notes[0]

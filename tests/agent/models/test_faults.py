@@ -141,14 +141,18 @@ async def test_an_unknown_model_lists_those_served():
 
 
 async def test_an_address_without_v1_is_explained():
-    """A base URL whose path is wrong says so before a run and in a call."""
+    """A call says what is wrong with the path; the look before a run finds the path that is right."""
     with ServerDouble(lambda _: chat("ok")) as server:
         url = server.base_url.removesuffix("/v1")
         message = await ask_expecting(ModelUserError, server, base_url=url)
         async with make_client(server, base_url=url) as model:
+            info = await model.check()
+            assert (await model.ask(make_request())).text == "ok"
+        async with make_client(server, base_url=f"{url}/nowhere") as model:
             with pytest.raises(ModelUserError, match="ends in /v1"):
                 await model.check()
     assert "ends in /v1" in message
+    assert (info.url, info.note) == (server.base_url, f"{url} has its API at /v1")
 
 
 VLLM_TOO_LONG = (
@@ -205,9 +209,28 @@ async def test_an_answer_limit_beyond_the_model_is_the_users_to_lower():
     ids=["400", "422", "text", "redirect", "quota", "filter"],
 )
 async def test_other_refusals_carry_the_servers_words(reply, error, text):
-    """A refusal that no retry mends comes at once with what the server said, on one line."""
+    """A refusal that no retry mends comes at once with what the server said, on one line.
+
+    Where its words are not known, one short question tells whether it is about this prompt.
+    """
     with ServerDouble(lambda _: reply) as server:
         message = await ask_expecting(error, server)
     assert text in message
     assert len(message) < 450
-    assert len(server.received) == 1
+    unclear = "refused the request" in message
+    assert [received.body["messages"][-1]["content"] for received in server.received[1:]] == [
+        "Say ok."
+    ] * unclear
+
+
+async def test_a_refusal_of_one_prompt_fails_that_call_alone():
+    """Where a short question is answered, or another call was, a refusal is about the prompt."""
+
+    def respond(body):
+        return failure(400, "no, not this") if "Add" in body["messages"][-1]["content"] else chat("ok")
+
+    with ServerDouble(respond) as server:
+        for _ in range(2):
+            message = await ask_expecting(CallError, server)
+            assert "this call alone has failed" in message
+    assert len(server.received) == 4

@@ -211,8 +211,8 @@ async def test_a_malformed_line_is_named(tmp_path, second, words):
         (None, "no such recording"),
         (b"", "holds no recorded call"),
         (b"no call at all", "holds no recorded call"),
-        (gzip.compress(b"x" * 1000)[:15], "cannot read"),
-        (b"\x1f\x8b garbage", "cannot read"),
+        (gzip.compress(b"x" * 1000)[:15], "damaged gzip file"),
+        (b"\x1f\x8b garbage", "damaged gzip file"),
     ],
     ids=["missing", "empty", "torn", "cut gzip", "no gzip"],
 )

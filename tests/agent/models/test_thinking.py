@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sstar_code.agent.models import Message, OpenAIModel, Purpose, Request, Stage
-from sstar_code.agent.models.openai.wire import read_answer
+from sstar_code.agent.models.openai.completion import read_answer
 from sstar_code.agent.models.thinking import Cap, CappedModel, probe_cap
 from sstar_code.agent.testing.server import ServerDouble, chat, failure
 

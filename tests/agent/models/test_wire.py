@@ -6,15 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.agent.models import ContextError, Message, ModelUserError, Purpose, Request, Stage
-from sstar_code.agent.models.openai.wire import (
-    build_body,
-    explain,
-    read_answer,
-    read_refusal,
-    refuses_field,
-    split_thinking,
-)
+from sstar_code.agent.models import CallError, ContextError, Message, ModelUserError, Purpose, Request, Stage
+from sstar_code.agent.models.openai.adjustments import Adjustments, find_refused
+from sstar_code.agent.models.openai.completion import read_answer
+from sstar_code.agent.models.openai.refusal import explain, read_refusal
 from sstar_code.agent.models.retry import read_retry_after
 
 JSON = st.recursive(
@@ -33,35 +28,6 @@ JSON = st.recursive(
 )
 
 
-@pytest.mark.parametrize(
-    ("content", "text", "thinking"),
-    [
-        ("plain", "plain", ""),
-        ("  plain\n", "  plain\n", ""),
-        ("<think>\nhm\n</think>\n\ndone", "done", "hm"),
-        ("\n<think></think>done", "done", ""),
-        ("hm\n</think>\n\ndone", "done", "hm"),
-        ("<think>hm, and then", "", "hm, and then"),
-        ("<think>", "", ""),
-        ("<think>a</think><think>b</think>done", "done", "a\nb"),
-        ("<think>a</think>done <think>not this</think>", "done <think>not this</think>", "a"),
-        ("I use <think> here", "I use <think> here", ""),
-        ('s.split("</think>")', 's.split("</think>")', ""),
-        ("", "", ""),
-    ],
-)
-def test_thinking_is_told_from_the_answer(content, text, thinking):
-    """Tags at the start, cut, begun by the template or merely spoken of are each read as what they are."""
-    assert split_thinking(content) == (text, thinking)
-
-
-@given(st.lists(st.sampled_from(["<think>", "</think>", "a", "\n", " ", '"']), max_size=12).map("".join))
-def test_splitting_ends_and_invents_nothing(content):
-    """Whatever the tags, text is a tail of the content."""
-    text, _ = split_thinking(content)
-    assert content.endswith(text)
-
-
 @pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
 def test_thinking_that_the_server_parsed_is_kept_apart(name):
     """A reasoning field wins, and then the content is not searched for tags."""
@@ -78,6 +44,25 @@ def test_thinking_cut_by_the_limit_leaves_no_text():
             {"choices": [{"message": message, "finish_reason": "length"}]}, model="m", seconds=0
         )
         assert (answer.text, answer.reasoning, answer.finish_reason) == ("", "so much", "length")
+
+
+def test_what_a_server_gives_beside_content_is_read():
+    """Parts of thinking, the arguments of tools, and a refusal, which is its own reason for ending."""
+
+    def read(message):
+        return read_answer({"choices": [{"message": message}]}, model="m", seconds=0)
+
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
+        {"type": "text", "text": "a"},
+    ]
+    answer = read({"content": parts})
+    assert (answer.text, answer.reasoning) == ("a", "hm")
+    calls = [{"function": {"arguments": '{"code": "1"}'}}, {"function": {"arguments": {"n": 2}}}, "?", {}]
+    assert read({"content": None, "tool_calls": calls}).text == '{"code": "1"}\n{"n": 2}'
+    assert read({"content": "a", "tool_calls": calls}).text == "a"
+    answer = read({"content": None, "refusal": "I can't."})
+    assert (answer.text, answer.finish_reason) == ("I can't.", "refusal")
 
 
 def test_content_in_parts_is_joined():
@@ -107,7 +92,7 @@ def test_no_shape_of_refusal_crashes_the_reader(data, status):
 def test_system_text_without_a_user_message_becomes_one():
     """No text is lost when a model without a system role gets nothing but system messages."""
     request = Request((Message("system", "a"), Message("system", "b")), Purpose("p", Stage.JUDGE))
-    body = build_body(request, "m", system_role="user", max_tokens_field="max_tokens")
+    body = Adjustments("user").build_body(request, "m")
     assert body["messages"] == [{"role": "user", "content": "a\n\nb"}]
 
 
@@ -133,7 +118,7 @@ def test_the_length_is_found_in_each_servers_words(message, limit):
 def test_a_field_that_is_refused_for_its_value_is_not_unknown():
     """Too large a limit is not mistaken for a server that calls it something else."""
     large = read_refusal(400, '{"error": {"message": "max_tokens or max_completion_tokens is too large: 9"}}')
-    assert not refuses_field(large, "max_tokens")
+    assert find_refused(large, {"max_tokens": 9}) is None
 
 
 @pytest.mark.parametrize(
@@ -154,3 +139,58 @@ def test_a_field_that_is_refused_for_its_value_is_not_unknown():
 def test_every_form_of_retry_after_is_read(headers, wait_s):
     """Seconds, dates and milliseconds are read, nonsense is ignored, the past is now."""
     assert read_retry_after(headers, now_s=10.0) == wait_s
+
+
+FIELDS = ("temperature", "seed", "max_tokens", "max_completion_tokens", "top_p", "stop", "system", "n")
+WORDS = (
+    "not supported",
+    "unknown",
+    "is deprecated",
+    "must be between 0 and 1",
+    "extra inputs",
+    "only",
+    "too large",
+)
+
+
+@given(
+    st.lists(st.sampled_from(FIELDS), min_size=1, max_size=3), st.sampled_from(WORDS), st.integers(400, 501)
+)
+def test_adjusting_to_a_server_that_never_agrees_comes_to_an_end(names, words, status):
+    """Whatever a server says again and again, what can be left out of a call runs out."""
+    refusal = read_refusal(status, f"{' and '.join(names)} {words}")
+    adjustments = Adjustments()
+    messages = (Message("system", "s"), Message("user", "u"))
+    request = Request(
+        messages,
+        Purpose("p", Stage.JUDGE),
+        temperature=0.0,
+        max_tokens=9,
+        seed=1,
+        stop=("x",),
+        extra={"n": 1},
+    )
+    bodies = []
+    for _ in range(12):
+        bodies.append(adjustments.build_body(request, "m", {"top_p": 0.9}))
+        if adjustments.learn(refusal, bodies[-1]) is None:
+            break
+    assert len(bodies) < 12
+    assert all({"model", "messages"} <= set(body) for body in bodies)
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("Total length of prompt (5000) + max_tokens exceeds max_seq_len 9", ContextError),
+        ("tokens in request more than max tokens allowed", ContextError),
+        ("Requested tokens (5000) exceed context window of 9999", ContextError),
+        ("prompt rejected by safety", CallError),
+        ("The content contains illegal information", CallError),
+        ("model `x` is not found", ModelUserError),
+    ],
+)
+def test_words_that_are_in_no_situation(message, kind):
+    """The kind is read from the words, not from the sentence."""
+    refusal = read_refusal(400, f'{{"error": {{"message": "{message}"}}}}')
+    assert type(explain(refusal, url="u", key_name="K", has_key=True, max_tokens=8, name="x")) is kind
