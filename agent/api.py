@@ -21,6 +21,7 @@ from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.agent.jobs.evaluate import evaluate_run, solve_problem
 from sstar_code.agent.jobs.select_samples import Work, choose_run
 from sstar_code.agent.jobs.session import make_config, open_run, open_session
+from sstar_code.agent.models.recorded import find_prompts
 from sstar_code.agent.models.request import Answer
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.run.outcomes import Prices
@@ -89,7 +90,7 @@ async def asolve(
         InfrastructureError: the endpoint or the sandbox is gone.
     """
     task = parse_statement(problem, id="problem") if isinstance(problem, str) else problem
-    settings, templates = settings or Settings(), Prompts(prompts)
+    settings, templates = settings or Settings(), Prompts(prompts or find_prompts(model))
     asked = _find_model(model, base_url)
     if folder is not None:
         own = {"problem": to_json(task), **settings.as_json()}
@@ -122,7 +123,7 @@ async def aevaluate(
     tasks = load_set(problems).problems if isinstance(problems, str) else tuple(problems)
     if not tasks:
         raise UserError("there is no problem to evaluate")
-    settings, templates = settings or Settings(), Prompts(prompts)
+    settings, templates = settings or Settings(), Prompts(prompts or find_prompts(model))
     asked = _find_model(model, base_url)
     if folder is not None:
         own = {"problems": [task.id for task in tasks], **settings.as_json()}
@@ -163,7 +164,9 @@ async def aselect(
     )
     asked = None if model is None else _find_model(model, base_url)
     opening = open_session(None, _find_sandbox(sandbox), _say_nothing, endpoint=asked, quiet=True)
-    (made,) = await choose_run(opening, [work], settings, Prompts(prompts))
+    (made,) = await choose_run(
+        opening, [work], settings, Prompts(prompts or find_prompts(model)), grade="none"
+    )
     return made.selection
 
 

@@ -55,12 +55,15 @@ def check_machine() -> list[Check]:
     ]
 
 
-async def check_sandboxes() -> list[Check]:
-    """The engine and its image, isolation without an engine, and what `--sandbox auto` takes."""
+async def check_sandboxes(packages: tuple[str, ...] = ()) -> list[Check]:
+    """The engine and its image, isolation without an engine, and what `--sandbox auto` takes.
+
+    `packages` are libraries that programs are to find beside the usual ones.
+    """
     from sstar_code.sandbox.choose import make_sandbox
     from sstar_code.sandbox.docker.probe import probe_engine
 
-    engine = probe_engine()
+    engine = probe_engine(packages=packages)
     checks = [
         Check("docker engine", State.OK, f"{engine.version} at {engine.address}")
         if engine.reachable
@@ -69,31 +72,56 @@ async def check_sandboxes() -> list[Check]:
     if engine.reachable:
         image = State.OK if engine.image else State.NOTE
         checks.append(Check("docker image", image, engine.image or engine.reason or "missing"))
-    checks.append(await _try("local isolation", "local"))
+    checks += await _try("local isolation", "local", packages)
     reasons: list[str] = []
     try:
-        chosen = make_sandbox("auto", workers=1, say=reasons.append)
+        chosen = make_sandbox("auto", workers=1, packages=packages, say=reasons.append)
     except SstarError as error:
         return [*checks, Check("--sandbox auto", State.FAIL, str(error))]
-    works = await _try("--sandbox auto", "auto")
-    if works.state is State.OK:
-        works = Check("--sandbox auto", State.OK, "; ".join([f"takes {chosen.name}", *reasons]))
-    return [*checks, Check(works.name, State.FAIL if works.state is not State.OK else State.OK, works.detail)]
+    (works, *facts) = await _try("--sandbox auto", "auto", packages)
+    if works.state is not State.OK:
+        return [*checks, replace(works, state=State.FAIL)]
+    return [*checks, replace(works, detail="; ".join([f"takes {chosen.name}", *reasons])), *facts]
 
 
-async def _try(name: str, sandbox: str) -> Check:
-    """Run one program for real."""
+_MEMOISED = """\
+import functools, sys
+sys.setrecursionlimit(1 << 30)
+@functools.lru_cache(None)
+def depth(n): return 0 if n == 0 else 1 + depth(n - 1)
+print(depth(50_000))
+"""
+
+
+async def _try(name: str, sandbox: str, packages: tuple[str, ...]) -> list[Check]:
+    """Run programs for real: whether they run, and what they find."""
     from sstar_code.sandbox import Limits, Program, Status
     from sstar_code.sandbox.choose import make_sandbox
+    from sstar_code.sandbox.environment import DEFAULT_LIBRARIES
 
+    limits = Limits(cpu_s=5.0)
     try:
-        async with make_sandbox(sandbox, workers=1, say=lambda _: None) as opened:
-            (run,) = await opened.run(Program("print(6 * 7)"), [""], Limits(cpu_s=5.0))
+        async with make_sandbox(sandbox, workers=1, packages=packages, say=lambda _: None) as opened:
+            (run,) = await opened.run(Program("print(6 * 7)"), [""], limits)
+            (memoised,) = await opened.run(Program(_MEMOISED), [""], limits)
+            found = opened.environment
     except SstarError as error:
-        return Check(name, State.NOTE, str(error))
-    if run.status is Status.OK and run.stdout == "42\n":
-        return Check(name, State.OK, f"ran a program in {1000 * run.wall_s:.0f} ms")
-    return Check(name, State.NOTE, f"a test program ended with {run.status}: {run.failure}")
+        return [Check(name, State.NOTE, str(error))]
+    if run.status is not Status.OK or run.stdout != "42\n":
+        return [Check(name, State.NOTE, f"a test program ended with {run.status}: {run.failure}")]
+    checks = [Check(name, State.OK, f"ran a program in {1000 * run.wall_s:.0f} ms")]
+    missing = [library for library in DEFAULT_LIBRARIES if library not in found.libraries]
+    detail = f"Python {found.python}, {', '.join(found.libraries) or 'no libraries'}"
+    if missing:
+        detail += f"; {', '.join(missing)} missing: pip install {' '.join(missing)}"
+    checks.append(Check(f"{name}: programs find", State.NOTE if missing else State.OK, detail))
+    if memoised.status is not Status.OK:
+        detail = (
+            f"Python {found.python} itself ends deep recursion through functools.lru_cache, whatever "
+            "sys.setrecursionlimit says: right programs fail; 3.11 does not (`--sandbox docker` has it)"
+        )
+        checks.append(Check(f"{name}: recursion", State.NOTE, detail))
+    return checks
 
 
 async def check_endpoint(endpoint: Endpoint) -> list[Check]:
@@ -121,7 +149,10 @@ async def check_endpoint(endpoint: Endpoint) -> list[Check]:
     served = ", ".join(server.models[:5]) or "does not list its models"
     version = f", {server.version}" if server.version else ""
     length = f", context {server.max_model_len}" if server.max_model_len else ""
-    detail = f"{server.url}{version} answers in {1000 * server.seconds:.0f} ms; serves {served}{length}"
+    noted = f"; {server.note}" if server.note else ""
+    detail = (
+        f"{server.url}{version} answers in {1000 * server.seconds:.0f} ms; serves {served}{length}{noted}"
+    )
     return [*checks, Check("endpoint", State.OK, detail)]
 
 

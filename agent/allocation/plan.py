@@ -171,8 +171,10 @@ class DecisionLog:
         self.shown: dict[str, Observed] = {}
         """What each problem had shown when its last step was decided."""
         for problem_id, step, seen in store.steps() if store else ():
-            self._steps.setdefault(problem_id, []).append(read_record(Step, json.loads(step)))
-            self.shown[problem_id] = read_record(Observed, json.loads(seen))
+            assert store is not None
+            with store.blaming():
+                self._steps.setdefault(problem_id, []).append(read_record(Step, json.loads(step)))
+                self.shown[problem_id] = read_record(Observed, json.loads(seen))
 
     def of(self, problem_id: str) -> list[Step]:
         """The steps of a problem so far, in order."""

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import stat
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
+from sstar_code.agent.calls.budget import main_cause
 from sstar_code.problems import UserError
+from sstar_code.problems.plain_text import dump_json, escape_line, escape_text
 
 if TYPE_CHECKING:
-    from anyio.abc import TaskStatus
-
     from sstar_code.agent.cli.options import DataOptions
+    from sstar_code.agent.prompts.templates import Prompts
+    from sstar_code.agent.run.outcomes import Prices
+    from sstar_code.agent.solving.settings import Settings
     from sstar_code.problems import Problem
     from sstar_code.problems.sets.faults import Fault
     from sstar_code.problems.sets.load import ProblemSet
@@ -25,13 +30,62 @@ T = TypeVar("T")
 
 
 def say(line: str) -> None:
-    """One line on stderr."""
-    sys.stderr.write(line + "\n")
+    """One line on stderr, in which nothing commands a terminal or a runner of CI."""
+    sys.stderr.write(escape_line(line) + "\n")
+
+
+def put(text: str) -> None:
+    """Lines on stdout, in which nothing commands a terminal or a runner of CI."""
+    sys.stdout.write(escape_text(text) + "\n")
+
+
+def put_json(data: Any) -> None:
+    """One line of JSON on stdout."""
+    sys.stdout.write(dump_json(data) + "\n")
+
+
+def put_exact(text: str) -> None:
+    """A program or a diff on stdout, byte for byte, unless it goes to a terminal or into a log of CI.
+
+    A file gets it as it is in any case.
+    """
+    try:
+        is_file = stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
+    except (OSError, ValueError):  # no real stream, as in tests
+        is_file = False
+    is_shown = sys.stdout.isatty() or any(os.environ.get(name) for name in _CI)
+    sys.stdout.write(escape_text(text) if is_shown and not is_file else text)
+
+
+_CI = ("CI", "GITHUB_ACTIONS", "TF_BUILD")
+"""Variables that say that stdout, where it is no file, is a log whose lines can be commands."""
 
 
 def say_failed(failures: Sequence[str], samples: int) -> None:
     """Tell that samples, of so many, ended with a call that failed for good, and why the first did."""
     say(f"sstar: {len(failures)} of {samples} samples ended with a failed model call, like: {failures[0]}")
+
+
+def show_estimate(
+    problems: Sequence[Problem],
+    settings: Settings,
+    prompts: Prompts,
+    *,
+    model: str,
+    prices: Prices,
+    methods: Iterable[str],
+    as_json: bool,
+) -> int:
+    """Print what the run would cost; gives the exit code."""
+    from sstar_code.agent.jobs.estimate import estimate_run
+
+    found = estimate_run(problems, settings, prompts, model=model, prices=prices, methods=list(methods))
+    say(f"sstar: a dry run of {len(problems)} problems with {settings.n} samples each: nothing is asked")
+    if as_json:
+        put_json(found.as_json())
+    else:
+        put("\n".join(found.lines()))
+    return 0
 
 
 def load_problems(
@@ -50,10 +104,40 @@ def load_problems(
         end_date=_read_date("--end-date", options.end_date),
         on_fault=on_fault,
     )
+    if on_fault is None:
+        _say_release(spec, whole)
     chosen = filter_problems(whole.problems, options.filter_ or ())[: options.limit]
     if not chosen and on_fault is None:
         raise UserError(f"{spec}: no problem is left after --filter, --limit and the dates")
     return whole, chosen
+
+
+def _say_release(spec: str, whole: ProblemSet) -> None:
+    """Say which release was taken where several are known and none was named: they are different sets."""
+    from sstar_code.problems.sets.releases import list_releases
+
+    if "@" in spec or ":" in spec:
+        return
+    others = [release.tag for release in list_releases(spec) if f"{spec}@{release.tag}" != whole.name]
+    if others:
+        names = ", ".join(others)
+        say(f"sstar: {spec} names no release, so {whole.name} was taken; others are {names}")
+
+
+def note_set(whole: ProblemSet, chosen: Sequence[Problem], options: DataOptions) -> dict[str, Any]:
+    """What a manifest keeps of the set, and of how `chosen` were chosen from it."""
+    from sstar_code.agent.run.history.which_set import note_choice
+
+    return {
+        "set_name": whole.name,
+        "data": str(whole.path),
+        **note_choice(
+            chosen,
+            window=(options.start_date, options.end_date),
+            filters=options.filter_,
+            limit=options.limit,
+        ),
+    }
 
 
 def _read_date(flag: str, text: str | None) -> date | None:
@@ -75,6 +159,56 @@ def run_async(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 _SHOW_CURSOR = "\x1b[?25h"
+_PATIENCE_S = 1.0
+"""Time that the event loop has to see an interrupt before the work that keeps it busy is broken off."""
+
+
+class _BrokenOffError(BaseException):
+    """Raised into work that keeps the event loop from seeing an interrupt."""
+
+
+class _Interrupts:
+    """Hears SIGINT and SIGTERM, also while the event loop is busy.
+
+    The first cancels `scope`; what then keeps the loop busy for more than `_PATIENCE_S` is broken off, until
+    every task had its turn to see the cancellation: what is written at the end is not. A second one exits.
+    """
+
+    def __init__(self, scope: anyio.CancelScope) -> None:
+        self.heard = False
+        self._scope = scope
+        self._turns_left = 3  # a task that was ready to run sees a cancellation at its second turn
+        self._loop = asyncio.get_running_loop()
+        handlers = {signal.SIGINT: self._hear, signal.SIGTERM: self._hear, signal.SIGALRM: self._break_off}
+        self._before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+
+    def close(self) -> None:
+        """Leave the signals as they were."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _hear(self, *_: object) -> None:
+        if self.heard:
+            if sys.stderr.isatty():
+                os.write(2, _SHOW_CURSOR.encode())  # a progress bar had hidden it
+            os._exit(130)
+        self.heard = True
+        os.write(2, b"\nsstar: stopping (press Ctrl-C again to stop at once)\n")
+        self._loop.call_soon_threadsafe(self._see)
+        signal.setitimer(signal.ITIMER_REAL, _PATIENCE_S, _PATIENCE_S)
+
+    def _see(self) -> None:
+        self._scope.cancel()
+        self._turns_left -= 1
+        if self._turns_left:
+            self._loop.call_soon(self._see)
+        else:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _break_off(self, *_: object) -> None:
+        if self._turns_left:
+            raise _BrokenOffError
 
 
 async def run_interruptible(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -84,28 +218,17 @@ async def run_interruptible(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         KeyboardInterrupt: it was cancelled this way.
     """
     results: list[T] = []
-    interrupted = False
-    async with anyio.create_task_group() as group:
-
-        async def watch(*, task_status: TaskStatus[None]) -> None:
-            nonlocal interrupted
-            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-                task_status.started()
-                async for _ in signals:
-                    if interrupted:
-                        if sys.stderr.isatty():
-                            sys.stderr.write(_SHOW_CURSOR)  # a progress bar had hidden it
-                            sys.stderr.flush()
-                        os._exit(130)
-                    interrupted = True
-                    sys.stderr.write("\nsstar: stopping (press Ctrl-C again to stop at once)\n")
-                    scope.cancel()
-
-        scope = anyio.CancelScope()
-        await group.start(watch)
+    scope = anyio.CancelScope()
+    interrupts = _Interrupts(scope)
+    try:
         with scope:
             results.append(await main())
-        group.cancel_scope.cancel()
+    except BaseException as error:
+        if interrupts.heard and isinstance(main_cause(error), _BrokenOffError):
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        interrupts.close()
     if not results:
         raise KeyboardInterrupt
     return results[0]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.cli.build import say
 from sstar_code.problems import UserError
+from sstar_code.problems.calls import PLAIN_CALL
 
 if TYPE_CHECKING:
     from sstar_code.problems import Problem
@@ -35,6 +36,9 @@ class Emission:
 
         for problem, selection in chosen:
             path, target = self.files[problem.id]
+            if replace(problem.call, either=False) != PLAIN_CALL:
+                say(f"sstar: {problem.id}: a test file cannot say how it is called, so no test is written")
+                continue
             path.parent.mkdir(parents=True, exist_ok=True)
             count = write_tests(problem, selection.derived, path, target=target, overwrite=self.overwrite)
             if count:

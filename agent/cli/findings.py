@@ -12,6 +12,7 @@ import typer
 
 from sstar_code.agent.repository.findings import FORMATS, write_junit, write_markdown, write_sarif
 from sstar_code.problems import InfrastructureError, UserError
+from sstar_code.problems.files import open_to_append, write_text
 
 if TYPE_CHECKING:
     from sstar_code.agent.repository.findings import Finding
@@ -89,14 +90,21 @@ def publish(findings: Sequence[Finding], options: FindingOptions) -> str:
     summary = options.summary
     if summary is None and options.form == "github" and (named := os.environ.get("GITHUB_STEP_SUMMARY")):
         summary = Path(named)
-    try:
-        if options.sarif is not None:
-            options.sarif.write_text(write_sarif(findings), encoding="utf-8")
-        if options.junit is not None:
-            options.junit.write_text(write_junit(findings), encoding="utf-8")
-        if summary is not None:
-            with summary.open("a", encoding="utf-8") as file:
-                file.write(write_markdown(findings))
-    except OSError as error:
-        raise InfrastructureError(f"{error.filename}: {error.strerror}; name another file") from error
+    if options.sarif is not None:
+        _write(options.sarif, write_sarif(findings))
+    if options.junit is not None:
+        _write(options.junit, write_junit(findings))
+    if summary is not None:
+        _write(summary, write_markdown(findings), append=True)
     return FORMATS[options.form](findings)
+
+
+def _write(path: Path, text: str, *, append: bool = False) -> None:
+    try:
+        if append:
+            with os.fdopen(open_to_append(path), "ab") as file:
+                file.write(text.encode("utf-8"))
+        else:
+            write_text(path, text)
+    except OSError as error:
+        raise InfrastructureError(f"{path}: {error.strerror}; name another file") from error

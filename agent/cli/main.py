@@ -10,12 +10,14 @@ import io
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
 
 from sstar_code.agent.calls.budget import BudgetSpentError, main_cause
+from sstar_code.agent.cli.build import put, say
 from sstar_code.agent.cli.commands import (
     check,
     doctor,
@@ -29,8 +31,10 @@ from sstar_code.agent.cli.commands import (
     validate,
 )
 from sstar_code.agent.cli.commands import eval as eval_command
-from sstar_code.agent.cli.settings_file import load_config
+from sstar_code.agent.cli.commands.run_folders import runs, view
+from sstar_code.agent.cli.settings_file import Settings, load_config
 from sstar_code.problems import InfrastructureError, UserError
+from sstar_code.problems.plain_text import escape_text
 
 EXIT_UNMET, EXIT_USAGE, EXIT_INFRASTRUCTURE, EXIT_BUDGET, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
 
@@ -43,13 +47,27 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (solve, eval_command, merge, grade, select, report, check, fix, ls, validate, doctor):
+for module in (
+    solve,
+    eval_command,
+    merge,
+    grade,
+    select,
+    report,
+    runs,
+    view,
+    check,
+    fix,
+    ls,
+    validate,
+    doctor,
+):
     app.command(name=module.__name__.rpartition(".")[2])(module.command)
 
 
 def _print_version(value: bool) -> None:
     if value:
-        typer.echo(f"sstar {version('sstar-code')}")
+        put(f"sstar {version('sstar-code')}")
         raise typer.Exit
 
 
@@ -77,7 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         command: Any = typer.main.get_command(app)
         code = command.main(
-            args=words, prog_name="sstar", standalone_mode=False, default_map=_read_defaults(command)
+            args=words, prog_name="sstar", standalone_mode=False, default_map=_read_defaults(command, words)
         )
     except BaseException as error:  # noqa: BLE001 - the one place where every error becomes a line and a code
         code = _report(error, debugging=debugging)
@@ -87,8 +105,14 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _read_defaults(command: Any) -> dict[str, dict[str, Any]]:
-    """The settings file as defaults: subcommand -> parameter -> value. Its keys are flags without dashes."""
+def _read_defaults(command: Any, words: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The settings files as defaults: subcommand -> parameter -> value. Their keys are flags without dashes.
+
+    What only shows help or the version reads none, and `doctor` works with a file that cannot be used.
+    """
+    name = next((word for word in words if not word.startswith("-")), None)
+    if name is None or {"-h", "--help", "--version"} & set(words):
+        return {}
     options = {
         name: {
             flag.lstrip("-").replace("-", "_"): (parameter, typer.Context(sub))
@@ -109,11 +133,18 @@ def _read_defaults(command: Any) -> dict[str, dict[str, Any]]:
                     return str(error.message)
         return None
 
-    settings = load_config({key for known in options.values() for key in known}, check=check)
+    try:
+        found = load_config({key for known in options.values() for key in known}, check=check)
+    except UserError as error:
+        if name != "doctor":
+            raise
+        found = Settings(notes=[f"{error}; doctor goes on without settings"])
+    for note in found.notes:
+        say(f"sstar: {note}")
     return {
         name: {
             str(known[key][0].name): _as_given(known[key][0], value)
-            for key, value in settings.items()
+            for key, value in found.values.items()
             if key in known
         }
         for name, known in options.items()
@@ -129,20 +160,20 @@ def _report(error: BaseException, *, debugging: bool) -> int:
     """Print what the user can act on and return the exit code."""
     error = main_cause(error)
     if debugging and not isinstance(error, SystemExit | typer.Exit | typer.TyperException):
-        traceback.print_exception(error)
+        sys.stderr.write(escape_text("".join(traceback.format_exception(error))))
     if isinstance(error, typer.Exit):
         code = error.exit_code
     elif isinstance(error, SystemExit):
         code = error.code if isinstance(error.code, int) else EXIT_UNMET
     elif isinstance(error, typer.TyperException):
-        typer.echo(f"sstar: {error.format_message()} See `sstar --help` or `sstar COMMAND --help`.", err=True)
+        say(f"sstar: {error.format_message()} See `sstar --help` or `sstar COMMAND --help`.")
         code = error.exit_code
     elif isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter complains once more at its end
         code = EXIT_UNMET
     else:
         message, code = _describe(error)
-        typer.echo(f"sstar: {message}", err=True)
+        say(f"sstar: {message}")
     return code
 
 

@@ -1,17 +1,15 @@
 """The flags that commands share: each is spelled here, and has the default of the field that it fills.
 
-A command names the records it needs as parameters (`endpoint: Endpoint`), and `grouped` shows typer their
-fields as flags. `Annotated[Settings, "select", "seed"]` takes only these fields.
+`agent.cli.grouped` gives them to the commands that name the records.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
-from functools import partial, wraps
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
@@ -61,6 +59,18 @@ def check_n(value: str) -> str:
     return value
 
 
+def check_strategy(value: str) -> str:
+    """As `check_n`, for a strategy with its settings."""
+    from sstar_code.agent.strategies.table import parse_strategy
+
+    try:
+        if value:
+            parse_strategy(value)
+    except UserError as error:
+        raise typer.BadParameter(str(error).removeprefix("--strategy ") + ".") from None
+    return value
+
+
 _model, _method, _run, _data = (
     partial(_flag, panel=panel) for panel in ("Model", "Method", "Running programs", "Problems")
 )
@@ -70,7 +80,7 @@ _FRESH = typer.Option(
 )
 _JSON = typer.Option("--json", help="Print one JSON object on stdout.")
 
-_FLAGS: Mapping[type, Mapping[str, Any]] = {
+FLAGS: Mapping[type, Mapping[str, Any]] = {
     Endpoint: {
         "model": _model(
             "-m",
@@ -99,6 +109,23 @@ _FLAGS: Mapping[type, Mapping[str, Any]] = {
         "max_thinking": _model(
             "--max-thinking", min=1, help="Tokens that a thinking model may think before it has to answer."
         ),
+        "top_p": _model("--top-p", min=0.0, max=1.0, help="Sample from the likeliest tokens of this share."),
+        "top_k": _model("--top-k", min=-1, help="Sample from so many of the likeliest tokens."),
+        "min_p": _model(
+            "--min-p", min=0.0, max=1.0, help="Sample from tokens at least so likely, beside the likeliest."
+        ),
+        "reasoning_effort": _model(
+            "--reasoning-effort",
+            help="How much a reasoning model thinks, in its server's words: low, high ...",
+        ),
+        "extra_body": _model(
+            "--extra-body",
+            metavar="JSON",
+            help="Further fields of every call, as a JSON object: '{\"enable_thinking\": false}'.",
+        ),
+        "no_model_check": _model(
+            "--no-model-check", help="Ask -m also where the server's list of models lacks it, or is closed."
+        ),
         "vllm_command": _model(
             "--vllm-command",
             help="For -m vllm: the vllm to start, like ../serving/bin/vllm.  (default: beside this Python, "
@@ -126,6 +153,11 @@ _FLAGS: Mapping[type, Mapping[str, Any]] = {
         "output": _model(
             "--price-output", min=0.0, help="Price per million output tokens; used only in the report."
         ),
+        "file": _model(
+            "--prices",
+            metavar="FILE",
+            help="Prices by model, as JSON of ours or LiteLLM's; for the report and --dry-run.",
+        ),
     },
     Settings: {
         "n": _method(
@@ -139,18 +171,36 @@ _FLAGS: Mapping[type, Mapping[str, Any]] = {
         "temperature": _method(
             "--temperature", min=0.0, max=2.0, help="Sampling temperature for samples and repairs."
         ),
+        "greedy": _method("--greedy", help="One sample at temperature 0, in place of --n and --temperature."),
         "seed": _method("--seed", help="Sample k is asked for with seed + k."),
         "select": _method(
             "--select", "--method", help="Method whose choice is the answer; an unknown name lists all."
         ),
         "max_tokens": _model("--max-tokens", min=1, help="Token limit of one answer, thinking included."),
         "context": _method("--context", help="What a repair sees: all rounds of its sample, or the last."),
+        "strategy": _method(
+            "--strategy",
+            metavar="NAME[:KEY=VALUE,...]",
+            callback=check_strategy,
+            help="How candidates come to be; a wrong name or key lists all.  (default: sample; with a range "
+            "of samples waves)",
+        ),
+        "style": _method(
+            "--style",
+            help="What comes before an answer: cot (reasoning), direct (nothing), draft (a few words), plan "
+            "(ideas).",
+        ),
     },
     SandboxChoice: {
         "name": _run(
             "--sandbox", help="auto, docker, local, or unsafe (no isolation; only for programs you trust)."
         ),
         "runtime": _run("--runtime", help="Container runtime for docker, like runsc."),
+        "packages": _run(
+            "--packages",
+            metavar="NAME,...",
+            help="Libraries that programs can import beside numpy and sortedcontainers, like scipy,networkx.",
+        ),
         "workers": _run("--workers", min=1, help="Programs run at once. (default: the usable cores)"),
         "ray": _run(
             "--ray",
@@ -191,13 +241,42 @@ _FLAGS: Mapping[type, Mapping[str, Any]] = {
 }
 """Record -> field -> its flag. A field without a flag keeps its default."""
 
-_AS_TYPED = {(Endpoint, "base_urls"): list[str] | None, (Settings, "n"): str, (Settings, "context"): str}
+AS_TYPED = {
+    (Endpoint, "base_urls"): list[str] | None,
+    (Settings, "n"): str,
+    (Settings, "context"): str,
+    (SandboxChoice, "packages"): str | None,
+}
 """What is typed on the command line where the field holds something else."""
 
+ModelsOpt = Annotated[
+    list[str] | None,
+    _model(
+        "-m",
+        "--model",
+        help="A name at the endpoint, vllm:NAME_OR_FOLDER to have it served, or replay:FILE for recorded "
+        "calls. Repeat it to evaluate several.",
+    ),
+]
 FreshOpt = Annotated[bool, _FRESH]
 JsonOpt = Annotated[bool, _JSON]
+ProblemSetOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--set", metavar="SET", help="The problems, where the run's own file is not there any more."
+    ),
+]
 PromptsOpt = Annotated[
     Path | None, _method("--prompts", help="Folder whose *.j2 files replace prompt templates by name.")
+]
+PresetOpt = Annotated[
+    str | None,
+    _method(
+        "--preset",
+        metavar="NAME",
+        help="Ask as a leaderboard does: lcb, humaneval or evalplus, prompt and sampling, without repair or "
+        "choice. What you set yourself wins over it.",
+    ),
 ]
 EmitTestsOpt = Annotated[
     Path | None,
@@ -206,6 +285,9 @@ EmitTestsOpt = Annotated[
         metavar="FILE",
         help="Write inputs whose right output was confirmed as pytest tests; for several problems a folder.",
     ),
+]
+DryRunOpt = Annotated[
+    bool, typer.Option("--dry-run", help="Print an estimate of calls, tokens and cost; nothing is asked.")
 ]
 OverwriteOpt = Annotated[
     bool, typer.Option("--overwrite", help="Let --emit-tests replace files that are there.")
@@ -222,76 +304,23 @@ _SAMPLES_HELP = (
     'JSON Lines {"task_id", "solution"} or {"task_id", "completion"}, or a LiveCodeBench JSON list; '
     "plain or gzip; or a folder of programs."
 )
+SetsArg = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SET...",
+        help="NAME:PATH with NAME one of lcb, humaneval, humaneval+, mbpp, mbpp+, apps, codecontests, jsonl; "
+        "NAME or NAME@RELEASE alone is fetched; `examples` and `lists` are bundled. `sstar ls` lists them. "
+        "Several are evaluated one after the other.",
+    ),
+]
 SamplesArg = Annotated[Path, typer.Argument(metavar="SAMPLES", help=_SAMPLES_HELP)]
+ExtractOpt = Annotated[
+    bool,
+    typer.Option(
+        "--extract", help="Samples are a model's answers: take the program out of each, as eval does."
+    ),
+]
 ManySamplesArg = Annotated[
     list[Path],
     typer.Argument(metavar="SAMPLES...", help=f"{_SAMPLES_HELP} The names of several say who wrote them."),
 ]
-
-
-def grouped(command: Callable[..., int]) -> Callable[..., int]:
-    """A command whose parameters may be records of `_FLAGS` or other dataclasses of flags, as typer wants it.
-
-    The fields of other dataclasses, like those of `agent.cli.findings`, carry their flags themselves.
-    """
-    parameters: list[inspect.Parameter] = []
-    records: dict[str, tuple[Any, list[str]]] = {}
-    signature = inspect.signature(command)
-    for name, hint in get_type_hints(command, include_extras=True).items():
-        kind, *wanted = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-        if name == "return":
-            continue
-        if not hasattr(kind, "__dataclass_fields__"):
-            parameters.append(signature.parameters[name].replace(annotation=hint))
-            continue
-        made = _read_fields(kind, wanted)
-        records[name] = (kind, [parameter.name for parameter in made])
-        parameters += made
-
-    @wraps(command)
-    def flat(**values: Any) -> int:
-        given = {
-            name: _make(kind, {_field_of(kind, key): values.pop(key) for key in keys})
-            for name, (kind, keys) in records.items()
-        }
-        return command(**values, **given)
-
-    parameters.sort(key=lambda parameter: parameter.kind)
-    flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    flat.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return flat
-
-
-def _read_fields(kind: type, wanted: list[str]) -> list[inspect.Parameter]:
-    """The flags of `kind`, those of the fields `wanted` only where some are named, with their defaults."""
-    flags, hints = _FLAGS.get(kind), get_type_hints(kind, include_extras=True)
-    made = []
-    for field in fields(kind):
-        if (wanted and field.name not in wanted) or (flags is not None and field.name not in flags):
-            continue
-        typed = _AS_TYPED.get((kind, field.name), hints[field.name])
-        default = None if field.default in (MISSING, ()) else field.default
-        made.append(
-            inspect.Parameter(
-                _parameter_of(kind, field.name),
-                inspect.Parameter.KEYWORD_ONLY,
-                default=str(default) if typed is str and default is not None else default,
-                annotation=typed if flags is None else Annotated[typed, flags[field.name]],
-            )
-        )
-    return made
-
-
-def _parameter_of(kind: type, field: str) -> str:
-    """Prices and SandboxChoice have short field names; two records of a command may not share one."""
-    return f"{kind.__name__.lower()}_{field}" if kind in (Prices, SandboxChoice) else field
-
-
-def _field_of(kind: type, parameter: str) -> str:
-    return parameter.removeprefix(f"{kind.__name__.lower()}_")
-
-
-def _make(kind: Any, values: dict[str, Any]) -> Any:
-    if "n" in values and kind is Settings:
-        values["least"], values["n"] = read_samples(values["n"])
-    return kind(**values)

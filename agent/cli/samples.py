@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstar_code.problems import UserError
+from sstar_code.problems.errors import suggest
 
 if TYPE_CHECKING:
     from sstar_code.problems import Problem, Sample
     from sstar_code.problems.sets.load import ProblemSet
 
+_MARKDOWN = re.compile(r"^[ \t>]{0,12}(?:```|~~~)|</think>|\[BEGIN\]", re.MULTILINE)
+_SHOWN = 5
 _NUMBER = re.compile(r"[-_.]\d+$")
 
 
@@ -30,6 +33,10 @@ class Matched:
     sources: tuple[str, ...] = ()
     file: str = ""
     """Where a program has a file of its own."""
+    fault: str = ""
+    """Why there is no program (`code` is empty then)."""
+    is_markdown: bool = False
+    """Whether the program stands in Markdown, so that it does not compile as it is."""
 
 
 def digest(*paths: Path) -> str:
@@ -38,6 +45,7 @@ def digest(*paths: Path) -> str:
     Raises:
         UserError: one cannot be read.
     """
+    from sstar_code.problems.bounds import hash_bytes
     from sstar_code.problems.samples import list_programs
 
     found = hashlib.sha256()
@@ -45,30 +53,71 @@ def digest(*paths: Path) -> str:
         try:
             if path.is_dir():
                 for file in list_programs(path):
-                    found.update(f"{file.relative_to(path)}\0{file.stat().st_size}\0".encode())
-                    found.update(file.read_bytes())
+                    name = f"{file.relative_to(path)}\0{file.stat().st_size}\0"
+                    found.update(name.encode("utf-8", "surrogateescape"))
+                    hash_bytes(file, found)
             else:
-                found.update(path.read_bytes())
+                hash_bytes(path, found)
         except OSError as error:
             raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     return found.hexdigest()[:16]
 
 
-def match_samples(paths: Sequence[Path], whole: ProblemSet, chosen: Sequence[Problem]) -> list[Matched]:
+@dataclass(slots=True)
+class Survey:
+    """What samples of a file are like, counted while they pass by."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    """Samples by problem."""
+    markdown: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def watch(self, matched: Iterable[Matched]) -> Iterator[Matched]:
+        """The same samples, counted."""
+        for item in matched:
+            self.counts[item.problem.id] += 1
+            self.markdown += item.is_markdown
+            if item.fault:
+                self.faults.append(item.fault)
+            yield item
+
+    def tell(self, chosen: Sequence[Problem], say: Callable[[str], None], *, verb: str) -> list[str]:
+        """Say what is odd about them; the ids of the chosen problems without a sample, which `verb`."""
+        missing = [problem.id for problem in chosen if not self.counts[problem.id]]
+        if missing:
+            shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+            say(
+                f"sstar: {len(missing)} of {len(chosen)} problems have no sample and {verb}: {shown}; "
+                "for a part of the set choose it with --filter or --limit"
+            )
+        if self.markdown:
+            say(f"sstar: {self.markdown} samples are Markdown, no programs: --extract takes the programs out")
+        if self.faults:
+            more = f" ({len(self.faults)} such)" if len(self.faults) > 1 else ""
+            say(f"sstar: {self.faults[0]}: a sample without a program{more}")
+        return missing
+
+
+def match_samples(
+    paths: Sequence[Path], whole: ProblemSet, chosen: Sequence[Problem], *, extract: bool = False
+) -> list[Matched]:
     """The samples of `iterate_matches`, all at once."""
-    return list(iterate_matches(paths, whole, chosen))
+    return list(iterate_matches(paths, whole, chosen, extract=extract))
 
 
-def iterate_matches(paths: Sequence[Path], whole: ProblemSet, chosen: Sequence[Problem]) -> Iterator[Matched]:
+def iterate_matches(
+    paths: Sequence[Path], whole: ProblemSet, chosen: Sequence[Problem], *, extract: bool = False
+) -> Iterator[Matched]:
     """Every sample of `paths` whose problem was chosen, in order, read as they are asked for.
 
+    With `extract` a sample is a model's answer, and the program is what `eval` would take out of it.
     Of several paths the name of each is the source of its samples that name none. A folder holds a folder or
     a file for each problem, named like the problem (`_` for `/`); for one problem it may hold its programs.
 
     Raises:
         UserError: a sample names a problem that the set does not have, or none is left.
     """
-    from sstar_code.problems.samples import iterate_samples, resolve
+    from sstar_code.problems.samples import iterate_samples
 
     known = _names(whole)
     wanted = {problem.id: problem for problem in chosen}
@@ -78,12 +127,29 @@ def iterate_matches(paths: Sequence[Path], whole: ProblemSet, chosen: Sequence[P
             name = _find(sample, path, known, whole, chosen)
             if name in wanted:
                 sources = sample.sources or ((_stem(path),) if len(paths) > 1 else ())
-                code = resolve(sample, wanted[name])
-                yield Matched(wanted[name], numbers[name], code, sources, sample.file)
+                code, fault, marked = _read_program(sample, wanted[name], path, extract=extract)
+                yield Matched(wanted[name], numbers[name], code, sources, sample.file, fault, marked)
                 numbers[name] += 1
     if not numbers:
         shown = ", ".join(map(str, paths))
         raise UserError(f"{shown}: no sample for any of the chosen problems")
+
+
+def _read_program(sample: Sample, problem: Problem, path: Path, *, extract: bool) -> tuple[str, str, bool]:
+    """The program, why there is none, and whether it still stands in Markdown."""
+    from sstar_code.problems.python_source import parse_python
+    from sstar_code.problems.samples import resolve
+
+    marked = _MARKDOWN.search(sample.code) is not None
+    if extract and not sample.fault and (marked or not sample.completion):
+        from sstar_code.agent.generation.extract import extract_code
+
+        found = extract_code(sample.code, problem).code
+        where = f"{path}/{sample.file}" if sample.file else str(path)
+        fault = "" if found else f"{where}: {problem.id}: --extract finds no program in a sample"
+        return found or "", fault, False
+    code = resolve(sample, problem)
+    return code, sample.fault, marked and parse_python(code) is None
 
 
 def _names(whole: ProblemSet) -> dict[str, str]:
@@ -112,6 +178,25 @@ def _find(
     where = f"{path}/{sample.file}" if sample.file else str(path)
     hint = "; name its folder like the problem, or choose one problem with --filter" if sample.file else ""
     raise UserError(f"{where}: no problem {names[0]!r} in {whole.name}:{whole.path}{hint}")
+
+
+def find_answered(name: str | None, ids: list[str], *, as_json: bool) -> str | None:
+    """The id of `ids`, problems with samples, that `--explain` names.
+
+    Raises:
+        UserError: none or several are meant, or JSON is asked for too.
+    """
+    if name is None:
+        return None
+    if as_json:
+        raise UserError(
+            "--explain prints text; leave out --json (the file in the run folder has the same as JSON)"
+        )
+    found = [one for one in ids if name == one] or [one for one in ids if name == one.rpartition("/")[2]]
+    if len(found) != 1:
+        hint = suggest(name, ids)
+        raise UserError(f"--explain {name!r}: no such problem among those with samples{hint}")
+    return found[0]
 
 
 def _stem(path: Path) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sstar_code.problems import SstarError
 
 if TYPE_CHECKING:
-    from sstar_code.sandbox import Execution, Limits, Program, Sandbox
+    from sstar_code.sandbox import Environment, Execution, Limits, Program, Sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class NodeFacts:
     """Version of sstar on the node."""
     problem: str | None = None
     """Why it can run nothing; None where it can."""
+    environment: Environment | None = None
+    """What programs find there; None where it can run nothing."""
 
 
 class NodePool:
@@ -35,10 +37,12 @@ class NodePool:
         name: of the sandbox, as `sandbox.choose.make_sandbox` takes it.
         workers: programs that run at once here.
         runtime: for Docker.
+        packages: libraries that programs find beside the usual ones.
     """
 
-    def __init__(self, name: str, workers: int, runtime: str | None) -> None:
+    def __init__(self, name: str, workers: int, runtime: str | None, packages: tuple[str, ...] = ()) -> None:
         self._choice = (name, workers, runtime)
+        self._packages = packages
         self._stack = AsyncExitStack()
         self._sandbox: Sandbox | None = None
 
@@ -50,13 +54,18 @@ class NodePool:
 
         name, workers, runtime = self._choice
         said: list[str] = []
-        problem = None
+        problem = environment = None
         try:
-            sandbox = make_sandbox(name, workers=workers, runtime=runtime, say=said.append)
+            sandbox = make_sandbox(
+                name, workers=workers, runtime=runtime, packages=self._packages, say=said.append
+            )
             self._sandbox = await self._stack.enter_async_context(sandbox)
+            environment = self._sandbox.environment
         except SstarError as error:
             problem = str(error)
-        return NodeFacts(platform.node(), "; ".join(said), workers, version("sstar-code"), problem)
+        return NodeFacts(
+            platform.node(), "; ".join(said), workers, version("sstar-code"), problem, environment
+        )
 
     async def run(
         self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool

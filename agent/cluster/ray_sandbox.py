@@ -18,7 +18,7 @@ from anyio import to_thread
 
 from sstar_code.agent.cluster.node import NodeFacts, NodePool
 from sstar_code.problems import UserError
-from sstar_code.sandbox import SandboxError
+from sstar_code.sandbox import Environment, SandboxError
 from sstar_code.sandbox.workers.classify import lost
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ class RaySandbox:
         sandbox: which sandbox the nodes use, as `sandbox.choose.make_sandbox` takes it.
         workers: programs at once on each node; None: as many as Ray counts CPUs there.
         runtime: for Docker.
+        packages: libraries that programs find beside the usual ones; every node has to have them.
         say: is told of every node that comes, cannot be used, or goes.
     """
 
@@ -141,11 +142,13 @@ class RaySandbox:
         *,
         workers: int | None = None,
         runtime: str | None = None,
+        packages: tuple[str, ...] = (),
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.name = "ray"
         self._address = address
         self._choice = (sandbox, workers, runtime)
+        self._packages = packages
         self._say = say
         self._nodes: list[_Node] = []
         self._refusals: dict[str, int] = {}
@@ -157,6 +160,20 @@ class RaySandbox:
     def workers(self) -> int:
         """Programs that run at once on all nodes together."""
         return max(1, sum(node.facts.workers for node in self._nodes))
+
+    @property
+    def environment(self) -> Environment:
+        """What programs find on every node: the oldest Python, and the libraries that all of them have.
+
+        Raises:
+            SandboxError: no node is left.
+        """
+        found = [node.facts.environment for node in self._nodes if node.facts.environment is not None]
+        if not found:
+            raise SandboxError("no node of the Ray cluster can say what programs find there")
+        oldest = min(found, key=lambda one: [int(part) for part in one.python.split(".")])
+        everywhere = set.intersection(*(set(one.libraries) for one in found))
+        return Environment(oldest.python, tuple(sorted(everywhere)))
 
     @property
     def facts(self) -> list[NodeFacts]:
@@ -298,7 +315,7 @@ class RaySandbox:
                 max_concurrency=workers + _AHEAD + 2,
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False),
             )
-            .remote(sandbox, workers, runtime)
+            .remote(sandbox, workers, runtime, self._packages)
         )
         problem: str | None = f"did not start in {_OPEN_TIMEOUT_S:.0f} s: are its CPUs taken?"
         facts: NodeFacts | None = None

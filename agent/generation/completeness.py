@@ -27,7 +27,7 @@ def bound_names(node: ast.AST) -> set[str]:
         return {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
     if isinstance(node, ast.Assign):
         parts = [part for target in node.targets for part in ast.walk(target)]
-        return {part.id for part in parts if isinstance(part, ast.Name)}
+        return {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
     if isinstance(node, ast.AnnAssign) and node.value and isinstance(node.target, ast.Name):
         return {node.target.id}
     return set()

@@ -6,11 +6,14 @@ so a run that was killed is resumed by running it again over the stored answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.generation.extract import extract_code
-from sstar_code.agent.generation.lineage import Lineage, Round, describe_failures
+from sstar_code.agent.generation.feedback import describe_failures, summarize_tests
+from sstar_code.agent.generation.lineage import Lineage, Round
+from sstar_code.agent.generation.plans import plan_for
 from sstar_code.agent.models.request import CallError, ContextError, Purpose, Request, Stage
 from sstar_code.agent.prompts.templates import render_macro
 from sstar_code.agent.telemetry.events import about, working_on
@@ -19,11 +22,8 @@ from sstar_code.sandbox.grade import run_tests
 
 if TYPE_CHECKING:
     from sstar_code.agent.models.request import Answer
-    from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.solving.context import SolveContext
-    from sstar_code.agent.solving.settings import Settings
     from sstar_code.problems import Problem
-    from sstar_code.sandbox import Sandbox
 
 _ROUND_STEP = 1_000_003
 """Between the seeds of two rounds: more than any number of samples, so that no two calls share a seed."""
@@ -37,10 +37,29 @@ def seed_for(seed: int, sample: int, index: int) -> int:
     return seed + sample + _ROUND_STEP * index
 
 
-def first_sample(problem: Problem, prompts: Prompts, sample: int, settings: Settings) -> Request:
-    """The request for sample number `sample`; samples differ by their seed alone."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a repair starts from: a round, which need not be one of the sample that gets the repair."""
+
+    sample: int
+    best: Round
+    """The round whose program is repaired."""
+    rounds: tuple[Round, ...]
+    """Rounds that the prompt may show beside it, oldest first; `best` may be among them."""
+
+    @classmethod
+    def of(cls, lineage: Lineage) -> Target:
+        """The best round of a sample beside its others."""
+        return cls(lineage.sample, lineage.best, lineage.rounds)
+
+
+def first_sample(problem: Problem, context: SolveContext, sample: int, plan: str | None = None) -> Request:
+    """The request for sample number `sample`; samples differ by their seed and, with `plan`, by that."""
+    settings = context.settings
     return Request(
-        messages=prompts.render("generate", problem),
+        messages=context.prompts.render(
+            "generate", problem, environment=context.environment, style=settings.style, plan=plan
+        ),
         purpose=Purpose(problem.id, Stage.GENERATE, sample),
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
@@ -49,25 +68,37 @@ def first_sample(problem: Problem, prompts: Prompts, sample: int, settings: Sett
 
 
 def repair_round(
-    problem: Problem, prompts: Prompts, lineage: Lineage, settings: Settings, width: str
+    problem: Problem,
+    context: SolveContext,
+    lineage: Lineage,
+    width: str,
+    *,
+    target: Target | None = None,
+    temperature: float | None = None,
 ) -> Request:
     """The request for the round after those of `lineage`.
 
-    It repairs the best round, not the last. With `width` "all" (the method's default, arXiv 2502.14382) it
-    also shows the latest of the other rounds that held a program; with "last" only the program to repair.
+    It repairs `target`: without one the best round, not the last. With `width` "all" (the method's default,
+    arXiv 2502.14382) it also shows the latest of the other rounds that held a program; with "last" only the
+    program to repair. `temperature` takes the place of that of the settings.
     """
-    best = lineage.best
-    others = [item for item in lineage.rounds if item.code is not None and item.code != best.code]
+    target, settings = target or Target.of(lineage), context.settings
+    best = target.best
+    others = [item for item in target.rounds if item.code is not None and item.code != best.code]
     return Request(
-        messages=prompts.render(
+        messages=context.prompts.render(
             "debug",
             problem,
+            environment=context.environment,
+            style=settings.style,
             code=best.code,
             failures=best.failures,
+            summary=best.summary,
             passed=best.passed,
             total=best.total,
             earlier=others[-_MAX_EARLIER:] if width == "all" else [],
-            reason=render_macro("feedback.j2", "no_program", lineage.rounds[-1].truncated),
+            reason=render_macro("feedback.j2", "no_program", target.rounds[-1].truncated),
+            is_cut=best.truncated,
         ),
         purpose=Purpose(
             problem.id,
@@ -76,7 +107,7 @@ def repair_round(
             len(lineage.rounds),
             ordinal="" if width == "all" else "last",
         ),
-        temperature=settings.temperature,
+        temperature=settings.temperature if temperature is None else temperature,
         max_tokens=settings.max_tokens,
         seed=seed_for(settings.seed, lineage.sample, len(lineage.rounds)),
     )
@@ -109,22 +140,46 @@ async def develop(
 
 
 def has_ended(lineage: Lineage, problem: Problem) -> bool:
-    """Whether no round may follow those of `lineage`, however many are allowed."""
+    """Whether no round may follow those of `lineage`, however many are allowed.
+
+    Where a test's output is one of several right ones, a model that returns the program as it is says that
+    it is right; asked again, it would say so again.
+    """
     if not lineage.rounds:
         return False
     last = lineage.rounds[-1]
-    return last.solved or bool(last.error) or last.verdict is Verdict.IE or not problem.public_tests
+    if last.solved or last.error or last.verdict is Verdict.IE or not problem.public_tests:
+        return True
+    return problem.several_answers and last.unchanged
 
 
-async def next_round(lineage: Lineage, problem: Problem, context: SolveContext) -> Lineage:
-    """`lineage` with one round more: its first sample, or a repair.
+async def next_round(
+    lineage: Lineage,
+    problem: Problem,
+    context: SolveContext,
+    *,
+    target: Target | None = None,
+    temperature: float | None = None,
+    requests: Iterable[Request] = (),
+) -> Lineage:
+    """`lineage` with one round more: its first sample, or a repair (of `target`, else of its best round).
+
+    Of `requests`, which a strategy may bring, the first that the model has room for is asked; a call that
+    fails is a round without a program.
 
     Raises:
         As `develop`.
     """
-    base = lineage.best.index if lineage.rounds else None
+    if lineage.rounds:
+        target = target or Target.of(lineage)
+        requests = requests or _list_repairs(lineage, problem, context, target, temperature)
+    else:
+        plan = await plan_for(lineage.sample, problem, context)
+        requests = [first_sample(problem, context, lineage.sample, plan)]
+    base = target.best.index if target else None
+    source = target.sample if target and target.sample != lineage.sample else None
     failure = CallError("nothing was asked")
-    for request in _list_requests(lineage, problem, context):
+    for request in requests:
         try:
             answer = await context.model.ask(request)
         except ContextError as error:
@@ -134,51 +189,57 @@ async def next_round(lineage: Lineage, problem: Problem, context: SolveContext) 
             break
         else:
             with working_on(problem.id, request.purpose.stage):
-                step = await _try_answer(answer, problem, context.sandbox, lineage.rounds, base)
-            return Lineage(lineage.sample, (*lineage.rounds, step))
-    failed = Round(len(lineage.rounds), total=len(problem.public_tests), base=base, error=str(failure))
+                step = await _try_answer(answer, problem, context, lineage, target)
+            return Lineage(lineage.sample, (*lineage.rounds, replace(step, base=base, source=source)))
+    failed = Round(
+        len(lineage.rounds), total=len(problem.public_tests), base=base, source=source, error=str(failure)
+    )
     return Lineage(lineage.sample, (*lineage.rounds, failed))
 
 
-def _list_requests(lineage: Lineage, problem: Problem, context: SolveContext) -> Iterator[Request]:
-    """The request of the next round, then a shorter one for a model that it is too long for."""
-    prompts, settings = context.prompts, context.settings
-    if not lineage.rounds:
-        yield first_sample(problem, prompts, lineage.sample, settings)
-        return
-    request = repair_round(problem, prompts, lineage, settings, settings.context)
+def _list_repairs(
+    lineage: Lineage, problem: Problem, context: SolveContext, target: Target, temperature: float | None
+) -> Iterator[Request]:
+    """The request of the next repair, then a shorter one for a model that it is too long for."""
+    width = context.settings.context
+    request = repair_round(problem, context, lineage, width, target=target, temperature=temperature)
     yield request
-    if settings.context == "all":
-        shorter = repair_round(problem, prompts, lineage, settings, "last")
+    if width == "all":
+        shorter = repair_round(problem, context, lineage, "last", target=target, temperature=temperature)
         if shorter.messages != request.messages:
             yield shorter
 
 
 async def _try_answer(
-    answer: Answer, problem: Problem, sandbox: Sandbox, earlier: Sequence[Round], base: int | None
+    answer: Answer, problem: Problem, context: SolveContext, lineage: Lineage, target: Target | None
 ) -> Round:
     """The round that `answer` makes; its program is run unless an earlier round has the same."""
     extraction = extract_code(answer, problem)
     code = extraction.code
-    twin = next((item for item in earlier if code is not None and item.code == code), None)
+    own = next((item for item in lineage.rounds if code is not None and item.code == code), None)
+    others = target.rounds if target else ()
+    twin = own or next((item for item in others if code is not None and item.code == code), None)
     report = None
     if code is not None and twin is None:
-        report = await run_tests(sandbox, problem, code, problem.public_tests)
-    failures = twin.failures if twin else ()
+        report = await run_tests(context.sandbox, problem, code, problem.public_tests)
+    failures, summary = (twin.failures, twin.summary) if twin else ((), "")
     if code is not None and report is not None:
-        failures = describe_failures(problem, code, report)
+        failures = describe_failures(problem, code, report, context.environment)
+        summary = summarize_tests(problem, report)
     outcome = report or twin
     return Round(
-        index=len(earlier),
+        index=len(lineage.rounds),
         code=code,
         passed=outcome.passed if outcome else 0,
         total=len(problem.public_tests),
         verdict=outcome.verdict if outcome else None,
         failures=failures,
+        summary=summary,
         how=extraction.how,
         truncated=extraction.truncated,
-        base=base,
-        repeats=twin.index if twin else None,
+        repeats=own.index if own else None,
+        unchanged=target is not None and code is not None and code == target.best.code,
+        why=extraction.why,
         finish_reason=answer.finish_reason,
         usage=answer.usage,
         seconds=answer.seconds,

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from sstar_code.agent.jobs.evaluate import read_outcomes
+from sstar_code.agent.jobs.faults import describe_fault
 from sstar_code.agent.jobs.merge_runs import asked_for
 from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.folder import read_summary
+from sstar_code.agent.run.history.added import note_own_work
 from sstar_code.agent.run.outcomes import Prices
 from sstar_code.agent.solving.context import Asking, SharedJudge
 from sstar_code.agent.telemetry.events import working_on
-from sstar_code.problems import UserError
+from sstar_code.problems import InfrastructureError, UserError
 from sstar_code.selection import Candidate
 from sstar_code.selection.methods.registry import METHODS, choose, select_all
 from sstar_code.selection.pool import Pool
@@ -75,11 +77,14 @@ async def add_methods(
                 f"{session.folder}: {len(missing)} of its problems are not in the set, like {missing[0]!r}; "
                 "name the set that the run used with --set"
             )
+        if work:
+            note_own_work(session.folder, store.count_stages(), outcomes)
         ask = judge = None
         if session.has_model:
             ask = Asking(session.model, prompts, config["seed"], config["max_tokens"])
             if "adaptive" in methods:
                 judge = await SharedJudge(list(problems.values()), ask).measure()
+        failed: dict[str, str] = {}
         limiter = anyio.CapacityLimiter(4 * session.sandbox.workers)
 
         async def select(outcome: ProblemOutcome) -> None:
@@ -89,7 +94,11 @@ async def add_methods(
             async with limiter:
                 with working_on(problem.id, "select"):
                     pool = Pool(problem, candidates, session.sandbox, ask, config["seed"], judge=judge)
-                    found = await select_all(pool, wanted)
+                    try:
+                        found = await select_all(pool, wanted)
+                    except Exception as error:  # noqa: BLE001 - what is no matter of one problem is raised again
+                        failed[problem.id] = describe_fault(error, problem.id)
+                        return
             chosen = {**outcome.chosen, **{name: item.chosen for name, item in found.items()}}
             outcomes[problem.id] = replace(outcome, chosen=chosen)
             rows = [(name, json.dumps(asdict(item))) for name, item in found.items()]
@@ -99,6 +108,11 @@ async def add_methods(
             for outcome in work:
                 group.start_soon(select, outcome)
         _write(session, outcomes, config)
+    for problem_id, line in failed.items():
+        raise InfrastructureError(
+            f"nothing was chosen for {len(failed)} of {len(work)} problems, like {problem_id}: {line}; "
+            "the choices for the others are kept"
+        )
     return len(work)
 
 

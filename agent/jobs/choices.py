@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from sstar_code.agent.models.scrub import scrub
 from sstar_code.problems import UserError
 
 _ROLES = ("system", "developer", "user")
+
+
+_OURS = ("model", "messages", "n", "stream")
+"""Fields of a body that are decided here."""
+
+
+def _read_extra(text: str) -> dict[str, Any]:
+    """The fields that `--extra-body` gives.
+
+    Raises:
+        UserError: the text is no JSON object, or has a field of `_OURS`.
+    """
+    try:
+        fields = json.loads(text) if text else {}
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise UserError(f"--extra-body {scrub(text)!r}: it must be a JSON object like '{{\"top_k\": 20}}'")
+    ours = [name for name in _OURS if name in fields]
+    if ours:
+        raise UserError(f"--extra-body: {', '.join(ours)} cannot be given there, `sstar` sets it")
+    return fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +55,32 @@ class Endpoint:
     vllm_command: str | None = None
     """For `vllm:`: the words before `serve`; None looks for them."""
     vllm_args: str = ""
+    top_p: float | None = None
+    """None, as with the next three: the server's own default."""
+    top_k: int | None = None
+    min_p: float | None = None
+    reasoning_effort: str | None = None
+    extra_body: str = ""
+    """A JSON object: further fields of the body of every call."""
+    no_model_check: bool = False
+    """Ask the model also where the server's list of models lacks it, or is closed."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_urls", tuple(self.base_urls or ()))
         if self.system_role not in _ROLES:
             raise UserError(f"--system-role {self.system_role!r}: it must be one of {', '.join(_ROLES)}")
+        if self.extra_body:
+            _read_extra(self.extra_body)
+
+    @property
+    def body_fields(self) -> dict[str, Any]:
+        """Fields of the body of every call, by name; those that were not given are left to the server."""
+        given = {
+            name: getattr(self, name)
+            for name in ("top_p", "top_k", "min_p", "reasoning_effort")
+            if getattr(self, name) is not None
+        }
+        return given | _read_extra(self.extra_body)
 
     def require_model(self) -> str:
         """The model's name.
@@ -52,20 +98,26 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class SandboxChoice:
-    """Which sandbox to use and how. An unknown name is a UserError."""
+    """Which sandbox to use and how. An unknown name, or a package that cannot be, is a UserError."""
 
     name: str = "auto"
     runtime: str | None = None
     """Container runtime for Docker, like `runsc`."""
     workers: int | None = None
     """Programs run at once; None: the usable cores."""
+    packages: tuple[str, ...] = ()
+    """Libraries that programs can import beside those that are always there. May be given as `a,b`."""
     ray: str | None = None
     """Address of a Ray cluster whose nodes run the programs, `workers` each; None: this machine does."""
 
     def __post_init__(self) -> None:
         from sstar_code.sandbox.choose import check_name
+        from sstar_code.sandbox.environment import check_packages
 
         check_name(self.name)
+        names = self.packages or ()
+        names = names.split(",") if isinstance(names, str) else names
+        object.__setattr__(self, "packages", check_packages(name.strip() for name in names))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 
 from sstar_code.agent.allocation.plan import plan_allocation
+from sstar_code.agent.calls.budget import main_cause
+from sstar_code.agent.jobs.faults import describe_fault
 from sstar_code.agent.run.exports import write_results
+from sstar_code.agent.run.history.starts import Starts
 from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
 from sstar_code.agent.solving.context import SharedJudge, SolveContext
 from sstar_code.agent.solving.solve import Solution, solve
+from sstar_code.agent.strategies.table import choose_strategy, keep_ways
 from sstar_code.agent.telemetry.events import about, log_event, working_on
 from sstar_code.agent.telemetry.spans import problem_span
-from sstar_code.sandbox import Verdict
+from sstar_code.problems import SstarError
+from sstar_code.sandbox import SandboxError, Verdict
 from sstar_code.sandbox.grade import run_tests
 from sstar_code.selection.pool import tier
 
@@ -38,20 +43,46 @@ async def solve_problem(
 ) -> Solution:
     """Sample, repair, select; the solution with what it cost, earlier starts in the same folder included.
 
+    The store keeps candidates and selection as of a problem of `evaluate`, but nothing is graded.
+    A program that passes is never lost: where the endpoint goes or the budget is spent, the choice is made
+    among the samples that were answered, and the solution holds the `failure`.
+
     Raises:
         As `open_session`; InfrastructureError: the endpoint or the sandbox is gone; BudgetSpentError.
     """
     started_s = time.monotonic()
+    choose_strategy(settings)  # a wrong one is told before anything is opened
     async with opening as session:
+        keep_ways(settings, session.store)
         allocation = plan_allocation(settings, session.budget, session.store, 1)
-        context = SolveContext(session.model, session.sandbox, prompts, settings, allocation=allocation)
+        failures: list[SstarError] = []
+        context = SolveContext(
+            session.model, session.sandbox, prompts, settings, allocation=allocation, failures=failures
+        )
         with session.progress("samples", settings.n) as progress:
-            solution = await solve(
-                problem,
-                context,
-                [settings.select],
-                on_sample=lambda made: progress.advance("passing" if made.survives else "failing"),
-            )
+
+            async def work() -> Solution:
+                return await solve(
+                    problem,
+                    context,
+                    [settings.select],
+                    on_sample=lambda made: progress.advance("passing" if made.survives else "failing"),
+                )
+
+            try:
+                solution = await work()
+            except (SstarError, ExceptionGroup) as error:
+                cause = main_cause(error)
+                if not isinstance(cause, SstarError) or isinstance(cause, SandboxError):
+                    raise
+                failures.append(cause)
+                session.model.stop_asking(str(cause))
+                solution = await work()  # with the answers that are there
+                if not solution.solved:
+                    raise
+        keep_solution(solution, {}, session.store, graded=False)
+        if failures:
+            solution = replace(solution, failure=failures[0])
         return replace(solution, usage=session.model.tally, seconds=time.monotonic() - started_s)
 
 
@@ -74,7 +105,7 @@ _OPEN = 8
 
 def read_outcomes(store: Store) -> dict[str, ProblemOutcome]:
     """What `store` holds of finished problems, by id."""
-    return {problem_id: ProblemOutcome.from_json(text) for problem_id, text in store.outcomes().items()}
+    return store.read_outcomes()
 
 
 def most_open(model: StoredModel, settings: Settings) -> int:
@@ -103,11 +134,14 @@ async def evaluate_run(
     Raises:
         As `open_session` and `evaluate`.
     """
-    started_s = time.monotonic()
+    choose_strategy(settings)  # a wrong one is told before anything is opened
     async with opening as session:
+        keep_ways(settings, session.store)
+        starts = Starts(session.folder)
         model, outcomes = session.model, read_outcomes(session.store)
 
         def write() -> Summary:
+            starts.note(now=True)
             return write_results(
                 session.folder,
                 session.store,
@@ -115,7 +149,7 @@ async def evaluate_run(
                 problem_ids=[problem.id for problem in problems],
                 select=settings.select,
                 prices=prices,
-                seconds=time.monotonic() - started_s,
+                seconds=starts.seconds,
                 load=None if model.load is None else model.load.as_json(),
             )
 
@@ -123,7 +157,7 @@ async def evaluate_run(
             _reopen(session, problems, outcomes)
         allocation = plan_allocation(settings, session.budget, session.store, len(problems) - len(outcomes))
         try:
-            with _showing(session, len(problems), outcomes) as finish:
+            with _showing(session, len(problems), outcomes, starts) as finish:
                 await evaluate(
                     problems,
                     SolveContext(model, session.sandbox, prompts, settings, allocation=allocation),
@@ -141,7 +175,9 @@ async def evaluate_run(
 
 
 @contextmanager
-def _showing(session: Session, total: int, outcomes: dict[str, ProblemOutcome]) -> Iterator[OnProblem]:
+def _showing(
+    session: Session, total: int, outcomes: dict[str, ProblemOutcome], starts: Starts
+) -> Iterator[OnProblem]:
     """A bar with tokens and load; the function counts a problem and puts it into `outcomes`."""
     model = session.model
 
@@ -155,6 +191,7 @@ def _showing(session: Session, total: int, outcomes: dict[str, ProblemOutcome]) 
 
         def finish(outcome: ProblemOutcome, *, kept: bool) -> None:
             outcomes[outcome.problem_id] = outcome
+            starts.note()
             label = "solved" if outcome.solved else "unsolved"
             (progress.keep if kept else progress.advance)("error" if outcome.error is not None else label)
 
@@ -164,6 +201,7 @@ def _showing(session: Session, total: int, outcomes: dict[str, ProblemOutcome]) 
 def _reopen(session: Session, problems: Sequence[Problem], outcomes: dict[str, ProblemOutcome]) -> None:
     """Take finished problems with failed calls up again; the endpoint and the sandbox are known to work."""
     failed = {problem_id for problem_id, _, _ in session.store.failures()}
+    failed |= {problem_id for problem_id, outcome in outcomes.items() if outcome.error is not None}
     again = [
         problem.id
         for problem in problems
@@ -174,7 +212,8 @@ def _reopen(session: Session, problems: Sequence[Problem], outcomes: dict[str, P
     for problem_id in again:
         del outcomes[problem_id]
     session.say(
-        f"sstar: --retry errors: {len(again)} finished problems have failed calls; asking those again"
+        f"sstar: --retry errors: {len(again)} finished problems have failed calls or errors; "
+        "working on those again"
     )
 
 
@@ -192,8 +231,9 @@ async def evaluate(
 
     Problems are begun in their order, `most_open()` at once at most, each when `wait_for_capacity`
     returns: it is called with the number of first samples still to be asked for. A problem that the sandbox
-    lost is kept out of the store, so that the same command tries it again. `judged_on` are the problems on
-    which the judge is measured, where they are not just these.
+    lost is kept out of the store, so that the same command tries it again; one over which an error was raised
+    that nobody foresaw is kept with it, as the next start would meet it again. `judged_on` are the problems
+    on which the judge is measured, where they are not just these.
 
     Raises:
         InfrastructureError: the endpoint, the sandbox or the store is gone; what was finished is kept.
@@ -213,10 +253,16 @@ async def evaluate(
         nonlocal closed
         with about(problem=problem.id), problem_span(problem.id):
             log_event("problem.begun")
-            solution = await solve(problem, context, methods)
-            with working_on(problem.id, "grade"):
-                verdicts = await _grade(solution, context)
-            outcome = outcomes[problem.id] = _keep(solution, verdicts, store)
+            try:
+                solution = await solve(problem, context, methods)
+                with working_on(problem.id, "grade"):
+                    verdicts, fault = await _grade(solution, context)
+                outcome = keep_solution(solution, verdicts, store, fault=fault)
+            except Exception as error:  # noqa: BLE001 - what is no matter of one problem is raised again
+                line = f"{describe_fault(error, problem.id)}; --retry errors tries it again"
+                outcome = ProblemOutcome(problem.id, (), {}, (), error=line)
+                store.put_problem(problem.id, outcome.to_json(), [], [])
+            outcomes[problem.id] = outcome
             log_event(
                 "problem.finished", solved=outcome.solved, chosen=dict(outcome.chosen), error=outcome.error
             )
@@ -241,22 +287,28 @@ async def evaluate(
     return [outcomes[problem.id] for problem in problems]
 
 
-def _keep(solution: Solution, verdicts: dict[str, Verdict], store: Store) -> ProblemOutcome:
-    """What came of a problem, stored unless the sandbox lost a run of it."""
+def keep_solution(
+    solution: Solution, verdicts: dict[str, Verdict], store: Store, *, fault: str = "", graded: bool = True
+) -> ProblemOutcome:
+    """What came of a problem, stored unless the sandbox lost a run of it or its checker has a `fault`.
+
+    `verdicts` are those of the hidden tests by program; without `graded` there are none.
+    """
     problem = solution.problem
     for name, made in solution.selections.items():
         log_event(
             "selection.made",
             method=name,
             candidate=made.chosen,
-            confidence=round(made.confidence, 4),
+            confidence=None if made.confidence is None else round(made.confidence, 4),
             calls=made.calls,
             tokens=made.tokens,
             executions=made.executions,
         )
     if Verdict.IE in verdicts.values() or any(lineage.lost for lineage in solution.lineages):
-        return _outcome(solution, verdicts, error="the sandbox lost a run (IE); run the same command again")
-    outcome = _outcome(solution, verdicts)
+        why = f"{fault}; mend it" if fault else "the sandbox lost a run (IE); run the same command again"
+        return _outcome(solution, verdicts, error=why, graded=graded)
+    outcome = _outcome(solution, verdicts, graded=graded)
     store.put_problem(
         problem.id,
         outcome.to_json(),
@@ -278,14 +330,15 @@ def _keep(solution: Solution, verdicts: dict[str, Verdict], store: Store) -> Pro
     return outcome
 
 
-async def _grade(solution: Solution, context: SolveContext) -> dict[str, Verdict]:
+async def _grade(solution: Solution, context: SolveContext) -> tuple[dict[str, Verdict], str]:
     """Verdict on the hidden tests by program: every sample's first answer and the round that stands for it.
 
-    Public tests come first, as a judge would: a program that fails one is not right.
+    Public tests come first, as a judge would: a program that fails one is not right. The second value says
+    how the problem's checker program ended where it is at fault.
     """
     problem = solution.problem
     if not problem.hidden_tests:
-        return {}
+        return {}, ""
     programs = {
         a_round.code
         for lineage in solution.lineages
@@ -293,21 +346,24 @@ async def _grade(solution: Solution, context: SolveContext) -> dict[str, Verdict
         if a_round.code
     }
     verdicts: dict[str, Verdict] = {}
+    faults: list[str] = []
     tests = [*problem.public_tests, *problem.hidden_tests]
 
     async def grade(code: str) -> None:
-        verdicts[code] = (
-            await run_tests(context.sandbox, problem, code, tests, stop_on_failure=True)
-        ).verdict
+        report = await run_tests(context.sandbox, problem, code, tests, stop_on_failure=True)
+        verdicts[code] = report.verdict
+        faults.append(report.checker_fault)
 
     async with anyio.create_task_group() as group:
         for code in sorted(programs):
             group.start_soon(grade, code)
-    return verdicts
+    return verdicts, next(filter(None, faults), "")
 
 
-def _outcome(solution: Solution, verdicts: dict[str, Verdict], error: str | None = None) -> ProblemOutcome:
-    graded = bool(solution.problem.hidden_tests)
+def _outcome(
+    solution: Solution, verdicts: dict[str, Verdict], error: str | None = None, *, graded: bool
+) -> ProblemOutcome:
+    graded = graded and bool(solution.problem.hidden_tests)
 
     def verdict_of(code: str | None) -> str | None:
         if not graded:

@@ -13,6 +13,7 @@ from sstar_code.agent.repository.verify.candidate_sandbox import CandidateSandbo
 from sstar_code.agent.repository.verify.runner import RepositoryRunner
 from sstar_code.agent.repository.write_function import FunctionWriter
 from sstar_code.agent.solving.context import SolveContext
+from sstar_code.agent.strategies.table import keep_ways
 from sstar_code.sandbox.memo import MemoSandbox
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.find.stubs import Stub
     from sstar_code.agent.repository.write_function import WriteResult
     from sstar_code.agent.solving.settings import Settings
+    from sstar_code.problems import SstarError
 
 
 async def fix_run(
@@ -43,12 +45,22 @@ async def fix_run(
     """
     async with (
         opening as session,
-        RepositoryRunner(root, python, session.programs, workers=session.programs.workers) as runner,
+        RepositoryRunner(
+            root, python, session.programs, workers=session.programs.workers, say=session.say
+        ) as runner,
     ):
+        keep_ways(settings, session.store)
         sandbox = CandidateSandbox(runner, fallback=session.programs)
-        context = SolveContext(session.model, MemoSandbox(sandbox, session.store), prompts, settings)
+        remembering = MemoSandbox(sandbox, session.store)
+        failures: list[SstarError] = []
+        context = SolveContext(
+            session.model, remembering, prompts, settings, names_environment=False, failures=failures
+        )
         settle = None if answer is None else Person(answer).settle
         fixing = Fixing(
             FunctionWriter(runner, sandbox, context, named_tests(tests, root), settle, session.say)
         )
-        return await fixing.fix(stubs), fixing
+        results = await fixing.fix(stubs)
+        if failures and fixing.failure is None:
+            fixing.failure = failures[0]
+        return results, fixing

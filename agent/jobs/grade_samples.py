@@ -11,20 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from sstar_code.agent.jobs.faults import describe_fault
 from sstar_code.agent.run.files import replace_file, write_json
+from sstar_code.agent.run.folder import read_manifest
+from sstar_code.agent.run.history.which_set import read_which_set
 from sstar_code.agent.run.summary import Rate, mean_rate, pass_at_k
 from sstar_code.problems.sets.faults import Fault
-from sstar_code.sandbox import Verdict
+from sstar_code.sandbox import Status, Verdict
 from sstar_code.sandbox.grade import run_tests
 
 if TYPE_CHECKING:
     from sstar_code.agent.jobs.session import Session
-    from sstar_code.problems import Problem
+    from sstar_code.problems import Problem, Test
     from sstar_code.sandbox import Sandbox
     from sstar_code.sandbox.grade import Report
 
+_SHOWN_CHARS = 1000
 _AHEAD = 512
 """Verdicts that may wait for a slow sample before them; they are what memory is needed for."""
+
+
+Item = tuple["Problem", int, str | None]
+"""A problem, the number of its sample, and the program; None where the sample holds none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +47,31 @@ class Graded:
     """Tests of its problem."""
     row: Mapping[str, Any]
     """The line of `verdicts.jsonl`."""
+    checker_fault: str = ""
+    """How the problem's checker program ended, where it is why nothing is known of the sample (IE)."""
+    error: str = ""
+    """The error that was raised over the sample, where that is why (IE)."""
 
 
 async def grade_run(
     opening: AbstractAsyncContextManager[Session],
-    samples: Iterable[tuple[Problem, int, str]],
+    samples: Iterable[Item],
     count: int,
     *,
+    problems: Sequence[Problem],
     all_tests: bool,
+    rate: str = "pass",
+    on_graded: Callable[[Graded], None] = lambda _: None,
 ) -> dict[str, Any]:
     """The scores of `count` samples; every verdict is written as soon as those before it are.
+
+    `problems` are those that were to be answered: one without a sample counts as not solved. `rate` is the
+    name of the rates before the @: `pass` where the samples are first answers of a model.
 
     Raises:
         As `open_session`.
     """
-    tally = Tally()
+    tally = Tally(problems, rate)
     async with opening as session:
         with (
             session.progress("grade", count) as progress,
@@ -62,6 +80,7 @@ async def grade_run(
 
             def note(graded: Graded) -> None:
                 tally.add(graded)
+                on_graded(graded)
                 write(json.dumps(graded.row) + "\n")
                 progress.advance(graded.verdict.value)
 
@@ -69,13 +88,14 @@ async def grade_run(
             await grade_samples(
                 samples, sandbox, all_tests=all_tests, on_graded=note, at_once=4 * sandbox.workers
             )
-        scores = tally.score()
+        which_set = read_which_set(read_manifest(session.folder))
+        scores = {**tally.score(), "which_set": which_set.as_json()}
         write_json(session.folder / "summary.json", flatten(scores))
     return scores
 
 
 async def grade_samples(
-    samples: Iterable[tuple[Problem, int, str]],
+    samples: Iterable[Item],
     sandbox: Sandbox,
     *,
     all_tests: bool = False,
@@ -116,21 +136,65 @@ class _InOrder:
 
 
 async def _grade_next(
-    queue: Iterator[tuple[int, tuple[Problem, int, str]]], sandbox: Sandbox, order: _InOrder, all_tests: bool
+    queue: Iterator[tuple[int, Item]], sandbox: Sandbox, order: _InOrder, all_tests: bool
 ) -> None:
     for place, (problem, number, code) in queue:
         await order.wait_for_room(place)
-        tests = [*problem.public_tests, *problem.hidden_tests]
-        report = await run_tests(sandbox, problem, code, tests, stop_on_failure=not all_tests)
+        tests = list_judging_tests(problem)
+        if code is None:
+            row = _missing_row(problem, number, len(tests))
+            order.put(place, Graded(problem.id, number, Verdict.CE, len(tests), row))
+            continue
+        try:
+            report = await run_tests(sandbox, problem, code, tests, stop_on_failure=not all_tests)
+        except Exception as error:  # noqa: BLE001 - what is no matter of one problem is raised again
+            line = describe_fault(error, problem.id)
+            row = _missing_row(problem, number, len(tests), Verdict.IE, line)
+            order.put(place, Graded(problem.id, number, Verdict.IE, len(tests), row, error=line))
+            continue
         row = {"problem_id": problem.id, "sample": number, **_describe(report)}
-        order.put(place, Graded(problem.id, number, report.verdict, report.total, row))
+        graded = Graded(problem.id, number, report.verdict, report.total, row, report.checker_fault)
+        order.put(place, graded)
+
+
+def list_judging_tests(problem: Problem) -> list[Test]:
+    """The public and hidden tests that expect something; others tell nothing of a program."""
+    tests = [*problem.public_tests, *problem.hidden_tests]
+    return [test for test in tests if test.program is not None or test.output is not None]
+
+
+def is_tested(problem: Problem) -> bool:
+    """Whether there is a judging test; tests that are slow to read are taken for some."""
+    stored = bool(problem.hidden_tests) and not isinstance(problem.hidden_tests, tuple)
+    return stored or bool(list_judging_tests(problem))
+
+
+def _missing_row(
+    problem: Problem,
+    number: int,
+    total: int,
+    verdict: Verdict = Verdict.CE,
+    error: str = "the sample holds no program",
+) -> dict[str, Any]:
+    return {
+        "problem_id": problem.id,
+        "sample": number,
+        "verdict": verdict.value,
+        "passed": False,
+        "passed_tests": 0,
+        "total_tests": total,
+        "tests": [],
+        "error": error,
+        "first_failure": None,
+    }
 
 
 def _describe(report: Report) -> dict[str, Any]:
     return {
         "verdict": report.verdict.value,
-        "passed": report.passed,
-        "total": report.total,
+        "passed": report.total > 0 and report.verdict is Verdict.AC,
+        "passed_tests": report.passed,
+        "total_tests": report.total,
         "tests": [
             {
                 "verdict": result.verdict.value,
@@ -141,6 +205,7 @@ def _describe(report: Report) -> dict[str, Any]:
             for result in report.results
         ],
         "error": _first_error(report),
+        "first_failure": _first_failure(report),
     }
 
 
@@ -151,45 +216,83 @@ def _first_error(report: Report) -> str | None:
     place = report.results.index(failures[0]) + 1
     failure = failures[0].execution.failure
     if failure is None:
-        return f"test {place}: {failures[0].verdict.value}"
+        note = f": {failures[0].note}" if failures[0].note else ""
+        return f"test {place}: {failures[0].verdict.value}{note}"
     line = f" (line {failure.line})" if failure.line else ""
     return f"test {place}: {failure.type}: {failure.message}{line}"
+
+
+def _first_failure(report: Report) -> dict[str, str | None] | None:
+    """What the first failed test gave, expected and got; `got` is None where nothing came to be compared."""
+    if not report.failures:
+        return None
+    test, run = report.failures[0].test, report.failures[0].execution
+    got = run.stdout or None if test.program is not None or run.status is not Status.OK else run.output
+    texts = {
+        "input": test.input if test.program is None else test.program,
+        "expected": test.output,
+        "got": got,
+    }
+    return {name: None if text is None else _cap(text) for name, text in texts.items()}
+
+
+def _cap(text: str) -> str:
+    """`text`, of a long one the beginning and how long it is."""
+    left = len(text) - _SHOWN_CHARS
+    return text if left <= 0 else f"{text[:_SHOWN_CHARS]} [... {left} more characters]"
 
 
 class Tally:
     """Counts verdicts into rates; holds two numbers a problem, however many samples there are."""
 
-    def __init__(self) -> None:
+    def __init__(self, problems: Iterable[Problem] = (), rate: str = "pass") -> None:
+        """Count `problems` too where no sample comes; `rate` is what its rates are called before the @."""
+        self._rate = rate
         self._count: Counter[str] = Counter()
         self._right: Counter[str] = Counter()
-        self._seen: dict[str, int] = {}
+        self._tested = {problem.id: is_tested(problem) for problem in problems}
         self._verdicts: Counter[Verdict] = Counter()
+        self._at_fault: Counter[str] = Counter()
+        self._errors: dict[str, str] = {}
+        self._raised = 0
 
     def add(self, graded: Graded) -> None:
         """Count one sample."""
         self._verdicts[graded.verdict] += 1
-        self._seen[graded.problem_id] = graded.total
+        self._tested[graded.problem_id] = graded.total > 0
         self._count[graded.problem_id] += 1
         self._right[graded.problem_id] += graded.verdict is Verdict.AC
+        if graded.checker_fault:
+            self._at_fault[graded.problem_id] += 1
+        if graded.error:
+            self._errors.setdefault(graded.problem_id, graded.error)
+            self._raised += 1
 
     def score(self) -> dict[str, Any]:
-        """pass@k over problems for k in 1, 5, 10, 100 where every problem has that many samples.
+        """pass@k over problems for k in 1, 5, 10, 100 where every answered problem has that many samples.
 
-        Samples that the sandbox lost (IE) count as wrong and in `errors`; a problem without tests is counted
-        apart and is in no rate.
+        A problem without a sample counts as not solved, and is named. Samples of which nothing is known (IE)
+        count as wrong and in `errors`; a problem without tests is counted apart and is in no rate.
         """
-        tallies = [(self._count[name], self._right[name]) for name, tests in self._seen.items() if tests]
-        smallest = min((total for total, _ in tallies), default=0)
+        tallies = [(self._count[name], self._right[name]) for name, tested in self._tested.items() if tested]
+        smallest = min((total for total, _ in tallies if total), default=0)
         rates = {
-            f"pass@{k}": mean_rate([pass_at_k(total, right, k) for total, right in tallies])
+            f"{self._rate}@{k}": mean_rate(
+                [pass_at_k(total, right, k) if total else 0.0 for total, right in tallies]
+            )
             for k in (1, 5, 10, 100)
             if k == 1 or k <= smallest
         }
         return {
-            "problems": len(self._seen),
+            "problems": len(self._tested),
             "samples": self._verdicts.total(),
             "errors": self._verdicts[Verdict.IE],
-            "untested_problems": sum(not tests for tests in self._seen.values()),
+            "checkers_at_fault": list(self._at_fault),
+            "unjudged": self._at_fault.total(),
+            "raised": self._raised,
+            "problem_errors": self._errors,
+            "untested_problems": sum(not tested for tested in self._tested.values()),
+            "unanswered": [name for name in self._tested if not self._count[name]],
             "passed": sum(right for _, right in tallies),
             "verdicts": {name.value: self._verdicts[name] for name in Verdict if self._verdicts[name]},
             "rates": rates,
@@ -245,11 +348,11 @@ async def check_references(
     faults = tuple(
         Fault(item.problem_id, f"reference {item.sample} fails: {item.row['error']}")
         for item in graded
-        if item.verdict not in (Verdict.AC, Verdict.IE)
+        if item.verdict not in (Verdict.AC, Verdict.IE) or item.checker_fault or item.error
     )
-    lost = sum(item.verdict is Verdict.IE for item in graded)
+    lost = sum(item.verdict is Verdict.IE and not (item.checker_fault or item.error) for item in graded)
     return Checked(faults, len(graded), len(graded) - lost - len(faults), lost)
 
 
 def _with_tests(references: Iterable[tuple[Problem, int, str]]) -> Iterator[tuple[Problem, int, str]]:
-    return (item for item in references if item[0].public_tests or item[0].hidden_tests)
+    return (item for item in references if is_tested(item[0]))

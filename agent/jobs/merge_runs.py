@@ -62,6 +62,7 @@ def asked_for(config: Mapping[str, Any]) -> list[str]:
 
 
 _MAY_DIFFER = ("shard", "problems", "label")
+_KEPT = ("versions", "set_name", "data", "preset", "base_url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +111,12 @@ def plan_merge(folders: Sequence[Path]) -> Plan:
     if None not in shards and all(whole == wholes[0] for whole in wholes):
         of = Shard.parse(shards[0]).of
         missing = [f"{number}/{of}" for number in range(1, of + 1) if f"{number}/{of}" not in shards]
+        is_whole = True
     else:
-        config["problems"] = list(owners)
+        config["problems"], is_whole = list(owners), False
     manifest = {
-        **{name: first.manifest[name] for name in ("versions", "data", "base_url") if name in first.manifest},
+        **{name: first.manifest[name] for name in _KEPT if name in first.manifest},
+        **({"chosen": first.manifest["chosen"]} if is_whole and "chosen" in first.manifest else {}),
         "config": config,
         "merged": [str(part.folder) for part in parts],
         "servers": _unique([server for part in parts for server in part.manifest.get("servers", [])]),

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -20,7 +19,8 @@ from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.agent.models.recorded import describe_recording, find_recording
 from sstar_code.agent.models.request import ModelUserError
 from sstar_code.agent.models.retry import RetryingModel
-from sstar_code.agent.run.folder import default_folder, open_folder, versions
+from sstar_code.agent.models.scrub import scrub_values
+from sstar_code.agent.run.folder import default_folder, note_environment, open_folder, versions
 from sstar_code.agent.telemetry.events import log_event
 from sstar_code.agent.telemetry.progress import Progress
 from sstar_code.agent.telemetry.spans import ObservedSandbox
@@ -50,7 +50,7 @@ def make_config(label: str, endpoint: Endpoint | None, prompts: Prompts, **own: 
         config["max_thinking"] = endpoint.max_thinking
     if endpoint is not None and endpoint.system_role != "system":
         config["system_role"] = endpoint.system_role
-    return config
+    return config | (scrub_values(endpoint.body_fields) if endpoint is not None else {})
 
 
 def open_run(
@@ -135,11 +135,12 @@ async def open_session(
     """
     from sstar_code.agent.run.store import Store
     from sstar_code.sandbox.memo import MemoSandbox
+    from sstar_code.sandbox.ownership import hold_folder
 
     budget = budget or Budget()
     async with AsyncExitStack() as stack:
         if folder is None:
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="sstar-")))
+            folder = stack.enter_context(hold_folder())
         if watch is not None:
             stack.enter_context(watch.open(folder.name, say))
         store = stack.enter_context(closing(Store(folder / "run.db")))
@@ -153,6 +154,12 @@ async def open_session(
         programs = await stack.enter_async_context(
             _make_sandbox(sandbox, say) if isinstance(sandbox, SandboxChoice) else sandbox
         )
+        environment = getattr(programs, "environment", None)
+        if model is not None and environment is not None and note_environment(folder, environment):
+            say(
+                "sstar: the sandbox has another Python or other libraries than when this run began; "
+                "prompts name them, so samples are asked for anew"
+            )
         remembering = MemoSandbox(ObservedSandbox(programs), store)
         yield Session(folder, store, say, quiet, budget, programs, remembering, model)
 
@@ -161,11 +168,22 @@ def _make_sandbox(choice: SandboxChoice, say: Callable[[str], None]) -> Sandbox:
     if choice.ray is not None:
         from sstar_code.agent.cluster.ray_sandbox import RaySandbox
 
-        return RaySandbox(choice.ray, choice.name, workers=choice.workers, runtime=choice.runtime, say=say)
+        return RaySandbox(
+            choice.ray,
+            choice.name,
+            workers=choice.workers,
+            runtime=choice.runtime,
+            packages=choice.packages,
+            say=say,
+        )
     from sstar_code.sandbox.choose import make_sandbox
 
     return make_sandbox(
-        choice.name, workers=choice.workers, runtime=choice.runtime, say=lambda line: say(f"sstar: {line}")
+        choice.name,
+        workers=choice.workers,
+        runtime=choice.runtime,
+        packages=choice.packages,
+        say=lambda line: say(f"sstar: {line}"),
     )
 
 
@@ -189,7 +207,7 @@ async def open_model(
     async with AsyncExitStack() as stack:
         asked: Model = model
         if not isinstance(model, ReplayModel):
-            await _connect(model, stack, store)
+            await _connect(model, stack, store, say)
             if endpoint.max_thinking is not None:
                 asked = await _cap_thinking(model, endpoint.max_thinking, say)
         if endpoint.record is not None:
@@ -217,16 +235,26 @@ async def open_model(
 
 
 async def _connect(
-    model: OpenAIModel | EndpointPool | ManagedModel, stack: AsyncExitStack, store: Store
+    model: OpenAIModel | EndpointPool | ManagedModel,
+    stack: AsyncExitStack,
+    store: Store,
+    say: Callable[[str], None],
 ) -> None:
     """Start what has to be started, look at what is served, and note it in the run's manifest."""
     from sstar_code.agent.models.vllm.server import ManagedModel
-    from sstar_code.agent.run.folder import note_servers
+    from sstar_code.agent.run.folder import note_adjustment, note_servers
 
     folder = None if store.path is None else store.path.parent
     if isinstance(model, ManagedModel) and folder is not None:
         model.log = folder / "vllm.log"
     await stack.enter_async_context(model)
+
+    def note(line: str, *, changes_answers: bool) -> None:
+        say(f"sstar: {line}")
+        if changes_answers and folder is not None:
+            note_adjustment(folder, line)
+
+    model.on_note = note
     await model.check()
     if folder is not None:
         note_servers(folder, model.describe())
@@ -264,6 +292,8 @@ def make_asked(endpoint: Endpoint, say: Callable[[str], None] = lambda _: None) 
         timeout_s=endpoint.call_timeout_s,
         max_thinking=endpoint.max_thinking,
         on_retry=_Seldom(say),
+        more=endpoint.body_fields,
+        checks_name=not endpoint.no_model_check,
     )
 
 

@@ -9,17 +9,31 @@ problem statement cannot start a message. Messages lose surrounding blank lines;
 
 Values (`VALUES` says which template gets which), all text unless said otherwise:
 
-    problem      id, statement, kind ("stdin", "function"), entry_point, starter_code,
-                 public_tests (each: input, output, program; the last two may be None)
+    problem      id, statement (without the markup of its page), raw_statement (as it was published), kind
+                 ("stdin", "function"), entry_point, starter_code,
+                 public_tests (each: input, output, program; the last two may be None),
+                 unshown_tests (those of them that the statement does not show), time_limit_s,
+                 memory_limit_mb, several_answers (other outputs than the tests' may be right)
+    environment  python (like "3.11"), libraries (import names beside the standard library); None where
+                 nothing is known of it, as for a function of a repository
     code         the program to repair, None where no answer held one
-    failures     its failures on public tests, `lineage.FailureNote` each; may be empty
+    failures     its failures on public tests, `feedback.FailureNote` each; may be empty. The text of one that
+                 ends with the same error as one before it is empty
+    summary      how many public tests passed and failed and how, and what they used of their limits
     passed total its public tests
     earlier      the other rounds, oldest first: code, failures, passed, total each; empty for context "last"
     reason       why there is no code: "no code found", or that the answer was cut
+    is_cut       whether the answer with `code` was cut
     count        how many inputs or tests to write
     first second for distinguish.j2 and compare.j2 two programs
     cases        for judge.j2: input, first, second each
     input        for choose.j2, as a person would write it; outputs: two to four texts, A first
+    style        "cot", "direct", "draft" or "plan": how much is to be written before the answer
+    plan         with style "plan" the idea that the program is to follow, None where there is none
+    case         for critique.j2, a test on which `first` and `second` differ: input, first, second, verdicts;
+                 None where there is none. `second` may be None
+    critique     for changes.j2 the answer to critique.j2; advice: for rewrite.j2 that to changes.j2
+    about        for style.j2, which other templates include: "program", "repair" or "judge"
 
 Filters: `fence(tag)`, `cap(characters)`, `pyrepr` (an encoded value as a Python literal). Function:
 `call(test)`, like `f(1, 'a')`. Templates run in Jinja2's sandbox: a directory may come from a repository.
@@ -38,12 +52,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.models.request import Message
+from sstar_code.agent.prompts.statement import clean_statement, list_unshown
 from sstar_code.problems import UserError, values
+from sstar_code.problems.bounds import MIB, read_text
+from sstar_code.problems.files import why_outside
 
 if TYPE_CHECKING:
-    from jinja2 import BaseLoader, Environment, Template, TemplateError
+    import jinja2
+    from jinja2 import BaseLoader, Template, TemplateError
 
     from sstar_code.problems import Problem, Test
+    from sstar_code.sandbox import Environment
 
 _RUNS = re.compile(r"`{3,}")
 
@@ -108,21 +127,35 @@ def _show(value: Any) -> str:  # noqa: PLR0911 - one return a type is the cleare
 
 
 VALUES: dict[str, frozenset[str]] = {
-    "generate": frozenset({"problem"}),
-    "debug": frozenset({"problem", "code", "failures", "passed", "total", "earlier", "reason"}),
+    "generate": frozenset({"problem", "environment", "style", "plan"}),
+    "debug": frozenset(
+        {
+            *("problem", "environment", "code", "failures", "summary"),
+            *("passed", "total", "earlier", "reason", "is_cut", "style"),
+        }
+    ),
     "inputs": frozenset({"problem", "count"}),
     "distinguish": frozenset({"problem", "first", "second", "count"}),
-    "judge": frozenset({"problem", "cases"}),
+    "judge": frozenset({"problem", "cases", "style"}),
     "kit": frozenset({"problem"}),
     "reference": frozenset({"problem"}),
-    "choose": frozenset({"problem", "input", "outputs"}),
+    "choose": frozenset({"problem", "input", "outputs", "style"}),
     "tests": frozenset({"problem", "count"}),
-    "compare": frozenset({"problem", "first", "second"}),
+    "compare": frozenset({"problem", "first", "second", "style"}),
+    "style": frozenset({"style", "plan", "about"}),
+    "ideas": frozenset({"problem", "environment", "count"}),
+    "critique": frozenset({"problem", "environment", "first", "second", "case"}),
+    "changes": frozenset({"problem", "environment", "first", "critique"}),
+    "rewrite": frozenset({"problem", "environment", "style", "code", "summary", "advice"}),
 }
 """Template name -> the values it is rendered with."""
 
 NAMES = tuple(f"{name}.j2" for name in VALUES)
+_OF_STRATEGIES = frozenset({"style.j2", "ideas.j2", "critique.j2", "changes.j2", "rewrite.j2"})
+"""Those that stand in the folder `strategies`."""
 
+_MOST_BYTES = MIB
+"""The longest template that is read."""
 _ROLES = ("system", "user", "assistant")
 _FAULTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """Errors that an expression of a template can raise besides Jinja2's own."""
@@ -134,42 +167,68 @@ class PromptProblem:
 
     id: str
     statement: str
+    raw_statement: str
     kind: str
     entry_point: str | None
     starter_code: str
     public_tests: tuple[Test, ...]
+    unshown_tests: tuple[Test, ...]
+    time_limit_s: float
+    memory_limit_mb: int
+    several_answers: bool
 
     @classmethod
     def of(cls, problem: Problem) -> PromptProblem:
         """The public face of `problem`."""
         return cls(
             problem.id,
+            clean_statement(problem),
             problem.statement,
             problem.kind.value,
             problem.entry_point,
             problem.starter_code,
             problem.public_tests,
+            list_unshown(problem, show_value),
+            problem.time_limit_s,
+            problem.memory_limit_mb,
+            problem.several_answers,
         )
 
 
 class Prompts:
     """The templates, each the package's or the user's."""
 
-    def __init__(self, directory: Path | None = None) -> None:
-        """Read and check the templates; files of `directory` named like ours replace them.
+    def __init__(self, *directories: Path | None) -> None:
+        """Read and check the templates; files of `directories` named like ours replace them, the last first.
 
         Raises:
             UserError: no such directory, a template of an unknown name, a syntax error or an unknown value.
         """
         package = resources.files("sstar_code.agent.prompts") / "text"
-        self._sources = {name: (package / name).read_text(encoding="utf-8") for name in NAMES}
-        self._paths = {name: f"agent/prompts/text/{name}" for name in NAMES}
+        places = {name: f"strategies/{name}" if name in _OF_STRATEGIES else name for name in NAMES}
+        self._sources = {name: (package / places[name]).read_text(encoding="utf-8") for name in NAMES}
+        self._paths = {name: f"agent/prompts/text/{places[name]}" for name in NAMES}
         self._marker = secrets.token_hex(16)  # no value can hold it, so no value can start a message
-        if directory is not None:
+        for directory in filter(None, directories):
             self._replace(directory)
+        for name in NAMES:  # at the end, since the environment keeps what it has compiled
+            if self._paths[name] != f"agent/prompts/text/{places[name]}":
+                self._check(name)
 
-    def render(self, name: str, problem: Problem, **values: Any) -> tuple[Message, ...]:
+    def render(
+        self,
+        name: str,
+        problem: Problem,
+        *,
+        environment: Environment | None = None,
+        style: str = "cot",
+        plan: str | None = None,
+        **values: Any,
+    ) -> tuple[Message, ...]:
         """The messages of template `name` ("generate", "debug", ...) for `problem`.
+
+        `environment` is what programs find where they run; None: nothing is said of it. `style` and `plan`
+        say what is to be written before the answer.
 
         Raises:
             UserError: the template fails; path and line are named.
@@ -177,7 +236,13 @@ class Prompts:
         from jinja2 import TemplateError
 
         file = f"{name}.j2"
-        context = {"problem": PromptProblem.of(problem), "call": partial(show_call, problem.entry_point)}
+        context = {
+            "problem": PromptProblem.of(problem),
+            "environment": environment,
+            "style": style,
+            "plan": plan,
+            "call": partial(show_call, problem.entry_point),
+        }
         try:
             text = self._environment.get_template(file).render({**context, **values})
         except (TemplateError, *_FAULTS) as error:
@@ -196,7 +261,7 @@ class Prompts:
         return hashlib.sha256(body.encode()).hexdigest()[:16]
 
     @cached_property
-    def _environment(self) -> Environment:
+    def _environment(self) -> jinja2.Environment:
         from jinja2 import FunctionLoader
 
         def load(name: str) -> tuple[str, str, None] | None:
@@ -208,15 +273,15 @@ class Prompts:
     def _replace(self, directory: Path) -> None:
         if not directory.is_dir():
             raise UserError(f"{directory}: no such directory of prompt templates")
+        packages = [str(resources.files(f"sstar_code.{name}")) for name in ("problems", "agent")]
+        is_ours = any(map(directory.is_relative_to, packages))  # some installers make links of their files
         for path in sorted(directory.glob("*.j2")):
             if path.name not in NAMES:
                 raise UserError(f"{path}: unknown prompt template; the names are {', '.join(NAMES)}")
-            try:
-                self._sources[path.name] = path.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise UserError(f"{path}: cannot be read: {error}") from error
+            if not is_ours and (why := why_outside(directory, path)) is not None:
+                raise UserError(f"{path}: {why}")
+            self._sources[path.name] = read_text(path, _MOST_BYTES)
             self._paths[path.name] = str(path)
-            self._check(path.name)
 
     def _check(self, file: str) -> None:
         """Find syntax errors and misspelt values before a model is asked anything."""
@@ -228,7 +293,9 @@ class Prompts:
         except TemplateError as error:
             raise self._explain(file, error) from error
         known = VALUES[file.removesuffix(".j2")]
-        unknown = meta.find_undeclared_variables(tree) - known - {"call", *self._environment.globals}
+        set_here = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "store"}
+        known_here = {"call", *self._environment.globals, *set_here}
+        unknown = meta.find_undeclared_variables(tree) - known - known_here
         for node in tree.find_all(nodes.Name):
             if node.name in unknown:
                 raise UserError(
@@ -274,7 +341,7 @@ def render_macro(file: str, macro: str, *values: Any) -> str:
     return str(getattr(load_fixed(file).module, macro)(*values)).removesuffix("\n")
 
 
-def _make_environment(loader: BaseLoader) -> Environment:
+def _make_environment(loader: BaseLoader) -> jinja2.Environment:
     from jinja2 import StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 

@@ -10,6 +10,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from sstar_code.problems import Kind
+from sstar_code.problems.plain_text import escape_line, escape_text
+from sstar_code.problems.values import decode
 from sstar_code.selection.judging.question import LETTERS, clip, show_input
 
 if TYPE_CHECKING:
@@ -18,8 +21,24 @@ if TYPE_CHECKING:
     from sstar_code.problems import Problem
     from sstar_code.selection import Candidate, Selection
 
+TERMS = {
+    "agreement": ("agreement", "how much of the programs does nearly the same; more is better"),
+    "failures": ("failures", "inputs on which it fails and others do not"),
+    "size": ("size", "how many different programs are in the cluster, against all"),
+    "trust": ("reliability", "how often its writers pass public tests, against the others"),
+    "brute force": ("brute force", "outputs equal to those of a brute force that the model wrote"),
+    "rules": ("rules", "outputs that break a rule of the statement, as the model wrote it down"),
+}
+"""Name of a kind of evidence in a `Selection` -> its name and meaning for a reader."""
+LEGEND = {
+    **dict(TERMS.values()),
+    "before": "probability of the cluster before the model was asked about outputs",
+    "after": "probability at the end; that of the chosen cluster is the confidence",
+}
+"""The words of the tables of evidence. Each kind adds to the log-odds of its cluster; 0 says nothing."""
 _MAX_CELL_CHARS = 300
 _MAX_MEMBERS = 12
+_NUMBER_CHARS = len("-0.35")
 _MAX_INPUTS = 12
 
 
@@ -28,16 +47,39 @@ def explain_selection(
 ) -> RenderableType:
     """Clusters with their evidence, the inputs that split them, questions and the choice, for rich."""
     parts: list[RenderableType] = [
-        Text(f"{problem.id}: {_count(len(candidates), 'candidate')}, method {selection.method}"),
+        _line(f"{problem.id}: {_count(len(candidates), 'candidate')}, method {selection.method}"),
         _clusters(selection),
     ]
     if selection.distinguishing:
         parts.append(_inputs(problem, selection))
     if selection.asked:
         parts.append(_questions(selection))
-    parts += [Text(f"note: {note}") for note in selection.notes]
-    parts.append(Text(_explain_choice(problem, selection)))
+    parts += [_line(f"note: {note}") for note in selection.notes]
+    if selection.evidence:
+        parts.append(Text(_write_legend(selection)))
+    parts.append(_line(explain_choice(problem.id, selection)))
     return Group(*parts)
+
+
+def _write_legend(selection: Selection) -> str:
+    """What the columns of the clusters mean; each number adds to a cluster's log-odds."""
+    names = list(dict.fromkeys(name for item in selection.evidence for name in item.terms))
+    shown = [_show_term(name) for name in names]
+    return "\n".join(f"  {name}: {LEGEND[name]}" for name in (*shown, "before", "after") if name in LEGEND)
+
+
+def _show_term(name: str) -> str:
+    return TERMS[name][0] if name in TERMS else name
+
+
+def show_output(problem: Problem, text: str) -> str:
+    """What a program gave as a person would write it: a function's value as Python, all else as it is."""
+    if problem.kind is Kind.STDIN:
+        return text
+    try:
+        return repr(decode(text))
+    except (ValueError, RecursionError):
+        return text
 
 
 def derived_tests(selection: Selection) -> list[dict[str, Any]]:
@@ -45,15 +87,20 @@ def derived_tests(selection: Selection) -> list[dict[str, Any]]:
     return [asdict(test) for test in selection.derived]
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", show_lines=True)
+def _table(title: str, *columns: str, padding: int = 1) -> Table:
+    table = Table(title=title, title_justify="left", show_lines=True, padding=(0, padding))
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
 
 
 def _cell(text: str) -> Text:
-    return Text(clip(text.rstrip("\n"), _MAX_CELL_CHARS))  # a program's output is no markup
+    return Text(escape_text(clip(text.rstrip("\n"), _MAX_CELL_CHARS)))  # a program's output is no markup
+
+
+def _line(text: str) -> Text:
+    """A line that is not broken: the rest of one that is could look like a command of a runner of CI."""
+    return Text(escape_line(text), no_wrap=True, overflow="ignore")
 
 
 def _clusters(selection: Selection) -> Table:
@@ -62,8 +109,11 @@ def _clusters(selection: Selection) -> Table:
     names = list(dict.fromkeys(name for item in weighed for name in item.terms))
     table = _table(
         "Clusters: what did the same on every input (* has the chosen one)",
-        *("cluster", "samples", *names, *(("before", "after") if weighed else ())),
+        *("cluster", "samples", *map(_show_term, names), *(("before", "after") if weighed else ())),
+        padding=0,  # all kinds of evidence just fit into 80 columns
     )
+    for column in table.columns[2:]:  # whole words and numbers; the samples take what is left
+        column.width = max(_NUMBER_CHARS, *map(len, str(column.header).split()))
     order = list(range(len(selection.clusters)))
     if weighed:
         order.sort(key=lambda number: -weighed[number].posterior)
@@ -90,7 +140,7 @@ def _inputs(problem: Problem, selection: Selection) -> Table:
             groups.setdefault(output, []).append(number)
         for place, (output, numbers) in enumerate(groups.items()):
             shown = show_input(problem, item.input) if place == 0 else ""
-            table.add_row(_cell(shown), ", ".join(numbers), _cell(output))
+            table.add_row(_cell(shown), ", ".join(numbers), _cell(show_output(problem, output)))
     return table
 
 
@@ -101,34 +151,54 @@ def _questions(selection: Selection) -> Table:
         for place, (letter, output, clusters) in enumerate(shown):
             table.add_row(
                 _cell("" if place else question.input),
-                *(letter, ", ".join(map(str, clusters)), _cell(output), "" if place else question.answer),
+                *(letter, ", ".join(map(str, clusters)), _cell(output)),
+                _cell("" if place else question.answer),
             )
     return table
 
 
-def _explain_choice(problem: Problem, selection: Selection) -> str:
-    """The choice in a sentence or two."""
+def explain_choice(problem_id: str, selection: Selection) -> str:
+    """The choice in a sentence or two: what was chosen, how sure that is, and what speaks for it."""
     chosen = selection.chosen
     if chosen is None:
-        return f"{problem.id}: there is nothing to choose from."
+        return f"{problem_id}: there is nothing to choose from."
     cost = f"{_count(selection.calls, 'call')}, {_count(selection.executions, 'run')}"
-    why = f"Chosen: sample {chosen}, confidence {selection.confidence:.2f} ({cost})."
+    why = f"Chosen: sample {chosen}, confidence {selection.confidence_in_words} ({cost})."
     cluster = next((n for n, members in enumerate(selection.clusters) if chosen in members), None)
-    if cluster is None:
-        return why
+    return why if cluster is None else f"{why} {_give_reason(selection, cluster)}"
+
+
+def _give_reason(selection: Selection, cluster: int) -> str:
+    """What speaks for the chosen cluster."""
     if len(selection.clusters) == 1:
-        return f"{why} No input told the candidates apart."
+        alone = selection.confidence is None
+        return "It was compared with no other program." if alone else "No input told the candidates apart."
+    place = _place(selection, cluster)
     named = sum(
         question.answer in tuple(LETTERS) and cluster in question.clusters[LETTERS.index(question.answer)]
         for question in selection.asked
     )
     if named:
-        return f"{why} The judge named the output of its cluster {_count(named, 'time')}."
-    if selection.evidence:
-        terms = selection.evidence[cluster].terms
-        best = max(terms, key=lambda name: terms[name] - _mean(selection, name))
-        return f"{why} What speaks for its cluster {cluster} most is {best}."
-    return f"{why} It is of cluster {cluster}, {_count(len(selection.clusters[cluster]), 'sample')}."
+        return f"{place} The judge named the output of its cluster {_count(named, 'time')}."
+    if not selection.evidence:
+        return place
+    terms = selection.evidence[cluster].terms
+    gains = {name: terms[name] - _mean(selection, name) for name in terms}
+    best = max(gains, key=gains.__getitem__, default="")
+    if not best or gains[best] <= 0:
+        return place
+    return f"{place} What speaks for it most is {_show_term(best)}."
+
+
+def _place(selection: Selection, cluster: int) -> str:
+    """How large and how probable the chosen cluster is among the others."""
+    mine = selection.clusters[cluster]
+    words = f"Its cluster {cluster} has {_count(len(mine), 'sample')} of {sum(map(len, selection.clusters))}"
+    if not selection.evidence:
+        return f"{words}, in {len(selection.clusters)} clusters."
+    others = [item.posterior for number, item in enumerate(selection.evidence) if number != cluster]
+    own = selection.evidence[cluster].posterior
+    return f"{words} and probability {own:.2f}, the next cluster {max(others):.2f}."
 
 
 def _mean(selection: Selection, name: str) -> float:

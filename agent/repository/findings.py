@@ -7,7 +7,7 @@ and JUnit's XML as GitHub, GitLab and Jenkins read it.
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from sstar_code.agent.report import markup
-from sstar_code.agent.report.markup import Case, write_table
+from sstar_code.agent.report.markup import Case, escape_code, escape_markdown, write_table
+from sstar_code.problems.plain_text import dump_json, escape_controls, escape_line
 
 if TYPE_CHECKING:
     from sstar_code.agent.repository.find.stubs import Stub
@@ -58,7 +59,9 @@ class Finding:
     @property
     def fingerprint(self) -> str:
         """The same as long as rule, file and function are, wherever the function moves in its file."""
-        return hashlib.sha256(f"{self.rule}\0{self.path}\0{self.qualname}".encode()).hexdigest()
+        return hashlib.sha256(
+            f"{self.rule}\0{self.path}\0{self.qualname}".encode("utf-8", "surrogatepass")
+        ).hexdigest()
 
 
 def about_function(stub: Stub, root: Path, rule: str, outcome: Outcome, message: str) -> Finding:
@@ -69,14 +72,15 @@ def about_function(stub: Stub, root: Path, rule: str, outcome: Outcome, message:
 
 def write_text(findings: Sequence[Finding]) -> str:
     """One line a finding, as compilers write them."""
-    return "".join(f"{item.path}:{item.line}: {item.qualname}: {item.message}\n" for item in findings)
+    lines = (f"{item.path}:{item.line}: {item.qualname}: {item.message}" for item in findings)
+    return "".join(f"{escape_line(line)}\n" for line in lines)
 
 
 def write_json(findings: Sequence[Finding]) -> str:
     """One object: `findings`, and how many there are of each outcome."""
     rows = [asdict(item) for item in findings]
     counts = {name: sum(item.outcome == name for item in findings) for name in _LEVELS}
-    return json.dumps({"findings": rows, **counts}) + "\n"
+    return dump_json({"findings": rows, **counts}) + "\n"
 
 
 def write_github(findings: Sequence[Finding]) -> str:
@@ -100,9 +104,9 @@ def write_markdown(findings: Sequence[Finding]) -> str:
     rows = [
         (
             marks[item.outcome],
-            f"`{_cell(item.path)}:{item.line}`",
-            f"`{_cell(item.qualname)}`",
-            _cell(item.message),
+            f"`{escape_code(item.path)}:{item.line}`",
+            f"`{escape_code(item.qualname)}`",
+            escape_markdown(item.message),
         )
         for item in findings
     ]
@@ -125,16 +129,17 @@ def write_sarif(findings: Sequence[Finding]) -> str:
         "columnKind": "unicodeCodePoints",
         "results": [_result(item, names.index(item.rule)) for item in told],
     }
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
+    return dump_json({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
 
 
 def _result(item: Finding, place: int) -> dict[str, Any]:
-    where = {"uri": quote(item.path), "uriBaseId": "%SRCROOT%"}
+    where = {"uri": quote(os.fsencode(item.path)), "uriBaseId": "%SRCROOT%"}
+    message = escape_line(f"{item.qualname}: {item.message}").replace("](", "] (")  # that would be a link
     return {
         "ruleId": item.rule,
         "ruleIndex": place,
         "level": _LEVELS[item.outcome],
-        "message": {"text": f"{item.qualname}: {item.message}"},
+        "message": {"text": message},
         "locations": [{"physicalLocation": {"artifactLocation": where, "region": {"startLine": item.line}}}],
         "partialFingerprints": {"sstarFunction/v1": item.fingerprint},
     }
@@ -169,13 +174,8 @@ FORMATS: dict[str, Callable[[Sequence[Finding]], str]] = {
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return escape_controls(text).replace("%", "%25").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
-
-
-def _cell(text: str) -> str:
-    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace("`", "'")
-    return " ".join(plain.split())

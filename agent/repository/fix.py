@@ -20,6 +20,7 @@ from sstar_code.agent.repository.verify.runner import TEST_LIMITS
 from sstar_code.agent.repository.write.splice import put_candidate
 from sstar_code.agent.repository.write_function import FunctionWriter, WriteResult, refuse
 from sstar_code.problems import InfrastructureError
+from sstar_code.problems.plain_text import escape_line
 from sstar_code.problems.values import Opaque, decode
 from sstar_code.sandbox.outcome import Mode, Program, Status
 from sstar_code.selection.judging.question import show_input
@@ -73,8 +74,9 @@ class Person:
 
     def _ask_which(self, task: Task, text: str, options: list[str]) -> str | None:
         assert task.choosing is not None
-        shown = [_describe(option)[:_MOST_SHOWN] for option in options]
-        lines = [f"For {' '.join(show_input(task.choosing, text).split())[:_MOST_SHOWN]} should it"]
+        shown = [escape_line(_describe(option)[:_MOST_SHOWN]) for option in options]
+        given = " ".join(show_input(task.choosing, text).split())[:_MOST_SHOWN]
+        lines = [f"For {escape_line(given)} should it"]
         lines += [f"  {number}: {option}" for number, option in enumerate(shown, start=1)]
         answer = self.ask("\n".join([*lines, f"1-{len(options)}, or nothing to leave it open: "])).strip()
         return options[int(answer) - 1] if answer.isdecimal() and 0 < int(answer) <= len(options) else None
@@ -88,7 +90,9 @@ def _describe(option: str) -> str:
         value: Any = decode(option)
         if isinstance(value, dict) and set(value) == {"raised"}:
             return f"raise {value['raised']}"
-        if isinstance(value, dict) and set(value) == {"yields"}:
+        if isinstance(value, dict) and set(value) == {"returned"}:
+            value = value["returned"]
+        elif isinstance(value, dict) and set(value) == {"yields"}:
             return f"yield {literal(value['yields'])}"
         return f"give {value!r}" if isinstance(value, Opaque) else f"give {literal(value)}"
     except (ValueError, RecursionError):

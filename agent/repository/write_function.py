@@ -8,13 +8,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sstar_code.agent.generation.lineage import explain_lack
 from sstar_code.agent.repository.find.assess import why_impossible
 from sstar_code.agent.repository.find.stubs import find_function
 from sstar_code.agent.repository.findings import Finding, about_function
 from sstar_code.agent.repository.task.checks import Survey, find_checks, mark_open, survey
 from sstar_code.agent.repository.task.problem import make_task
 from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
-from sstar_code.agent.solving.solve import candidates_of, sample
+from sstar_code.agent.solving.solve import candidates_of
+from sstar_code.agent.strategies.table import choose_strategy
 from sstar_code.agent.telemetry.events import working_on
 from sstar_code.selection.judging.question import show_input
 from sstar_code.selection.methods.registry import select_all
@@ -117,7 +119,8 @@ class FunctionWriter:
         task = replace(task, stub=marked)
         self.sandbox.add(task)
         self.say(f"sstar: {stub.qualname}: {task.checks.summary}")
-        lineages = await sample(task.writing, self.context, lambda _: None)
+        strategy = choose_strategy(self.context.settings)
+        lineages = await strategy(task.writing, self.context, lambda _: None)
         state.blocked[stub.label] = state.blocked.get(stub.label, frozenset()) | task.blocked
         if not any(lineage.survives for lineage in lineages):
             waits_for = frozenset(task.reached & {item.label for item in others})
@@ -173,7 +176,7 @@ class FunctionWriter:
         message = f"written: {survivors} of {len(candidates)} candidates pass {task.checks.summary}"
         if len(selection.clusters) > 1:
             message += f" and behave in {len(selection.clusters)} ways"
-        why = [f"{stub.qualname}: {message}; confidence {selection.confidence:.2f}"]
+        why = [f"{stub.qualname}: {message}; confidence {selection.confidence_in_words}"]
         why += [f"  {line}" for line in _list_differences(task, selection)]
         finding = about_function(stub, self.root, "function-written", "passed", message)
         return WriteResult(stub, finding, tuple(why), code, task)
@@ -182,7 +185,8 @@ class FunctionWriter:
         best = max(lineages, key=lambda item: (item.code is not None, item.best.passed), default=None)
         if best is None or best.code is None:
             errors = [item.rounds[-1].error for item in lineages if item.rounds[-1].error]
-            why = f" ({errors[0]})" if errors else ""
+            reasons = explain_lack(lineages)
+            why = f" ({errors[0]})" if errors else f": {reasons}" if reasons else ""
             return refuse(self.root, stub, f"no answer held a program{why}")
         failure = ""
         for note in best.best.failures[:1]:

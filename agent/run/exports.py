@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.run.files import write_json, write_lines
-from sstar_code.agent.run.folder import read_summary
+from sstar_code.agent.run.folder import MANIFEST, read_adjustments, read_manifest, read_summary
+from sstar_code.agent.run.history.added import split_work
+from sstar_code.agent.run.history.which_set import read_which_set
+from sstar_code.agent.run.outcomes import add_stages
 from sstar_code.agent.run.summary import Count, Summary
 from sstar_code.problems.samples import make_evalplus_rows, make_livecodebench_rows
 
@@ -48,13 +51,20 @@ def write_results(
     write_lines(folder / "candidates.jsonl", candidates)
     write_lines(folder / "samples.jsonl", make_evalplus_rows(chosen))
     write_json(folder / "lcb.json", make_livecodebench_rows(chosen))
+    manifest = read_manifest(folder) if (folder / MANIFEST).exists() else None
+    own, added = split_work(folder, store.count_stages(problem_ids))
     summary = Summary(
         Count(problem_ids, outcomes),
         select,
         seconds,
-        by_problem=store.count_stages(problem_ids),
+        by_problem=own,
+        added=add_stages(added.values()),
         prices=prices,
         load=load or read_summary(folder).get("server_load"),
+        adjustments=read_adjustments(folder),
+        ways=store.ways(),
+        which_set=None if manifest is None else read_which_set(manifest),
+        preset={} if manifest is None else manifest.get("preset") or {},
     )
     write_json(folder / "summary.json", summary.as_json())
     return summary

@@ -8,15 +8,24 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from sstar_code.agent.models.scrub import scrub_values
 from sstar_code.agent.run.files import write_json
-from sstar_code.agent.run.store import Store, lock
-from sstar_code.problems import InfrastructureError, UserError
+from sstar_code.agent.run.lock import lock
+from sstar_code.agent.run.store import Store
+from sstar_code.problems import InfrastructureError, ProblemFileError, UserError
+from sstar_code.problems.bounds import read_json
+
+if TYPE_CHECKING:
+    from sstar_code.sandbox import Environment
 
 MANIFEST = "manifest.json"
+Kinds: TypeAlias = Mapping[str, Any]
+"""Key of a JSON file -> the type of its value, see `check_kinds`."""
 
 
 def default_folder(command: str, config: Mapping[str, Any]) -> Path:
@@ -62,7 +71,8 @@ def open_folder(folder: Path, manifest: Mapping[str, Any], *, fresh: bool) -> bo
                 )
         elif any(item.suffix != ".part" for item in folder.iterdir()):
             raise UserError(f"{folder}: not empty and not a run folder; name another with --out")
-        write_json(path, {**manifest, "command": sys.argv})
+        rest = {name: value for name, value in manifest.items() if name != "config"}
+        write_json(path, {"config": manifest["config"], **scrub_values({**rest, "command": sys.argv})})
     except OSError as error:
         raise InfrastructureError(
             f"{error.filename or folder}: {error.strerror}; name another --out"
@@ -79,12 +89,54 @@ def note_servers(folder: Path, servers: Sequence[Mapping[str, Any]]) -> None:
     path = folder / MANIFEST
     if not path.exists():
         return
-    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest = read_manifest(folder)
     known = manifest.setdefault("servers", [])
     new = [server for server in json.loads(json.dumps(servers, default=str)) if server not in known]
     if new:
         known += new
         write_json(path, manifest)
+
+
+def note_adjustment(folder: Path, line: str) -> None:
+    """Add to the manifest of `folder` what an endpoint did not take, since answers depend on it; once.
+
+    Raises:
+        InfrastructureError: the manifest cannot be written.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        return
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    known = manifest.setdefault("adjustments", [])
+    if line not in known:
+        known.append(line)
+        write_json(path, manifest)
+
+
+def read_adjustments(folder: Path) -> list[str]:
+    """What `note_adjustment` kept; empty also where there is no manifest."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    lines = manifest.get("adjustments") if isinstance(manifest, dict) else None
+    return [str(line) for line in lines] if isinstance(lines, list) else []
+
+
+def note_environment(folder: Path, environment: Environment) -> bool:
+    """Put into the manifest of `folder` what programs find in the sandbox; True where it was something else.
+
+    Raises:
+        InfrastructureError: the manifest cannot be written.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        return False
+    manifest = read_manifest(folder)
+    before, now = manifest.get("environment"), json.loads(json.dumps(asdict(environment)))
+    if before != now:
+        write_json(path, {**manifest, "environment": now})
+    return before not in (None, now)
 
 
 def _move_away(folder: Path) -> None:
@@ -120,14 +172,17 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         UserError: there is none, or it is not ours.
     """
     path = folder / MANIFEST
+    if not path.exists():
+        raise UserError(f"{folder}: no run folder (it has no {MANIFEST}); name the --out of a run")
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        dict(manifest["config"])
-    except FileNotFoundError as error:
-        raise UserError(f"{folder}: no run folder (it has no {MANIFEST}); name the --out of a run") from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot read ({error.strerror}); name a run folder") from error
-    except (ValueError, KeyError, TypeError) as error:
+        manifest: dict[str, Any] = read_json(path)
+        check_kinds(manifest, _MANIFEST)
+        check_kinds(manifest["config"], _CONFIG)
+        check_kinds(manifest.get("chosen") or {}, _CHOSEN)
+        check_kinds(manifest.get("preset") or {}, _PRESET)
+    except ProblemFileError as error:
+        raise UserError(f"{error}; not a manifest of ours, name another --out") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: not a manifest of ours; name another --out") from error
     return manifest
 
@@ -147,10 +202,56 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
 def read_summary(folder: Path) -> dict[str, Any]:
     """The object in `summary.json` of `folder`; empty while the first start is going on."""
     try:
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        summary = read_json(folder / "summary.json")
+        check_kinds(summary, _SUMMARY)
+    except (ProblemFileError, ValueError, TypeError, RecursionError):
         return {}
-    return summary if isinstance(summary, dict) else {}
+    return dict(summary)
+
+
+_NONE = type(None)
+_MANIFEST: Kinds = {
+    "config": dict,
+    "data": (str, _NONE),
+    "servers": [dict],
+    "environment": (dict, _NONE),
+    **dict.fromkeys(("chosen", "preset"), (dict, _NONE)),
+}
+_CONFIG: Kinds = {
+    **dict.fromkeys(("label", "set", "select", "shard", "prompts"), (str, _NONE)),
+    **dict.fromkeys(("n", "seed", "max_tokens", "rounds"), (int, str, _NONE)),
+    "model": (str, _NONE),
+    "problems": [str],
+}
+_CHOSEN: Kinds = {"filters": [str]}
+_PRESET: Kinds = {"name": str, "source": str, "departures": [str]}
+_SUMMARY: Kinds = {
+    "seconds": (int, float),
+    "failed": {"": str},
+    "cost": {"": object},
+    "server_load": (dict, _NONE),
+}
+
+
+def check_kinds(data: Any, kinds: Kinds) -> None:
+    """See that `data` is an object whose known keys have values of `kinds`.
+
+    `[kind]` is a list of such, `{"": kind}` an object whose values are such.
+
+    Raises:
+        TypeError: one has another.
+    """
+    if not isinstance(data, dict):
+        raise TypeError(f"{type(data).__name__} is no object")
+    for name, kind in kinds.items():
+        if name not in data:
+            continue
+        value, outer, inner = data[name], kind, object
+        if isinstance(kind, list | dict):
+            outer, inner = type(kind), kind[0] if isinstance(kind, list) else kind[""]
+        items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        if not isinstance(value, outer) or not all(isinstance(item, inner) for item in items):
+            raise TypeError(f"{name!r} is of another type")
 
 
 def describe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import collections.abc
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from enum import Enum
 from functools import cache, partial
+from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from sstar_code.problems.errors import shorten
 
 if TYPE_CHECKING:
     from sstar_code.agent.models.request import Answer
@@ -29,11 +33,13 @@ class StageCount:
     seconds: float = 0.0
     """Seconds of the calls, one after another."""
     unknown: int = 0
-    """Calls whose server reported no token counts."""
+    """Calls whose server reported no token counts; theirs are worked out from the texts."""
     cut: int = 0
     """Answers that ended at their limit."""
     cut_thinking: int = 0
     """Answers that ended at their limit before anything but thinking was written."""
+    only_thinking: int = 0
+    """Answers that ended by themselves and are nothing but thinking; a program is taken out of it."""
     executions: int = 0
     """Runs of a program on an input."""
     cpu_s: float = 0.0
@@ -62,9 +68,10 @@ class StageCount:
                 output=usage.output or 0,
                 reasoning=usage.reasoning,
                 seconds=answer.seconds,
-                unknown=usage.output is None,
+                unknown=usage.output is None or usage.estimated,
                 cut=answer.finish_reason == "length",
                 cut_thinking=answer.is_cut_thinking,
+                only_thinking=answer.is_only_thinking,
             )
         )
 
@@ -92,6 +99,8 @@ class Prices:
 
     prompt: float | None = None
     output: float | None = None
+    file: Path | None = None
+    """A list of prices by model, for those that were not given."""
 
     def why_unknown(self, counts: Iterable[StageCount]) -> str | None:
         """The reason why the cost cannot be told; None where it can."""
@@ -127,38 +136,63 @@ def read_record(kind: type[T], data: dict[str, Any]) -> T:
     """The `kind` that `data` describes; nested dataclasses, enums and tuples are rebuilt by annotation.
 
     A field without a value takes its default and a key without a field is left out, so that files of older
-    and of newer versions can be read. Values of other types are taken as they are.
+    and of newer versions can be read.
 
     Raises:
-        TypeError: a field without a default is missing, or a value has another shape.
-        ValueError: an enum has no such value.
+        TypeError: a field without a default is missing, or a value is of another type.
+        ValueError: an enum has no such value, or a number is not finite.
     """
     if not isinstance(data, dict):
-        raise TypeError(f"{data!r} is no {kind.__name__}")
+        raise TypeError(f"{shorten(repr(data), _SHOWN_CHARS)} is no {kind.__name__}")
     makers = _find_makers(kind)  # type: ignore[arg-type]  # a class is hashable
-    return kind(**{name: _make(makers[name], value) for name, value in data.items() if name in makers})
+    return kind(**{name: makers[name](value) for name, value in data.items() if name in makers})
 
 
-def _make(maker: Callable[[Any], Any] | None, value: Any) -> Any:
-    return value if maker is None or value is None else maker(value)
+_SHOWN_CHARS = 60
+_Maker = Callable[[Any], Any]
 
 
 @cache
-def _find_makers(kind: type[Any]) -> dict[str, Callable[[Any], Any] | None]:
+def _find_makers(kind: type[Any]) -> dict[str, _Maker]:
     hints = get_type_hints(kind, localns=vars(collections.abc))  # many are imported for the type checker only
     return {name: _find_maker(hint) for name, hint in hints.items()}
 
 
-def _find_maker(hint: Any) -> Callable[[Any], Any] | None:
-    """The function that makes a value of its JSON; None where that is the value itself."""
-    if get_origin(hint) is UnionType:
-        hint = next(part for part in get_args(hint) if part is not type(None))
-    if get_origin(hint) is tuple:
-        maker = _find_maker(get_args(hint)[0])
-        return lambda items: tuple(_make(maker, item) for item in items)
+def _find_maker(hint: Any) -> _Maker:
+    """The function that makes a value of its JSON, and raises where that is of another type."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in (UnionType, Union):
+        return partial(_make_optional, _find_maker(next(part for part in parts if part is not type(None))))
+    if origin is tuple:
+        return partial(_make_tuple, _find_maker(parts[0]))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return partial(_make_mapping, _find_maker(parts[1]))
     if is_dataclass(hint):
         return partial(read_record, hint)  # type: ignore[arg-type]
-    return hint if isinstance(hint, type) and issubclass(hint, Enum) else None
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint
+    kinds = {str: (str,), int: (int,), float: (int, float), bool: (bool,)}
+    return partial(_check_plain, kinds[hint]) if hint in kinds else partial(_check_plain, (object,))
+
+
+def _make_optional(maker: _Maker, value: Any) -> Any:
+    return None if value is None else maker(value)
+
+
+def _make_tuple(maker: _Maker, items: Any) -> tuple[Any, ...]:
+    return tuple(map(maker, _check_plain((list,), items)))
+
+
+def _make_mapping(maker: _Maker, items: Any) -> dict[str, Any]:
+    return {name: maker(value) for name, value in _check_plain((dict,), items).items()}
+
+
+def _check_plain(kinds: tuple[type, ...], value: Any) -> Any:
+    if not isinstance(value, kinds) or (isinstance(value, bool) and not {bool, object} & set(kinds)):
+        raise TypeError(f"{shorten(repr(value), _SHOWN_CHARS)} is no {kinds[-1].__name__}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is not finite")
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +261,11 @@ class ProblemOutcome:
         return self.error is None and any(sample.hidden is not None for sample in self.samples)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether every sample was graded, not only what was chosen."""
+        return all(sample.hidden is not None for sample in self.samples)
+
+    @property
     def solved(self) -> bool | None:
         """Whether any sample survived the public tests; None where the problem errored."""
         if self.error is not None:
@@ -247,5 +286,14 @@ class ProblemOutcome:
 
     @classmethod
     def from_json(cls, text: str) -> ProblemOutcome:
-        """The outcome that `to_json` wrote."""
-        return read_record(cls, json.loads(text))
+        """The outcome that `to_json` wrote.
+
+        Raises:
+            TypeError: it is no outcome.
+            ValueError: it is no JSON, or names a sample that it does not have.
+        """
+        outcome = read_record(cls, json.loads(text))
+        named = {*outcome.tier, *(place for place in outcome.chosen.values() if place is not None)}
+        if not named <= set(range(len(outcome.samples))):
+            raise ValueError(f"it names a sample that is none of {len(outcome.samples)}")
+        return outcome

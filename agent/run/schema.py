@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from sstar_code.agent.run.bounds import protect
 
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -59,7 +65,40 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (problem_id, ordinal)
     );
     """,
+    """
+    CREATE TABLE ways (              -- how the samples of this run come to be
+        name TEXT PRIMARY KEY,       -- strategy, style
+        value TEXT NOT NULL
+    );
+    """,
 )
+
+
+def check_schema(connection: sqlite3.Connection, version: int, name: str = "main") -> None:
+    """Refuse a database in which a table is another, or a view, or has a trigger: reading could do anything.
+
+    `name` is that under which it is attached.
+
+    Raises:
+        sqlite3.DatabaseError: it does not have exactly what the first `version` migrations make.
+    """
+    with closing(sqlite3.connect(":memory:")) as ours:
+        for script in MIGRATIONS[:version]:
+            ours.executescript(script)
+        wanted = _list_schema(ours, "main")
+    if _list_schema(connection, name) != wanted:
+        raise sqlite3.DatabaseError("it has other tables than ours, views or triggers")
+
+
+def _list_schema(connection: sqlite3.Connection, name: str) -> set[tuple[str, str, str, str]]:
+    """Kind, name, table and definition of everything, comments and blanks aside."""
+    query = f"SELECT type, name, tbl_name, sql FROM {name}.sqlite_master LIMIT 100"  # noqa: S608 - ours
+    found = set()
+    for row in connection.execute(query):
+        kind, own, table, text = map(str, row)
+        plain = " ".join(re.sub(r"--[^\n]*", "", text).split())
+        found.add((kind, own, table, re.sub(r"\s*([(),])\s*", r"\1", plain)))
+    return found
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -71,9 +110,48 @@ def migrate(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if not version and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
         raise sqlite3.DatabaseError("a database of another program")
-    if version > len(MIGRATIONS):
+    if not 0 <= version <= len(MIGRATIONS):
         raise sqlite3.DatabaseError(
             f"written by a newer version (schema {version}, this one knows {len(MIGRATIONS)})"
         )
+    check_schema(connection, version)
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.executescript(f"BEGIN; {script}; PRAGMA user_version = {number}; COMMIT;")
+
+
+def open_to_write(path: Path | None, undo: contextlib.ExitStack) -> sqlite3.Connection:
+    """The database, made where there is none, with this version's schema."""
+    # One thread uses a store; but where nobody closes it, any thread may be the one that collects it.
+    database = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=2.0, check_same_thread=False)
+    undo.callback(database.close)
+    protect(database)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    migrate(database)
+    return database
+
+
+def open_snapshot(path: Path, undo: contextlib.ExitStack) -> sqlite3.Connection:
+    """The database, read in one transaction: what a run writes meanwhile is not seen by halves."""
+    try:
+        database, version = _begin_to_read(path, "mode=ro", undo)
+    except sqlite3.OperationalError:  # a folder that may not be written has no shared memory for the log
+        database, version = _begin_to_read(path, "mode=ro&immutable=1", undo)
+    if not 2 <= version <= len(MIGRATIONS):
+        raise sqlite3.DatabaseError(
+            f"schema {version}, this one reads 2 to {len(MIGRATIONS)}; use the sstar that wrote it, or run "
+            "the same `sstar eval` again to bring it up to date"
+        )
+    check_schema(database, version)
+    return database
+
+
+def _begin_to_read(path: Path, mode: str, undo: contextlib.ExitStack) -> tuple[sqlite3.Connection, int]:
+    """The database in a transaction, and its schema's version."""
+    place = f"{path.resolve().as_uri()}?{mode}"
+    database = sqlite3.connect(place, uri=True, isolation_level=None, timeout=5.0, check_same_thread=False)
+    undo.callback(database.close)
+    protect(database)
+    database.execute("BEGIN")
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    return database, version

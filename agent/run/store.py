@@ -6,10 +6,7 @@ Every write is committed at once (WAL), so kill -9 at any moment loses at most w
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
-import platform
 import sqlite3
 import weakref
 import zlib
@@ -17,62 +14,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TypeVar
 
 from sstar_code.agent.models.request import Answer, Request, request_key
-from sstar_code.agent.run.outcomes import RoundOutcome, StageCount, read_record
-from sstar_code.agent.run.schema import MIGRATIONS, migrate
+from sstar_code.agent.run.bounds import DAMAGE, Bound, Kind, damaged, is_of_the_machine, refuse_links, unpack
+from sstar_code.agent.run.lock import StoreError, lock
+from sstar_code.agent.run.outcomes import ProblemOutcome, RoundOutcome, StageCount, read_record
+from sstar_code.agent.run.schema import MIGRATIONS, check_schema, open_snapshot, open_to_write
 from sstar_code.agent.telemetry.events import current_work
-from sstar_code.problems import InfrastructureError, UserError
+from sstar_code.problems import UserError
 from sstar_code.sandbox import Execution
 
-
-class StoreError(InfrastructureError):
-    """The store cannot be written (disk full, read-only folder, ...)."""
-
-
-def lock(path: Path) -> TextIO:
-    """Hold the file `path` until the result is closed; the kernel lets go of it however the process ends.
-
-    Raises:
-        UserError: another process holds it; the message says which, where and since when.
-        StoreError: the file cannot be made.
-    """
-    try:
-        file = path.open("a+", encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{path}: cannot write ({error.strerror}); name another --out") from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = _read_holder(file)
-        file.close()
-        raise UserError(
-            f"{path.parent}: another sstar is working in this folder{holder}; "
-            "wait for it, stop it, or name another --out"
-        ) from error
-    _write_holder(file)
-    return file
-
-
-def _write_holder(file: TextIO) -> None:
-    since = datetime.now(UTC).isoformat(timespec="seconds")
-    holder = {"pid": os.getpid(), "host": platform.node(), "since": since}
-    try:
-        file.truncate(0)
-        file.write(json.dumps(holder) + "\n")
-        file.flush()
-    except OSError:  # a full disk: the lock holds all the same, only its holder stays unnamed
-        os.ftruncate(file.fileno(), 0)
-
-
-def _read_holder(file: TextIO) -> str:
-    file.seek(0)
-    try:
-        holder = json.loads(file.read())
-        return f" (process {holder['pid']} on {holder['host']}, since {holder['since']})"
-    except (ValueError, KeyError, TypeError):  # it has just begun, or its disk was full
-        return ""
+T = TypeVar("T")
+_TEXT_OR_NONE = (str, type(None))
+_PAGE_BYTES = 4096
+_MOST = 100_000
+"""Samples of a problem, and rounds of a sample: more than any run has."""
 
 
 class Store:
@@ -90,19 +47,22 @@ class Store:
         """
         self.path = path
         with contextlib.ExitStack() as undo:
+            if path is not None:
+                refuse_links(path)
             if path is not None and not read_only:
                 undo.enter_context(lock(path.with_suffix(".lock")))
             try:
                 if path is not None and read_only:
-                    self._db = _open_snapshot(path, undo)
+                    self._db = open_snapshot(path, undo)
                 else:
-                    self._db = _open_to_write(path, undo)
+                    self._db = open_to_write(path, undo)
             except sqlite3.OperationalError as error:
                 raise StoreError(
                     f"{path}: cannot {'read' if read_only else 'write'} the run store ({error})"
                 ) from error
             except sqlite3.DatabaseError as error:
                 raise UserError(f"{path}: not a run store of this version ({error})") from error
+            self._bound = Bound(self._db, path)
             self._open = undo.pop_all()
         weakref.finalize(self, self._open.close)  # also where nobody closed it: Python 3.13 warns of that
 
@@ -114,7 +74,11 @@ class Store:
     def _reaching(self, what: str = "write") -> Iterator[sqlite3.Connection]:
         try:
             yield self._db
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
+            if what == "read" and not is_of_the_machine(error):
+                raise damaged(self.path, error) from error
+            if not isinstance(error, sqlite3.OperationalError):
+                raise
             raise StoreError(
                 f"{self.path}: cannot {what} ({error}); what was written before is kept: "
                 "free some space and run the same command again"
@@ -133,16 +97,39 @@ class Store:
                     db.execute("ROLLBACK")
                 raise
 
-    def _read(self, query: str, *values: str) -> list[Any]:
+    def _read(self, kinds: Sequence[Kind], query: str, *values: str) -> Iterator[Any]:
+        """The rows, whose columns are of `kinds`, one after another.
+
+        Raises:
+            UserError: a value is of another type, or there is more than the file can hold.
+        """
         with self._reaching("read") as db:
-            return db.execute(query, values).fetchall()
+            left = self._bound.begin() + _PAGE_BYTES
+            for row in db.execute(query, values):
+                try:
+                    left -= self._bound.check(row, kinds)
+                except (TypeError, ValueError) as error:
+                    raise damaged(self.path, error) from error
+                if left < 0 and self.path is not None:
+                    raise damaged(self.path, ValueError("it gives more than it holds"))
+                yield row
+
+    def _decode(self, kind: type[T], text: str) -> T:
+        """The record that was kept as JSON.
+
+        Raises:
+            UserError: it is another one.
+        """
+        with self.blaming():
+            return read_record(kind, json.loads(text))
 
     # model calls
 
     def get_answer(self, request: Request) -> Answer | None:
         """The answer that was paid for once, or None."""
-        rows = self._read("SELECT answer FROM calls WHERE key = ?", request_key(request))
-        return read_record(Answer, json.loads(rows[0][0])) if rows else None
+        for (text,) in self._read((str,), "SELECT answer FROM calls WHERE key = ?", request_key(request)):
+            return self._decode(Answer, text)
+        return None
 
     def put_answer(self, request: Request, answer: Answer) -> None:
         """Keep `answer`; one that is there already stays. An earlier failure of the call is forgotten."""
@@ -164,28 +151,33 @@ class Store:
 
     def failures(self) -> list[tuple[str, str, str]]:
         """(problem_id, stage, error) of every call that failed for good and was not answered since."""
-        rows = self._read("SELECT problem_id, stage, error FROM failed_calls ORDER BY rowid")
-        return [(problem_id, stage, error) for problem_id, stage, error in rows]
+        return list(
+            self._read((str, str, str), "SELECT problem_id, stage, error FROM failed_calls ORDER BY rowid")
+        )
 
     def answers(self) -> Iterator[tuple[str, str, Answer]]:
         """(problem_id, stage, answer) of every call, in the order of writing."""
-        with self._reaching("read") as db:
-            for problem_id, stage, text in db.execute(
-                "SELECT problem_id, stage, answer FROM calls ORDER BY rowid"
-            ):
-                yield problem_id, stage, read_record(Answer, json.loads(text))
+        query = "SELECT problem_id, stage, answer FROM calls ORDER BY rowid"
+        for problem_id, stage, text in self._read((str, str, str), query):
+            yield problem_id, stage, self._decode(Answer, text)
+
+    def count_calls(self) -> int:
+        """How many calls were answered."""
+        ((count,),) = self._read((int,), "SELECT COUNT(*) FROM calls")
+        return int(count)
 
     def calls(self, problem_id: str) -> list[tuple[Request, Answer]]:
         """Every answered call for a problem, in the order of writing."""
         query = "SELECT request, answer FROM calls WHERE problem_id = ? ORDER BY rowid"
         return [
-            (read_record(Request, json.loads(request)), read_record(Answer, json.loads(answer)))
-            for request, answer in self._read(query, problem_id)
+            (self._decode(Request, request), self._decode(Answer, answer))
+            for request, answer in self._read((str, str), query, problem_id)
         ]
 
     def answered_between(self) -> tuple[str, str] | None:
         """When the first and the last answer were stored (UTC, ISO 8601); None without answers."""
-        ((first, last),) = self._read("SELECT MIN(created_at), MAX(created_at) FROM calls")
+        query = "SELECT MIN(created_at), MAX(created_at) FROM calls"
+        ((first, last),) = self._read((_TEXT_OR_NONE, _TEXT_OR_NONE), query)
         return (first, last) if first else None
 
     def count_stages(self, problem_ids: Iterable[str] = ()) -> dict[str, dict[str, StageCount]]:
@@ -209,15 +201,32 @@ class Store:
             db.execute("INSERT OR IGNORE INTO steps VALUES (?, ?, ?, ?)", (problem_id, ordinal, step, seen))
 
     def steps(self) -> list[tuple[str, str, str]]:
-        """(problem_id, step, seen), those of a problem in order."""
-        return self._read("SELECT problem_id, step, seen FROM steps ORDER BY problem_id, ordinal")
+        """(problem_id, step, seen), those of a problem in order; the last two are JSON."""
+        query = "SELECT problem_id, step, seen FROM steps ORDER BY problem_id, ordinal"
+        return list(self._read((str, str, str), query))
+
+    # how samples come to be
+
+    def put_ways(self, ways: Mapping[str, str]) -> None:
+        """Keep `ways`, by name; what is there already stays."""
+        with self._transaction() as db:
+            db.executemany("INSERT OR IGNORE INTO ways VALUES (?, ?)", list(ways.items()))
+
+    def ways(self) -> dict[str, str]:
+        """The strategy and the style of the run, by these names; empty where it does not say."""
+        return dict(self._read((str, str), "SELECT name, value FROM ways"))
 
     # executions: `sandbox.memo.ExecutionMemory`
 
     def get_execution(self, key: str) -> Execution | None:
         """The result kept under `key`, or None."""
-        rows = self._read("SELECT execution FROM executions WHERE key = ?", key)
-        return read_record(Execution, json.loads(zlib.decompress(rows[0][0]))) if rows else None
+        for (packed,) in self._read((bytes,), "SELECT execution FROM executions WHERE key = ?", key):
+            try:
+                text = unpack(packed)
+            except (ValueError, zlib.error) as error:
+                raise damaged(self.path, error) from error
+            return self._decode(Execution, text)
+        return None
 
     def put_executions(self, executions: Mapping[str, Execution]) -> None:
         """Keep each of `executions` under its key, all in one transaction."""
@@ -238,7 +247,7 @@ class Store:
     def count_executions(self) -> list[tuple[str, str, int, float]]:
         """(problem_id, stage, executions, CPU seconds), by what they were first run for."""
         query = "SELECT problem_id, stage, COUNT(*), SUM(cpu_s) FROM executions GROUP BY problem_id, stage"
-        return [(problem_id, stage, count, cpu_s) for problem_id, stage, count, cpu_s in self._read(query)]
+        return list(self._read((str, str, int, float), query))
 
     # what became of a problem
 
@@ -290,33 +299,72 @@ class Store:
         """
         with self._reaching() as db:
             db.execute("ATTACH DATABASE ? AS other", (str(path),))
+            bound = Bound(db, path, self.path)
             try:
+                check_schema(db, len(MIGRATIONS), "other")
+                bound.begin()
                 with self._transaction():
                     self._absorb_tables(db)
+            except sqlite3.DatabaseError as error:
+                if is_of_the_machine(error):
+                    raise
+                raise damaged(path, error) from error
             finally:
                 db.execute("DETACH DATABASE other")
+                self._bound = Bound(db, self.path)
 
     def _absorb_tables(self, db: sqlite3.Connection) -> None:
         for table in ("candidates", "selections", "problems"):
             db.execute(
                 f"DELETE FROM main.{table} WHERE problem_id IN (SELECT problem_id FROM other.problems)"  # noqa: S608 - ours
             )
-        for (table,) in self._read("SELECT name FROM main.sqlite_master WHERE type = 'table' ORDER BY rowid"):
+        tables = "SELECT name FROM main.sqlite_master WHERE type = 'table' ORDER BY rowid"
+        for (table,) in db.execute(tables).fetchall():
             db.execute(
                 f"INSERT OR IGNORE INTO main.{table} SELECT * FROM other.{table} ORDER BY rowid"  # noqa: S608 - ours
             )
 
     def outcomes(self) -> dict[str, str]:
         """Outcome (JSON) of every finished problem by id."""
-        return dict(self._read("SELECT problem_id, outcome FROM problems"))
+        return dict(self._read((str, str), "SELECT problem_id, outcome FROM problems"))
+
+    def read_outcomes(self) -> dict[str, ProblemOutcome]:
+        """Outcome of every finished problem by id.
+
+        Raises:
+            UserError: one is not as it was written.
+        """
+        outcomes = {}
+        for problem_id, text in self.outcomes().items():
+            with self.blaming():
+                outcomes[problem_id] = ProblemOutcome.from_json(text)
+                if outcomes[problem_id].problem_id != problem_id:
+                    raise ValueError(f"the outcome of {problem_id} is another problem's")
+        return outcomes
+
+    @contextlib.contextmanager
+    def blaming(self) -> Iterator[None]:
+        """What goes wrong inside is the fault of what is stored.
+
+        Raises:
+            UserError: it went wrong.
+        """
+        try:
+            yield
+        except DAMAGE as error:
+            raise damaged(self.path, error) from error
 
     def rounds(self) -> dict[str, list[RoundOutcome]]:
         """Every round of every sample by finished problem, in order of samples and rounds."""
         rounds: dict[str, list[RoundOutcome]] = {}
-        for problem_id, sample, number, code, passed, total, is_best, hidden in self._read(
+        query = (
             "SELECT problem_id, sample, round, code, public_passed, public_total, is_best, hidden_verdict "
             "FROM candidates ORDER BY problem_id, sample, round"
-        ):
+        )
+        kinds = (str, int, int, _TEXT_OR_NONE, int, int, int, _TEXT_OR_NONE)
+        for problem_id, sample, number, code, passed, total, is_best, hidden in self._read(kinds, query):
+            if not (0 <= sample <= _MOST and 0 <= number <= _MOST and 0 <= passed <= total):
+                raise damaged(self.path, ValueError(f"{problem_id} has no such round"))
             rounds.setdefault(problem_id, []).append(
                 RoundOutcome(sample, number, code, passed, total, bool(is_best), hidden)
             )
@@ -325,12 +373,12 @@ class Store:
     def candidates(self, problem_id: str) -> list[str | None]:
         """The program that stands for each sample, in order of samples."""
         query = "SELECT code FROM candidates WHERE problem_id = ? AND is_best = 1 ORDER BY sample"
-        return [code for (code,) in self._read(query, problem_id)]
+        return [code for (code,) in self._read((_TEXT_OR_NONE,), query, problem_id)]
 
     def selections(self, problem_id: str) -> dict[str, str]:
         """Selection (JSON) by method."""
         query = "SELECT method, selection FROM selections WHERE problem_id = ? ORDER BY rowid"
-        return dict(self._read(query, problem_id))
+        return dict(self._read((str, str), query, problem_id))
 
 
 def _place(request: Request) -> tuple[str, str, str, int, int, str]:
@@ -342,40 +390,6 @@ def _place(request: Request) -> tuple[str, str, str, int, int, str]:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _open_to_write(path: Path | None, undo: contextlib.ExitStack) -> sqlite3.Connection:
-    """The database, made where there is none, with this version's schema."""
-    database = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=2.0)
-    undo.callback(database.close)
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = NORMAL")
-    migrate(database)
-    return database
-
-
-def _open_snapshot(path: Path, undo: contextlib.ExitStack) -> sqlite3.Connection:
-    """The database, read in one transaction: what a run writes meanwhile is not seen by halves."""
-    try:
-        database, version = _begin_to_read(path, "mode=ro", undo)
-    except sqlite3.OperationalError:  # a folder that may not be written has no shared memory for the log
-        database, version = _begin_to_read(path, "mode=ro&immutable=1", undo)
-    if not 2 <= version <= len(MIGRATIONS):
-        raise sqlite3.DatabaseError(
-            f"schema {version}, this one reads 2 to {len(MIGRATIONS)}; use the sstar that wrote it, or run "
-            "the same `sstar eval` again to bring it up to date"
-        )
-    return database
-
-
-def _begin_to_read(path: Path, mode: str, undo: contextlib.ExitStack) -> tuple[sqlite3.Connection, int]:
-    """The database in a transaction, and its schema's version."""
-    place = f"{path.resolve().as_uri()}?{mode}"
-    database = sqlite3.connect(place, uri=True, isolation_level=None, timeout=5.0)
-    undo.callback(database.close)
-    database.execute("BEGIN")
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    return database, version
 
 
 def _storable(text: str | None) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import statistics
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sstar_code.agent.run.outcomes import Prices, StageCount, add_stages, add_up
 
 if TYPE_CHECKING:
+    from sstar_code.agent.run.history.which_set import WhichSet
     from sstar_code.agent.run.outcomes import ProblemOutcome
 
 _MOST_DRAWS = 4_000_000
@@ -44,6 +46,8 @@ class Difference:
     low: float
     high: float
     problems: int
+    p: float = 1.0
+    """Two-sided p of no difference, by the same bootstrap as the interval."""
 
     def __str__(self) -> str:
         if not self.problems:
@@ -89,6 +93,9 @@ def paired_bootstrap(differences: Sequence[float], *, seed: int = 0, resamples: 
 
     A problem is drawn with all that belongs to it, so samples of one problem are never taken for independent
     ones. Of a large set fewer resamples are drawn, 1,000 at least. The same input gives the same interval.
+
+    p is twice the smaller share of resampled means on one side of 0, with one added to both counts, so that
+    it is never 0 (Davison and Hinkley 1997, Bootstrap Methods and their Application, section 4.2).
     """
     count = len(differences)
     if not count:
@@ -97,7 +104,9 @@ def paired_bootstrap(differences: Sequence[float], *, seed: int = 0, resamples: 
     draw = random.Random(seed)
     means = sorted(math.fsum(draw.choices(differences, k=count)) / count for _ in range(rounds))
     tail = round(0.025 * rounds)
-    return Difference(math.fsum(differences) / count, means[tail], means[-tail - 1], count)
+    below, above = bisect_right(means, 0.0), rounds - bisect_left(means, 0.0)
+    p = min(1.0, 2 * (min(below, above) + 1) / (rounds + 1))
+    return Difference(math.fsum(differences) / count, means[tail], means[-tail - 1], count, p)
 
 
 def sign_test(won: int, lost: int) -> float:
@@ -112,7 +121,7 @@ LABELS = {
     "debugged@1": "one sample, debugged",
     "random": "random of the best",
     "first": "first of the best",
-    "majority": "majority (largest group)",
+    "majority": "majority (largest cluster)",
     "oracle": "oracle (best possible)",
 }
 """Name of a rate -> its label in tables and charts; a method that is not here goes by its name."""
@@ -128,6 +137,8 @@ class Count:
     """The outcomes of the problems that ended, by id."""
     failed: Mapping[str, str] = field(default_factory=dict)
     """Problem id to one line, for problems that failed and have no outcome."""
+    only: Sequence[str] | None = None
+    """Names of the rates that mean something here; None: all."""
 
     @cached_property
     def ended(self) -> list[ProblemOutcome]:
@@ -161,7 +172,8 @@ class Count:
             if one in self.errors or one not in self.outcomes:
                 scores[one] = {}
             elif self.outcomes[one].graded:
-                scores[one] = _score(self.outcomes[one])
+                row = _score(self.outcomes[one])
+                scores[one] = {name: row[name] for name in row if self.only is None or name in self.only}
         return scores if any(scores.values()) or not self.ungraded else {}
 
     @property
@@ -172,11 +184,41 @@ class Count:
     def rates(self, problem_ids: Sequence[str] | None = None) -> dict[str, Rate]:
         """The rates over `problem_ids`, by default over all that count.
 
-        Their names are `pass@1`, `debugged@1`, `random`, each method that ran, and `oracle`.
+        Their names are `pass@1`, `debugged@1`, `random`, each method that ran, and `oracle`; where no problem
+        has all its samples graded, the methods alone.
         """
         rows = [self.scores[one] for one in (self.scores if problem_ids is None else problem_ids)]
-        names = ("pass@1", "debugged@1", "random", *_method_names(self.ended), "oracle")
+        known = {name for row in self.scores.values() for name in row}
+        every = ("pass@1", "debugged@1", "random", *_method_names(self.ended), "oracle")
+        names = [name for name in every if not known or name in known]
         return {name: wilson(sum(row.get(name, 0.0) for row in rows), len(rows)) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceCost:
+    """What `selected@1` took, a finished problem on average, so that it never stands beside pass@1 alone."""
+
+    method: str
+    samples: float
+    calls: float
+    """In all stages: samples, repairs, and the questions of every method that ran."""
+    tokens: float
+
+    def __str__(self) -> str:
+        return (
+            f"selected@1: {self.method} of {self.samples:,.4g} samples a problem, with "
+            f"{self.calls:,.1f} calls and {self.tokens:,.0f} tokens a problem in all"
+        )
+
+
+def cost_choice(count: Count, select: str, stages: Iterable[StageCount]) -> ChoiceCost | None:
+    """What the choice of `select` took; None where nothing was chosen, or no choice has a verdict."""
+    ended = [outcome for outcome in count.ended if select in outcome.chosen]
+    if not any(outcome.graded for outcome in ended):
+        return None
+    total = add_up(stages)
+    samples = sum(len(outcome.samples) for outcome in ended)
+    return ChoiceCost(select, *(part / len(ended) for part in (samples, total.calls, total.tokens)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +231,19 @@ class Summary:
     seconds: float
     by_problem: Mapping[str, Mapping[str, StageCount]] = field(default_factory=dict)
     """The work for each problem by stage."""
+    added: Mapping[str, StageCount] = field(default_factory=dict)
+    """The work by stage of methods that were added to the run later; it is not in `by_problem`."""
     prices: Prices = field(default_factory=Prices)
     load: Mapping[str, Any] | None = None
     """The load of the server during this start: `LoadWatch.as_json`."""
+    adjustments: Sequence[str] = ()
+    """What the endpoint did not take of what was asked: a line each; numbers depend on it."""
+    ways: Mapping[str, str] = field(default_factory=dict)
+    """Strategy and style of the samples, by these names; empty where the run does not say."""
+    which_set: WhichSet | None = None
+    """None where no run folder is kept."""
+    preset: Mapping[str, Any] = field(default_factory=dict)
+    """Name, source and departures of `--preset`; empty without one."""
 
     @property
     def problems(self) -> int:
@@ -224,6 +276,11 @@ class Summary:
         return add_stages(self.by_problem.values())
 
     @property
+    def choice_cost(self) -> ChoiceCost | None:
+        """What `selected@1` took; None where nothing is finished."""
+        return cost_choice(self.count, self.select, self.stages.values())
+
+    @property
     def cost(self) -> str:
         """The cost in words, or why it is not known."""
         total = self.prices.cost(self.stages.values())
@@ -234,7 +291,7 @@ class Summary:
     def headline(self) -> dict[str, Any]:
         """The object that `--json` prints; rates are 0..1, null where nothing was graded."""
         value = {name: rate.value if rate.problems else None for name, rate in self.rates.items()}
-        total = add_up(self.stages.values())
+        total, choice_cost = add_up(self.stages.values()), self.choice_cost
         return {
             "problems": self.problems,
             "errors": len(self.errors),
@@ -243,6 +300,7 @@ class Summary:
             "first": value.get("first"),
             "majority": value.get("majority"),
             "selected@1": value.get(self.select),
+            "selected": None if choice_cost is None else asdict(choice_cost),
             "oracle": value.get("oracle"),
             "tokens": {
                 "prompt": total.prompt,
@@ -253,6 +311,8 @@ class Summary:
                 "unknown_calls": total.unknown,
             },
             "seconds": round(self.seconds, 3),
+            **({} if self.which_set is None else {"which_set": self.which_set.as_json()}),
+            **({"preset": dict(self.preset)} if self.preset else {}),
         }
 
     def as_json(self) -> dict[str, Any]:
@@ -266,22 +326,37 @@ class Summary:
             "public_solved": self.public_solved,
             "failed_calls": len(self.failed_calls),
             "select": self.select,
+            **self.ways,
             "methods": {name: asdict(rate) for name, rate in self.rates.items()},
             "methods_of_graded": {name: asdict(rate) for name, rate in self.count.rates(graded).items()},
-            "stages": {name: asdict(count) for name, count in self.stages.items()},
+            "stages": asdict_all(self.stages),
+            **({"added_methods": asdict_all(self.added)} if self.added else {}),
             "failed": self.errors,
             "cost": self.prices.as_json(self.stages.values()),
+            **({"adjustments": list(self.adjustments)} if self.adjustments else {}),
             "server_load": None if self.load is None else dict(self.load),
-            "by_problem": {
-                problem_id: {name: asdict(count) for name, count in stages.items()}
-                for problem_id, stages in self.by_problem.items()
-            },
+            "by_problem": {problem_id: asdict_all(stages) for problem_id, stages in self.by_problem.items()},
         }
 
 
+def asdict_all(counts: Mapping[str, StageCount]) -> dict[str, dict[str, Any]]:
+    """Counts by name as JSON has them."""
+    return {name: asdict(count) for name, count in counts.items()}
+
+
 def _score(outcome: ProblemOutcome) -> dict[str, float]:
-    """Expected share of right answers of a graded problem, 0..1, by name of the rate."""
+    """Expected share of right answers of a graded problem, 0..1, by name of the rate.
+
+    Where only what was chosen is graded, nothing is known of the samples: the methods alone.
+    """
     count = len(outcome.samples)
+    if not outcome.is_whole:
+        chosen = {name: outcome.chosen.get(name) for name in _method_names([outcome])}
+        return {
+            name: float(outcome.is_right(place))
+            for name, place in chosen.items()
+            if place is None or outcome.samples[place].hidden is not None
+        }
     return {
         "pass@1": pass_at_k(count, outcome.count_right(first=True), 1),
         "debugged@1": pass_at_k(count, outcome.count_right(), 1),

@@ -10,6 +10,7 @@ import anyio
 
 from sstar_code.agent.models import Purpose, Request, Stage
 from sstar_code.agent.models.request import CallError
+from sstar_code.problems import SstarError
 from sstar_code.selection import Question, Reply
 from sstar_code.selection.judging.calibration import measure_judge
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.solving.settings import Settings
     from sstar_code.problems import Problem
-    from sstar_code.sandbox import Sandbox
+    from sstar_code.sandbox import Environment, Sandbox
     from sstar_code.selection import Ask
     from sstar_code.selection.judging.calibration import JudgeRecord
 
@@ -45,13 +46,24 @@ class Asking:
     max_tokens: int
     temperature: float = 0.0
     """Questions want the likeliest answer, not a varied one."""
+    failures: list[SstarError] | None = None
+    """Where given, an endpoint that fails or a spent budget ends the asking, not the choosing: the error is
+    put here, this question and all later ones have no reply, and free evidence decides."""
+    style: str = "cot"
+    """As `Settings.style`."""
 
     async def __call__(
         self, question: Question, problem: Problem, ordinal: str, **values: Any
     ) -> Reply | None:
-        """The reply, or None where this call failed for good; an endpoint that is down raises."""
+        """The reply, or None where this call failed for good.
+
+        Raises:
+            SstarError: the endpoint is down or nothing is left to spend, and there are no `failures` to fill.
+        """
+        if self.failures:
+            return None
         request = Request(
-            messages=self.prompts.render(question.value, problem=problem, **values),
+            messages=self.prompts.render(question.value, problem=problem, style=self.style, **values),
             purpose=Purpose(problem.id, _STAGES[question], ordinal=f"{question.value}/{ordinal}"),
             temperature=self.temperature,
             max_tokens=self.max_tokens,
@@ -60,6 +72,11 @@ class Asking:
         try:
             answer = await self.model.ask(request)
         except CallError:
+            return None
+        except SstarError as error:
+            if self.failures is None:
+                raise
+            self.failures.append(error)
             return None
         return Reply(answer.text, (answer.usage.prompt or 0) + (answer.usage.output or 0))
 
@@ -107,8 +124,26 @@ class SolveContext:
     """How far the judge is to be believed, for a set; None: each problem finds out by itself."""
     allocation: Allocation | None = None
     """Sample allocation shared by a set; None: a problem with a range of samples allocates alone."""
+    names_environment: bool = True
+    """Whether prompts say what Python and which libraries programs find in the sandbox. A function of a
+    repository finds those of the repository."""
+    failures: list[SstarError] | None = None
+    """As `Asking.failures`."""
+
+    @property
+    def environment(self) -> Environment | None:
+        """What prompts say that programs find; None where they say nothing of it."""
+        return getattr(self.sandbox, "environment", None) if self.names_environment else None
 
     @property
     def ask(self) -> Asking:
         """Selection's questions, put to the model."""
-        return Asking(self.model, self.prompts, self.settings.seed, self.settings.max_tokens)
+        settings = self.settings
+        return Asking(
+            self.model,
+            self.prompts,
+            settings.seed,
+            settings.max_tokens,
+            failures=self.failures,
+            style=settings.style,
+        )

@@ -10,6 +10,9 @@ from sstar_code.problems import UserError
 
 AUTO = "2..32"
 """What `--n auto` stands for."""
+STYLES = ("cot", "direct", "draft", "plan")
+"""Chain of thought (arXiv 2205.11916), the answer alone, a draft in few words (Chain of Draft, arXiv
+2502.18600), and ideas first (as PlanSearch, arXiv 2409.03733)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,7 @@ class Settings:
     """Settings of the method; the defaults are S*'s (arXiv 2502.14382, section 5.1).
 
     Raises:
-        UserError: an unknown method or context.
+        UserError: an unknown method, context or style.
     """
 
     n: int = 16
@@ -36,6 +39,13 @@ class Settings:
     """Token limit of one answer, thinking included."""
     context: Literal["all", "last"] = "all"
     """What a repair sees: `all` rounds of its sample or the `last` one."""
+    strategy: str = ""
+    """How candidates come to be, `NAME[:key=value,...]` of `agent.strategies.table`; empty: `sample`, or
+    `waves` where `least` is given."""
+    style: str = "cot"
+    """What is written before an answer, of `STYLES`: by samples, repairs and judges alike."""
+    greedy: bool = False
+    """One sample at temperature 0, whatever `n` and `temperature` say."""
 
     def __post_init__(self) -> None:
         from sstar_code.selection.methods.registry import choose
@@ -43,13 +53,30 @@ class Settings:
         choose(self.select)
         if self.context not in ("all", "last"):
             raise UserError(f"--context {self.context!r}: it must be `all` or `last`")
+        if self.style not in STYLES:
+            raise UserError(f"--style {self.style!r}: it must be one of {', '.join(STYLES)}")
+        if self.greedy:
+            for name, value in (("n", 1), ("least", None), ("temperature", 0.0)):
+                object.__setattr__(self, name, value)
 
     def as_json(self) -> dict[str, Any]:
-        """For the manifest; a fixed number of samples looks as it did before there was a range."""
+        """For the manifest; what is at its default looks as it did before it could be chosen."""
         whole = asdict(self)
-        if self.least is None:
-            del whole["least"]
+        del whole["greedy"]  # `n` and `temperature` say it
+        for name, default in (("least", None), ("strategy", ""), ("style", "cot")):
+            if whole[name] == default:
+                del whole[name]
         return whole
+
+    @property
+    def strategy_name(self) -> str:
+        """The name of the strategy, without its settings."""
+        return self.strategy.partition(":")[0] or ("sample" if self.least is None else "waves")
+
+    @property
+    def ways(self) -> dict[str, str]:
+        """How samples come to be, as a run store keeps it and a summary names it."""
+        return {"strategy": self.strategy or self.strategy_name, "style": self.style}
 
     @property
     def first_samples(self) -> int:

@@ -1,4 +1,4 @@
-"""The whole method: sample and repair in parallel, then choose by what the programs do (arXiv 2502.14382)."""
+"""The whole method: make candidates by a strategy, then choose by what the programs do (arXiv 2502.14382)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import anyio
-
-from sstar_code.agent.allocation.plan import plan_allocation
-from sstar_code.agent.allocation.sample import allocate_samples
-from sstar_code.agent.calls.budget import Budget
-from sstar_code.agent.generation.develop import develop
 from sstar_code.agent.run.outcomes import StageCount
+from sstar_code.agent.strategies.table import choose_strategy
 from sstar_code.agent.telemetry.events import working_on
 from sstar_code.selection import Candidate
 from sstar_code.selection.evidence.fingerprint import fingerprint
@@ -22,7 +17,7 @@ from sstar_code.selection.pool import Pool, tier
 if TYPE_CHECKING:
     from sstar_code.agent.generation.lineage import Lineage
     from sstar_code.agent.solving.context import SolveContext
-    from sstar_code.problems import Problem
+    from sstar_code.problems import Problem, SstarError
     from sstar_code.selection import Selection
 
 
@@ -40,6 +35,8 @@ class Solution:
     usage: StageCount = field(default_factory=StageCount)
     """What it cost; only where one problem was solved by itself."""
     seconds: float = 0.0
+    failure: SstarError | None = None
+    """What ended the work before its end, where something was there to choose among by then."""
 
     @property
     def selection(self) -> Selection:
@@ -75,11 +72,7 @@ async def solve(
     on_sample: Callable[[Lineage], None] = lambda _: None,
 ) -> Solution:
     """Generate, repair, select. Hidden tests are not looked at."""
-    allocation = context.allocation or plan_allocation(context.settings, Budget(), None, 1)
-    if allocation is None:
-        lineages = await sample(problem, context, on_sample)
-    else:
-        lineages = await allocate_samples(problem, context, allocation, on_sample)
+    lineages = await choose_strategy(context.settings)(problem, context, on_sample)
     candidates = candidates_of(problem, lineages)
     differ = len({fingerprint(candidates[index].code) for index in tier(candidates)}) > 1
     with working_on(problem.id, "select"):
@@ -89,22 +82,6 @@ async def solve(
         seed = context.settings.seed
         pool = Pool(problem, candidates, context.sandbox, ask=context.ask, seed=seed, judge=judge)
         return Solution(problem, lineages, await select_all(pool, methods), context.settings.select)
-
-
-async def sample(
-    problem: Problem, context: SolveContext, on_sample: Callable[[Lineage], None]
-) -> tuple[Lineage, ...]:
-    """All samples at once: one that has arrived is run and repaired while others are still being written."""
-    lineages: dict[int, Lineage] = {}
-
-    def keep(lineage: Lineage) -> None:
-        lineages[lineage.sample] = lineage
-        on_sample(lineage)
-
-    async with anyio.create_task_group() as group:
-        for number in range(context.settings.n):
-            group.start_soon(develop, number, problem, context, keep)
-    return tuple(lineages[number] for number in range(context.settings.n))
 
 
 def candidates_of(problem: Problem, lineages: Sequence[Lineage]) -> tuple[Candidate, ...]:

@@ -13,6 +13,7 @@ import json
 import random
 import select
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
@@ -167,6 +168,8 @@ class ServerDouble:
         version: what `GET /version` says.
         pages: further texts by path, like `/health` and `/metrics`; open to all, as vLLM's are.
         posts: texts by path that answer a POST, whatever it holds, like `/tokenize`.
+        route: asked first, with method, path, headers and content of any request; None leaves it to the rest.
+        certificate: a PEM file with certificate and key; where given, the server speaks https.
         faults: what goes wrong; more can be put into `faults.coming` or sent to `POST /faults`.
         port: the port to listen on; 0 takes a free one.
     """
@@ -181,9 +184,13 @@ class ServerDouble:
         version: str = "0.0.0",
         pages: Mapping[str, str] | None = None,
         posts: Mapping[str, str] | None = None,
+        route: Callable[[str, str, Mapping[str, str], bytes], Reply | None] | None = None,
+        certificate: str | None = None,
         faults: Iterable[Fault] = (),
         port: int = 0,
     ) -> None:
+        self.route = route
+        self.scheme = "http" if certificate is None else "https"
         self.respond = respond
         self.models = models
         self.api_key = api_key
@@ -198,13 +205,13 @@ class ServerDouble:
         self.dead = threading.Event()
         """A fault has ended the server: nothing listens any more."""
         self._lock = threading.Lock()
-        self._server = _Server(self, port)
+        self._server = _Server(self, port, certificate)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
     @property
     def base_url(self) -> str:
         """What a client is given."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        return f"{self.scheme}://127.0.0.1:{self._server.server_address[1]}/v1"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -223,6 +230,10 @@ class ServerDouble:
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], content: bytes) -> Reply:
         """The reply to a request."""
+        routed = None if self.route is None else self.route(method, path, headers, content)
+        return routed or self._answer(method, path, headers, content)
+
+    def _answer(self, method: str, path: str, headers: Mapping[str, str], content: bytes) -> Reply:
         if path == "/faults":
             return self._plan_fault(content)
         page = self.find_page(path) if method == "GET" else self.posts.get(path)
@@ -305,10 +316,15 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False  # joined on close, so that no thread outlives its test
     request_queue_size = 1_024
 
-    def __init__(self, double: ServerDouble, port: int) -> None:
+    def __init__(self, double: ServerDouble, port: int, certificate: str | None) -> None:
         self.double = double
         self._connections: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), _Handler)
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            # each connection shakes hands in its own thread, so that one that does not cannot hold up others
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._connections.add(request)

@@ -51,9 +51,10 @@ def _clean(environment):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """An empty current folder, and no setting from outside."""
+    """An empty current folder, and no setting from outside; `config` in it has the user's own."""
     for name in set(os.environ) - set(_clean(os.environ)):
         monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import anyio
 import anyio.lowlevel
@@ -45,7 +46,8 @@ async def test_everything_works_in_a_running_loop(sandbox_local):
     awaited = await sstar_code.asolve(SUM, model=model, settings=settings, sandbox="local")
     assert waited.program == awaited.program
     chosen = sstar_code.select(SUM, ["print(4)", RIGHT, OTHER], sandbox="local")
-    assert chosen == await sstar_code.aselect(SUM, ["print(4)", RIGHT, OTHER], sandbox="local")
+    again = await sstar_code.aselect(SUM, ["print(4)", RIGHT, OTHER], sandbox="local")
+    assert replace(chosen, executions=0) == replace(again, executions=0)  # what seems slow runs only once
     assert chosen.chosen == 1
     assert [run.stdout for run in sstar_code.run(RIGHT, ["1 2", "3 4"], sandbox="local")] == ["3\n", "7\n"]
 

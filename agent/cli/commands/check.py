@@ -11,7 +11,7 @@ import typer
 
 from sstar_code.agent.cli.build import run_async, say
 from sstar_code.agent.cli.findings import FilesArg, FindingOptions, PythonOpt, publish
-from sstar_code.agent.cli.options import grouped
+from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.jobs.choices import SandboxChoice
 
 if TYPE_CHECKING:
@@ -53,9 +53,12 @@ def command(
     """
     from sstar_code.agent.jobs.session import open_session
     from sstar_code.agent.repository.find.assess import check_files
-    from sstar_code.agent.repository.find.project_files import read_targets
+    from sstar_code.agent.repository.find.project_files import find_root, read_targets
+    from sstar_code.agent.repository.write.changes import check_outputs
 
     targets = read_targets(files or ["."])
+    root = find_root(targets[0][0] if targets else Path.cwd())
+    check_outputs((reports.sarif, reports.junit, reports.summary), root)
     findings = check_files(targets)
     count = len(findings)
     if (examples or tests) and targets:
@@ -81,12 +84,13 @@ async def _run(
     """What fails of examples and tests."""
     from sstar_code.agent.repository.find.project_files import find_root
     from sstar_code.agent.repository.verify.failing import find_failing_examples, find_failing_tests
-    from sstar_code.agent.repository.verify.runner import RepositoryRunner, find_python
+    from sstar_code.agent.repository.verify.interpreter import find_python
+    from sstar_code.agent.repository.verify.runner import RepositoryRunner
 
     root = find_root(first)
     async with (
         opening as session,
-        RepositoryRunner(root, find_python(root, python), session.programs) as runner,
+        RepositoryRunner(root, find_python(root, python, say), session.programs, say=say) as runner,
     ):
         findings = await find_failing_examples(targets, runner)
         return findings + (await find_failing_tests(tests, runner) if tests else [])

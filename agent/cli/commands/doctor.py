@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sstar_code.agent.cli.build import run_async, say
-from sstar_code.agent.cli.options import JsonOpt, grouped
+from sstar_code.agent.cli.build import put_json, run_async, say
+from sstar_code.agent.cli.grouped import grouped
+from sstar_code.agent.cli.options import JsonOpt
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 
 if TYPE_CHECKING:
@@ -18,17 +18,23 @@ if TYPE_CHECKING:
 @grouped
 def command(
     *,
-    endpoint: Annotated[Endpoint, "model", "base_urls", "vllm_command", "vllm_args", "max_thinking"],
-    cluster: Annotated[SandboxChoice, "ray"],
+    endpoint: Annotated[
+        Endpoint, "model", "base_urls", "vllm_command", "vllm_args", "max_thinking", "no_model_check"
+    ],
+    cluster: Annotated[SandboxChoice, "ray", "packages"],
     build_image: Annotated[
         bool,
         typer.Option("--build-image", help="Build the sandbox image for Docker first, unless it is there."),
+    ] = False,
+    security: Annotated[
+        bool, typer.Option("--security", help="Attack the sandboxes of this machine, and tell what holds.")
     ] = False,
     json_: JsonOpt = False,
 ) -> int:
     """Tell what works here - engine, image, isolation, endpoint, model - and what to do about the rest.
 
     With -m vllm:MODEL it tells what would be started, and starts nothing. With --ray it tries each node.
+    With --security it runs a short set of attacks in every sandbox that works here, and nothing else.
 
     Example: sstar doctor -m Qwen/Qwen2.5-Coder-7B-Instruct --base-url http://localhost:8000/v1
     """
@@ -37,24 +43,29 @@ def command(
     if build_image:
         from sstar_code.sandbox.image.build import build_image as build
 
-        say(f"sstar: image {build(say)} is there")
-    checks = run_async(lambda: _check(endpoint, cluster.ray))
+        say(f"sstar: image {build(say, cluster.packages)} is there")
+    if security:
+        from sstar_code.agent.security_check import check_security
+
+        checks = run_async(lambda: check_security(cluster.packages))
+    else:
+        checks = run_async(lambda: _check(endpoint, cluster))
     if json_:
         rows = [{"name": check.name, "state": check.state.value, "detail": check.detail} for check in checks]
-        typer.echo(json.dumps({"ok": all(check.state is not State.FAIL for check in checks), "checks": rows}))
+        put_json({"ok": all(check.state is not State.FAIL for check in checks), "checks": rows})
     else:
         _print(checks)
     return 1 if any(check.state is State.FAIL for check in checks) else 0
 
 
-async def _check(endpoint: Endpoint, ray: str | None) -> list[Check]:
+async def _check(endpoint: Endpoint, cluster: SandboxChoice) -> list[Check]:
     from sstar_code.agent.doctor import check_endpoint, check_machine, check_sandboxes, check_vllm
 
-    checks = check_machine() + await check_sandboxes()
-    if ray is not None:
+    checks = check_machine() + await check_sandboxes(cluster.packages)
+    if cluster.ray is not None:
         from sstar_code.agent.doctor import check_nodes
 
-        checks += await check_nodes(ray)
+        checks += await check_nodes(cluster.ray)
     if endpoint.model is not None and endpoint.model.startswith("vllm:"):
         return checks + check_vllm(endpoint)
     return checks + await check_endpoint(endpoint)
@@ -74,4 +85,6 @@ def _print(checks: list[Check]) -> None:
 def _plain(text: str) -> str:
     from rich.markup import escape
 
-    return escape(text)
+    from sstar_code.problems.plain_text import escape_line
+
+    return escape(escape_line(text))

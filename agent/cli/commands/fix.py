@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sstar_code.agent.calls.budget import Budget
-from sstar_code.agent.cli.build import run_async, say
+from sstar_code.agent.cli.build import put, put_exact, run_async, say
 from sstar_code.agent.cli.findings import FilesArg, FindingOptions, PythonOpt, publish
-from sstar_code.agent.cli.options import OutputOptions, PromptsOpt, grouped
+from sstar_code.agent.cli.grouped import grouped
+from sstar_code.agent.cli.options import OutputOptions, PromptsOpt
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
+from sstar_code.problems.plain_text import escape_text
 
 if TYPE_CHECKING:
     from sstar_code.agent.repository.find.project_files import Source
@@ -82,12 +85,13 @@ def command(
     from sstar_code.agent.jobs.session import make_config, open_run, open_session
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.repository.find.project_files import find_root, read_targets
-    from sstar_code.agent.repository.verify.runner import find_python
-    from sstar_code.agent.repository.write.changes import replace_file, write_changes
+    from sstar_code.agent.repository.verify.interpreter import find_python
+    from sstar_code.agent.repository.write.changes import check_outputs, replace_file, write_changes
     from sstar_code.agent.run.folder import default_folder
 
     if interactive and not sys.stdin.isatty():
         raise UserError("--interactive needs a terminal to ask at; leave it out")
+    settings = _fix_number(settings)
     stubs = find_open(read_targets(files or ["."]))
     if not stubs:
         sys.stdout.write(publish([], reports) if reports.form != "text" or output.json_ else "")
@@ -98,6 +102,7 @@ def command(
         raise UserError(f"the files belong to {len(roots)} repositories; give those of one at a time")
     endpoint.require_model()
     root, prompts = roots.pop(), Prompts(templates)
+    check_outputs((patch, emit_tests, reports.sarif, reports.junit, reports.summary), root)
     config = make_config(
         root.name,
         endpoint,
@@ -112,7 +117,7 @@ def command(
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = open_run("fix", config, out, fresh=output.fresh, say=lambda _: None)
     say(f"sstar: answers are kept in {folder}")
-    interpreter = find_python(root, python)
+    interpreter = find_python(root, python, say)
     say(f"sstar: the repository's code runs under {interpreter}")
     opening = open_session(folder, sandbox, say, endpoint=endpoint, budget=budget)
     results, fixing = run_async(
@@ -133,7 +138,7 @@ def command(
         replace_file(patch, diff)
     if write:
         for before, after in changes:
-            write_changes(before, after)
+            write_changes(before, after, root)
     if emit_tests is not None:
         _emit(emit_tests, results)
     _show(
@@ -149,6 +154,19 @@ def command(
     if fixing.failure is not None:
         raise fixing.failure
     return 1
+
+
+def _fix_number(settings: Settings) -> Settings:
+    """The settings with one number of samples: of a range its most, as ever.
+
+    Raises:
+        UserError: waves are asked for by name.
+    """
+    if settings.strategy_name != "waves":
+        return settings
+    if settings.strategy:
+        raise UserError("--strategy waves: fix writes one function after another; give --n a number")
+    return replace(settings, least=None)
 
 
 def find_open(targets: list[tuple[Path, str]]) -> list[Stub]:
@@ -177,7 +195,7 @@ def find_open(targets: list[tuple[Path, str]]) -> list[Stub]:
 
 
 def _ask(question: str) -> str:
-    sys.stderr.write(question)
+    sys.stderr.write(escape_text(question))
     sys.stderr.flush()
     return sys.stdin.readline()
 
@@ -211,6 +229,6 @@ def _show(results: list[WriteResult], diff: bytes, reports: FindingOptions) -> N
     lines = [
         line for item in results for line in item.why or (f"{item.stub.qualname}: {item.finding.message}",)
     ]
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()
-    sys.stdout.write(diff.decode("utf-8", "replace"))
+    for line in lines:
+        put(line)
+    put_exact(diff.decode("utf-8", "replace"))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sstar_code.agent.cli.build import load_problems
-from sstar_code.agent.cli.options import DataOptions, JsonOpt, grouped
+from sstar_code.agent.cli.build import load_problems, put, put_json
+from sstar_code.agent.cli.grouped import grouped
+from sstar_code.agent.cli.options import DataOptions, JsonOpt
+from sstar_code.problems.plain_text import escape_line
 
 if TYPE_CHECKING:
     from sstar_code.problems import Problem
@@ -90,16 +91,16 @@ def _print(
     rows: Sequence[dict[str, Any]], columns: Sequence[str], about: dict[str, Any], *, as_json: bool
 ) -> None:
     if as_json:
-        typer.echo(json.dumps(about))
+        put_json(about)
         return
     lines = [columns, *([_show(row[column]) for column in columns] for row in rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
     for line in lines:
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
-        typer.echo("  ".join(cells).rstrip())
+        put("  ".join(cells).rstrip())
 
 
 def _show(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "-" if value is None else str(value)
+    return "-" if value is None else escape_line(str(value))

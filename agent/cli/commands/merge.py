@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sstar_code.agent.cli.build import say
+from sstar_code.agent.cli.build import put_json, say
 from sstar_code.agent.cli.commands.eval import print_table
-from sstar_code.agent.cli.options import FreshOpt, JsonOpt, grouped
+from sstar_code.agent.cli.grouped import grouped
+from sstar_code.agent.cli.options import FreshOpt, JsonOpt
 from sstar_code.agent.run.outcomes import Prices
 
 
@@ -39,7 +39,7 @@ def command(
     summary = merge_runs(plan, out, prices, fresh=fresh)
     say(f"sstar: {len(plan.parts)} runs in {out}")
     if json_:
-        typer.echo(json.dumps(summary.headline()))
+        put_json(summary.headline())
     else:
         print_table(summary)
     say(f"sstar: page {write_page(out, find_problems(plan.manifest, None, say))}")

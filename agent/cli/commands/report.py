@@ -1,8 +1,8 @@
-"""`sstar report`: what runs came to, and how two differ."""
+"""`sstar report`: what runs came to, and how they differ."""
 
 from __future__ import annotations
 
-import json
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,28 +10,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sstar_code.agent.calls.budget import Budget
-from sstar_code.agent.cli.build import run_async, say
-from sstar_code.agent.cli.options import PromptsOpt, grouped
+from sstar_code.agent.cli.build import put, run_async, say
+from sstar_code.agent.cli.grouped import grouped
+from sstar_code.agent.cli.options import ProblemSetOpt, PromptsOpt
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.problems import UserError
+from sstar_code.problems.plain_text import dump_json, escape_text
 
 if TYPE_CHECKING:
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.report.data.run import Run
+    from sstar_code.agent.report.data.scores import Scores
     from sstar_code.problems import Problem
 
-FORMATS = ("md", "json", "junit")
+FORMATS = ("md", "json", "csv", "latex", "junit")
 
 
 @grouped
 def command(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", help="Run folders of `sstar eval`, also of one going on."),
+        typer.Argument(
+            metavar="RUN...", help="Run folders of eval, solve, select and grade, also of one going on."
+        ),
     ],
     *,
     format_: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="What is printed: md, json or junit.")
+        str, typer.Option("--format", metavar="FORMAT", help=f"What is printed: {', '.join(FORMATS)}.")
     ] = "md",
     page: Annotated[
         Path | None, typer.Option("--page", help="Where the page goes.  (default: report.html in RUN)")
@@ -40,12 +45,7 @@ def command(
         Path | None,
         typer.Option("--plot", metavar="FILE", help="Also draw a figure: .png, .svg or .pdf (extra plot)."),
     ] = None,
-    problem_set: Annotated[
-        str | None,
-        typer.Option(
-            "--set", metavar="SET", help="The problems, where the run's own file is not there any more."
-        ),
-    ] = None,
+    problem_set: ProblemSetOpt = None,
     add_method: Annotated[
         list[str] | None,
         typer.Option(
@@ -59,22 +59,28 @@ def command(
     budget: Budget,
     sandbox: SandboxChoice,
 ) -> int:
-    """Tell what a run came to and write its page; of several runs, what the others changed against the first.
+    """Tell what a run came to and write its page; of several, one table and what differs from the first.
 
     Example: sstar report runs/demo --format md
     """
     if format_ not in FORMATS:
         raise UserError(f"--format {format_!r}: it must be one of {', '.join(FORMATS)}")
     several = len(runs) > 1
-    if several and (format_ == "junit" or page or plot or add_method):
-        raise UserError("--format junit, --page, --plot and --add-method are for one run")
+    if several and (format_ == "junit" or page or add_method):
+        raise UserError("--format junit, --page and --add-method are for one run")
+    if plot is not None:
+        from sstar_code.agent.report.render.plot import check_plot
+
+        check_plot(plot)
     if add_method:
         from sstar_code.agent.jobs.add_methods import add_methods, check_methods
         from sstar_code.agent.jobs.session import open_session
+        from sstar_code.agent.models.recorded import find_prompts
         from sstar_code.agent.prompts.templates import Prompts
         from sstar_code.agent.run.folder import read_evaluation
 
-        asked, prompts = (None if endpoint.model is None else endpoint), Prompts(templates)
+        asked = None if endpoint.model is None else endpoint
+        prompts = Prompts(templates or find_prompts(endpoint.model))
         methods, problems = check_methods(add_method), _find(runs[0], problem_set)
         if not problems:
             raise UserError(f"{runs[0]}: --add-method needs the problems; name their set with --set")
@@ -87,56 +93,76 @@ def command(
         from sstar_code.agent.report.data.run import open_run
 
         opened = [stack.enter_context(open_run(folder, _find(folder, problem_set))) for folder in runs]
-        if several:
-            _compare(opened, as_json=format_ == "json")
-        else:
-            _report(opened[0], format_, page, plot)
+        _report(opened, format_, page, plot)
     return 0
 
 
 def _find(folder: Path, spec: str | None) -> dict[str, Problem]:
     from sstar_code.agent.report.data.run import find_problems
-    from sstar_code.agent.run.folder import read_evaluation
+    from sstar_code.agent.run.history.kinds import read_run
 
-    return find_problems(read_evaluation(folder), spec, say)
+    return find_problems(read_run(folder)[1], spec, say)
 
 
-def _report(run: Run, format_: str, page: Path | None, plot: Path | None) -> None:
+def _report(opened: list[Run], format_: str, page: Path | None, plot: Path | None) -> None:
     from sstar_code.agent.report.data.scores import count_scores
-    from sstar_code.agent.report.render.page import build_page
-    from sstar_code.agent.report.render.tables import run_as_json, run_as_junit, run_as_markdown
-    from sstar_code.agent.run.files import write_text
 
-    scores = count_scores(run)
-    if format_ == "json":
-        typer.echo(json.dumps(run_as_json(run, scores)))
+    pairs = [(run, count_scores(run)) for run in opened]
+    text = _write(pairs, format_)
+    if format_ == "md" and sys.stdout.isatty():
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        Console().print(Markdown(escape_text(text)))
     else:
-        typer.echo(run_as_markdown(run, scores) if format_ == "md" else run_as_junit(run), nl=False)
+        put(text.removesuffix("\n"))
     if plot is not None:
-        from sstar_code.agent.report.render.figures import draw_figure
+        from sstar_code.agent.report.render.plot import draw_plot
 
-        draw_figure(run, scores, plot)
-    place = page or run.folder / "report.html"
-    write_text(place, build_page(run, scores))
-    say(f"sstar: page {place}")
-
-
-def _compare(opened: list[Run], *, as_json: bool) -> None:
-    from sstar_code.agent.report.data.scores import compare_runs
-    from sstar_code.agent.report.render.tables import compare_as_markdown
-
-    found = [compare_runs(opened[0], other) for other in opened[1:]]
-    for one in found:
-        if one.only_first or one.only_second:
-            say(
-                f"sstar: {one.second} and {one.first} were not asked the same: compared on {one.common} "
-                f"common problems; only in the first: {one.only_first}, only in the second: {one.only_second}"
-            )
-    if as_json:
-        rows: list[dict[str, Any]] = [one.as_json() for one in found]
-        typer.echo(json.dumps(rows[0] if len(rows) == 1 else rows))
+        draw_plot(pairs, plot)
+        say(f"sstar: figure {plot}")
+    if len(pairs) > 1:
+        _say_apart(opened)
+    elif opened[0].kind == "grade":
+        say("sstar: no page: a run of grade has verdicts alone; verdicts.jsonl has each")
     else:
-        typer.echo("\n".join(compare_as_markdown(one) for one in found), nl=False)
+        from sstar_code.agent.report.render.page import build_page
+        from sstar_code.agent.run.files import write_text
+
+        place = page or opened[0].folder / "report.html"
+        write_text(place, build_page(*pairs[0]))
+        say(f"sstar: page {place}")
+
+
+def _write(pairs: list[tuple[Run, Scores]], format_: str) -> str:
+    """What is printed."""
+    from sstar_code.agent.report.render import many, tables
+
+    if format_ == "csv":
+        return many.many_as_csv(pairs)
+    if format_ == "latex":
+        return many.many_as_latex(pairs)
+    if len(pairs) > 1:
+        data = many.many_as_json(pairs) if format_ == "json" else None
+        return many.many_as_markdown(pairs) if data is None else dump_json(data) + "\n"
+    run, scores = pairs[0]
+    if format_ == "json":
+        return dump_json(tables.run_as_json(run, scores)) + "\n"
+    return tables.run_as_markdown(run, scores) if format_ == "md" else tables.run_as_junit(run)
+
+
+def _say_apart(opened: list[Run]) -> None:
+    """Say which of the later runs were not asked the same problems as the first."""
+    first = opened[0]
+    for other in opened[1:]:
+        ours, theirs = set(first.problem_ids), set(other.problem_ids)
+        if ours != theirs:
+            common = len(ours & theirs)
+            what = f"compared on {common} common problems" if common else "nothing is compared"
+            say(
+                f"sstar: {other.folder} and {first.folder} were not asked the same: {what}; "
+                f"only in the first: {len(ours - theirs)}, only in the second: {len(theirs - ours)}"
+            )
 
 
 def _say_differences(endpoint: Endpoint | None, prompts: Prompts, config: dict[str, Any]) -> None:

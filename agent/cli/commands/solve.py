@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,19 +9,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sstar_code.agent.calls.budget import Budget
-from sstar_code.agent.cli.build import run_async, say, say_failed
+from sstar_code.agent.cli.build import put_exact, put_json, run_async, say, say_failed, show_estimate
 from sstar_code.agent.cli.emit_tests import plan_emission
-from sstar_code.agent.cli.options import EmitTestsOpt, OutputOptions, OverwriteOpt, PromptsOpt, grouped
+from sstar_code.agent.cli.grouped import grouped
+from sstar_code.agent.cli.options import (
+    DryRunOpt,
+    EmitTestsOpt,
+    OutputOptions,
+    OverwriteOpt,
+    PresetOpt,
+    PromptsOpt,
+)
+from sstar_code.agent.cli.preset import choose_prompts, note_preset
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
+from sstar_code.agent.run.outcomes import Prices
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
+from sstar_code.problems.bounds import MAX_TEXT, has_surrogate, parse_json, read_text
 
 if TYPE_CHECKING:
     from sstar_code.agent.solving.solve import Solution
     from sstar_code.problems import Problem
+    from sstar_code.problems.statements.parse import Reading
 
 _SHOWN_TESTS = 5
 _SHOWN_CHARS = 60
+_CUT = "cut while thinking"
 
 
 @grouped
@@ -35,11 +47,20 @@ def command(
         ),
     ],
     *,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Also print the evidence for the choice on stderr, as `select --explain` does."
+        ),
+    ] = False,
     emit_tests: EmitTestsOpt = None,
     overwrite: OverwriteOpt = False,
+    dry_run: DryRunOpt = False,
     templates: PromptsOpt = None,
+    preset: PresetOpt = None,
     endpoint: Endpoint,
     budget: Budget,
+    prices: Prices,
     settings: Settings,
     sandbox: SandboxChoice,
     output: OutputOptions,
@@ -51,70 +72,107 @@ def command(
     """
     from sstar_code.agent.jobs.evaluate import solve_problem
     from sstar_code.agent.jobs.session import make_config, open_run, open_session
-    from sstar_code.agent.prompts.templates import Prompts
+    from sstar_code.agent.run.files import write_json
+    from sstar_code.agent.run.history.which_set import tell_preset
     from sstar_code.problems.formats.jsonl import to_json
 
-    endpoint.require_model()
-    prompts = Prompts(templates)
-    task = read_problem(problem)
-    show_problem(task)
+    label = endpoint.require_model()
+    prompts = choose_prompts(templates, preset, endpoint.model)
+    reading = read_problem(problem)
+    task = reading.problem
+    show_problem(reading)
+    if dry_run:
+        return show_estimate(
+            [task],
+            settings,
+            prompts,
+            model=label,
+            prices=prices,
+            methods=[settings.select],
+            as_json=output.json_,
+        )
     emission = plan_emission(emit_tests, [task], overwrite=overwrite)
-    config = make_config(task.id, endpoint, prompts, problem=to_json(task), **settings.as_json())
-    folder = open_run("solve", config, output.out, fresh=output.fresh, say=say)
+    own = {**settings.as_json(), **({} if preset is None else {"preset": preset})}
+    config = make_config(task.id, endpoint, prompts, problem=to_json(task), **own)
+    about = note_preset(preset, settings, endpoint, prompts)
+    folder = open_run("solve", config, output.out, fresh=output.fresh, say=say, **about)
+    if about:
+        say(f"sstar: preset {tell_preset(about['preset'])}")
     opening = open_session(
         folder, sandbox, say, endpoint=endpoint, budget=budget, watch=watch, quiet=output.json_
     )
     solution = run_async(lambda: solve_problem(opening, task, settings, prompts))
     row = _as_row(solution)
+    write_json(folder / "summary.json", {name: row[name] for name in row if name != "program"})
     if emission is not None:
         emission.write([(task, solution.selection)])
     if output.json_:
-        typer.echo(json.dumps(row))
+        put_json(row)
     else:
         _explain(solution, row)
-        sys.stdout.write(row["program"].rstrip("\n") + "\n" if row["program"] else "")
-    return 0 if row["solved"] else 1
+        if explain:
+            from sstar_code.agent.cli.commands.select import print_explanation
+            from sstar_code.agent.report.explain import explain_selection
+
+            told = explain_selection(task, solution.candidates, solution.selection)
+            print_explanation(told, to_stderr=True)
+        put_exact(row["program"].rstrip("\n") + "\n" if row["program"] else "")
+    if solution.failure is not None:
+        sys.stdout.flush()
+        raise solution.failure
+    return 1 if row["solved"] is False else 0
 
 
-def read_problem(name: str) -> Problem:
-    """The problem that PROBLEM names.
+def read_problem(name: str) -> Reading:
+    """The problem that PROBLEM names, and how a bare statement was understood.
 
     Raises:
         UserError: no such file, set or id.
     """
     from sstar_code.problems.sets.load import is_set, load_set
-    from sstar_code.problems.statements.parse import parse_statement
+    from sstar_code.problems.statements.parse import Reading, read_statement
 
     spec, mark, wanted = name.rpartition("#")
     if mark and is_set(spec):
         whole = load_set(spec)
         for problem in whole.problems:
             if problem.id == wanted:
-                return problem
+                return Reading(problem)
         raise UserError(f"{spec}: no problem {wanted!r}; the first ids are {_first_ids(whole.problems)}")
     if name == "-":
-        text, label = sys.stdin.read(), "stdin"
+        text, label = _read_stdin(), "stdin"
     else:
         path = Path(name)
-        try:
-            text, label = path.read_text(encoding="utf-8"), path.stem
-        except UnicodeDecodeError as error:
-            raise UserError(f"{path}: not a text file ({error.reason} at byte {error.start})") from error
-        except OSError as error:
-            raise UserError(f"{path}: {error.strerror}; give a file, - for stdin, or SET#ID") from error
+        if not path.exists():
+            raise UserError(f"{path}: No such file or directory; give a file, - for stdin, or SET#ID")
+        text, label = read_text(path), path.stem
     if not text.strip():
         raise UserError(f"{name}: empty; a problem statement is needed")
     if text.lstrip().startswith("{"):
-        return _read_json(text, Path(name))
-    return parse_statement(text, id=label)
+        return Reading(_read_json(text, Path(name)))
+    return read_statement(text, id=label)
+
+
+def _read_stdin() -> str:
+    try:
+        text = sys.stdin.read(MAX_TEXT + 1)
+    except UnicodeDecodeError as error:
+        raise UserError("-: standard input is not UTF-8 text") from error
+    if len(text) > MAX_TEXT:
+        raise UserError(f"-: standard input holds more than {MAX_TEXT} characters, the most that are read")
+    if has_surrogate(text):
+        raise UserError("-: standard input is not UTF-8 text")
+    return text
 
 
 def _read_json(text: str, path: Path) -> Problem:
     from sstar_code.problems.formats import jsonl
-    from sstar_code.problems.formats.rows import Row
+    from sstar_code.problems.formats.rows import Row, refuse_halves
 
     try:
-        return jsonl.read_problem(Row(path, 1, json.loads(text)))
+        row = Row(path, 1, parse_json(text, unique=True))
+        refuse_halves(row)
+        return jsonl.read_problem(row)
     except ValueError as error:
         many = "; for one problem of several give jsonl:FILE#ID" if "Extra data" in str(error) else ""
         raise UserError(f"{path}: not a problem as JSON: {error}{many}") from error
@@ -124,22 +182,27 @@ def _first_ids(problems: tuple[Problem, ...]) -> str:
     return ", ".join(problem.id for problem in problems[:5])
 
 
-def show_problem(problem: Problem) -> None:
+def show_problem(reading: Reading) -> None:
     """What was understood, on stderr, so that a wrong reading is seen before it costs anything."""
     from sstar_code.agent.prompts.templates import show_call, show_value
+    from sstar_code.problems.statements.doctests import show_program
 
+    problem = reading.problem
     entry = f" {problem.entry_point}" if problem.entry_point else ""
     tests = len(problem.public_tests)
-    say(f"sstar: {problem.id}: {problem.kind.value}{entry}, {tests} public test{'s' * (tests != 1)}")
+    form = f", read from {reading.form}" if reading.form else ""
+    say(f"sstar: {problem.id}: {problem.kind.value}{entry}, {tests} public test{'s' * (tests != 1)}{form}")
     for test in problem.public_tests[:_SHOWN_TESTS]:
         if test.program is not None:
-            say(f"  {_short(test.program)}")
+            say(f"  {_short(show_program(test.program))}")
         elif problem.entry_point:
             say(
                 f"  {_short(show_call(problem.entry_point, test))} -> {_short(show_value(test.output or ''))}"
             )
         else:
             say(f"  {_short(test.input)!r} -> {_short(test.output or '')!r}")
+    for note in reading.notes:
+        say(f"  {note}")
     if not tests:
         say("  no example found: nothing is debugged, and choosing rests on behaviour alone")
 
@@ -149,13 +212,29 @@ def _short(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARS else text[: _SHOWN_CHARS - 3] + "..."
 
 
+def is_solved(solution: Solution) -> bool | None:
+    """Whether the chosen program passes the public tests; None where that cannot be known.
+
+    It cannot where the problem has several right answers and the program ran to its end on every test, with
+    another output than the expected one.
+    """
+    from sstar_code.sandbox import Verdict
+
+    if solution.solved or not solution.problem.several_answers or not solution.program:
+        return solution.solved
+    chosen = solution.selection.chosen
+    failures = solution.lineages[chosen].best.failures if chosen is not None else ()
+    differs = bool(failures) and all(note.verdict is Verdict.WA and not note.assertion for note in failures)
+    return None if differs else False
+
+
 def _as_row(solution: Solution) -> dict[str, Any]:
     """What `--json` prints."""
     selection = solution.selection
     best = None if selection.chosen is None else solution.lineages[selection.chosen]
     return {
         "problem_id": solution.problem.id,
-        "solved": solution.solved,
+        "solved": is_solved(solution),
         "program": solution.program or "",
         "chosen": selection.chosen,
         "method": selection.method,
@@ -173,6 +252,8 @@ def _as_row(solution: Solution) -> dict[str, Any]:
 
 def _explain(solution: Solution, row: dict[str, Any]) -> None:
     """Why this program, in a few lines on stderr."""
+    from sstar_code.agent.generation.lineage import explain_lack
+
     selection = solution.selection
     so = f"pass the {row['public_total']} public tests" if row["public_total"] else "hold a program"
     say(f"sstar: {row['survivors']} of {row['samples']} samples {so}")
@@ -180,14 +261,20 @@ def _explain(solution: Solution, row: dict[str, Any]) -> None:
     if failed:
         say_failed(failed, len(solution.lineages))
     if row["chosen"] is None or not row["program"]:
-        say("sstar: no answer held a program")
+        why = explain_lack(solution.lineages)
+        advice = "; raise --max-tokens, or give --max-thinking" if _CUT in why else ""
+        say(f"sstar: no answer held a program{f': {why}' if why else ''}{advice}")
         return
     sizes = ", ".join(str(len(cluster)) for cluster in selection.clusters)
     if len(selection.clusters) > 1:
-        say(f"sstar: they behave in {len(selection.clusters)} different ways (sizes {sizes})")
+        say(f"sstar: their behaviour forms {len(selection.clusters)} clusters (sizes {sizes})")
     for note in selection.notes:
         say(f"  {note}")
-    say(f"sstar: chose sample {row['chosen']} by {row['method']}, confidence {row['confidence']:.2f}")
-    if not row["solved"]:
-        failing = f"{row['public_passed']} of {row['public_total']} public tests"
+    say(f"sstar: chose sample {row['chosen']} by {row['method']}, confidence {selection.confidence_in_words}")
+    failing = f"{row['public_passed']} of {row['public_total']} public tests"
+    if row["solved"] is None:
+        say(f"sstar: not known: the best program matches {failing}; other outputs may be right")
+    elif not row["solved"]:
         say(f"sstar: not solved: the best program passes {failing}; it is printed all the same")
+        for failure in solution.lineages[row["chosen"]].best.failures[:1]:
+            say(f"  first failure: {failure.brief}")

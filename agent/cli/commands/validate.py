@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sstar_code.agent.cli.build import load_problems, run_async, say
-from sstar_code.agent.cli.options import DataOptions, JsonOpt, SetArg, grouped
+from sstar_code.agent.cli.build import load_problems, put, put_json, run_async, say
+from sstar_code.agent.cli.grouped import grouped
+from sstar_code.agent.cli.options import DataOptions, JsonOpt, SetArg
 from sstar_code.agent.cli.samples import iterate_matches
 from sstar_code.agent.jobs.choices import SandboxChoice
+from sstar_code.problems.plain_text import escape_line
 
 if TYPE_CHECKING:
     from sstar_code.agent.jobs.grade_samples import Checked
@@ -68,21 +69,19 @@ def _print(faults: list[Fault], chosen: list[Problem], checked: Checked | None, 
     found = [fault for fault in faults if not fault.is_note]
     if as_json:
         counts = {"references": checked.references, "passed": checked.passed} if checked else {}
-        typer.echo(
-            json.dumps(
-                {
-                    "problems": len(chosen),
-                    "faults": [{"problem_id": fault.problem_id, "what": fault.what} for fault in found],
-                    "notes": [{"problem_id": fault.problem_id, "what": fault.what} for fault in notes],
-                    "references": 0,
-                    "passed": 0,
-                    **counts,
-                }
-            )
+        put_json(
+            {
+                "problems": len(chosen),
+                "faults": [{"problem_id": fault.problem_id, "what": fault.what} for fault in found],
+                "notes": [{"problem_id": fault.problem_id, "what": fault.what} for fault in notes],
+                "references": 0,
+                "passed": 0,
+                **counts,
+            }
         )
         return
     for fault in faults:
         name = f"{fault.problem_id}: " if fault.problem_id else ""
-        typer.echo(f"{'note: ' if fault.is_note else ''}{name}{fault.what}")
+        put(escape_line(f"{'note: ' if fault.is_note else ''}{name}{fault.what}"))
     ran = f"{checked.passed} of {checked.references} references passed" if checked else "no reference was run"
-    typer.echo(f"{len(chosen)} problems, {len(found)} faults, {len(notes)} notes; {ran}")
+    put(f"{len(chosen)} problems, {len(found)} faults, {len(notes)} notes; {ran}")

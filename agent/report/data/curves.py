@@ -108,11 +108,11 @@ class Calibration:
 
 
 def calibrate(run: Run, method: str, bins: int = 10) -> Calibration:
-    """Calibrate `method` on the graded problems for which it chose a sample, in bins of equal width."""
+    """Calibrate `method` on the graded problems for which it states a confidence, in bins of equal width."""
     pairs = [
         (choice.confidence, run.outcomes[one].is_right(choice.chosen))
         for one in run.count.graded
-        if (choice := run.choices.get(one, {}).get(method)) is not None
+        if (choice := run.choices.get(one, {}).get(method)) is not None and choice.confidence is not None
     ]
     found: dict[int, list[tuple[float, bool]]] = {}
     for confidence, right in pairs:
@@ -158,12 +158,16 @@ class Link:
 
 
 def trace_flow(run: Run) -> tuple[tuple[Step, ...], tuple[Link, ...]]:
-    """Where problems were won and lost: public tests round by round, then a right sample, then the choice."""
+    """Where problems were won and lost: public tests round by round, then a right sample, then the choice.
+
+    Where only what was chosen is graded, nothing is known of a right sample, and that column is left out.
+    """
     rounds = max((row.round for one in run.count.graded for row in run.rounds[one]), default=0)
+    is_whole = all(run.outcomes[one].is_whole for one in run.count.graded)
     titles = ["sampled", *(f"debug round {number}" for number in range(1, rounds + 1))]
     columns: list[tuple[str, str, str]] = [
         *((title, "public pass", "no public pass") for title in titles),
-        ("hidden tests", "a right sample", "no right sample"),
+        *([("hidden tests", "a right sample", "no right sample")] if is_whole else []),
         ("choice", "chosen right", "chosen wrong"),
     ]
     paths = []
@@ -173,7 +177,8 @@ def trace_flow(run: Run) -> tuple[tuple[Step, ...], tuple[Link, ...]]:
             continue
         outcome, rows = run.outcomes[problem_id], run.rounds[problem_id]
         flags = [any(row.survives for row in best_after(rows, number)) for number in range(rounds + 1)]
-        flags += [outcome.count_right() > 0, outcome.is_right(outcome.chosen.get(run.select))]
+        flags += [outcome.count_right() > 0] if is_whole else []
+        flags.append(outcome.is_right(outcome.chosen.get(run.select)))
         paths.append(["good" if flag else "bad" for flag in flags])
     steps = tuple(
         Step(

@@ -11,14 +11,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.jobs.merge_runs import asked_for
-from sstar_code.agent.run.folder import read_evaluation, read_summary
-from sstar_code.agent.run.outcomes import ProblemOutcome, StageCount, add_stages, read_record
+from sstar_code.agent.run.folder import read_summary
+from sstar_code.agent.run.history.added import split_work
+from sstar_code.agent.run.history.kinds import name_set, read_run
+from sstar_code.agent.run.history.which_set import WhichSet, read_which_set, tell_preset
+from sstar_code.agent.run.outcomes import (
+    ProblemOutcome,
+    RoundOutcome,
+    SampleOutcome,
+    StageCount,
+    add_stages,
+    read_record,
+)
 from sstar_code.agent.run.store import Store
-from sstar_code.agent.run.summary import Count
+from sstar_code.agent.run.summary import ChoiceCost, Count, cost_choice
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
-    from sstar_code.agent.run.outcomes import RoundOutcome
     from sstar_code.problems import Problem
 
 
@@ -27,10 +36,12 @@ class Choice:
     """The choice of a method for a problem: a `Selection` without its evidence."""
 
     chosen: int | None
-    confidence: float
+    confidence: float | None
+    """0..1; None where it is not known."""
     clusters: tuple[tuple[int, ...], ...] = ()
     calls: int = 0
     tokens: int = 0
+    executions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,8 @@ class Run:
     """Everything of a run but prompts, answers and evidence, which `store` has."""
 
     folder: Path
+    kind: str
+    """The command that wrote it: `eval`, `solve`, `select` or `grade`."""
     manifest: Mapping[str, Any]
     count: Count
     """The problems asked for, in their order, what became of them and what each scored."""
@@ -47,6 +60,8 @@ class Run:
     """Choices by problem and method."""
     stages: Mapping[str, Mapping[str, StageCount]]
     """Work by problem and stage."""
+    added: Mapping[str, StageCount]
+    """Work by stage of methods that were added to the run later; it is not in `stages`."""
     problems: Mapping[str, Problem]
     """Those whose set could be read; statements, tests and metadata come from there."""
     summary: Mapping[str, Any]
@@ -67,8 +82,42 @@ class Run:
 
     @property
     def select(self) -> str:
-        """The method whose choice is the answer."""
-        return str(self.config["select"])
+        """The method whose choice is the answer; empty for `grade` of samples that no method chose."""
+        return str(self.config.get("select", ""))
+
+    @property
+    def set_name(self) -> str:
+        """The problem set; of `solve` the id of its problem."""
+        return name_set(self.manifest)
+
+    @property
+    def which_set(self) -> WhichSet:
+        """The problems asked for: release, window, number, digest."""
+        return read_which_set(self.manifest)
+
+    @property
+    def preset(self) -> Mapping[str, Any]:
+        """Name, source and departures of `--preset`; empty without one."""
+        return self.manifest.get("preset") or {}
+
+    @property
+    def choice_cost(self) -> ChoiceCost | None:
+        """What `selected@1` took; None where nothing was chosen."""
+        if self.kind == "grade" or not self.select:
+            return None
+        return cost_choice(self.count, self.select, self.total.values())
+
+    @property
+    def about(self) -> list[str]:
+        """What belongs beside every number of the run, in lines: set, preset, what the choice took."""
+        lines = [f"set: {self.which_set}"]
+        lines += [f"preset: {tell_preset(self.preset)}"] if self.preset else []
+        return [*lines, str(self.choice_cost)] if self.choice_cost else lines
+
+    @property
+    def model(self) -> str:
+        """The model that was asked, or whose samples these are; empty where none is known."""
+        return str(self.config.get("model") or ", ".join(self.manifest.get("sources", [])))
 
     @property
     def total(self) -> dict[str, StageCount]:
@@ -97,36 +146,104 @@ def open_run(folder: Path, problems: Mapping[str, Problem] | None = None) -> Ite
     `problems` by id, where the caller has them.
 
     Raises:
-        UserError: it is no run folder of `sstar eval`, or its store is not one.
+        UserError: it is no run folder of eval, solve, select or grade, or its store is not one.
         StoreError: the store cannot be read.
     """
-    manifest = read_evaluation(folder)
+    kind, manifest = read_run(folder)
     path = folder / "run.db"
     if not path.is_file():
         raise UserError(f"{folder}: nothing was run yet (no run.db)")
     try:
         with closing(Store(path, read_only=True)) as store:
-            outcomes = {one: ProblemOutcome.from_json(text) for one, text in store.outcomes().items()}
+            config = manifest["config"]
+            select, rate = str(config.get("select", "")), config.get("rate", "pass")
+            outcomes = read_verdicts(folder, select) if kind == "grade" else store.read_outcomes()
             summary = read_summary(folder)
+            stages, added = split_work(folder, store.count_stages())
+            with store.blaming():
+                choices = {one: _read_choices(store, outcome) for one, outcome in outcomes.items()}
             yield Run(
                 folder=folder,
+                kind=kind,
                 manifest=manifest,
-                count=Count(asked_for(manifest["config"]), outcomes, summary.get("failed", {})),
-                rounds=store.rounds(),
-                choices={
-                    one: {
-                        method: read_record(Choice, json.loads(text))
-                        for method, text in store.selections(one).items()
-                    }
-                    for one in outcomes
-                },
-                stages=store.count_stages(),
+                count=Count(
+                    list_problems(manifest["config"]),
+                    outcomes,
+                    summary.get("failed", {}),
+                    only=None if kind != "grade" else (select,) if select else (f"{rate}@1", "oracle"),
+                ),
+                rounds=_list_rounds(outcomes) if kind == "grade" else store.rounds(),
+                choices=choices,
+                stages=stages,
+                added=add_stages(added.values()),
                 problems=problems or {},
                 summary=summary,
                 store=store,
             )
     except sqlite3.DatabaseError as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
+
+
+def list_problems(config: Mapping[str, Any]) -> list[str]:
+    """The ids of the problems that a run of this configuration is about, in their order."""
+    return [str(config["problem"]["id"])] if "problem" in config else asked_for(config)
+
+
+def read_verdicts(folder: Path, select: str) -> dict[str, ProblemOutcome]:
+    """What a run of `grade` found, as the outcomes of problems whose samples have one answer each.
+
+    With `select` the samples are what this method chose, one a problem. A sample that the sandbox lost (IE)
+    counts as wrong, as in the summary; a problem that was untested has no verdicts.
+
+    Raises:
+        UserError: a line of `verdicts.jsonl` is not one of ours.
+    """
+    samples: dict[str, list[SampleOutcome]] = {}
+    path = folder / "verdicts.jsonl"
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                row = json.loads(line)
+                verdict = row["verdict"] if row["total_tests"] else None
+                mine = samples.setdefault(row["problem_id"], [])
+                passed = row["verdict"] == "AC"
+                mine.append(SampleOutcome(len(mine), 1, row["passed_tests"], passed, verdict, verdict))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: cannot be read as verdicts ({error}); grade again with --fresh") from error
+    chosen = {select: 0} if select else {}
+    return {
+        one: ProblemOutcome(one, tuple(found), chosen, tuple(range(len(found))))
+        for one, found in samples.items()
+    }
+
+
+def _list_rounds(outcomes: Mapping[str, ProblemOutcome]) -> dict[str, list[RoundOutcome]]:
+    """The only round of each sample that was graded; its program is in the file of samples."""
+    return {
+        one: [
+            RoundOutcome(item.sample, 0, None, item.public_passed, item.public_passed, True, item.hidden)
+            for item in outcome.samples
+        ]
+        for one, outcome in outcomes.items()
+    }
+
+
+def _read_choices(store: Store, outcome: ProblemOutcome) -> dict[str, Choice]:
+    """The choices for a problem by method.
+
+    Raises:
+        TypeError: one is no choice.
+        ValueError: one names a sample that the problem does not have.
+    """
+    found = {}
+    for method, text in store.selections(outcome.problem_id).items():
+        found[method] = choice = read_record(Choice, json.loads(text))
+        named = {choice.chosen, *(member for cluster in choice.clusters for member in cluster)} - {None}
+        if not named <= set(range(len(outcome.samples))):
+            raise ValueError(f"{method} names a sample that {outcome.problem_id} does not have")
+    return found
 
 
 def find_problems(
@@ -142,7 +259,13 @@ def find_problems(
     from sstar_code.problems.sets.load import BUNDLED, load_set
 
     config = manifest["config"]
-    name = str(config.get("label", "")).removesuffix(f"-{config.get('model')}")
+    if "problem" in config:
+        from sstar_code.problems.formats.jsonl import read_problem
+        from sstar_code.problems.formats.rows import Row
+
+        problem = read_problem(Row(Path("manifest.json"), 1, config["problem"]))
+        return {problem.id: problem}
+    name = name_set(manifest)
     found = spec or (name if name in BUNDLED else f"{name}:{manifest.get('data', '')}")
     try:
         whole = load_set(found)

@@ -64,6 +64,8 @@ class Scores:
     """Samples by verdict of the first answer."""
     final_verdicts: Mapping[str, int]
     """Samples by verdict after debugging."""
+    differences: tuple[Line, ...] = ()
+    """selected@1 less every other rate but the oracle's, by problem; empty where nothing was chosen."""
 
 
 def count_scores(run: Run) -> Scores:
@@ -72,7 +74,10 @@ def count_scores(run: Run) -> Scores:
     outcomes = [run.outcomes[problem_id] for problem_id in graded]
     samples = [sample for outcome in outcomes for sample in outcome.samples]
     rates = run.count.rates() if graded else {}
-    most = max((len(outcome.samples) for outcome in outcomes), default=0)
+    is_whole = all(outcome.is_whole for outcome in outcomes)
+    kind = run.config.get("rate", "pass") if run.kind == "grade" else ""
+    is_developed = is_whole and kind in ("", "debugged")
+    most = max((len(outcome.samples) for outcome in outcomes), default=0) if is_whole else 0
     sizes = [k for k in range(1, most + 1) if k & (k - 1) == 0 or k == most]
 
     def gain(name: str) -> Difference:
@@ -85,15 +90,27 @@ def count_scores(run: Run) -> Scores:
     return Scores(
         rates=rates,
         of_graded=run.count.rates(graded) if graded else {},
-        gains={name: gain(name) for name in rates if name != "random"},
+        gains={name: gain(name) for name in rates if name != "random" and "random" in rates},
         public=wilson(sum(outcome.solved is True for outcome in outcomes), asked),
-        pass_at={k: rate_at(k, first=True) for k in sizes},
-        oracle_at={k: rate_at(k, first=False) for k in sizes},
-        rounds=_count_rounds([run.rounds[problem_id] for problem_id in graded], asked),
+        pass_at={k: rate_at(k, first=True) for k in sizes if kind in ("", "pass")},
+        oracle_at={k: rate_at(k, first=False) for k in sizes if is_developed},
+        rounds=_count_rounds([run.rounds[one] for one in graded if is_whole and not kind], asked),
         groups=_count_groups(run),
-        first_verdicts=dict(Counter(one.first_hidden or "CE" for one in samples)),
-        final_verdicts=dict(Counter(one.hidden or "CE" for one in samples)),
+        first_verdicts=dict(Counter(one.first_hidden for one in samples if one.first_hidden)),
+        final_verdicts=dict(Counter(one.hidden for one in samples if one.hidden)),
+        differences=_list_differences(run, rates),
     )
+
+
+def _list_differences(run: Run, rates: Mapping[str, Rate]) -> tuple[Line, ...]:
+    """What the choice gains over one sample, over a random one of the best, and over every other method."""
+    if run.select not in rates:
+        return ()
+    ids = list(run.count.scores)
+    rows = [run.count.scores[one] for one in ids]
+    chosen = [{name: row.get(run.select, 0.0) for name in rates} for row in rows]
+    others = [name for name in rates if name not in (run.select, "oracle")]
+    return tuple(_compare(name, ids, rows, chosen) for name in others)
 
 
 def _found_at(outcome: ProblemOutcome, k: int, *, first: bool) -> float:
@@ -147,6 +164,7 @@ def group_keys(run: Run, problem_id: str) -> dict[str, str]:
 
 def _count_groups(run: Run) -> dict[str, tuple[Group, ...]]:
     groups: dict[str, tuple[Group, ...]] = {}
+    known = run.count.rates()
     for kind in ("difficulty", "platform", "month"):
         members: dict[str, list[str]] = {}
         for problem_id in run.count.scores:
@@ -159,9 +177,9 @@ def _count_groups(run: Run) -> dict[str, tuple[Group, ...]]:
                 name,
                 len(members[name]),
                 {
-                    "pass@1": found["pass@1"],
-                    "selected@1": found.get(run.select) or wilson(0, len(members[name])),
-                    "oracle": found["oracle"],
+                    shown: found.get(key) or wilson(0, len(members[name]))
+                    for shown, key in (("pass@1", "pass@1"), ("selected@1", run.select), ("oracle", "oracle"))
+                    if key in known or (shown == "selected@1" and run.select)
                 },
             )
             for name, found in rates.items()
@@ -190,7 +208,12 @@ class Line:
     lost: tuple[str, ...]
     """Problems on which the first is better."""
     p: float | None
-    """p of the sign test; None where a problem's rate is not 0 or 1."""
+    """p of the sign test; None where a problem's rate is not 0 or 1: then there is `difference.p` alone."""
+
+    @property
+    def p_and_test(self) -> tuple[float, str]:
+        """P that there is no difference, and by which test: the exact one where it can be made."""
+        return (self.difference.p, "bootstrap") if self.p is None else (self.p, "sign test")
 
 
 @dataclass(frozen=True, slots=True)

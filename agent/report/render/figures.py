@@ -1,10 +1,9 @@
-"""The figures of a run: its curves and bars, drawn for the page or, with matplotlib, for a paper."""
+"""The figures of a run for its page: its curves and bars."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.report.data.curves import calibrate, majority_at, tokens_per_sample, trace_flow
 from sstar_code.agent.report.render.charts import (
@@ -13,15 +12,15 @@ from sstar_code.agent.report.render.charts import (
     draw_calibration,
     draw_curves,
     draw_flow,
+    draw_groups,
     draw_intervals,
 )
 from sstar_code.agent.report.render.tables import ordered_stages
 from sstar_code.agent.run.summary import LABELS
-from sstar_code.problems import InfrastructureError, UserError
 
 if TYPE_CHECKING:
     from sstar_code.agent.report.data.run import Run
-    from sstar_code.agent.report.data.scores import Scores
+    from sstar_code.agent.report.data.scores import Group, Scores
     from sstar_code.agent.run.summary import Rate
 
 _VERDICTS = {
@@ -36,15 +35,17 @@ _VERDICTS = {
 }
 """Verdict -> class of its colour and words."""
 _TOKENS = {"prompt": "s4", "cached prompt": "s2", "thinking": "s1", "output": "chosen"}
-_COLOURS = {"chosen": "#0b62c4", "s1": "#b45a00", "s2": "#7b3fb5", "s3": "#1a7f45", "s4": "#5d6770"}
 
 
 def draw_all(run: Run, scores: Scores) -> dict[str, str]:
     """The figures of the page by their names in the template; empty where there is nothing to draw."""
     calibration, tokens = calibrate(run, run.select), tokens_per_sample(run)
+    intervals = list_intervals(run, scores)
     return {
-        "flow": draw_flow(*trace_flow(run), "Problems from sampling to choice"),
-        "methods_chart": draw_intervals(_list_intervals(run, scores), "Rates of all methods"),
+        "flow": _draw_both(draw_flow, *trace_flow(run), "Problems from sampling to choice")
+        if run.count.graded
+        else "",
+        "methods_chart": _draw_both(draw_intervals, intervals, "Rates of all methods") if intervals else "",
         "samples_chart": _draw_accuracy(run, scores, ("Accuracy against samples", "samples a problem")),
         "tokens_chart": _draw_accuracy(
             run,
@@ -54,12 +55,13 @@ def draw_all(run: Run, scores: Scores) -> dict[str, str]:
             whole=tokens["generate"] + tokens["debug"],
             select=tokens["select"],
         ),
-        "calibration_chart": draw_calibration(calibration, "Confidence against rate")
+        "calibration_chart": _draw_both(draw_calibration, calibration, "Confidence against rate")
         if calibration.bins
         else "",
         "verdicts_chart": _draw_verdicts(scores),
         "tokens_bars": _draw_token_bars(run),
-        "seconds_bars": draw_bars(
+        "seconds_bars": _draw_both(
+            draw_bars,
             {
                 name: {"model": count.seconds, "programs": count.cpu_s}
                 for name, count in ordered_stages(run).items()
@@ -71,13 +73,23 @@ def draw_all(run: Run, scores: Scores) -> dict[str, str]:
     }
 
 
-def _list_intervals(run: Run, scores: Scores) -> list[tuple[str, Rate, str]]:
+def _draw_both(draw: Callable[..., str], *what: Any) -> str:
+    """A chart for wide screens and its narrow form; the style sheet shows one of them."""
+    return f'<div class="roomy">{draw(*what)}</div><div class="phone">{draw(*what, narrow=True)}</div>'
+
+
+def draw_group(groups: Sequence[Group], title: str) -> str:
+    """Rates of groups of problems, in both forms."""
+    return _draw_both(draw_groups, groups, title)
+
+
+def list_intervals(run: Run, scores: Scores) -> list[tuple[str, Rate, str]]:
     """Name, rate and class of its colour: the chosen method, the ceiling, the rest."""
     kinds = {run.select: "chosen", "oracle": "s3", "pass@1": "s1"}
     return [(LABELS.get(name, name), rate, kinds.get(name, "s4")) for name, rate in scores.rates.items()]
 
 
-def _list_curves(run: Run, scores: Scores) -> list[tuple[str, str, Mapping[int, Rate]]]:
+def list_curves(run: Run, scores: Scores) -> list[tuple[str, str, Mapping[int, Rate]]]:
     """Name, class and rates by number of samples."""
     curves = [
         ("oracle of k, debugged", "s3", scores.oracle_at),
@@ -98,11 +110,11 @@ def _draw_accuracy(
     if not scores.pass_at or not first:
         return ""
     curves = []
-    for name, kind, rates in _list_curves(run, scores):
+    for name, kind, rates in list_curves(run, scores):
         each = first if rates is scores.pass_at else whole
         curves.append(Curve(name, kind, [(k * each, rate) for k, rate in rates.items()]))
     curves += _mark_choice(run, scores, max(scores.pass_at) * whole + select)
-    return draw_curves(curves, *words)
+    return _draw_both(draw_curves, curves, *words)
 
 
 def _mark_choice(run: Run, scores: Scores, place: float) -> list[Curve]:
@@ -115,7 +127,7 @@ def _draw_verdicts(scores: Scores) -> str:
     kinds = {name: _VERDICTS[name][0] for name in _list_verdicts(scores)}
     counted = {"first answer": scores.first_verdicts, "after debugging": scores.final_verdicts}
     rows = {title: {name: float(counts.get(name, 0)) for name in kinds} for title, counts in counted.items()}
-    return draw_bars(rows, kinds, "Samples by verdict")
+    return _draw_both(draw_bars, rows, kinds, "Samples by verdict")
 
 
 def _list_verdicts(scores: Scores) -> list[str]:
@@ -137,7 +149,7 @@ def _draw_token_bars(run: Run) -> str:
             cached, thinking = count.cached or 0, count.reasoning or 0
             values = (count.prompt - cached, cached, thinking, count.output - thinking)
             rows[name] = {part: float(value) for part, value in zip(_TOKENS, values, strict=True)}
-    return draw_bars(rows, _TOKENS, "Tokens by stage")
+    return _draw_both(draw_bars, rows, _TOKENS, "Tokens by stage")
 
 
 def token_key(run: Run) -> list[dict[str, str]]:
@@ -150,55 +162,3 @@ def token_key(run: Run) -> list[dict[str, str]]:
     return [
         {"kind": kind, "name": f"{part} tokens"} for part, kind in _TOKENS.items() if not hidden.get(part)
     ]
-
-
-def draw_figure(run: Run, scores: Scores, path: Path) -> None:
-    """Write one figure for a paper to `path`: every method with its interval, and accuracy against samples.
-
-    The name's end says in which format (`.png`, `.svg` or `.pdf`).
-
-    Raises:
-        UserError: another ending, nothing graded, or matplotlib (extra `plot`) is not installed.
-        InfrastructureError: `path` cannot be written.
-    """
-    if path.suffix not in (".png", ".svg", ".pdf"):
-        raise UserError(f"--plot {path}: the name has to end in .png, .svg or .pdf")
-    if not scores.pass_at:
-        raise UserError(f"{run.folder}: nothing is graded yet, so there is nothing to plot")
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UserError("--plot needs matplotlib: pip install 'matplotlib>=3.10'") from error
-    with rc_context({"font.size": 8, "svg.fonttype": "none", "svg.hashsalt": "sstar", "pdf.fonttype": 42}):
-        figure = Figure(figsize=(7.0, 2.6), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
-        rows = _list_intervals(run, scores)[::-1]
-        for place, (_, rate, kind) in enumerate(rows):
-            low, high, colour = 100 * rate.low, 100 * rate.high, _COLOURS[kind]
-            left.plot([low, high], [place, place], color=colour, alpha=0.6, lw=2)
-            left.plot([100 * rate.value], [place], "o", color=colour, ms=4)
-        left.set_yticks(range(len(rows)), [name for name, _, _ in rows])
-        left.set_xlim(0, 100)
-        left.set_xlabel(f"right, % of {len(run.count.scores)} problems (95% intervals)")
-        for name, kind, rates in _list_curves(run, scores):
-            values = [100 * rate.value for rate in rates.values()]
-            right.plot(list(rates), values, "o-", color=_COLOURS[kind], ms=3, lw=1.2, label=name)
-        for curve in _mark_choice(run, scores, max(scores.pass_at)):
-            ((most, chosen),) = curve.points
-            value = [100 * chosen.value]
-            right.plot([most], value, "D", color=_COLOURS[curve.kind], ms=5, label=curve.name)
-        right.set_xscale("log", base=2)
-        right.set_xticks(list(scores.pass_at), [str(k) for k in scores.pass_at])
-        right.set_ylim(0, 100)
-        right.set_xlabel("samples a problem")
-        right.legend(frameon=False, fontsize=7)
-        for axes in (left, right):
-            axes.grid(visible=True, alpha=0.25, lw=0.5)
-            axes.spines[["top", "right"]].set_visible(False)
-        try:
-            figure.savefig(path, dpi=300, metadata={"Date": None} if path.suffix == ".svg" else None)
-        except OSError as error:
-            raise InfrastructureError(
-                f"{path}: cannot write ({error.strerror}); name another --plot"
-            ) from error

@@ -9,6 +9,7 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -17,11 +18,14 @@ from typing import TYPE_CHECKING, Any
 from sstar_code.agent.report.data.curves import calibrate
 from sstar_code.agent.report.data.run import open_run
 from sstar_code.agent.report.data.scores import count_scores
+from sstar_code.agent.report.explain import LEGEND, TERMS, explain_choice, show_output
 from sstar_code.agent.report.render import figures, tables
-from sstar_code.agent.report.render.charts import draw_groups
 from sstar_code.agent.run.files import write_text
-from sstar_code.agent.run.outcomes import add_up
+from sstar_code.agent.run.outcomes import add_up, read_record
 from sstar_code.agent.run.summary import LABELS
+from sstar_code.selection.inputs.contract.contract import Contract
+from sstar_code.selection.judging.question import show_input
+from sstar_code.selection.protocols import Selection
 
 if TYPE_CHECKING:
     from sstar_code.agent.models.request import Answer, Request
@@ -108,7 +112,13 @@ def read_details(run: Run, problem_id: str, caps: Caps) -> dict[str, Any]:
         details["statement"] = cut(problem.statement, caps.statement)
         details["starter"] = cut(problem.starter_code, caps.code)
         tests = [test for test in problem.public_tests if test.program is None][:8]
-        details["public"] = [[cut(t.input, caps.output), cut(t.output or "", caps.output)] for t in tests]
+        details["public"] = [
+            [
+                cut(show_input(problem, t.input), caps.output),
+                cut(show_output(problem, t.output or ""), caps.output),
+            ]
+            for t in tests
+        ]
         details["hidden"] = len(problem.hidden_tests)
     else:  # the first prompt holds the statement
         first = [request for request, _ in calls if request.purpose.stage == "generate"][:1]
@@ -128,21 +138,58 @@ def _samples(run: Run, problem_id: str, codes: dict[str, int]) -> list[list[list
 
 
 def _methods(run: Run, problem_id: str, caps: Caps) -> list[dict[str, Any]]:
+    with run.store.blaming():
+        return _read_methods(run, problem_id, caps)
+
+
+def _read_methods(run: Run, problem_id: str, caps: Caps) -> list[dict[str, Any]]:
     methods = []
+    inputs = _Inputs(run.problems.get(problem_id), caps.output)
+    outcome = run.outcomes[problem_id]
     for text in run.store.selections(problem_id).values():
         row: dict[str, Any] = json.loads(text)
-        row["right"] = run.outcomes[problem_id].is_right(row["chosen"])
-        row["confidence"] = round(row["confidence"], 4)
+        row["right"] = None
+        if outcome.graded:
+            row["right"] = outcome.is_right(row["chosen"])
+        row["why"] = explain_choice(problem_id, read_record(Selection, row))
+        row["confidence"] = None if row["confidence"] is None else round(row["confidence"], 4)
         for item in row.get("distinguishing", ()):
-            item["input"] = cut(item["input"], caps.output)
-            item["outputs"] = {place: cut(text, caps.output) for place, text in item["outputs"].items()}
+            inputs.show(item)
+            item["outputs"] = {place: inputs.show_output(text) for place, text in item["outputs"].items()}
         for item in row.get("asked", ()):
             item["input"] = cut(item["input"], caps.output)
             item["options"] = [cut(text, caps.output) for text in item["options"]]
         for item in row.get("derived", ()):
-            item["input"], item["output"] = cut(item["input"], caps.output), cut(item["output"], caps.output)
+            inputs.show(item)
+            item["output"] = inputs.show_output(item["output"])
         methods.append({key: value for key, value in row.items() if value not in ([], None)})
     return sorted(methods, key=lambda row: row["method"] != run.select)
+
+
+class _Inputs:
+    """Writes inputs and outputs of one problem as a person would, and marks inputs that it does not allow."""
+
+    def __init__(self, problem: Problem | None, most: int) -> None:
+        self._problem, self._most = problem, most
+
+    @cached_property
+    def _contract(self) -> Contract | None:
+        """Only where there is an input to look at: to infer a contract takes up to half a second."""
+        return None if self._problem is None else Contract.of(self._problem)
+
+    def show(self, item: dict[str, Any]) -> None:
+        """Put the input of `item` as it is shown, and `outside` where the contract does not admit it."""
+        text = item["input"]
+        if self._problem is None:
+            item["input"] = cut(text, self._most)
+            return
+        if self._contract is not None and not self._contract.admits(text):
+            item["outside"] = 1
+        item["input"] = cut(show_input(self._problem, text), self._most)
+
+    def show_output(self, text: str) -> str | list[Any]:
+        """An output as it is shown."""
+        return cut(text if self._problem is None else show_output(self._problem, text), self._most)
 
 
 def _feedback(calls: Sequence[tuple[Request, Answer]], most: int) -> dict[str, Any]:
@@ -208,18 +255,24 @@ def build_page(run: Run, scores: Scores) -> str:
     environment.filters |= {"percent": tables.percent, "interval": tables.interval}
     drawings = {name: Markup(drawing) for name, drawing in figures.draw_all(run, scores).items()}  # noqa: S704 - our own SVG, every word in it escaped
     groups = [
-        {"kind": kind, "drawing": Markup(draw_groups(members, f"Rates by {kind}"))}  # noqa: S704 - likewise
+        {"kind": kind, "drawing": Markup(figures.draw_group(members, f"Rates by {kind}"))}  # noqa: S704 - likewise
         for kind, members in scores.groups.items()
     ]
     page = environment.from_string(_asset("page.html.j2")).render(
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
-        style_hash=_digest(style),
-        script_hash=_digest(script),
+        policy=write_policy(style, script),
         run=run,
+        title=tables.name_run(run),
+        settings=tables.list_settings(run),
         rates=scores.rates,
         public=scores.public,
         labels=LABELS,
+        legend=LEGEND,
+        term_names={name: shown for name, (shown, _) in TERMS.items()},
+        differences=tables.difference_table(run, scores),
+        method_costs=tables.method_cost_table(run),
+        added=add_up(run.added.values()) if run.added else None,
         graded_alone=tables.describe_graded(run, scores),
         total=add_up(run.total.values()),
         cost=run.summary.get("cost", {}).get("total"),
@@ -246,6 +299,17 @@ def build_page(run: Run, scores: Scores) -> str:
 
 def _asset(name: str) -> str:
     return (files("sstar_code.agent.report.render") / "assets" / name).read_text(encoding="utf-8")
+
+
+def page_policy(*more: str) -> str:
+    """The policy of the pages of `build_page`, with the directives `more` that only a header can have."""
+    return write_policy(_asset("page.css"), _asset("page.js"), *more)
+
+
+def write_policy(style: str, script: str, *more: str) -> str:
+    """The content security policy of a page that runs this one style and script; `more` are directives."""
+    own = f"script-src '{_digest(script)}'; style-src '{_digest(style)}'; img-src data:"
+    return "; ".join(("default-src 'none'", own, "base-uri 'none'", "form-action 'none'", *more))
 
 
 def _digest(text: str) -> str:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sstar_code.agent.report.data.curves import calibrate
 from sstar_code.agent.report.data.scores import group_keys
-from sstar_code.agent.report.markup import Case, write_junit, write_table
+from sstar_code.agent.report.markup import Case, escape_markdown, escape_names, write_junit, write_table
 from sstar_code.agent.run.outcomes import add_up
 from sstar_code.agent.run.summary import LABELS
 
 if TYPE_CHECKING:
-    from sstar_code.agent.report.data.run import Run
+    from sstar_code.agent.report.data.run import Choice, Run
     from sstar_code.agent.report.data.scores import Comparison, Scores
     from sstar_code.agent.run.outcomes import StageCount
     from sstar_code.agent.run.summary import Difference, Rate
@@ -65,6 +65,32 @@ class ProblemRow:
     """By the head of the column; one in which all problems are alike is left out."""
 
 
+def name_run(run: Run) -> str:
+    """Set and model in words, or the label where neither is known."""
+    return ", ".join(filter(None, (run.set_name, run.model))) or run.label
+
+
+def list_settings(run: Run) -> list[str]:
+    """What the run was asked to do, in words; only what its command has."""
+    config = run.config
+    words = {
+        "n": "{} samples",
+        "rounds": "{} debug rounds",
+        "temperature": "temperature {}",
+        "seed": "seed {}",
+        "select": "selection {}",
+    }
+    told = [text.format(config[key]) for key, text in words.items() if key in config]
+    ways = [f"{name} {value}" for name, value in name_ways(config).items()] if "n" in config else []
+    return [f"sstar {run.kind}", *told, *ways]
+
+
+def name_ways(config: Mapping[str, Any]) -> dict[str, str]:
+    """Strategy and style of a run by its configuration, which leaves out what is usual."""
+    usual = "sample" if config.get("least") is None else "waves"
+    return {"strategy": str(config.get("strategy", usual)), "style": str(config.get("style", "cot"))}
+
+
 def judge_outcome(run: Run, problem_id: str) -> str:
     """Where the problem was won or lost: a key of `OUTCOMES`."""
     if problem_id in run.count.errors:
@@ -76,7 +102,7 @@ def judge_outcome(run: Run, problem_id: str) -> str:
         return "no hidden tests"
     if outcome.is_right(outcome.chosen.get(run.select)):
         return "right"
-    if outcome.count_right():
+    if outcome.count_right() or not outcome.is_whole:
         return "wrong choice"
     return "no right sample" if outcome.solved else "no public pass"
 
@@ -89,7 +115,7 @@ def problem_rows(run: Run, scores: Scores) -> list[ProblemRow]:
         choice, total = run.choice(problem_id), add_up(run.stages.get(problem_id, {}).values())
         samples = outcome.samples if outcome else ()
         cells = {
-            "confidence": Cell(f"{choice.confidence:.2f}", choice.confidence) if choice else _NOTHING,
+            "confidence": _show_confidence(choice),
             "right samples": _share(outcome.count_right() if outcome else 0, len(samples)),
             "public pass": _share(sum(sample.survives for sample in samples), len(samples)),
             "clusters": Cell(str(len(choice.clusters)), len(choice.clusters)) if choice else _NOTHING,
@@ -99,6 +125,12 @@ def problem_rows(run: Run, scores: Scores) -> list[ProblemRow]:
         }
         result.append(ProblemRow(problem_id, judge_outcome(run, problem_id), cells))
     return result
+
+
+def _show_confidence(choice: Choice | None) -> Cell:
+    if choice is None or choice.confidence is None:
+        return _NOTHING if choice is None else Cell("not known", -0.5)
+    return Cell(f"{choice.confidence:.2f}", choice.confidence)
 
 
 def _share(count: int, of: int) -> Cell:
@@ -151,6 +183,38 @@ def method_table(run: Run, scores: Scores) -> Table:
     return Table(("choice", "rate", "95% interval", "gain over random, points"), rows, chosen)
 
 
+def difference_table(run: Run, scores: Scores) -> Table:
+    """What the choice of the run gains over every other rate, paired by problem."""
+    rows = []
+    for line in scores.differences:
+        p, test = line.p_and_test
+        rows.append(
+            [
+                f"{run.select} - {LABELS.get(line.name, line.name)}",
+                *(points(line.difference), points_interval(line.difference)),
+                *(str(len(line.won)), str(len(line.lost)), f"{p:.2g}", test),
+            ]
+        )
+    return Table(("selected@1 less", "points", "95% (paired bootstrap)", "won", "lost", "p", "test"), rows)
+
+
+def method_cost_table(run: Run) -> Table:
+    """What each method needs for a choice, as if it were the only one; left out where that is nothing."""
+    methods = dict.fromkeys(name for choices in run.choices.values() for name in choices)
+    rows = []
+    for name in methods:
+        made = [choices[name] for choices in run.choices.values() if name in choices]
+        each = [sum(getattr(item, key) for item in made) / len(made) for key in _METHOD_COSTS]
+        if any(each):
+            rows.append([LABELS.get(name, name), str(len(made)), *(f"{value:,.1f}" for value in each)])
+    heads = ("method", "choices", "calls a problem", "tokens a problem", "runs a problem")
+    return Table(heads, rows)
+
+
+_AT_K = ("k", "pass@k", "95% interval", "oracle of k, debugged", "95% interval")
+_METHOD_COSTS = ("calls", "tokens", "executions")
+
+
 def round_table(scores: Scores) -> Table:
     """Rates after each round, with intervals."""
     rows = [
@@ -178,6 +242,15 @@ def stage_table(run: Run) -> Table:
     return Table(("stage", "calls", "prompt tokens", "output tokens", "model s", "runs", "CPU s"), rows)
 
 
+def describe_added(run: Run) -> list[str]:
+    """A line on the work of methods that were added later, which no other number has in it."""
+    total = add_up(run.added.values())
+    if not run.added:
+        return []
+    work = f"{total.calls:,} calls, {total.tokens:,} tokens and {total.executions:,} runs of programs"
+    return [f"Methods that were added later needed {work}; they are in no other number.", ""]
+
+
 def ordered_stages(run: Run) -> dict[str, StageCount]:
     """The work of all problems by stage, in the order of the method."""
     total = run.total
@@ -195,43 +268,54 @@ _JUNIT_OUTCOMES: dict[str, Literal["passed", "error", "skipped"]] = {
 def run_as_markdown(run: Run, scores: Scores) -> str:
     """The numbers of one run as tables."""
     count, methods, rounds = run.count, method_table(run, scores), round_table(scores)
+    names = [escape_markdown(row[0]) for row in methods.rows]
     if methods.chosen is not None:
-        methods.rows[methods.chosen][0] = f"**{run.select}** (selected@1)"
-    stages = stage_table(run)
+        names[methods.chosen] = f"**{escape_markdown(run.select)}** (selected@1)"
+    method_rows = [[name, *row[1:]] for name, row in zip(names, methods.rows, strict=True)]
+    stages, differences, costs = stage_table(run), difference_table(run, scores), method_cost_table(run)
     at_k = [
         [
             str(k),
-            *(words(at[k]) for at in (scores.pass_at, scores.oracle_at) for words in (percent, interval)),
+            *(words(at.get(k)) for at in (scores.pass_at, scores.oracle_at) for words in (percent, interval)),
         ]
-        for k in scores.pass_at
+        for k in scores.pass_at or scores.oracle_at
     ]
     denominator = (
         f"{len(count.scores)} problems in the rates, {len(count.graded)} graded, {len(count.errors)} errors "
         f"and {len(count.unfinished)} unfinished (wrong in every rate), {count.ungraded} without hidden "
         "tests (in no rate)."
     )
+    if run.kind == "solve":
+        denominator = "Nothing is graded: `solve` looks at public tests alone."
     parts = [
-        f"# {run.label}",
+        f"# {escape_markdown(run.label)}",
         "",
         denominator + describe_graded(run, scores),
         "",
-        *write_table(methods.heads, methods.rows),
-        *write_table(("k", "pass@k", "95% interval", "oracle of k, debugged", "95% interval"), at_k),
-        *write_table(rounds.heads, rounds.rows),
+        *(f"- {escape_markdown(line)}" for line in run.about),
+        "",
+        *(write_table(methods.heads, method_rows) if method_rows else ()),
+        *(write_table(differences.heads, escape_names(differences.rows)) if differences.rows else ()),
+        *(write_table(_AT_K, at_k) if at_k else ()),
+        *(write_table(rounds.heads, rounds.rows) if rounds.rows else ()),
     ]
     for kind, groups in scores.groups.items():
         rows = [
             [
-                *(group.name, str(group.problems)),
+                *(escape_markdown(group.name), str(group.problems)),
                 *(f"{percent(rate)} ({interval(rate)})" for rate in group.rates.values()),
             ]
             for group in groups
         ]
-        parts += write_table((kind, "problems", *groups[0].rates), rows)
-    parts += write_table(stages.heads, stages.rows)
-    parts += [f"- error: {problem_id}: {line}" for problem_id, line in count.errors.items()]
+        heads = (kind, "problems", *groups[0].rates)
+        parts += write_table([escape_markdown(head) for head in heads], rows)
+    parts += write_table(stages.heads, escape_names(stages.rows))
+    parts += describe_added(run)
+    if costs.rows:
+        parts += write_table(costs.heads, escape_names(costs.rows))
+    parts += [f"- error: {escape_markdown(f'{one}: {line}')}" for one, line in count.errors.items()]
     if count.unfinished:
-        parts.append(f"- unfinished: {list_names(count.unfinished)}")
+        parts.append(f"- unfinished: {escape_markdown(list_names(count.unfinished))}")
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -242,7 +326,14 @@ def run_as_json(run: Run, scores: Scores) -> dict[str, Any]:
         counted[key] = {str(k): rate for k, rate in counted.pop(name).items()}
     return {
         "run": str(run.folder),
+        "command": run.kind,
+        "set": run.set_name,
+        "which_set": run.which_set.as_json(),
+        **({"preset": dict(run.preset)} if run.preset else {}),
+        "model": run.model,
         "select": run.select,
+        "selected": None if run.choice_cost is None else asdict(run.choice_cost),
+        "seconds": run.summary.get("seconds"),
         "asked": len(count.scores),
         "graded": len(count.graded),
         "errors": count.errors,
@@ -251,6 +342,7 @@ def run_as_json(run: Run, scores: Scores) -> dict[str, Any]:
         **counted,
         "calibration": asdict(calibrate(run, run.select)),
         "stages": {name: asdict(stage) for name, stage in ordered_stages(run).items()},
+        "added_methods": {name: asdict(stage) for name, stage in run.added.items()},
         "outcomes": {one: judge_outcome(run, one) for one in run.problem_ids},
     }
 
@@ -278,13 +370,16 @@ def compare_as_markdown(comparison: Comparison) -> str:
         common += (
             f"; only in the first: {comparison.only_first}, only in the second: {comparison.only_second}"
         )
-    parts = [f"# {comparison.second} against {comparison.first}", "", f"{common}.", ""]
+    parts = [f"# {escape_markdown(f'{comparison.second} against {comparison.first}')}", "", f"{common}.", ""]
     if comparison.settings:
-        rows = [[key, str(old), str(new)] for key, (old, new) in comparison.settings.items()]
+        rows = [
+            [escape_markdown(str(cell)) for cell in (key, old, new)]
+            for key, (old, new) in comparison.settings.items()
+        ]
         parts += write_table(("setting", "first", "second"), rows)
     rows = [
         [
-            *(line.name, percent(line.first), percent(line.second)),
+            *(escape_markdown(line.name), percent(line.first), percent(line.second)),
             *(points(line.difference), points_interval(line.difference)),
             *(str(len(line.won)), str(len(line.lost)), "" if line.p is None else f"{line.p:.2g}"),
         ]
@@ -293,6 +388,7 @@ def compare_as_markdown(comparison: Comparison) -> str:
     heads = ("rate", "first", "second", "points", "95% (paired bootstrap)", "won", "lost", "p (sign test)")
     parts += write_table(heads, rows)
     line = comparison.lines[0]
-    parts.append(f"- {line.name} won by the second: {list_names(line.won) or 'none'}")
-    parts.append(f"- {line.name} lost by the second: {list_names(line.lost) or 'none'}")
+    for word, names in (("won", line.won), ("lost", line.lost)):
+        shown = escape_markdown(f"{line.name} {word} by the second: {list_names(names) or 'none'}")
+        parts.append(f"- {shown}")
     return "\n".join(parts) + "\n"

@@ -6,14 +6,15 @@ import ast
 import io
 import os
 import re
-import subprocess
 import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 
 from sstar_code.agent.generation.completeness import first_line
+from sstar_code.agent.repository.find.git import list_by_git
 from sstar_code.problems import UserError
 from sstar_code.problems.python_source import parse_strictly
+from sstar_code.sandbox.secret_files import is_secret_name
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 
@@ -92,7 +93,6 @@ def parse_source(path: Path, data: bytes) -> Source:
 _ROOT_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg", ".hg")
 _SKIPPED = frozenset({"__pycache__", "node_modules", "build", "dist", "site-packages"})
 _TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
-_GIT_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,21 +135,39 @@ def locate(path: Path, root: Path) -> Place:
     return Place(".".join(parts), base)
 
 
-def list_files(root: Path, *, generated: bool = False) -> list[str]:
-    """The repository's files as paths relative to `root`, sorted.
+def list_names(root: Path, *, generated: bool = False) -> dict[str, bool]:
+    """Every file of the repository as a path relative to `root`, sorted -> whether git could track it.
 
     In a git repository those that are tracked or could be (not ignored), with `generated` also ignored ones
     that are Python source or extension modules outside environments: imports may need them. Elsewhere every
-    file that is not hidden, a cache or part of an environment. Never what is named like a secret.
+    file that is not hidden, a cache or part of an environment. Some may be links, secrets, or no files.
     """
-    names = _ask_git(root, "--cached", "--others", "--exclude-standard")
+    names = list_by_git(root, "--cached", "--others", "--exclude-standard")
+    ignored: list[str] = []
     if names is None:
         names = _walk_folder(root, root)
     elif generated:
-        for name in _ask_git(root, "--others", "--ignored", "--exclude-standard", "--directory") or []:
+        for name in list_by_git(root, "--others", "--ignored", "--exclude-standard", "--directory") or []:
             found = _walk_folder(root, root / name) if name.endswith("/") else [name]
-            names += [item for item in found if _is_generated(item)]
-    return sorted({name for name in names if not _is_secret(name) and (root / name).is_file()})
+            ignored += [item for item in found if _is_generated(item)]
+    return dict.fromkeys(sorted(names), True) | dict.fromkeys(sorted({*ignored} - {*names}), False)
+
+
+def list_files(root: Path) -> list[str]:
+    """The repository's files as paths relative to `root`, sorted: those of `list_names` that can be read.
+
+    Never what is named like a secret, nor a link that leads out of the repository or to such a file.
+    """
+    return [name for name in list_names(root) if not is_secret_name(name) and leads_inside(root / name, root)]
+
+
+def leads_inside(path: Path, root: Path) -> bool:
+    """Whether `path` is a regular file that belongs to the repository, by whatever links it is reached."""
+    top = Path(os.path.realpath(root))
+    real = Path(os.path.realpath(path))
+    if not real.is_relative_to(top) or not real.is_file():
+        return False
+    return path == real or not is_secret_name(real.relative_to(top).as_posix())
 
 
 def list_python(root: Path) -> list[Path]:
@@ -172,22 +190,6 @@ def read_words(path: Path) -> frozenset[str]:
     return frozenset(re.findall(r"\w+", path.read_text("utf-8", "replace")))
 
 
-def _ask_git(root: Path, *words: str) -> list[str] | None:
-    """Paths that git lists; None where there is no git or no repository."""
-    try:
-        asked = subprocess.run(  # noqa: S603 - fixed words
-            ["git", "-C", str(root), "ls-files", "-z", *words],  # noqa: S607 - git is found as the user finds it
-            capture_output=True,
-            timeout=_GIT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return (
-        [os.fsdecode(name) for name in asked.stdout.split(b"\0") if name] if asked.returncode == 0 else None
-    )
-
-
 def _walk_folder(root: Path, top: Path) -> list[str]:
     """Files under `top`, relative to `root`, without what is hidden, a cache or an environment."""
     names: list[str] = []
@@ -199,6 +201,7 @@ def _walk_folder(root: Path, top: Path) -> list[str]:
             continue
         folders[:] = [name for name in folders if name not in _SKIPPED and not name.startswith(".")]
         here = Path(folder).relative_to(root)
+        files += [name for name in folders if (Path(folder) / name).is_symlink()]
         names += [(here / name).as_posix() for name in files if not name.startswith(".")]
     return names
 
@@ -209,19 +212,11 @@ def _is_generated(name: str) -> bool:
     return not hidden and name.endswith((".py", ".so", ".pyd"))
 
 
-def _is_secret(name: str) -> bool:
-    """Names by which credentials usually go; none of them is needed to run a test."""
-    last = name.rpartition("/")[2].lower()
-    return last.startswith(
-        (".env", ".netrc", ".npmrc", ".pypirc", "id_rsa", "id_ed25519", "credentials")
-    ) or last.endswith((".pem", ".key", ".p12", ".pfx", ".kdbx"))
-
-
 def read_targets(words: list[str]) -> list[tuple[Path, str]]:
     """(file, qualified name or empty text) for each FILE, folder or FILE::QUALNAME.
 
     Raises:
-        UserError: there is no such file.
+        UserError: there is no such file, or it is a link that leads out of the repository.
     """
     found: list[tuple[Path, str]] = []
     for word in words:
@@ -232,6 +227,11 @@ def read_targets(words: list[str]) -> list[tuple[Path, str]]:
             found += [(file, "") for file in list_python(root) if path in file.parents]
         elif path.is_file():
             if path.suffix in (".py", ".pyi"):
+                if not leads_inside(path, find_root(path)):
+                    raise UserError(
+                        f"{name}: a link that leads out of the repository; nothing is read or written "
+                        "through it, give the file itself"
+                    )
                 found.append((path, qualname))
         else:
             raise UserError(f"{name}: no such file; give Python files, folders, or FILE::FUNCTION")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ _PLAIN = frozenset({
     "Iterable", "Mapping", "List", "Dict", "Set", "FrozenSet", "Tuple", "Optional", "Union", "Any", "object",
     "Collection", "MutableSequence", "MutableMapping", "typing", "collections", "abc", "Literal", "Ellipsis",
 })  # fmt: skip
+BEHAVIOURS = frozenset({"returned", "yields", "raised", "arguments", "object", "printed"})
+"""Keys of what a call did, where that is more than to return a value (`sandbox/inside/project.py`)."""
 _RAISES = re.compile(r"\b([A-Z]\w*(?:Error|Exception|Warning|Exit|Interrupt|StopIteration))\b")
 
 
@@ -41,6 +44,8 @@ class Target:
     explanation: str
     """A sentence that says what the plain function stands for; empty where it is called itself."""
     is_async: bool
+    exceptions: tuple[str, ...] = ()
+    """Exceptions that the module itself defines, as its source says."""
 
     def as_json(self) -> dict[str, Any]:
         """The call as `inside.project` takes it."""
@@ -92,6 +97,7 @@ def find_target(stub: Stub, place: Place, told: str) -> Target | None:
         entry_point,
         _explain(stub, names, len(constructor or [])) if stub.owners else "",
         stub.is_async,
+        _list_exceptions(stub.source.tree),
     )
 
 
@@ -130,6 +136,23 @@ def _constructor(stub: Stub) -> list[ast.arg] | None:
         ]
     plain_bases = all(ast.unparse(base) == "object" for base in owner.bases)
     return [] if plain_bases and not owner.keywords else None
+
+
+def _list_exceptions(tree: ast.Module) -> tuple[str, ...]:
+    """Classes of the module whose bases are, or lead to, exceptions that Python brings."""
+    found: list[str] = []
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
+            if any(base in found or is_builtin_exception(base) for base in bases):
+                found.append(node.name)
+    return tuple(found)
+
+
+def is_builtin_exception(name: str) -> bool:
+    """Whether Python brings an exception of that name."""
+    kind = getattr(builtins, name, None)
+    return isinstance(kind, type) and issubclass(kind, BaseException)
 
 
 def _is_plain(annotation: ast.expr | None) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.generation.completeness import all_names, first_line
+from sstar_code.agent.repository.find.doctest_settings import read_flags
 from sstar_code.agent.repository.find.doctests import find_examples, read_test
 from sstar_code.agent.repository.find.project_files import (
     is_test_file,
@@ -162,7 +163,8 @@ async def survey(stubs: Sequence[Stub], runner: RepositoryRunner, named: Sequenc
 
 def find_checks(stub: Stub, seen: Survey, root: Path) -> Checks:
     """The examples and the seen tests that verify `stub`."""
-    examples = find_examples(stub.docstring)
+    flags = read_flags(root)
+    examples = find_examples(stub.docstring, flags)
     literals: list[Test] = []
     is_plain = find_target(stub, locate(stub.source.path, root), "") is not None
     if stub.shape is Shape.FUNCTION and not stub.is_async and is_plain:
@@ -173,7 +175,7 @@ def find_checks(stub: Stub, seen: Survey, root: Path) -> Checks:
     holders: list[tuple[ast.ClassDef | ast.Module, str]] = [(owner, owner.name) for owner in stub.owners]
     called = re.compile(rf"\b{re.escape(_called_as(stub))}\b")
     for holder, label in [*holders, (stub.source.tree, "the module")]:
-        found = find_examples(ast.get_docstring(holder) or "")
+        found = find_examples(ast.get_docstring(holder) or "", flags)
         if any(called.search(item.source) for item in found):
             groups.append(ExampleGroup(label, tuple(found)))
     tests = _group_tests(seen.reached.get(stub.label, ()), root)

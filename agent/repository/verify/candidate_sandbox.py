@@ -9,13 +9,16 @@ examples have to give is compared here, outside.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from sstar_code.agent.repository.find.doctests import judge_examples
 from sstar_code.agent.repository.find.project_files import split_lines
+from sstar_code.agent.repository.task.call import BEHAVIOURS
 from sstar_code.agent.repository.verify.runner import TEST_LIMITS, limits_as_json
 from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
+from sstar_code.problems.values import decode
 from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Program, Status
 from sstar_code.sandbox.repository import RepositoryLostError
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.task.problem import Task
     from sstar_code.agent.repository.verify.runner import RepositoryRunner
     from sstar_code.agent.repository.write.splice import Written
+    from sstar_code.sandbox.environment import Environment
     from sstar_code.sandbox.outcome import Sandbox
 
 
@@ -41,6 +45,11 @@ class CandidateSandbox:
     def workers(self) -> int:
         """Programs that run at once."""
         return self._fallback.workers
+
+    @property
+    def environment(self) -> Environment:
+        """What programs that are no candidates find."""
+        return self._fallback.environment
 
     def add(self, task: Task) -> None:
         """Know candidates for `task` by their preamble."""
@@ -93,7 +102,11 @@ class CandidateSandbox:
         }
         total_s = len(inputs) * limits.wall_ceiling_s
         answers = await self._runner.ask(_version(written), request, total_s, task.place.base)
-        return [_execution(task, written, answer, limits) for answer in answers]
+        runs = [_execution(task, written, answer, limits) for answer in answers]
+        return [
+            run if answer.get("is_behaviour") is True or text in public_inputs else _tell_apart(run)
+            for run, answer, text in zip(runs, answers, inputs, strict=True)
+        ]
 
     async def _check(self, task: Task, written: Written, texts: Sequence[str]) -> list[Execution]:
         """Run the examples and tests that `texts` are the texts of."""
@@ -134,6 +147,21 @@ class CandidateSandbox:
                 task, written, worst, TEST_LIMITS, checked=test.text, stderr=stderr
             )
         return executions
+
+
+def _tell_apart(run: Execution) -> Execution:
+    """The same run, where what it returned looks like another behaviour: `{"returned": ...}` then.
+
+    What a call did besides returning a value is a dictionary, as in `inside.project`; a returned one may be
+    just like it.
+    """
+    try:
+        value = None if run.result is None else decode(run.result)
+    except (ValueError, RecursionError):
+        return run
+    if isinstance(value, dict) and value and set(value) <= BEHAVIOURS:
+        return replace(run, result=f'{{"returned": {run.result}}}')
+    return run
 
 
 def _version(written: Written) -> dict[Path, bytes]:

@@ -7,6 +7,7 @@ from doctest import Example
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sstar_code.agent.repository.find.doctest_settings import read_flags
 from sstar_code.agent.repository.find.doctests import find_examples, judge_examples
 from sstar_code.agent.repository.find.project_files import is_test_file, locate, read_source
 from sstar_code.agent.repository.find.stubs import all_functions, find_stubs
@@ -26,6 +27,7 @@ async def find_failing_examples(files: Iterable[tuple[Path, str]], runner: Repos
         SandboxError: the sandbox broke, or a module ends the process that imports it.
     """
     findings = []
+    flags = read_flags(runner.root)
     for path, qualname in files:
         if path.suffix != ".py" or is_test_file(path.as_posix()):
             continue
@@ -35,7 +37,7 @@ async def find_failing_examples(files: Iterable[tuple[Path, str]], runner: Repos
             stub: found
             for stub in all_functions(source)
             if stub.qualname not in still_open and qualname in ("", stub.qualname) and not stub.is_nested
-            if (found := find_examples(stub.docstring))
+            if (found := find_examples(stub.docstring, flags))
         }
         if not examples:
             continue

@@ -1,15 +1,14 @@
-"""Runs the repository's code: which interpreter, in which sandbox, and what fails."""
+"""Runs the repository's code: in which sandbox, and what fails."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
+import re
 import shutil
-import subprocess
-import sys
-import tempfile
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from doctest import Example
@@ -19,75 +18,28 @@ from typing import TYPE_CHECKING, Any, Self
 import anyio
 from anyio import to_thread
 
-from sstar_code.agent.repository.find.project_files import list_files, locate
+from sstar_code.agent.repository.find.doctest_settings import find_namespace_files
+from sstar_code.agent.repository.find.project_files import list_names, locate
 from sstar_code.problems import UserError
+from sstar_code.sandbox.interpreter import find_packages, find_special, identify
 from sstar_code.sandbox.outcome import Limits, SandboxError
-from sstar_code.sandbox.repository import (
-    CONTROL,
-    IsolatedRepository,
-    ProjectSession,
-    find_packages,
-    write_control,
-    write_snapshot,
-)
+from sstar_code.sandbox.ownership import make_folder, reap_folders
+from sstar_code.sandbox.repository import CONTROL, IsolatedRepository, ProjectSession, write_control
+from sstar_code.sandbox.secret_files import mask_secrets
+from sstar_code.sandbox.snapshot import open_up, write_snapshot
 
 if TYPE_CHECKING:
     from sstar_code.agent.repository.find.project_files import Place
+    from sstar_code.sandbox.interpreter import Packages
+    from sstar_code.sandbox.snapshot import LeftOut
 
-_FOLDERS = (".venv", "venv", "env")
-_ANSWER_S = 30.0
-_ELF = b"\x7fELF"
-
-
-def find_python(root: Path, named: str | None = None) -> str:
-    """Path of the interpreter: `named`, else of an environment in `root`, of the active one, or of PATH.
-
-    A script that starts an interpreter, as those in pyenv's `shims` do, is asked in `root` which one it is.
-    An environment that this program itself was installed into, as pre-commit does, is taken last.
-
-    Raises:
-        UserError: `named` is no program, or starts no interpreter.
-    """
-    if named is not None:
-        found = shutil.which(named)
-        if found is None:
-            raise UserError(f"--python {named}: no such program; name the interpreter that the tests need")
-        python = _follow_script(os.path.abspath(found), root)  # noqa: PTH100 - a link leads to packages
-        if python is None:
-            raise UserError(
-                f"--python {named}: {found} is a script that starts no interpreter here; name the interpreter"
-            )
-        return python
-    homes = [root / name for name in _FOLDERS]
-    homes += [Path(os.environ[name]) for name in ("VIRTUAL_ENV", "CONDA_PREFIX") if os.environ.get(name)]
-    own = Path(sys.prefix)
-    for home in homes:
-        python = _follow_script(str(home / "bin" / "python"), root)
-        if python is not None and (home != own or own.is_relative_to(root)):
-            return python
-    for name in ("python3", "python"):
-        found_ones = (shutil.which(name, path=folder) for folder in os.get_exec_path())
-        leads_to = (_follow_script(found, root) for found in found_ones if found is not None)
-        first = next((python for python in leads_to if python is not None), None)
-        if first is not None and not Path(first).is_relative_to(own):
-            return first
-    return sys.executable
+_log = logging.getLogger(__name__)
+_MOST_NAMES = 5
+_QUOTED = re.compile(r"['\"]([^'\"]+)['\"]")
 
 
-def _follow_script(path: str, root: Path) -> str | None:
-    """The program at `path`, or the interpreter that it starts in `root` if it is a script, or None."""
-    try:
-        with Path(path).open("rb") as file:
-            if file.read(len(_ELF)) == _ELF:
-                return path
-        asked = subprocess.run(  # noqa: S603 - the user's own interpreter, found as their shell finds it
-            [path, "-c", "import sys; print(sys.executable)"],
-            cwd=root, capture_output=True, text=True, timeout=_ANSWER_S, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    started = asked.stdout.strip()
-    return started if asked.returncode == 0 and Path(started).is_file() else None
+def _say_nothing(line: str) -> None:
+    """Take a line for nobody."""
 
 
 TEST_LIMITS = Limits(cpu_s=60.0, memory_mb=2048)
@@ -121,10 +73,21 @@ class _Open:
 class RepositoryRunner:
     """Runs versions of one repository in `sandbox`, a Docker or local one that has been entered."""
 
-    def __init__(self, root: Path, python: str, sandbox: Any, *, workers: int = 1) -> None:
-        """Nothing is copied or started before it is entered."""
+    def __init__(
+        self,
+        root: Path,
+        python: str,
+        sandbox: Any,
+        *,
+        workers: int = 1,
+        say: Callable[[str], None] = _say_nothing,
+    ) -> None:
+        """Nothing is copied or started before it is entered; `say` takes a line about what is left out."""
         self.root = root
         self.python = python
+        self.left_out: dict[str, str] = {}
+        """Path of a file in the repository -> why it is not in the copy, or not as it is."""
+        self._say = say
         self.texts: dict[Path, bytes] = {}
         """Files that every version has otherwise than the user's: written functions, marks in open ones."""
         self._sandbox = sandbox
@@ -140,7 +103,8 @@ class RepositoryRunner:
         """Copy the repository.
 
         Raises:
-            UserError: it is too large, or this kind of sandbox cannot hold a repository.
+            UserError: it is too large, its interpreter cannot be used, or this kind of sandbox cannot hold a
+                repository.
         """
         if not hasattr(self._sandbox, "make_repository_worker"):
             raise UserError(
@@ -164,22 +128,69 @@ class RepositoryRunner:
             await to_thread.run_sync(self._remove)
 
     def _copy(self) -> None:
-        self._folder = folder = Path(tempfile.mkdtemp(prefix="sstar-"))
-        trees, files, links = find_packages(self.python)
-        names = list_files(self.root, generated=True)
+        reap_folders()
+        self._folder = folder = make_folder()
+        shown = find_packages(self.python, self.root)
+        names = list_names(self.root, generated=True)
         (folder / "files").mkdir()
         write_control(folder / "control", _ROOM_UID)
-        inner = [tree for tree in trees if self.root in Path(tree).parents]
-        write_snapshot(self.root, names, folder / "copy", inner)
-        content = hashlib.sha256()
-        for name in names:
-            content.update(name.encode("utf-8", "surrogateescape") + b"\0")
-            content.update((folder / "copy" / name).read_bytes() + b"\0")
-        self.digest = content.hexdigest()[:16]
+        inner = [tree for tree in shown.trees if self.root in Path(tree).parents]
+        made = self._make_folders(shown)
+        own = [path for _, path in made if self.root in Path(path).parents]
+        ignored = frozenset(name for name, tracked in names.items() if not tracked)
+        left_out = write_snapshot(self.root, names, folder / "copy", own or inner, untracked=ignored)
+        self.left_out = {item.name: item.why for item in left_out}
+        self._tell(left_out)
+        self.digest = _digest(folder / "copy", names)
+        places = {tree: identify(self.root, Path(tree).relative_to(self.root).as_posix()) for tree in inner}
         self._original = IsolatedRepository(
-            self.root, folder / "copy", folder / "control", self.python, trees, files, links,
-            self._list_bases(names), {},
-        )  # fmt: skip
+            self.root,
+            folder / "copy",
+            folder / "control",
+            shown.python,
+            shown.trees,
+            shown.files,
+            shown.links,
+            self._list_bases([name for name in names if name not in self.left_out]),
+            {},
+            tuple(made),
+            tuple(find_special(shown.trees)),
+            {tree: place or (0, 0) for tree, place in places.items()},
+        )
+
+    def _make_folders(self, shown: Packages) -> list[tuple[str, str]]:
+        """(folder, path inside) of folders that we lay down: names of an interpreter, an environment."""
+        assert self._folder is not None
+        made = []
+        for number, (path, target) in enumerate(shown.programs):
+            folder = self._folder / f"programs-{number}"
+            folder.mkdir()
+            for name in {"python", "python3", Path(target).name, Path(self.python).name}:
+                (folder / name).symlink_to(target)
+            made.append((folder, path))
+        if shown.environment is not None:
+            folder = self._folder / "environment"
+            shown.environment.build(self.root, folder)
+            made.append((folder, str(self.root / shown.environment.name)))
+        for folder, _ in made:
+            open_up(folder)
+        return [(str(folder), path) for folder, path in made]
+
+    def _tell(self, left_out: Sequence[LeftOut]) -> None:
+        """Say in a line how many files are left out, why, and the first names; the log has all."""
+        if not left_out:
+            return
+        counts = Counter(item.why for item in left_out)
+        kinds = ", ".join(f"{why}: {count}" for why, count in counts.items())
+        names = [
+            "".join(letter if letter.isprintable() else "?" for letter in item.name) for item in left_out
+        ]
+        more = ", ..." if len(names) > _MOST_NAMES else ""
+        what = "1 file is" if len(left_out) == 1 else f"{len(left_out)} files are"
+        shown = ", ".join(names[:_MOST_NAMES]) + more
+        self._say(f"sstar: {what} not in the sandbox as in the repository ({kinds}): {shown}")
+        for item in left_out:
+            _log.info("not in the sandbox as it is: %s (%s)", item.name, item.why)
 
     def _list_bases(self, names: Sequence[str]) -> tuple[str, ...]:
         """Folders from which the repository's modules are imported: `src`, the root, those above packages."""
@@ -220,12 +231,24 @@ class RepositoryRunner:
         overlay = {}
         for number, (path, data) in enumerate(sorted(version.items())):
             file = self._folder / "files" / f"{key[:16]}-{number}.py"
-            file.write_bytes(data)
+            file.write_bytes(mask_secrets(data))
             file.chmod(0o644)
-            overlay[str(path)] = str(file)
+            overlay[str(self._place(path))] = str(file)
         paths = tuple(dict.fromkeys([*([str(base)] if base else []), *self._original.path]))
         variant = replace(self._original, path=paths, overlay=overlay)
         return await ProjectSession(self._sandbox, variant).__aenter__()
+
+    def _place(self, path: Path) -> Path:
+        """Where `path` is in the copy, by no link: a link would lead out of it while it is mounted."""
+        assert self._folder is not None
+        copy = self._folder / "copy"
+        name = path.relative_to(self.root)
+        real = Path(os.path.realpath(copy / name))
+        if not real.is_relative_to(copy) or not real.is_file():
+            raise UserError(
+                f"{path} is not in the sandbox; it is ignored by git, or no file of the repository"
+            )
+        return self.root / real.relative_to(copy)
 
     async def _close_oldest(self) -> None:
         for key, item in list(self._open.items()):
@@ -264,7 +287,14 @@ class RepositoryRunner:
         """
         sources = [[example.source for example in group] for group in groups]
         limits = limits_as_json(TEST_LIMITS)
-        request = {"do": "examples", "module": place.module, "groups": sources, "limits": limits}
+        file = place.base.joinpath(*place.module.split("."))
+        request = {
+            "do": "examples",
+            "module": place.module,
+            "groups": sources,
+            "limits": limits,
+            "conftests": find_namespace_files(file, self.root),
+        }
         return await self.ask(texts, request, len(sources) * TEST_LIMITS.wall_ceiling_s, place.base)
 
     async def ask(
@@ -280,10 +310,35 @@ class RepositoryRunner:
         """
         try:
             async with self._session(texts, base) as session:
-                return await session.ask(request, timeout_s)
+                answers = await session.ask(request, timeout_s)
         except SandboxError:
             async with self._session(texts, base) as session:
-                return await session.ask(request, timeout_s)
+                answers = await session.ask(request, timeout_s)
+        return [self._explain(answer) for answer in answers]
+
+    def _explain(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """`answer`, whose failure says so where a file was not found that is in the repository."""
+        kind, message = [*answer.get("failure", ()), "", ""][:2]
+        for quoted in _QUOTED.findall(str(message)):
+            path = Path(os.path.normpath(self.root / quoted))
+            name = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else ""
+            why = self.left_out.get(name, "")
+            if not why and kind == "FileNotFoundError" and name and os.path.lexists(path):
+                why = "ignored by git"
+            if why:
+                note = f"; {name} is not in the sandbox as it is in the repository: {why}"
+                return {**answer, "failure": [kind, f"{message[:300]}{note}"]}
+        return answer
+
+
+def _digest(copy: Path, names: Iterable[str]) -> str:
+    content = hashlib.sha256()
+    for name in names:
+        path = copy / name
+        if os.path.lexists(path):
+            data = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
+            content.update(os.fsencode(name) + b"\0" + data + b"\0")
+    return content.hexdigest()[:16]
 
 
 def limits_as_json(limits: Limits) -> dict[str, Any]:

@@ -6,13 +6,16 @@ written so that whoever looks, whenever the machine stops, finds the old or the 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.repository.find.project_files import split_lines
 from sstar_code.problems import InfrastructureError, UserError, files
+from sstar_code.sandbox.snapshot import open_beneath, open_root, read_beneath
 
 if TYPE_CHECKING:
     from sstar_code.agent.repository.find.project_files import Source
@@ -45,25 +48,54 @@ def _lines(source: Source) -> list[str]:
     return joined
 
 
-def write_changes(before: Source, after: Source) -> None:
+def write_changes(before: Source, after: Source, root: Path) -> None:
     """Put `after` in the place of `before`, unless the file has been changed since it was read.
 
+    Where it is a link to another file of the repository `root`, that file changes. No other link is followed,
+    also none that is put there meanwhile.
+
     Raises:
-        UserError: it has been.
+        UserError: it has been changed, or a link leads out of the repository.
         InfrastructureError: it cannot be written; the old file is untouched.
     """
-    path = Path(os.path.realpath(before.path))
-    try:
-        now = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{before.path}: {error.strerror}; it was there a moment ago") from error
+    top = Path(os.path.realpath(root))
+    real = Path(os.path.realpath(before.path))
+    if not real.is_relative_to(top):
+        raise UserError(
+            f"{before.path}: a link that leads out of the repository; nothing is written through it"
+        )
+    name = real.relative_to(top)
+    now = read_beneath(top, name.as_posix(), max(len(before.data), 1) * 2)
     if now != before.data:
         raise UserError(f"{before.path}: changed while it was being worked on; it is left alone, run again")
-    replace_file(path, after.data)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(open_root(top))
+            if name.parent != Path():
+                folder = open_beneath(folder, name.parent.as_posix())
+                stack.callback(os.close, folder)
+        except OSError as error:
+            raise UserError(f"{before.path}: {error.strerror}; it was there a moment ago") from error
+        replace_file(Path(f"/proc/self/fd/{folder}") / name.name, after.data, shown=before.path)
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def check_outputs(paths: Iterable[Path | None], root: Path) -> None:
+    """Refuse to write to `paths` where a link of the repository `root` leads out of it on the way.
+
+    Raises:
+        UserError: one does.
+    """
+    top = os.path.realpath(root)
+    for path in paths:
+        is_inside = path is not None and path.absolute().is_relative_to(root)
+        if path is not None and is_inside and not Path(os.path.realpath(path)).is_relative_to(top):
+            raise UserError(f"{path}: a link that leads out of the repository; nothing is written through it")
+
+
+def replace_file(path: Path, data: bytes, *, shown: Path | None = None) -> None:
     """Give `path` the content `data`: a file beside it is written, flushed to the disk, and takes its name.
+
+    `shown` is what messages call it.
 
     Raises:
         InfrastructureError: it cannot be written; the old file is untouched.
@@ -72,5 +104,5 @@ def replace_file(path: Path, data: bytes) -> None:
         files.replace_file(path, data)
     except OSError as error:
         raise InfrastructureError(
-            f"{path}: not written ({error.strerror}); the old file is untouched"
+            f"{shown or path}: not written ({error.strerror}); the old file is untouched"
         ) from error

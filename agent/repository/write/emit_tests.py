@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import keyword
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.repository.find.stubs import Shape
+from sstar_code.agent.repository.task.call import BEHAVIOURS, is_builtin_exception
 from sstar_code.problems.values import Opaque, decode, decode_lines
 from sstar_code.selection.pytest_export import choose_tests, literal, render_file, write_file
 
@@ -48,27 +50,46 @@ def render_tests(found: Sequence[tuple[Target, Sequence[Derived]]]) -> tuple[str
             imports.add(f"import {module}" if name in shared else f"from {module} import {name}")
             if "pytest." in body:
                 imports.add("import pytest")
+            if body.startswith(f"with pytest.raises({module}."):
+                imports.add(f"import {module}")
     if not checks:
         return "", 0
     return render_file([], imports, [], checks, when=", while the function was written"), len(checks)
 
 
 def _body(target: Target, test: Derived, prefix: str) -> str | None:
+    """The statements that check it: calls, literals and names of the source; None where those do not do."""
     try:
         arguments = decode_lines(test.input)
         wanted: Any = decode(test.output)
         call = _call(target, [literal(item) for item in arguments], prefix)
-        if call is None or isinstance(wanted, Opaque):
+        if call is None or isinstance(wanted, Opaque) or not _has_names(target):
             return None
         if isinstance(wanted, dict) and set(wanted) == {"raised"}:
-            return f"with pytest.raises({wanted['raised']}):\n    {call}"
+            raised = _exception(target, wanted["raised"])
+            return None if raised is None else f"with pytest.raises({raised}):\n    {call}"
         if isinstance(wanted, dict) and set(wanted) == {"yields"}:
             return f"assert list({call}) == {literal(wanted['yields'])}"
-        if isinstance(wanted, dict) and "returned" in wanted:
+        if isinstance(wanted, dict) and set(wanted) == {"returned"}:
+            wanted = wanted["returned"]
+        elif isinstance(wanted, dict) and wanted and ("returned" in wanted or set(wanted) <= BEHAVIOURS):
             return None  # what changed besides is no one expression
         return f"assert {call} == {literal(wanted)}"
     except (ValueError, RecursionError):
         return None
+
+
+def _has_names(target: Target) -> bool:
+    """Whether all that the call is written with are names: that of a file can be anything."""
+    names = [*target.place.module.split("."), *target.path, *target.keywords, target.entry_point]
+    return all(name.isidentifier() and not keyword.iskeyword(name) for name in names)
+
+
+def _exception(target: Target, name: Any) -> str | None:
+    """The exception that a candidate says it raised; None for one that neither the module nor Python has."""
+    if name in target.exceptions:
+        return f"{target.place.module}.{name}"
+    return str(name) if isinstance(name, str) and is_builtin_exception(name) else None
 
 
 def _call(target: Target, arguments: list[str], prefix: str) -> str | None:

@@ -30,8 +30,8 @@ def _no_baselines(monkeypatch):
     monkeypatch.setattr("sstar_code.agent.jobs.evaluate.BASELINES", ())
 
 
-class KilledError(Exception):
-    """Stands for kill -9: nothing after it is written."""
+class KilledError(BaseException):
+    """Stands for kill -9: nothing after it is written, and no part of the product catches it."""
 
 
 class Scripted:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from collections import Counter
+from contextlib import closing
 
 import pytest
 
@@ -84,7 +85,7 @@ def read_steps(run):
     """(problem, ordinal) -> step, of a run folder that may not have begun."""
     if not (run / "run.db").exists():
         return {}
-    with sqlite3.connect(f"file:{run / 'run.db'}?mode=ro", uri=True) as db:
+    with closing(sqlite3.connect(f"file:{run / 'run.db'}?mode=ro", uri=True)) as db:
         try:
             rows = db.execute("SELECT problem_id, ordinal, step FROM steps").fetchall()
         except sqlite3.OperationalError:  # not made yet
@@ -96,7 +97,7 @@ def test_killed_in_its_waves_a_run_goes_on_as_it_had_decided(spawn, serve, write
     """Kill -9 in the middle, twice: the steps taken stay, and only calls in flight are asked twice."""
 
     def answer(body):
-        mends = "Find out why and mend it" in body["messages"][-1]["content"]
+        mends = "Find out why and repair it" in body["messages"][-1]["content"]
         return chat((RIGHT, SQUARE, WRONG)[0 if mends else body["seed"] % 3], usage=USAGE, delay_s=0.05)
 
     server = serve(answer)

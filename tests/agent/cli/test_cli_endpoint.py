@@ -84,7 +84,9 @@ def test_wrong_model_lists_those_served_and_blocks_nothing(sstar, serve, write_s
     words = ["eval", write_set(), "--base-url", server.base_url, "--out", "run", "--n", "1", *isolated]
     ended = sstar(*words, "-m", "tinny")
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err.splitlines()[-1].endswith("does not serve 'tinny'; it serves: tiny, small")
+    assert ended.err.splitlines()[-1].endswith(
+        "does not serve 'tinny'; it serves: tiny, small; --no-model-check asks it all the same"
+    )
     assert sstar(*words, "-m", "tiny").code == 0
 
 

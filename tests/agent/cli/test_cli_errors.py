@@ -100,7 +100,7 @@ def test_bad_samples_name_path(sstar, folder, command, content, part):
 
 @pytest.mark.parametrize(
     ("content", "part"),
-    [(b"", "empty"), (b" \n", "empty"), (b"\xff\xfe\x00", "not a text file"), (b'{"id": 1}', "bad.md")],
+    [(b"", "empty"), (b" \n", "empty"), (b"\xff\xfe\x00", "not UTF-8 text"), (b'{"id": 1}', "bad.md")],
 )
 def test_bad_statement_names_path(sstar, folder, content, part):
     """A statement that cannot be used names its path."""

@@ -147,7 +147,7 @@ def test_engine_not_running(sstar, samples, serve, monkeypatch, command):
 @pytest.mark.docker
 def test_image_missing(sstar, samples, monkeypatch, sandbox_docker):
     """An engine without our image: exit 3 and the command that makes it."""
-    monkeypatch.setattr("sstar_code.sandbox.image.build.image_tag", lambda: "sstar-sandbox:never-built")
+    monkeypatch.setattr("sstar_code.sandbox.image.build.image_tag", lambda *_: "sstar-sandbox:never-built")
     ended = sstar(*samples, "--sandbox", "docker")
     assert (ended.code, ended.out) == (3, "")
     assert "sstar-sandbox:never-built is missing: run `make image`" in ended.err.splitlines()[-1]

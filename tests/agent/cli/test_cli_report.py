@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+from importlib.resources import files
 
 import pytest
 
@@ -38,18 +39,19 @@ def test_page_goes_where_it_is_asked_to(sstar, made, folder):
 
 
 def test_two_runs_are_compared(sstar, made, folder):
-    """Differences on stdout; sets that differ are warned about; `--format json` gives one object."""
+    """One table, then differences on stdout; sets that differ are said; `--format json` gives one object."""
     make_run(folder / "other", problems=4, samples=3, seed=3)
     ended = sstar("report", made, "other")
-    assert ended.out.startswith("# other against run\n")
+    assert ended.out.startswith("# 2 runs\n")
+    assert "\n# other against run\n" in ended.out
     assert "4 common problems; only in the first: 2, only in the second: 0" in ended.err
-    assert sstar("report", made, "other", "--format", "json").json["common"] == 4
+    assert sstar("report", made, "other", "--format", "json").json["comparisons"][0]["common"] == 4
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["run", "--format", "html"], "one of md, json, junit"),
+        (["run", "--format", "html"], "one of md, json, csv, latex, junit"),
         (["run", "run", "--format", "junit"], "for one run"),
         (["nothing"], "no run folder"),
         (["run", "--plot", "figure.gif"], "has to end in .png, .svg or .pdf"),
@@ -113,7 +115,20 @@ def test_a_method_added_later_chooses_as_in_the_run(sstar, isolated, folder):
     """With the same model, prompts and seed, an added method makes the choice it would have made."""
     assert sstar("eval", *DEMO, "--select", "first", "--out", "later", *isolated).code == 0
     words = ["--add-method", "sstar", "-m", "replay:examples", "--format", "json"]
-    later = sstar("report", "later", *words, *isolated).json
+    ended = sstar("report", "later", *words, *isolated)
+    assert "had other prompts" not in ended.err
+    later = ended.json
     assert sstar("eval", *DEMO, "--select", "sstar", "--out", "run", *isolated).code == 0
     in_run = sstar("report", "run", "--format", "json").json
     assert later["rates"]["sstar"] == in_run["rates"]["sstar"]
+
+
+def test_a_method_added_with_other_prompts_is_said_to_be(sstar, isolated, folder):
+    """Who names other prompts than the run had hears so, since its questions are not those of the run."""
+    assert sstar("eval", *DEMO, "--select", "first", "--out", "run", *isolated).code == 0
+    (folder / "mine").mkdir()
+    template = files("sstar_code.agent.prompts") / "text" / "generate.j2"
+    (folder / "mine" / "generate.j2").write_text(template.read_text("utf-8") + " ", "utf-8")
+    words = ["--add-method", "mbr", "-m", "replay:examples", "--prompts", "mine"]
+    ended = sstar("report", "run", *words, *isolated)
+    assert "the run had other prompts; name their folder with --prompts" in ended.err

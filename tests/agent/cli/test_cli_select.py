@@ -145,3 +145,25 @@ def test_a_method_of_another_package(sstar, write_set, isolated, folder, monkeyp
     ended = sstar(*words, "--select", "shorest")
     assert ended.code == 2
     assert "did you mean 'shortest'?" in ended.err
+
+
+def test_a_call_that_no_test_file_can_make_is_not_written(sstar, folder, isolated):
+    """Nodes and results in place are the judge's; it is said, and nothing is written."""
+    row = {
+        "id": "drop",
+        "statement": "Drop the last.",
+        "kind": "function",
+        "entry_point": "drop",
+        "starter_code": "def drop(xs: list) -> None:\n",
+        "public_tests": [{"input": "[1, 2]", "output": "[1]"}],
+    }
+    (folder / "p.jsonl").write_text(json.dumps(row))
+    codes = [f"def drop(xs):\n    {body}" for body in ("xs.pop()", "del xs[-1]", "xs[:] = xs[:-1]")]
+    lines = [json.dumps({"task_id": "drop", "solution": code}) for code in codes]
+    (folder / "s.jsonl").write_text("\n".join(lines))
+    ended = sstar(
+        "select", "jsonl:p.jsonl", "s.jsonl", "--no-model", "--emit-tests", "test_drop.py", *isolated
+    )
+    assert ended.code == 0
+    assert "a test file cannot say how it is called" in ended.err
+    assert not (folder / "test_drop.py").exists()

@@ -41,7 +41,9 @@ def test_flag_then_environment_then_file_then_default(temperatures, folder, monk
 def test_file_settings_reach_every_command_that_has_them(sstar, folder, serve, write_set):
     """A key of one command does not trouble another; names are flags, with dashes or underscores."""
     settings = ['model = "tiny"', f'base-url = "{serve().base_url}"', "limit = 1", 'filter = "doub"', "n = 1"]
-    (folder / "sstar.toml").write_text("\n".join([*settings, 'sandbox = "nosuch"']))
+    own = folder / "config" / "sstar" / "sstar.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text("\n".join([*settings, 'sandbox = "nosuch"']))
     (folder / "samples.jsonl").write_text('{"task_id": "double", "solution": "print(1)"}')
     for words in (["eval", write_set()], ["grade", write_set(), "samples.jsonl"]):
         ended = sstar(*words)
@@ -97,13 +99,13 @@ def test_spent_budget_waits_for_what_is_under_way(sstar, serve, write_set, isola
 
 
 def test_time_budget_ends_with_4_and_goes_on_later(sstar, serve, write_set, isolated):
-    """After the time no call is made; the same command goes on."""
-    server = serve(lambda _: chat(RIGHT, delay_s=3.0))
+    """After the time no call is made, and what was answered is printed; the same command goes on."""
+    server = serve(lambda _: chat(RIGHT, delay_s=9.0))
     words = ["solve", write_set() + "#double", "-m", "tiny", "--base-url", server.base_url, "--n", "2"]
     words += ["--max-in-flight", "1", "--select", "first", *isolated]
-    spent = sstar(*words, "--max-seconds", "3")
-    assert (spent.code, spent.out) == (4, "")
-    assert "time budget of 3 s is spent" in spent.err.splitlines()[-1]
+    spent = sstar(*words, "--max-seconds", "9")
+    assert (spent.code, spent.out) == (4, "print(int(input()) * 2)\n")
+    assert "time budget of 9 s is spent" in spent.err.splitlines()[-1]
     assert len(server.received) == 1
     server.respond = lambda _: chat(RIGHT)
     assert sstar(*words, "--max-seconds", "60").code == 0

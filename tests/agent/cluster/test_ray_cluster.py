@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -36,7 +37,7 @@ print({factor} * value)  # {number}
 
 def count_executions(run):
     try:
-        with sqlite3.connect(f"file:{run / 'run.db'}?mode=ro", uri=True) as db:
+        with closing(sqlite3.connect(f"file:{run / 'run.db'}?mode=ro", uri=True)) as db:
             return db.execute("SELECT count(*) FROM executions").fetchone()[0]
     except sqlite3.OperationalError:  # not made yet
         return 0

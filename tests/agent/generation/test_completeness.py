@@ -86,6 +86,7 @@ def test_broken_code_counts_where_it_means_to_be_the_program(text, problem, grad
         ("a: int = 1", {"a"}),
         ("a: int", set()),
         ("a += 1", set()),
+        ("a[b] = c.d = 1", set()),
         ("print(a)", set()),
     ],
 )

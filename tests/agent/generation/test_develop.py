@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from sstar_code.agent.solving.context import SolveContext
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.agent.testing.scripted import ScriptedModel
 from sstar_code.problems import Kind, Problem, Test
-from sstar_code.sandbox import Execution, Failure, Status, Verdict
+from sstar_code.sandbox import Environment, Execution, Failure, Status, Verdict
 from sstar_code.sandbox.fake import FakeSandbox
 
 PROBLEM = Problem(
@@ -49,22 +50,21 @@ async def test_a_sample_that_passes_at_once_is_not_debugged():
     assert lineage.survives
     assert len(model.requests) == len(lineage.rounds) == 1
     assert len(sandbox.calls) == 3
-    assert model.requests[0] == first_sample(PROBLEM, PROMPTS, 5, Settings(seed=100))
+    assert model.requests[0] == first_sample(
+        PROBLEM, SolveContext(model, sandbox, PROMPTS, Settings(seed=100)), 5
+    )
     assert model.requests[0].seed == 105
     assert (lineage.sample, lineage.best.passed) == (5, 3)
 
 
 @pytest.mark.anyio
-async def test_a_failing_sample_is_mended():
+async def test_a_failing_sample_is_repaired():
     """The failures go to the model, and the sample stops when it passes."""
     lineage, model, _ = await _develop([_answer(1, 0, 3), _answer(1, 2, 3), _answer(0, 0, 0)])
     assert lineage.survives
     assert [(item.index, item.passed, item.base) for item in lineage.rounds] == [(0, 2, None), (1, 3, 0)]
     assert model.requests[1].purpose.stage is Stage.DEBUG
-    assert (
-        "On this input:\n```\n2\n```\nOutput of the program:\n```\n0\n```"
-        in model.requests[1].messages[1].content
-    )
+    assert "Input:\n```\n2\n```\nOutput of the program:\n```\n0\n```" in model.requests[1].messages[1].content
 
 
 @pytest.mark.anyio
@@ -74,15 +74,15 @@ async def test_a_regression_is_rolled_back():
     assert [item.base for item in lineage.rounds] == [None, 0, 0]
     assert lineage.best.index == 0
     assert not lineage.survives
-    mended = model.requests[2].messages[1].content.partition("The program to mend")[2]
-    assert "(1, 2, 0)" in mended
-    assert "(0, 0, 0)" not in mended
+    repaired = model.requests[2].messages[1].content.partition("The program to repair")[2]
+    assert "(1, 2, 0)" in repaired
+    assert "(0, 0, 0)" not in repaired
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("rounds", [0, 1, 4])
 async def test_rounds_are_bounded(rounds):
-    """A hopeless sample is asked for once and mended `rounds` times."""
+    """A hopeless sample is asked for once and repaired `rounds` times."""
     lineage, model, _ = await _develop(lambda request: _answer(0, request.purpose.round, 0), rounds=rounds)
     assert len(lineage.rounds) == len(model.requests) == rounds + 1
     assert len({request.seed for request in model.requests}) == rounds + 1
@@ -183,3 +183,33 @@ async def test_the_answers_facts_are_kept():
     lineage, _, _ = await _develop([cut], rounds=0, problem=Problem("p", "S", Kind.STDIN))
     step = lineage.rounds[0]
     assert (step.truncated, step.finish_reason, step.seconds) == (True, "length", 2.5)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("several", "calls"), [(True, 2), (False, 3)])
+async def test_an_unchanged_program_ends_a_sample_where_several_answers_are_right(several, calls):
+    """The model was told that this is how it says that the program is right; it is not asked again."""
+    wrong = _answer(1, 2, 0)
+    problem = replace(PROBLEM, several_answers=several)
+    lineage, model, _ = await _develop([wrong, wrong, wrong], problem)
+    assert len(model.requests) == calls
+    assert lineage.best.index == 0
+    told = "Other outputs than the expected ones may be right"
+    assert (told in model.requests[1].messages[1].content) is several
+    assert "return" in model.requests[1].messages[1].content
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("named", [True, False])
+async def test_prompts_say_what_programs_find(named):
+    """Version, libraries and limits stand in both prompts; in a repository the limits alone."""
+    sandbox = FakeSandbox(_look_up, environment=Environment("3.11", ("numpy", "sortedcontainers")))
+    model = ScriptedModel([_answer(1, 2, 0), _answer(1, 2, 3)])
+    context = SolveContext(model, sandbox, PROMPTS, Settings(rounds=1), names_environment=named)
+    await develop(0, replace(PROBLEM, time_limit_s=2.5), context)
+    for request in model.requests:
+        text = request.messages[1].content
+        assert "2.5 s of CPU time and 1024 MB of memory per test." in text
+        told = "Python 3.11 with the standard library and numpy, sortedcontainers only." in text
+        assert told is named
+        assert ("Python 3" in text) is named

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sstar_code.agent.generation.extract import extract_code, find_blocks
 from sstar_code.agent.models.request import Answer
-from sstar_code.problems import Kind, Problem
+from sstar_code.problems import Kind, Problem, python_source
 from tests.support.growth import assert_linear
 
 STDIN = Problem("s", "double it", Kind.STDIN)
@@ -261,3 +261,27 @@ def test_a_fence_knows_its_tag():
     assert [block.tag for block in blocks] == ["python", "py", "c++"]
     assert [block.may_be_python for block in blocks] == [True, True, False]
     assert before == "p"
+
+
+@pytest.mark.parametrize("line", ["> x = (\n", "1 x = (&amp;\\n\n", "    x = (\n", "<a>x = (\n", "x = (\n"])
+@pytest.mark.parametrize("head", ["", "```python\n"])
+def test_what_is_parsed_of_an_answer_is_bounded_however_it_is_written(head, line, monkeypatch):
+    """Many readings of it are tried, and together they are no more than a multiple of its length."""
+    parsed = []
+
+    def refuse(source):
+        parsed.append(len(source))
+        raise SyntaxError
+
+    monkeypatch.setattr(python_source, "parse_strictly", refuse)
+    answer = head + line * (300_000 // len(line))
+    extract_code(answer, BODY)
+    assert sum(parsed) <= 500_000 + 4 * len(answer)
+
+
+def test_the_end_of_a_long_answer_is_what_counts():
+    """The program of an answer longer than what is looked at stands at its end."""
+    found = extract_code(
+        "We think on.\n" * 100_000 + "```python\ndef double(x):\n    return 2 * x\n```\n", FUNCTION
+    )
+    assert found.code == "def double(x):\n    return 2 * x\n"

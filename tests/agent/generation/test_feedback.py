@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.agent.generation.lineage import describe_failures
-from sstar_code.agent.prompts.templates import fence
+from sstar_code.agent.generation.feedback import describe_failures, summarize_tests
+from sstar_code.agent.prompts.templates import Prompts, fence
 from sstar_code.problems import Kind, Problem, Test
-from sstar_code.sandbox import Execution, Failure, Status, Verdict
+from sstar_code.sandbox import Environment, Execution, Failure, Status, Verdict
 from sstar_code.sandbox.grade import Report, TestResult
 
 CODE = "n = int(input())\nprint(1 // n)\n"
@@ -33,8 +33,29 @@ def test_a_wrong_output_comes_with_input_expected_and_got():
     (note,) = describe_failures(STDIN, CODE, report)
     assert (note.input, note.expected, note.got, note.error) == ("0\n", "0\n", "7\n", "")
     assert note.text == (
-        "On this input:\n```\n0\n```\nOutput of the program:\n```\n7\n```\nExpected output:\n```\n0\n```"
+        "Test 1 gives a wrong output.\n"
+        "Input:\n```\n0\n```\nOutput of the program:\n```\n7\n```\nExpected output:\n```\n0\n```"
     )
+
+
+@pytest.mark.parametrize(
+    ("note", "told"),
+    [
+        ("the checker: 4 is no prime", "4 is no prime"),
+        ("the checker: ValueError: invalid literal", "ValueError: invalid literal"),
+        ("the checker cannot read it: TLE: ", "the checker cannot read it: TLE: "),
+        ("the checker: exit status 1", ""),
+        ("", ""),
+    ],
+)
+def test_the_words_of_a_checker_program_are_told(note, told):
+    """Why it rejected the output, where it says more than its exit status."""
+    problem = replace(STDIN, checker={"program": "..."})
+    result = TestResult(problem.public_tests[0], Verdict.WA, Execution(Status.OK, stdout="7\n"), note)
+    (found,) = describe_failures(problem, CODE, Report((result,), 1))
+    assert found.checker == told
+    assert ("The checker says:\n```\n" + told + "\n```" in found.text) is bool(told)
+    assert ("the checker says" in found.brief) is bool(told)
 
 
 def test_values_of_functions_are_python():
@@ -103,7 +124,10 @@ def test_a_syntax_error_is_told_once():
     failure = Failure("SyntaxError", "'(' was never closed", 1)
     report = _report(*((test, *_failed(Verdict.CE, failure=failure)) for test in STDIN.public_tests))
     (note,) = describe_failures(STDIN, "n = int(input()\n", report)
-    assert "SyntaxError: '(' was never closed\nline 1: n = int(input()" in note.text
+    assert note.text == (
+        "The program has a syntax error:\n```\nSyntaxError: '(' was never closed\n```\n"
+        "```\n> 1 | n = int(input()\n  2 |\n```"
+    )
     assert "Expected" not in note.text
 
 
@@ -125,7 +149,7 @@ def test_the_failing_assert_is_shown():
             problem, "", _report((test, *_failed(Verdict.RE, failure=failure, stderr=stderr)))
         )
         assert note.assertion == shown
-        assert f"This test failed:\n```python\n{shown}\n```" in note.text
+        assert f"The test:\n```python\n{shown}\n```" in note.text
         assert note.text.count("assert g(2) == 4") == ("g(2)" in shown or test is single)
 
 
@@ -233,10 +257,14 @@ def test_not_a_byte_of_a_note_is_lost(texts, expected, line, checker, verdict):
     if verdict is Verdict.TLE:
         said = "TimeLimitExceeded: it did not finish within 6 s of CPU time"
     where = {None: "", "2": "\nline 2: print(1 // n)", "9": "\nline 9: "}[line]
-    parts = ["The program cannot be used on any test."]
-    if verdict is not Verdict.CE:
-        parts = [f"On this input:\n{fence(given_input)}"]
-    parts += [f"Error:\n{fence(said + where)}"]
+    if verdict is Verdict.CE and line == "2":
+        parts = [f"The program has a syntax error:\n{fence(f'X: {got}')}"]
+        parts += [fence("  1 | n = int(input())\n> 2 | print(1 // n)\n  3 |")]
+    elif verdict is Verdict.CE:
+        parts = [f"The program cannot be used on any test:\n{fence(said + where)}"]
+    else:
+        way = {Verdict.WA: "gives a wrong output", Verdict.RE: "crashes", Verdict.TLE: "is too slow"}[verdict]
+        parts = [f"Test 1 {way}.\nInput:\n{fence(given_input)}", f"Error:\n{fence(said + where)}"]
     if verdict is Verdict.WA:
         parts += [f"Output of the program:\n{fence(got)}" if got.strip() else "It printed nothing."]
     if expected is not None and verdict is not Verdict.CE:
@@ -245,3 +273,139 @@ def test_not_a_byte_of_a_note_is_lost(texts, expected, line, checker, verdict):
     assert note.text.startswith("\n".join(parts))
     rest = note.text.removeprefix("\n".join(parts))
     assert rest == "" or rest.startswith(("\nThey differ first in line ", "\nExpected "))
+
+
+def test_the_same_error_is_told_once():
+    """Tests that end in one line with one error share a note; the room is left to another failure."""
+    tests = tuple(Test(f"{n}\n", "0\n") for n in range(1, 6))
+    problem = Problem("p", "S", Kind.STDIN, public_tests=tests)
+    crash = [Failure("KeyError", key, 2) for key in "abc"]
+    report = _report(
+        (tests[0], Verdict.AC, Execution(Status.OK)),
+        *(
+            (test, *_failed(Verdict.RE, failure=failure))
+            for test, failure in zip(tests[1:4], crash, strict=True)
+        ),
+        (tests[4], Verdict.WA, Execution(Status.OK, stdout="5")),
+    )
+    notes = describe_failures(problem, CODE, report)
+    assert [note.tests for note in notes] == [(2, 3, 4), (5,), ()]
+    assert notes[0].text.startswith(
+        "Test 2 crashes; tests 3, 4 end with the same error.\nInput:\n```\n2\n```"
+    )
+    assert [note.text == "" for note in notes] == [False, False, True]
+    assert notes[2].input == "3\n"  # what a template of the user's may show is there all the same
+    shown = (
+        Prompts()
+        .render(
+            "debug",
+            problem,
+            code=CODE,
+            failures=notes,
+            summary="",
+            passed=1,
+            total=5,
+            earlier=(),
+            reason="",
+            is_cut=False,
+        )[1]
+        .content
+    )
+    assert shown.count("KeyError") == 1
+
+
+def test_another_place_is_another_error():
+    """The same exception in another line is told by itself, and so is every wrong output."""
+    crashes = [
+        (test, *_failed(Verdict.RE, failure=Failure("KeyError", "a", line)))
+        for line, test in enumerate(STDIN.public_tests, start=1)
+    ]
+    assert [note.tests for note in describe_failures(STDIN, CODE, _report(*crashes))] == [(1,), (2,)]
+    wrong = [(test, Verdict.WA, Execution(Status.OK, stdout="7")) for test in STDIN.public_tests]
+    assert [note.tests for note in describe_failures(STDIN, CODE, _report(*wrong))] == [(1,), (2,)]
+
+
+def test_every_kind_of_failure_is_counted_at_the_top():
+    """One line says which tests pass, crash, are wrong and are slow; another what was nearly spent."""
+    tests = tuple(Test(str(n), "0") for n in range(20))
+    problem = Problem("p", "S", Kind.STDIN, public_tests=tests, time_limit_s=2, memory_limit_mb=100)
+    ok = Execution(Status.OK, cpu_s=0.19, memory_mb=9)
+    report = _report(
+        (tests[0], Verdict.AC, ok),
+        (tests[1], *_failed(Verdict.RE)),
+        (tests[2], *_failed(Verdict.TLE, cpu_s=2.1)),
+        (tests[3], Verdict.WA, replace(ok, cpu_s=1.26, memory_mb=24.4)),
+        *((test, Verdict.AC, ok) for test in tests[4:]),
+    )
+    assert summarize_tests(problem, report) == (
+        "Public tests: 17 passed (tests 1, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 and 5 more), "
+        "1 crashed (test 2), 1 wrong (test 4), 1 too slow (test 3).\n"
+        "Test 4 used 1.3 of 2 s and 24 of 100 MB.\n"
+        "Every other test that ended used less than a quarter of its time and memory."
+    )
+    memory = _report((tests[0], *_failed(Verdict.MLE)), (tests[1], *_failed(Verdict.OLE)))
+    assert summarize_tests(problem, memory) == (
+        "Public tests: 0 passed, 0 crashed, 0 wrong, 0 too slow, 1 too much memory (test 1), "
+        "1 too much output (test 2)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("failure", "advice"),
+    [
+        (
+            Failure("ModuleNotFoundError", "No module named 'torch.nn'", 1),
+            "`torch.nn` is not installed here; Python 3.11 with its standard library and numpy is.",
+        ),
+        (
+            Failure("ImportError", "cannot import name 'batched' from 'itertools'", 1),
+            "The program runs under Python 3.11 with numpy; that name does not exist there.",
+        ),
+        (Failure("KeyError", "No module named 'x'", 1), ""),
+    ],
+)
+def test_an_import_that_fails_says_what_there_is(failure, advice):
+    """A library that the world has and this place has not is told as such; other errors get no advice."""
+    report = _report(*((test, *_failed(Verdict.RE, failure=failure)) for test in STDIN.public_tests))
+    (note, _) = describe_failures(STDIN, CODE, report, Environment("3.11", ("numpy",)))
+    assert note.advice == advice
+    assert note.text.endswith(advice or "```")
+    assert ("Input" in note.text) is not bool(advice)
+    assert ("Expected output" in note.text) is not bool(advice)
+    unknown = describe_failures(STDIN, CODE, report)[0].advice
+    assert "Python" not in unknown
+    assert bool(unknown) is (failure.type == "ModuleNotFoundError")
+
+
+def test_other_outputs_are_admitted_where_the_statement_allows_them():
+    """Without a checker the expected output is one of several, and the program's may be right."""
+    problem = replace(STDIN, several_answers=True)
+    report = _report((STDIN.public_tests[0], Verdict.WA, Execution(Status.OK, stdout="1")))
+    (note,) = describe_failures(problem, CODE, report)
+    assert "Expected output (others may be right too):" in note.text
+
+
+def test_a_program_without_its_entry_point_is_told_so():
+    """What is wrong with a whole program of another name is no syntax error."""
+    problem = Problem("p", "S", Kind.FUNCTION, "f", "def f(x):\n", public_tests=(Test("1", "1"),))
+    whole, part = "def g(x):\n    return x\n", "return x +"
+    run = _failed(Verdict.CE, failure=Failure("EntryPointMissing", "it does not define f"))
+    (note,) = describe_failures(problem, whole, _report((problem.public_tests[0], *run)))
+    assert note.text == (
+        "The program cannot be used on any test:\n```\nEntryPointMissing: the program has to define f\n```"
+    )
+    run = _failed(Verdict.CE, failure=Failure("IndentationError", "expected an indented block", 2))
+    (note,) = describe_failures(problem, part, _report((problem.public_tests[0], *run)))
+    assert "IndentationError" in note.text
+    assert "> 1 | return x +" in note.text
+
+
+def test_a_failing_assert_says_nothing_of_prints():
+    """An assertion that fails has no output to compare, and its name alone says nothing more."""
+    test = Test(program="assert f(1) == 2")
+    problem = Problem("p", "S", Kind.FUNCTION, "f", public_tests=(test,))
+    failure = Failure("AssertionError", "assert f(1) == 2")
+    (note,) = describe_failures(
+        problem, "", _report((test, Verdict.WA, _failed(Verdict.RE, failure=failure)[1]))
+    )
+    assert note.text == "Test 1 fails.\nThe test:\n```python\nassert f(1) == 2\n```"

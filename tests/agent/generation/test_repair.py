@@ -1,4 +1,4 @@
-"""Debugging requests: what is mended, what is shown, which seed."""
+"""Debugging requests: what is repaired, what is shown, which seed."""
 
 from __future__ import annotations
 
@@ -6,33 +6,47 @@ from sstar_code.agent.generation.develop import repair_round, seed_for
 from sstar_code.agent.generation.lineage import Lineage, Round
 from sstar_code.agent.models.request import Stage
 from sstar_code.agent.prompts.templates import Prompts
+from sstar_code.agent.solving.context import SolveContext
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Verdict
+from sstar_code.sandbox.fake import FakeSandbox
 
 PROBLEM = Problem("p", "Double it.", Kind.STDIN, public_tests=(Test("1", "2"), Test("2", "4")))
 PROMPTS = Prompts()
+
+
+def _context(**settings):
+    return SolveContext(None, FakeSandbox({}), PROMPTS, Settings(**settings))
 
 
 def _round(index, code, passed, **fields):
     return Round(index, code, passed, 2, Verdict.WA if code else None, **fields)
 
 
-def test_the_best_round_is_mended_and_not_the_last():
-    """After a regression the program to mend is the better one; the worse one is shown as another attempt."""
+def test_the_best_round_is_repaired_and_not_the_last():
+    """After a regression the better program is repaired; the worse one is shown as another attempt."""
     lineage = Lineage(3, (_round(0, "print('good')", 1), _round(1, "print('bad')", 0)))
-    request = repair_round(PROBLEM, PROMPTS, lineage, Settings(seed=10), "all")
+    request = repair_round(PROBLEM, _context(seed=10), lineage, "all")
     text = request.messages[1].content
     assert text.index("Another attempt, which passed 0 of 2") < text.index("print('bad')")
-    assert text.index("The program to mend, which passed 1 of 2") < text.index("print('good')")
+    assert text.index("# The program to repair") < text.index("print('good')")
     assert (request.purpose.stage, request.purpose.sample, request.purpose.round) == (Stage.DEBUG, 3, 2)
     assert request.seed == 10 + 3 + 2 * 1_000_003
+
+
+def test_the_last_three_other_attempts_are_shown():
+    """The newest of many rounds are worth their tokens, the older ones are left out."""
+    worse = [_round(index, f"print('bad {index}')", 0) for index in range(1, 6)]
+    text = repair_round(PROBLEM, _context(), Lineage(0, (_round(0, "print('good')", 1), *worse)), "all")
+    shown = [index for index in range(1, 6) if f"print('bad {index}')" in text.messages[1].content]
+    assert shown == [3, 4, 5]
 
 
 def test_last_context_shows_the_program_to_mend_only():
     """With context "last" other rounds cost nothing."""
     lineage = Lineage(0, (_round(0, "print('good')", 1), _round(1, "print('bad')", 0)))
-    text = repair_round(PROBLEM, PROMPTS, lineage, Settings(), "last").messages[1].content
+    text = repair_round(PROBLEM, _context(), lineage, "last").messages[1].content
     assert "print('bad')" not in text
     assert "print('good')" in text
 
@@ -42,9 +56,9 @@ def test_an_answer_without_a_program_is_said_to_be_one():
     cut = "it was cut before the program was complete; keep the reasoning short"
     for truncated, reason in ((False, "no code found"), (True, cut)):
         lineage = Lineage(0, (_round(0, None, 0, truncated=truncated),))
-        text = repair_round(PROBLEM, PROMPTS, lineage, Settings(), "all").messages[1].content
-        assert f"\nYour last answer could not be used: {reason}.\n" in text
-        assert "mend, which" not in text
+        text = repair_round(PROBLEM, _context(), lineage, "all").messages[1].content
+        assert f" Your last answer could not be used: {reason}.\n" in text
+        assert "The program to repair" not in text
 
 
 def test_seeds_differ_between_samples_and_rounds():

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from sstar_code.agent.models import Stage
-from sstar_code.agent.models.recorded import describe_recording, find_recording, read_calls
+from sstar_code.agent.models.recorded import describe_recording, find_prompts, find_recording, read_calls
+from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems.sets.load import BUNDLED, load_set
 from tests.support import ROOT
@@ -105,6 +106,18 @@ def test_a_bundled_recording_is_found_by_the_name_of_its_set(name, folder):
     assert find_recording(f"replay:{name}") is None
     assert find_recording(name) is None
     assert find_recording("replay:other") is None
+
+
+def test_the_tiny_coder_is_asked_by_its_own_prompts(folder):
+    """Its recording is replayed with the templates that it learnt, so that others may change."""
+    own = find_prompts("replay:lists")
+    assert own is not None
+    assert sorted(path.name for path in own.iterdir()) == ["debug.j2", "generate.j2"]
+    assert Prompts(own).digest != Prompts().digest
+    for spec in ("replay:examples", "lists", None):
+        assert find_prompts(spec) is None
+    (folder / "lists").write_text("")
+    assert find_prompts("replay:lists") is None
 
 
 def test_written_answers_are_told_from_sampled_ones():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import sqlite3
+from contextlib import closing
 from functools import partial
 
 from sstar_code.agent.testing.server import chat
@@ -32,7 +33,7 @@ def key_of(received):
 
 
 def read_stored(run):
-    with sqlite3.connect(run / "run.db") as db:
+    with closing(sqlite3.connect(run / "run.db")) as db:
         requests = [json.loads(text) for (text,) in db.execute("SELECT request FROM calls")]
     return {(request["messages"][-1]["content"], request["seed"]) for request in requests}
 

@@ -74,5 +74,5 @@ def test_lost_samples_count_as_wrong_and_are_named():
     for number, (name, verdict, total) in enumerate(rows):
         tally.add(Graded(name, number, verdict, total, {}))
     scores = tally.score()
-    assert (scores["errors"], scores["untested_problems"]) == (2, 1)
+    assert (scores["errors"], scores["untested_problems"], scores["unanswered"]) == (2, 1, [])
     assert (scores["rates"]["pass@1"].value, scores["rates"]["pass@1"].problems) == (0.25, 2)

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def make_problem(number):
 def answer(body):
     """Depends on the request alone: samples differ by seed, repairs are right, judges take the second."""
     text = body["messages"][-1]["content"]
-    if "Find out why and mend it" in text:
+    if "Find out why and repair it" in text:
         return RIGHT
     if "read an integer" in text and "one complete Python program" in text:
         return (RIGHT, PUBLIC_ONLY, WRONG)[body["seed"] % 3]
@@ -55,7 +56,7 @@ def count_rows(run, table="calls"):
     """Answers, or rows of another table, in a run folder's store."""
     if not (run / "run.db").exists():
         return 0
-    with sqlite3.connect(f"file:{run / 'run.db'}?mode=ro", uri=True) as db:
+    with closing(sqlite3.connect(f"file:{run / 'run.db'}?mode=ro", uri=True)) as db:
         try:
             return db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
         except sqlite3.OperationalError:  # not made yet
@@ -216,7 +217,7 @@ def assert_same_run(left, right):
 
 def read_selections(run):
     """The table of selections."""
-    with sqlite3.connect(run / "run.db") as db:
+    with closing(sqlite3.connect(run / "run.db")) as db:
         return db.execute("SELECT * FROM selections ORDER BY problem_id, method").fetchall()
 
 

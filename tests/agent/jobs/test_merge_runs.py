@@ -29,7 +29,7 @@ def make_problem(number):
 def answer(body):
     """Depends on the request alone."""
     text = body["messages"][-1]["content"]
-    if "Find out why and mend it" in text:
+    if "Find out why and repair it" in text:
         return chat(RIGHT)
     if "one complete Python program" in text:
         return chat((RIGHT, PUBLIC_ONLY, WRONG)[body["seed"] % 3])

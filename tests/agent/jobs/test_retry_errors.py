@@ -54,7 +54,7 @@ def test_failed_samples_are_asked_again_and_nothing_else(sstar, serve, words, fo
     assert len(server.received) == 0
     ended = sstar(*words, "--retry", "errors")
     assert ended.code == 0
-    assert "1 finished problems have failed calls; asking those again" in ended.err
+    assert "1 finished problems have failed calls or errors; working on those again" in ended.err
     assert "samples ended" not in ended.err
     ((body, count),) = bodies(server).items()
     assert (json.loads(body)["seed"], count) == (1, 1)

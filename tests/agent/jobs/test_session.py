@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from contextvars import ContextVar
 
@@ -13,7 +14,9 @@ from anyio._backends._asyncio import TaskGroup
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.agent.jobs.session import open_session
 from sstar_code.agent.models.recorded import ReplayModel
+from sstar_code.agent.run.folder import note_environment
 from sstar_code.problems import UserError
+from sstar_code.sandbox import Environment
 from tests.support import ROOT
 
 MOST_FRAMES = 14
@@ -57,7 +60,7 @@ def test_the_way_from_the_command_to_the_model_is_short(sstar, isolated, monkeyp
     assert samples
     longest = max(samples, key=len)
     assert longest[0] == "main"
-    assert len(longest) + 1 <= MOST_FRAMES, longest  # and the model's `ask` itself
+    assert len(longest) + 1 <= MOST_FRAMES, " ".join(longest)  # and the model's `ask` itself
 
 
 @pytest.mark.parametrize("command", ["solve", "eval"])
@@ -103,3 +106,13 @@ async def test_a_session_that_fails_to_open_leaves_the_folder_free(tmp_path):
             async with open_session(tmp_path, SandboxChoice("unsafe"), print, endpoint=missing):
                 pytest.fail("it opened")
     await anyio.lowlevel.checkpoint()
+
+
+def test_another_environment_is_told_when_a_run_goes_on(tmp_path):
+    """Prompts name Python and libraries: a folder that began with others says why samples are asked anew."""
+    (tmp_path / "manifest.json").write_text('{"config": {}}')
+    found = [Environment("3.11"), Environment("3.11"), Environment("3.12", ("numpy",))]
+    assert [note_environment(tmp_path, one) for one in found] == [False, False, True]
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest == {"config": {}, "environment": {"python": "3.12", "libraries": ["numpy"]}}
+    assert not note_environment(tmp_path / "none", found[0])

@@ -32,7 +32,7 @@ def test_a_sample_is_debugged_while_another_is_written(sstar, serve, write_set, 
     overlapped = []
 
     def respond(body):
-        if "mend it" in body["messages"][-1]["content"]:
+        if "repair it" in body["messages"][-1]["content"]:
             repair_asked.set()
             return chat(RIGHT)
         if body["seed"] == 3:

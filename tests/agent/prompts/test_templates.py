@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.agent.generation.lineage import FailureNote
+from sstar_code.agent.generation.feedback import FailureNote
 from sstar_code.agent.models.request import Message
+from sstar_code.agent.prompts import templates
 from sstar_code.agent.prompts.templates import NAMES, Prompts, cap, fence, show_call, show_value
 from sstar_code.problems import Kind, Problem, Test, UserError, values
 from sstar_code.sandbox import Verdict
@@ -27,6 +28,14 @@ SUM = Problem(
 STDIN = Problem("q", "Double it.", Kind.STDIN, public_tests=(Test("4\n", "8\n"),))
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_copy_of_ours_is_taken(tmp_path, name):
+    """Whoever changes a prompt begins with a copy of it."""
+    (source,) = (Path(templates.__file__).parent / "text").rglob(name)
+    (tmp_path / name).write_bytes(source.read_bytes())
+    assert Prompts(tmp_path).digest == Prompts().digest
+
+
 def _note(**fields):
     given = dict.fromkeys(FailureNote.__slots__, "")
     given |= {
@@ -36,6 +45,7 @@ def _note(**fields):
         "expected": "3",
         "got": "4",
         "line": None,
+        "tests": (1,),
     }
     return FailureNote(**{**given, **fields})
 
@@ -44,10 +54,12 @@ def _debug(prompts, problem, **fields):
     given = {
         "code": "def process(v):\n    return 4",
         "failures": (_note(),),
+        "summary": "Public tests: 0 passed, 1 wrong (test 1).",
         "passed": 0,
         "total": 1,
         "earlier": (),
         "reason": "",
+        "is_cut": False,
     }
     return prompts.render("debug", problem, **{**given, **fields})
 
@@ -73,8 +85,12 @@ def test_every_template_renders_with_what_it_is_promised(problem):
         "kit": prompts.render("kit", problem),
         "reference": prompts.render("reference", problem),
         "choose": prompts.render("choose", problem, input="[1]", outputs=["1", "2", "3"]),
+        "ideas": prompts.render("ideas", problem, count=3),
+        "critique": prompts.render("critique", problem, first="A()", second=None, case=None),
+        "changes": prompts.render("changes", problem, first="A()", critique="It is slow."),
+        "rewrite": prompts.render("rewrite", problem, code="A()", summary="1 passed.", advice="1. Sort."),
     }
-    assert {f"{name}.j2" for name in rendered} == set(NAMES)
+    assert {f"{name}.j2" for name in rendered} == set(NAMES) - {"style.j2"}, "others include that one"
     for messages in rendered.values():
         assert [message.role for message in messages] == ["system", "user"]
         assert problem.statement in messages[1].content
@@ -105,6 +121,51 @@ def test_examples_that_the_statement_shows_are_not_repeated():
     )
     assert prompts.render("generate", shown)[1].content.count("417") == 1
     assert "```\n4\n```" in prompts.render("generate", STDIN)[1].content
+
+
+@pytest.mark.parametrize("kind", [Kind.STDIN, Kind.FUNCTION])
+def test_no_prompt_is_longer_than_its_bound(kind):
+    """Whatever is too long is cut and its count said: any prompt to write or repair has 75,000 characters."""
+    huge = "word `x` 12 " * 40_000
+    tests = tuple(Test(values.encode(huge), values.encode(huge)) for _ in range(9))
+    problem = Problem("p", huge, kind, "f", f"def f(x): # {huge}", tests)
+    note = _note(text=huge)
+    rounds = [{"code": huge, "failures": (note,), "passed": 0, "total": 9}] * 3
+    prompts = Prompts()
+    debug = _debug(prompts, problem, code=huge, failures=(), earlier=rounds)
+    for messages in (prompts.render("generate", problem), debug):
+        assert sum(len(message.content) for message in messages) < 75_000
+        assert "characters left out ...]" in messages[1].content
+    assert f"It has {len(huge)} characters; the middle {len(huge) - 24_000} are left out" in debug[1].content
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown", "hidden"),
+    [
+        (
+            {"failures": (_note(verdict=Verdict.CE),)},
+            ["cannot be run", "nothing of it has been run yet"],
+            ["failing test", "unchanged", "Public tests:", "keep the reasoning short"],
+        ),
+        (
+            {"failures": (_note(verdict=Verdict.CE),), "is_cut": True},
+            ["keep the reasoning short", "cut before the program was complete"],
+            ["failing test"],
+        ),
+        (
+            {"code": None, "failures": (), "reason": "no code found"},
+            ["Your last answer could not be used: no code found."],
+            ["does not pass", "unchanged", "What happened"],
+        ),
+        ({}, ["Public tests: 0 passed", "failing test", "return the program unchanged"], ["cannot be run"]),
+    ],
+)
+def test_each_kind_of_failure_is_asked_about_in_its_own_way(fields, shown, hidden):
+    """A program that cannot be run, an answer without one, and a wrong one need different words."""
+    text = _debug(Prompts(), STDIN, **fields)[1].content
+    assert [words for words in shown if words not in text] == []
+    assert [words for words in hidden if words in text] == []
+    assert "\n\n\n" not in text
 
 
 def test_assert_style_tests_are_shown_as_they_are():
@@ -148,6 +209,20 @@ def test_the_tiny_models_shapes_can_be_written_as_templates():
     )
 
 
+def test_templates_of_older_versions_still_render(tmp_path):
+    """The names that were there before limits, summary and environment were are still given."""
+    old = (
+        "{{ problem.statement }} {{ passed }}/{{ total }} {{ reason }}{% for item in earlier %}"
+        "{{ item.code }}{% endfor %}{% for failure in failures %}"
+        "{{ failure.text }}|{{ failure.call }}{% endfor %}"
+    )
+    folder = _write(tmp_path, debug=old, generate="{{ problem.public_tests[0].input }}")
+    assert (
+        _debug(Prompts(folder), SUM)[0].content == "Write process(v): the sum. 0/1 It gave 4.|process([1, 2])"
+    )
+    assert Prompts(folder).render("generate", SUM)[0].content == "[1, 2]"
+
+
 def test_templates_that_are_not_replaced_stay_ours():
     """A directory with two templates leaves the other three alone."""
     assert Prompts(TINY).render("inputs", SUM, count=2) == Prompts().render("inputs", SUM, count=2)
@@ -177,7 +252,10 @@ def test_an_unknown_template_name_is_an_error_that_lists_the_names(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a\n{{ problme.id }}", r"generate\.j2:2: unknown value 'problme'; this template gets problem"),
+        (
+            "a\n{{ problme.id }}",
+            r"generate\.j2:2: unknown value 'problme'; this template gets environment, plan, problem, style",
+        ),
         ("a\n\n{% if %}", r"generate\.j2:3: TemplateSyntaxError"),
         ("a\n{{ 1 | shout }}", r"generate\.j2:2: .*shout"),
     ],

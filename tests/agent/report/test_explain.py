@@ -28,23 +28,50 @@ SELECTION = Selection(
 )
 
 CHOSEN = "Chosen: sample 2, confidence 0.90 (3 calls, 120 runs)."
+HALF = "Chosen: sample 0, confidence 0.50 (0 calls, 0 runs)."
+EVEN = "Its cluster 0 has 2 samples of 3 and probability 0.50, the next cluster 0.50."
+PLACE = "Its cluster 1 has 1 sample of 3 and probability 0.90, the next cluster 0.10."
 EVIDENCE = (Evidence(0.5, 0.5, {"b": 9}), Evidence(0.5, 0.5, {"a": 1, "b": 5}))
 
 
 def render(selection, width=140):
     out = io.StringIO()
-    Console(file=out, width=width).print(explain_selection(PROBLEM, CANDIDATES, selection))
+    Console(file=out, width=width).print(explain_selection(PROBLEM, CANDIDATES, selection), crop=False)
     return out.getvalue()
 
 
 def test_the_whole_way_to_the_choice_is_shown():
     """Clusters with evidence, the input that split them, the question, the answer, and why."""
     text = render(SELECTION)
-    for part in ("agreement", "0.700", "0.900", "+5.50", "f(10001)", "true", "kit: the call failed", "B"):
+    for part in ("agreement", "0.700", "0.900", "+5.50", "f(10001)", "True", "kit: the call failed", "B"):
         assert part in text
     assert text.index("1 *") < text.index("2: 0, 1")
     assert "Chosen: sample 2, confidence 0.90 (3 calls, 120 runs)." in text
-    assert "The judge named the output of its cluster 1 time." in text
+    assert "The judge named the output of its cluster 1 time." in " ".join(text.split())
+
+
+def test_the_evidence_has_a_legend():
+    """Every kind of evidence of the table is explained below it, under the name that the table has."""
+    text = render(replace(SELECTION, evidence=(Evidence(0.5, 0.5, {"trust": 1.0}),) * 2))
+    assert "reliability: how often its writers pass public tests" in text
+    assert "trust" not in text
+    assert "after: probability at the end" in text
+    assert "agreement:" not in text
+
+
+def test_all_kinds_of_evidence_fit_80_columns():
+    """No head and no number is cut on a terminal of the usual width."""
+    terms = dict.fromkeys(("agreement", "failures", "size", "trust", "brute force", "rules"), -2.34)
+    text = render(replace(SELECTION, evidence=(Evidence(0.123, 0.456, terms),) * 2), 80)
+    for word in ("agreement", "failures", "reliability", "force", "rules", "before", "after", "0.456"):
+        assert word in text[: text.index("Inputs that split them")]
+    assert text.count("-2.34") == 12
+
+
+def test_a_choice_without_a_comparison_says_so():
+    """One program: its confidence is not known, and why."""
+    text = render(Selection("adaptive", 0, None, ((0, 1, 2),)))
+    assert "confidence not known (0 calls, 0 runs). It was compared with no other program." in text
 
 
 def test_outputs_are_no_markup():
@@ -63,15 +90,12 @@ def test_outputs_are_no_markup():
         ),
         (
             Selection("majority", 0, 0.5, ((0, 1), (2,))),
-            "Chosen: sample 0, confidence 0.50 (0 calls, 0 runs). It is of cluster 0, 2 samples.",
+            f"{HALF} Its cluster 0 has 2 samples of 3, in 2 clusters.",
         ),
-        (
-            replace(SELECTION, asked=(replace(SELECTION.asked[0], answer="A"),)),
-            f"{CHOSEN} What speaks for its cluster 1 most is agreement.",
-        ),
+        (replace(SELECTION, asked=(replace(SELECTION.asked[0], answer="A"),)), f"{CHOSEN} {PLACE}"),
         (
             replace(SELECTION, asked=SELECTION.asked * 2),
-            f"{CHOSEN} The judge named the output of its cluster 2 times.",
+            f"{CHOSEN} {PLACE} The judge named the output of its cluster 2 times.",
         ),
         (
             replace(
@@ -80,7 +104,7 @@ def test_outputs_are_no_markup():
                 asked=(),
                 evidence=(Evidence(0.5, 0.5, {"a": 1, "b": 5}), Evidence(0.5, 0.5, {"b": 9})),
             ),
-            "Chosen: sample 0, confidence 0.90 (3 calls, 120 runs). What speaks for its cluster 0 most is a.",
+            f"{CHOSEN.replace('2', '0', 1)} {EVEN} What speaks for it most is a.",
         ),
     ],
 )
@@ -101,7 +125,7 @@ def test_the_tables_hold_every_value():
         ["1 *", "1: 2", "+5.50", "", "0.300", "0.900"],
         ["0", "2: 0, 1", "+6.00", "-0.30", "0.700", "0.100"],
         ["input", "clusters", "did"],
-        ["f(10001)", "0", "true"],
+        ["f(10001)", "0", "True"],
         ["", "1", "[bold]false"],
         ["input", "option", "clusters", "shown", "answer"],
         ["f(10001)", "A", "0", "True", "B"],

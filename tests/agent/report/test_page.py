@@ -6,12 +6,16 @@ import base64
 import gzip
 import json
 import re
+from contextlib import closing
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from sstar_code.agent.report.data.run import open_run
 from sstar_code.agent.report.render.page import LEVELS, Caps, pack, pack_all, read_details, write_page
+from sstar_code.agent.run.store import Store
+from sstar_code.problems import Kind, Test
 from tests.support.browser import browse, find_browser
 from tests.support.made_up_run import make_run
 
@@ -140,6 +144,31 @@ def test_page_without_the_set_shows_what_the_model_was_asked(tmp_path):
     assert data["prompt"].startswith("Problem 1.")
 
 
+def test_inputs_are_calls_and_marked_where_they_are_not_allowed(tmp_path):
+    """A function's input is a call, its output a Python value; what the contract does not admit is marked."""
+    made = make_run(tmp_path, problems=1, samples=3)["made-0"]
+    problem = replace(
+        made,
+        kind=Kind.FUNCTION,
+        entry_point="work",
+        public_tests=(Test("[1]", "true"), Test("[2, 3]", "false")),
+    )
+    with closing(Store(tmp_path / "run.db")) as store:
+        row = json.loads(store.selections("made-0")["adaptive"])
+        row["distinguishing"] = [
+            {"input": text, "outputs": {"0": "true", "1": "null"}} for text in ("null", "[7]")
+        ]
+        outcome = store.outcomes()["made-0"]
+        store.put_selections("made-0", outcome, [("adaptive", json.dumps({**row, "confidence": None}))])
+    data = unpack(Elements(write_page(tmp_path, {"made-0": problem}).read_text()), 0)
+    first, second = data["methods"][0]["distinguishing"]
+    assert (first["input"], first["outside"], first["outputs"]["0"]) == ("work(None)", 1, "True")
+    assert (second["input"], "outside" in second) == ("work([7])", False)
+    assert data["public"][0] == ["work([1])", "True"]
+    assert "confidence not known" in data["methods"][0]["why"]
+    assert "confidence" not in data["methods"][0]
+
+
 def test_page_of_a_run_without_a_verdict(tmp_path):
     """Before the first problem is finished there is a page, which says what is not there yet."""
     problems = make_run(tmp_path, problems=3, samples=2, unfinished=3)
@@ -180,7 +209,7 @@ def test_browser_has_nothing_to_say(browser):
     browser.wait("document.querySelectorAll('details.problem pre').length > 100")
     assert browser.messages == []
     assert {url.partition("#")[0] for url in browser.requests} == {browser.run("location.href.split('#')[0]")}
-    assert browser.run("document.title") == "made-up"
+    assert browser.run("document.title") == "made-up, none"
     assert browser.run("document.querySelectorAll('img').length") == 0
     assert browser.run("document.querySelector('.body pre').textContent.includes('<img src=x')")
 
@@ -223,10 +252,10 @@ def test_contrast_of_all_texts(browser, dark):
     scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
     browser.call("Emulation.setEmulatedMedia", features=scheme)
     style = "getComputedStyle(document.documentElement)"
-    names = ("ink", "soft", "link", "chosen", "good", "bad", "lost")
+    names = ("ink", "soft", "link", "chosen", "good", "bad", "lost", "word", "string", "number", "name")
     grounds = ("paper", "card", "code")
     for name in names:
-        for ground in grounds if name in ("ink", "soft") else grounds[:2]:
+        for ground in grounds if name in ("ink", "soft", *names[-4:]) else grounds[:2]:
             pair = [browser.run(f"{style}.getPropertyValue('--{one}')").strip() for one in (name, ground)]
             assert contrast(*pair) >= 4.5, (name, ground, pair)
 
@@ -245,8 +274,56 @@ def contrast(first, second):
     return (light + 0.05) / (dark + 0.05)
 
 
+def test_a_program_is_in_colours(browser):
+    """Words of Python, strings and names have their class; the text is the program's to the letter."""
+    browser.run("document.querySelector('#p-0').open = true")
+    browser.wait("document.querySelectorAll('#p-0 .body details').length > 2")
+    browser.run("document.querySelectorAll('#p-0 .body details').forEach((one) => { one.open = true; })")
+    browser.wait("document.querySelectorAll('#p-0 pre.code').length > 0")
+    first = "document.querySelector('#p-0 pre.code')"
+    words = browser.run(f"[...{first}.querySelectorAll('.tok-w')].map((one) => one.textContent)")
+    assert {"import", "def", "return"} <= set(words)
+    assert browser.run(f"{first}.querySelector('.tok-f').textContent") == "solve"
+    assert browser.run(f"{first}.textContent").startswith("import sys\n\ndef solve(data):\n")
+
+
+def test_a_problem_says_why_and_explains_its_words(browser):
+    """The sentence stands first; the columns of evidence have a legend below them."""
+    browser.run("document.querySelector('#p-0').open = true")
+    browser.wait("document.querySelectorAll('#p-0 dl.legend').length > 0")
+    assert browser.run("document.querySelector('#p-0 .body').firstChild.textContent").startswith(
+        "Chosen: sample"
+    )
+    told = browser.run("[...document.querySelectorAll('#p-0 dl.legend dt')].map((one) => one.textContent)")
+    assert told == ["agreement", "size", "before", "after"]
+
+
+def test_phone_width_cuts_no_chart(browser):
+    """At 390 pixels each chart is there once, whole, and the table of problems shows every column."""
+    browser.call(
+        "Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=1, mobile=True
+    )
+    shown = (
+        "[...document.querySelectorAll('.chart svg')].filter((one) => one.getBoundingClientRect().width > 0)"
+    )
+    charts = browser.run("document.querySelectorAll('.chart').length")
+    assert browser.run(f"{shown}.length") == charts > 5
+    assert browser.run(f"{shown}.every((one) => one.getBoundingClientRect().right <= 390)")
+    outside = "(one) => { const box = one.getBBox(); return box.x < -1.5 || box.x + box.width > 341; }"
+    assert (
+        browser.run(f"{shown}.flatMap((one) => [...one.querySelectorAll('text')]).filter({outside}).length")
+        == 0
+    )
+    cells = browser.run(
+        "[...[...document.querySelectorAll('#table tbody tr')].find((row) => row.offsetHeight > 0).cells]"
+        ".map((one) => one.offsetWidth > 0)"
+    )
+    assert all(cells)
+    browser.call("Emulation.clearDeviceMetricsOverride")
+
+
 def test_phone_width_does_not_scroll_sideways(browser):
-    """At 390 pixels the page itself fits; wide tables and charts scroll in boxes of their own."""
+    """At 390 pixels the page itself fits; wide tables scroll in boxes of their own."""
     browser.call(
         "Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=1, mobile=True
     )

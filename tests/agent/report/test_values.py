@@ -20,8 +20,8 @@ import pytest
 from sstar_code.agent.report.data.curves import calibrate, majority_at, tokens_per_sample, trace_flow
 from sstar_code.agent.report.data.run import Choice, open_run
 from sstar_code.agent.report.data.scores import compare_runs, count_scores
-from sstar_code.agent.report.render.figures import draw_figure
 from sstar_code.agent.report.render.page import build_page
+from sstar_code.agent.report.render.plot import draw_plot
 from sstar_code.agent.report.render.tables import (
     compare_as_markdown,
     run_as_json,
@@ -227,18 +227,19 @@ def test_page(run):
 def test_figure(run, tmp_path):
     """The figure for a paper has the methods from above, the curves and the choice in its legend."""
     pytest.importorskip("matplotlib", reason="the extra plot is not installed")
-    draw_figure(run, count_scores(run), tmp_path / "figure.svg")
+    draw_plot([(run, count_scores(run))], tmp_path / "figure.svg")
     words = re.findall(r"<text [^>]*>([^<]*)</text>", (tmp_path / "figure.svg").read_text())
     assert [word for word in words if not word.isdigit()] == [
         "right, % of 5 problems (95% intervals)",
         "oracle (best possible)",
         "adaptive",
-        "majority (largest group)",
+        "majority (largest cluster)",
         "first of the best",
         "random of the best",
         "one sample, debugged",
         "one sample (pass@1)",
         "samples a problem",
+        "right, %",
         "oracle of k, debugged",
         "pass@k, no debugging",
         "majority of k",

@@ -93,7 +93,7 @@ def test_a_file_that_changed_meanwhile_is_left_alone(module):
     before = read_source(module)
     module.write_text("x = 1\n")
     with pytest.raises(UserError, match="changed while"):
-        write_changes(before, before.with_text("y = 2\n"))
+        write_changes(before, before.with_text("y = 2\n"), module.parent)
     assert module.read_text() == "x = 1\n"
 
 
@@ -111,6 +111,7 @@ import sys, os, signal
 from pathlib import Path
 from sstar_code.agent.repository.write.changes import replace_file
 path = Path(sys.argv[1])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored in the background
 print("ready", flush=True)
 number = 0
 while True:
@@ -155,3 +156,15 @@ def test_check_runs_examples_and_tests_when_asked_to(module, fix):
         "a.py:1: f: >>> f(1) : expected 2, got 1",
         "test_a.py:5: test_f: AssertionError assert 1 == 2 + where 1 = f(1)",
     ]
+
+
+@pytest.mark.usefixtures("sandbox_local")
+def test_a_function_is_written_by_a_strategy(module, fix):
+    """A search repairs what the checks fail; waves, which share decisions over a set, are refused."""
+    wrong, right = "def f(x):\n    return 3\n", "def f(x):\n    return x + 1\n"
+    words = ("--sandbox", "local", "a.py")
+    ended = fix({"f": [wrong, right]}, "--strategy", "tree:batch=1,programs=3", "--n", "2", *words)
+    assert (ended.code, "+    return x + 1\n" in ended.out) == (1, True)
+    ended = fix({}, "--strategy", "waves", "--n", "2..4", *words)
+    assert (ended.code, "--strategy waves: fix writes one function after another" in ended.err) == (2, True)
+    assert module.read_text() == MODULE

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sstar_code.agent.repository.verify.runner import RepositoryRunner, find_python
+from sstar_code.agent.repository.verify.interpreter import find_python
+from sstar_code.agent.repository.verify.runner import RepositoryRunner
 from sstar_code.problems import InfrastructureError, UserError
 from sstar_code.sandbox.repository import RepositoryLostError
 
@@ -121,21 +122,27 @@ def write_script(path, text):
 @pytest.fixture
 def bare(monkeypatch):
     """No active environment, and this program installed somewhere else."""
-    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX", "PYENV_VERSION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("sys.prefix", "/nowhere/env")
 
 
 @pytest.mark.usefixtures("bare")
 def test_a_shim_leads_to_the_interpreter_that_it_starts(tmp_path, monkeypatch):
-    """A script named python3, as pyenv's, is asked in the repository which interpreter it starts there."""
-    seen = tmp_path / "seen"
-    shim = write_script(tmp_path / "shims" / "python3", f'pwd > {seen}\nexec {sys.executable} "$@"')
+    """A script named python3, as pyenv's, is asked for the repository's version, outside the repository."""
+    seen, root = tmp_path / "seen", tmp_path / "repo"
+    root.mkdir()
+    (root / ".python-version").write_text("3.12\n")
+    shim = write_script(
+        tmp_path / "shims" / "python3", f'echo $(pwd) $PYENV_VERSION > {seen}\nexec {sys.executable} "$@"'
+    )
     monkeypatch.setenv("PATH", f"{shim.parent}:/usr/bin:/bin")
-    assert find_python(tmp_path) == sys.executable
-    assert seen.read_text().strip() == str(tmp_path)
-    assert find_python(tmp_path, "python3") == sys.executable
-    assert find_python(tmp_path, str(shim)) == sys.executable
+    assert find_python(root) == sys.executable
+    assert seen.read_text() == "/ 3.12\n"
+    assert find_python(root, "python3") == sys.executable
+    (root / ".python-version").write_text("../../evil\n")
+    assert find_python(root, str(shim)) == sys.executable
+    assert seen.read_text() == "/\n"
 
 
 @pytest.mark.usefixtures("bare")
@@ -147,9 +154,9 @@ def test_a_shim_that_starts_nothing_is_passed_over(tmp_path, monkeypatch, text):
     real.parent.mkdir()
     real.symlink_to(os.path.realpath(sys.executable))
     monkeypatch.setenv("PATH", f"{shim.parent}:{real.parent}:/bin")
-    assert find_python(tmp_path) == str(real)
+    assert find_python(tmp_path / "repo") == str(real)
     with pytest.raises(UserError, match="starts no interpreter"):
-        find_python(tmp_path, str(shim))
+        find_python(tmp_path / "repo", str(shim))
 
 
 @pytest.mark.usefixtures("bare")
@@ -161,6 +168,10 @@ def test_an_environment_of_the_repository_comes_first(tmp_path, monkeypatch):
         python.parent.mkdir(parents=True)
         python.symlink_to(os.path.realpath(sys.executable))
         made.append(python)
+        home = Path(os.path.realpath(sys.executable)).parent
+        (tmp_path / name / "pyvenv.cfg").write_text(f"home = {home}\n")
+        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        (tmp_path / name / "lib" / version / "site-packages").mkdir(parents=True)
     monkeypatch.setenv("PATH", str(made[3].parent))
     monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / "active"))
     for python in made:

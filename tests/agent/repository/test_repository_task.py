@@ -10,6 +10,7 @@ import pytest
 
 from sstar_code.agent.repository.find.project_files import (
     list_files,
+    list_names,
     parse_source,
     read_source,
     read_targets,
@@ -208,7 +209,10 @@ def test_ignored_files_count_only_where_imports_may_need_them(root):
     for name in ("gen/v.py", "gen/note.txt", "x.so", "made.py", "node_modules/b.py", "gen/.hidden/c.py"):
         write(root, name, "")
     assert list_files(root) == [".gitignore", "a.py"]
-    assert list_files(root, generated=True) == [".gitignore", "a.py", "gen/v.py", "made.py", "x.so"]
+    names = list_names(root, generated=True)
+    assert names == dict.fromkeys([".gitignore", "a.py"], True) | dict.fromkeys(
+        ["gen/v.py", "made.py", "x.so"], False
+    )
 
 
 def test_targets_are_files_folders_and_functions(root, monkeypatch):

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -39,6 +40,18 @@ def test_answer_comes_back_equal(tmp_path):
     with closing(Store(tmp_path / "run.db")) as store:
         assert store.get_answer(make_request()) == answer
         assert store.get_answer(make_request(seed=1)) is None
+
+
+def test_any_thread_may_collect_a_store_that_nobody_closed(tmp_path, monkeypatch):
+    """Its database is closed, and nothing is said of threads."""
+    faults = []
+    monkeypatch.setattr(sys, "unraisablehook", faults.append)
+    stores = [Store(tmp_path / "run.db")]
+    thread = threading.Thread(target=stores.clear)
+    thread.start()
+    thread.join()
+    assert faults == []
+    Store(tmp_path / "run.db").close()  # its lock is free again
 
 
 @given(text=st.text(), message=st.text(), line=st.none() | st.integers(0, 10**6))

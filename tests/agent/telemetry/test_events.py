@@ -79,7 +79,7 @@ def test_run_is_logged_from_end_to_end(sstar, serve, write_set, isolated, folder
     """Every stage of a run leaves its events, with problem and candidate; the key is in none of its files."""
 
     def answer(body):
-        if "Find out why and mend it" in body["messages"][-1]["content"]:
+        if "Find out why and repair it" in body["messages"][-1]["content"]:
             return failure(400, f"no {KEY}", code="content_filter")
         return chat((RIGHT, WRONG)[body["seed"] % 2], usage={"prompt_tokens": 7, "completion_tokens": 5})
 
@@ -104,6 +104,7 @@ def test_run_is_logged_from_end_to_end(sstar, serve, write_set, isolated, folder
     assert sorted(asked) == [("debug", 1), ("generate", 0), ("generate", 1)]
     tried = [event for event in events if event["event"] == "batch.run" and event["stage"] == "generate"]
     assert {event["candidate"] for event in tried} == {0, 1}
+    assert {event["problem"] for event in tried} == {"double"}
     (failed,) = [event for event in events if event["event"] == "call.failed"]
     assert failed["error"].endswith("no ***")
     for path in (folder / "run").iterdir():

@@ -20,6 +20,36 @@
     if (Array.isArray(value)) node.append(make("span", "cutnote", `\n[${value[1].toLocaleString("en")} characters left out]`));
     return node;
   }
+  // Python in colours: strings, comments, numbers, words of the language, names that are defined.
+  const TOKENS = new RegExp([
+    /(#[^\n]*)/, /([rbfuRBFU]{0,2}(?:"""[\s\S]*?(?:"""|$)|'''[\s\S]*?(?:'''|$)|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?))/,
+    /\b(False|None|True|and|as|assert|async|await|break|class|continue|def|del|elif|else|except|finally|for|from|global|if|import|in|is|lambda|nonlocal|not|or|pass|raise|return|try|while|with|yield|match|case)\b/,
+    /\b(\d[\w.]*)/, /((?<=\b(?:def|class)\s+)\w+)/, /\w+/,
+  ].map((part) => part.source).join("|"), "g");
+  const KINDS = ["", "tok-c", "tok-s", "tok-w", "tok-n", "tok-f"];
+  function code(value) {
+    const source = text(value), node = make("pre", "code");
+    let end = 0;
+    for (const found of source.matchAll(TOKENS)) {
+      const place = KINDS.findIndex((kind, number) => kind && found[number] !== undefined);
+      if (place < 0) continue;
+      node.append(source.slice(end, found.index), make("span", KINDS[place], found[0]));
+      end = found.index + found[0].length;
+    }
+    node.append(source.slice(end));
+    if (Array.isArray(value)) node.append(make("span", "cutnote", `\n[${value[1].toLocaleString("en")} characters left out]`));
+    return node;
+  }
+  function shownInput(item) {
+    return make("div", "", pre(item.input), item.outside ? make("span", "outside", "outside the contract") : "");
+  }
+  function legend(names) {
+    const list = make("dl", "legend");
+    for (const entry of $("legend").children) if (names.includes(entry.firstChild.textContent)) list.append(entry.cloneNode(true));
+    return list;
+  }
+  const TERMS = JSON.parse($("legend").dataset.terms);
+
   function fold(title, fill, open) {
     const node = make("details", "", make("summary", "", title));
     let filled = false;
@@ -65,19 +95,19 @@
     const parts = [];
     const stands = rounds.find((row) => row[4]) || rounds[0];
     rounds.forEach((row, place) => {
-      const [number, code, passed, total, best, hidden] = row;
+      const [number, which, passed, total, best, hidden] = row;
       const line = make("p", "", `${number ? "Debug round " + number : "First answer"}: public ${passed} of ${total}, hidden `,
         verdict(hidden), best ? ", stands for the sample" : "");
       parts.push(line);
       const told = data.feedback[sample + "." + number];
       if (told) parts.push(fold("What this round was told", () => [pre(told, "prose")]));
-      if (code === null) { parts.push(make("p", "soft", "The answer held no program.")); return; }
+      if (which === null) { parts.push(make("p", "soft", "The answer held no program.")); return; }
       const earlier = place && rounds[place - 1][1];
       if (place && earlier !== null) {
-        parts.push(make("p", "soft", earlier === code ? "The same program as in the round before." : "Changes to the round before:"));
-        if (earlier !== code) parts.push(changes(data.codes[earlier], data.codes[code]));
-        parts.push(fold("Whole program", () => [pre(data.codes[code])]));
-      } else parts.push(pre(data.codes[code]));
+        parts.push(make("p", "soft", earlier === which ? "The same program as in the round before." : "Changes to the round before:"));
+        if (earlier !== which) parts.push(changes(data.codes[earlier], data.codes[which]));
+        parts.push(fold("Whole program", () => [code(data.codes[which])]));
+      } else parts.push(code(data.codes[which]));
     });
     if (data.failed[sample]) parts.push(make("p", "warn", "The sample ended with a failed call: " + data.failed[sample]));
     const by = data.methods.filter((method) => method.chosen === sample).map((method) => method.method);
@@ -87,13 +117,14 @@
   }
 
   function selection(data, method) {
-    const parts = [];
+    const parts = [make("p", "", method.why)];
     const clusters = method.clusters || [];
     if (clusters.length) {
       const weighed = method.evidence || [];
       const names = [...new Set(weighed.flatMap((item) => Object.keys(item.terms)))];
       parts.push(make("h3", "", `Clusters: samples that did the same on every input`));
-      parts.push(grid(["cluster", "samples", "hidden", ...names, ...(weighed.length ? ["before", "after"] : [])],
+      const shown = names.map((name) => TERMS[name] || name);
+      parts.push(grid(["cluster", "samples", "hidden", ...shown, ...(weighed.length ? ["before", "after"] : [])],
         clusters.map((members, place) => {
           const seen = [...new Set(members.map((one) => {
             const rounds = data.samples[one] || [];
@@ -104,32 +135,35 @@
             ...names.map((name) => own && name in own.terms ? own.terms[name].toFixed(2) : ""),
             ...(own ? [percent(own.prior), percent(own.posterior)] : [])];
         })));
+      if (weighed.length) parts.push(legend([...shown, "before", "after"]));
     }
     if (method.distinguishing) {
       parts.push(make("h3", "", "Distinguishing inputs, and what each cluster did"));
       parts.push(grid(["input", ...clusters.map((_, place) => "cluster " + place)],
-        method.distinguishing.map((item) => [pre(item.input), ...clusters.map((_, place) => place in item.outputs ? pre(item.outputs[place]) : "-")])));
+        method.distinguishing.map((item) => [shownInput(item), ...clusters.map((_, place) => place in item.outputs ? pre(item.outputs[place]) : "-")])));
     }
     if (method.asked) {
       parts.push(make("h3", "", "Questions to the judge"));
       parts.push(grid(["input", "outputs shown", "answer", "belief after"], method.asked.map((item) => [
         pre(item.input),
         make("div", "", ...item.options.flatMap((shown, place) => [make("div", "soft", `${"ABCD"[place]}: cluster ${item.clusters[place].join(", ")}`), pre(shown)])),
-        make("strong", "", item.answer), item.posterior.map(percent).join(", ")])));
+        make("strong", "", item.answer), item.posterior.map((one, place) => `cluster ${place}: ${percent(one)}`).join(", ")])));
     }
     if (method.derived) {
       parts.push(make("h3", "", "Inputs whose right output was found out"));
-      parts.push(grid(["input", "output", "sure", "why"], method.derived.map((item) => [pre(item.input), pre(item.output), percent(item.confidence), item.why])));
+      parts.push(grid(["input", "output", "sure", "why"], method.derived.map((item) => [shownInput(item), pre(item.output), percent(item.confidence), item.why])));
     }
     if (method.notes) parts.push(make("p", "soft", "Notes: " + method.notes.join("; ")));
-    return parts.length ? parts : [make("p", "soft", "This method leaves no evidence.")];
+    if (parts.length === 1) parts.push(make("p", "soft", "This method leaves no evidence."));
+    return parts;
   }
 
   function fill(data) {
     const parts = [];
     if (data.error) parts.push(make("p", "warn", data.error));
+    if (data.methods.length) parts.push(make("p", "why", data.methods[0].why));
     if (data.statement) {
-      parts.push(fold("Statement", () => [pre(data.statement, "prose"), ...(text(data.starter) ? [pre(data.starter)] : [])], true));
+      parts.push(fold("Statement", () => [pre(data.statement, "prose"), ...(text(data.starter) ? [code(data.starter)] : [])], true));
       if (data.public.length) parts.push(fold(`Public tests (${data.public.length} shown, ${data.hidden} hidden ones)`, () => [grid(["input", "output"], data.public.map((test) => test.map((value) => pre(value))))]));
     } else if (text(data.prompt)) parts.push(fold("What the model was asked", () => [pre(data.prompt, "prose")], true));
     if (data.samples.length) {
@@ -142,8 +176,9 @@
     if (data.methods.length) parts.push(make("h3", "", "Selection"));
     data.methods.forEach((method, place) => {
       const found = method.chosen === null || method.chosen === undefined ? "chose none" : `chose sample ${method.chosen}`;
-      const title = make("span", "", `${method.method}: ${found}, `, make("span", "mark " + (method.right ? "right" : "wrong"), method.right ? "right" : "not right"),
-        `, confidence ${percent(method.confidence)}, ${method.calls} calls, ${method.tokens.toLocaleString("en")} tokens, ${method.executions} runs`);
+      const judged = "right" in method ? make("span", "mark " + (method.right ? "right" : "wrong"), method.right ? "right, " : "not right, ") : "";
+      const sure = "confidence" in method ? percent(method.confidence) : "not known";
+      const title = make("span", "", `${method.method}: ${found}, `, judged, `confidence ${sure}, ${method.calls} calls, ${method.tokens.toLocaleString("en")} tokens, ${method.executions} runs`);
       parts.push(fold(title, () => selection(data, method), place === 0));
     });
     if (data.answers.length)

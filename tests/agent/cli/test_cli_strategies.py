@@ -1,0 +1,103 @@
+"""`--strategy` and `--style` on the command line: named everywhere, refused on a resume with others."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from sstar_code.agent.strategies.table import STRATEGIES
+from sstar_code.agent.testing.server import chat
+from sstar_code.problems.sets.load import load_set
+from tests.support import ROOT
+
+EXAMPLES = ("is-even", "is-perfect-square")
+
+
+def read_rows(name):
+    """The rows of a file of the bundled examples."""
+    path = ROOT / "problems" / "bundled" / "examples" / name
+    return {row["task_id"]: row["solution"] for row in map(json.loads, path.read_text().splitlines())}
+
+
+def test_a_run_says_how_its_samples_came_to_be(sstar, serve, write_set, isolated, folder):
+    """Summary, report and run.db name strategy and style, and the same command goes on."""
+    server = serve()
+    words = ["eval", write_set(), "-m", "tiny", "--base-url", server.base_url, "--n", "2", "--out", "run"]
+    words += [*isolated, "--strategy", "beam:width=2", "--style", "draft"]
+    assert sstar(*words).code == 0
+    summary = json.loads((folder / "run" / "summary.json").read_text())
+    assert (summary["strategy"], summary["style"]) == ("beam:width=2", "draft")
+    with closing(sqlite3.connect(folder / "run" / "run.db")) as db:
+        kept = db.execute("SELECT * FROM ways ORDER BY name").fetchall()
+    assert kept == [("strategy", "beam:width=2"), ("style", "draft")]
+    page = (folder / "run" / "report.html").read_text()
+    assert "strategy beam:width=2, style draft" in page
+    asked = len(server.received)
+    assert sstar(*words).code == 0
+    assert len(server.received) == asked
+
+
+@pytest.mark.parametrize("others", [("--strategy", "tree"), ("--style", "direct"), ()])
+def test_another_strategy_does_not_go_on(sstar, serve, write_set, isolated, others):
+    """One line names what it was and what it is; nothing is asked and nothing is lost."""
+    server = serve()
+    words = ["eval", write_set(), "-m", "tiny", "--base-url", server.base_url, "--n", "2", "--out", "run"]
+    assert sstar(*words, *isolated, "--strategy", "beam").code == 0
+    asked, before = len(server.received), Path("run/summary.json").read_text()
+    ended = sstar(*words, *isolated, *others)
+    assert ended.code == 2
+    assert "'beam'" in ended.err
+    assert (len(server.received), Path("run/summary.json").read_text()) == (asked, before)
+
+
+def test_a_lost_manifest_does_not_let_another_strategy_in(sstar, serve, write_set, isolated, folder):
+    """The store itself knows whose answers it has."""
+    server = serve()
+    words = ["eval", write_set(), "-m", "tiny", "--base-url", server.base_url, "--n", "2", "--out", "run"]
+    assert sstar(*words, *isolated, "--strategy", "beam").code == 0
+    manifest = folder / "run" / "manifest.json"
+    data = json.loads(manifest.read_text())
+    data["config"]["strategy"] = "tree"
+    manifest.write_text(json.dumps(data))
+    ended = sstar(*words, *isolated, "--strategy", "tree")
+    assert (ended.code, "the strategy of this run is beam, not tree" in ended.err) == (2, True)
+
+
+def test_a_projects_file_may_choose_them(sstar, serve, write_set, isolated, folder):
+    """They reach nothing outside; a wrong one names the file."""
+    server = serve()
+    (folder / "sstar.toml").write_text('strategy = "tree:batch=2"\nstyle = "direct"\n')
+    words = ["eval", write_set(), "-m", "tiny", "--base-url", server.base_url, "--n", "2", "--out", "run"]
+    assert sstar(*words, *isolated).code == 0
+    assert json.loads((folder / "run" / "summary.json").read_text())["strategy"] == "tree:batch=2"
+    (folder / "sstar.toml").write_text('strategy = "tree:bach=2"\n')
+    ended = sstar(*words, *isolated)
+    assert ended.code == 2
+    assert (
+        "sstar.toml: strategy = 'tree:bach=2': tree: unknown key 'bach' (did you mean 'batch'?)" in ended.err
+    )
+
+
+@pytest.mark.parametrize("name", [*STRATEGIES])
+def test_two_bundled_examples_under_every_strategy(sstar, serve, isolated, folder, name):
+    """A model that is right every other time, and once repaired: the right programs are chosen."""
+    problems = {problem.id: problem for problem in load_set("examples").problems}
+    right, plausible = read_rows("references.jsonl"), read_rows("twins.jsonl")
+
+    def respond(body):
+        text = body["messages"][-1]["content"]
+        (problem,) = [one for one in EXAMPLES if problems[one].statement[:60] in text]
+        repairing = "# The program to repair" in text
+        code = right[problem] if repairing or body["seed"] % 2 else "raise ValueError"
+        return chat(f"```python\n{plausible[problem] if body['seed'] % 4 == 2 else code}\n```")
+
+    server = serve(respond)
+    count = "6..8" if name == "waves" else "6"
+    ids = f"^({'|'.join(EXAMPLES)})$"
+    words = ["eval", "examples", "--filter", ids, "-m", "tiny", "--base-url", server.base_url]
+    ended = sstar(*words, "--strategy", name, "--n", count, "--json", "--out", "run", *isolated)
+    assert (ended.code, ended.json["problems"], ended.json["selected@1"]) == (0, 2, 1.0), ended.err
