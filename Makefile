@@ -6,12 +6,13 @@ INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/py
 	--disable-pip-version-check)
 N ?= 200
 SEED ?= 0
+S ?= 600
 STAMP := .venv/.installed
 DEMO := runs/demo
 TINY := tests/live/tiny_coder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-live tiny-coder recordings check format image bench mutants clean
+.PHONY: help setup demo test test-live tiny-coder recordings check format image bench constraints fuzz mutants clean
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +73,16 @@ docs: setup ## build the site into build/site, with no network to look at it (fe
 
 bench: setup ## the benchmarks that need no recorded data
 	$(BIN)/python -m benchmarks.sandbox.speed
+
+fuzz: setup ## ten minutes of fuzzing of every parser (S=600 seconds in all); what it finds is left in build/fuzz
+	$(INSTALL) -e '.[dev,fuzz]'
+	$(BIN)/python -m tests.fuzz.run $(S)
+
+constraints: ## write .ci/constraints.txt anew: the newest releases of all that CI installs
+	rm -rf build/constraints
+	$(PYTHON) -m venv build/constraints
+	build/constraints/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,docs,ray,otel,parquet]'
+	build/constraints/bin/python -m pip freeze --exclude-editable > .ci/constraints.txt
 
 mutants: setup ## which of N random changes of the product no test notices, of the seed SEED (hours; goes on where it ended)
 	$(INSTALL) -e '.[dev,mutants]'

@@ -15,6 +15,7 @@ import sqlite3
 import statistics
 import sys
 from collections import defaultdict
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -101,7 +102,7 @@ async def choose(problem: Problem, candidates: list[Candidate], sandbox: Sandbox
 async def measure(set_name: str, folder: Path, sandbox_name: str) -> dict[str, dict[str, Any]]:
     """Stage -> problem id -> what `choose` gives."""
     problems = {problem.id: problem for problem in load_set(set_name).problems}
-    with sqlite3.connect(f"file:{folder / 'run.db'}?mode=ro", uri=True) as db:
+    with closing(sqlite3.connect(f"file:{folder / 'run.db'}?mode=ro", uri=True)) as db:
         stages = read_candidates(db)
     results: dict[str, dict[str, Any]] = {stage: {} for stage in STAGES}
     async with MemoSandbox(make_sandbox(sandbox_name)) as sandbox:

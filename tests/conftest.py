@@ -122,7 +122,8 @@ def sandbox_namespaces(portal):
         python = next((path for path in (python, "/usr/bin/python3") if _may_start(user, path)), None)
         if python is None:
             pytest.skip("no interpreter that another user may start, or no setpriv")
-    way = list_ways(ordinary=True, python=os.path.realpath(python))[-1]
+    ways = list_ways(ordinary=True, python=os.path.realpath(python))
+    (way,) = (way for way in ways if way.name == "user namespaces")
     way = replace(way, arguments=(*user, *way.arguments))
     sandbox = LocalSandbox(2, ways=[way])
     manager = portal.wrap_async_context_manager(sandbox)

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-COMMAND_PAGES = sorted((DOCS / "commands").glob("*.md"))
+COMMAND_PAGES = sorted((DOCS / "commands").rglob("*.md"))
 SHOWN = [page for page in PAGES if "```console" in page.read_text(encoding="utf-8")]
 PACKAGES = ("problems", "sandbox", "selection", "agent")
 OTHERS_MODULES = {"pytest", "lcb_runner.runner.custom_evaluator"}
-NO_SANDBOX = ("check", "doctor", "ls", "merge")
+NO_SANDBOX = ("check", "doctor", "ls", "merge", "runs", "view")
 
 
 def clean_environment() -> dict[str, str]:
@@ -219,7 +219,12 @@ def test_the_architecture_page_shows_every_folder():
         above = [*above[:depth], name]
         shown.add("/".join(above))
     holds_python = {path.parent for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
-    data = {"problems/bundled", "agent/prompts/text"}
+    data = {
+        "problems/bundled",
+        "agent/prompts/presets",
+        "agent/prompts/text",
+        "agent/prompts/text/strategies",
+    }
     assert shown == {str(folder.relative_to(ROOT)) for folder in holds_python} | data
 
 

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ def start(*words: str) -> subprocess.Popen[str]:
 
 def count_executions(folder: Path) -> int:
     try:
-        with sqlite3.connect(f"file:{folder / 'run.db'}?mode=ro", uri=True) as db:
+        with closing(sqlite3.connect(f"file:{folder / 'run.db'}?mode=ro", uri=True)) as db:
             return int(db.execute("SELECT count(*) FROM executions").fetchone()[0])
     except sqlite3.OperationalError:
         return 0

@@ -82,7 +82,7 @@ def make_recorded(data: Path, folder: Path, count: int, delay_s: float) -> Work:
     def respond(body: dict[str, Any]) -> Reply:
         text = body["messages"][-1]["content"]
         problem = next((one for one in problems if one.statement.strip() in text), None)
-        mending = "Find out why and mend it" in text
+        mending = "Find out why and repair it" in text
         if problem is None or not (mending or "Then write one complete Python program" in text):
             return _chat(_OTHER, delay_s)
         codes = programs[problem.id]

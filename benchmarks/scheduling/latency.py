@@ -30,7 +30,7 @@ from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.solving.context import SolveContext
 from sstar_code.agent.solving.settings import Settings
-from sstar_code.agent.solving.solve import sample
+from sstar_code.agent.strategies.sample import Sample
 from sstar_code.agent.testing.simulator import EngineSpec, Planned, Simulator
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox.choose import make_sandbox
@@ -113,7 +113,7 @@ async def measure(problems: int, n: int, sandbox_name: str, folder: Path) -> dic
             context = SolveContext(model, sandbox, Prompts(None), Settings(n=n, rounds=0))
             group = await stack.enter_async_context(anyio.create_task_group())
             for task in tasks:
-                group.start_soon(sample, task, context, lambda _: None)
+                group.start_soon(Sample(), task, context, lambda _: None)
         ends = {_code(body): at_s for body, at_s in server.last_tokens}
     return {
         "handed to the sandbox": [1e3 * (watched.came[code] - at_s) for code, at_s in ends.items()],

@@ -21,7 +21,7 @@ import anyio
 
 from scripts.record.recording import record
 from sstar_code.agent.jobs.session import Endpoint, make_asked
-from sstar_code.agent.models.recorded import ReplayModel, find_recording
+from sstar_code.agent.models.recorded import ReplayModel, find_prompts, find_recording
 from sstar_code.agent.models.request import ReplayMissError
 from sstar_code.agent.models.vllm.server import ManagedModel
 from sstar_code.agent.prompts.templates import Prompts
@@ -84,7 +84,14 @@ async def serve_and_record(vllm_command: str, sandbox: str, *, add: bool) -> Non
             "vllm": version,
         }
         asked = Continued(model) if add else model
-        await record("lists", asked, prompts=Prompts(), settings=SETTINGS, about=about, sandbox=sandbox)
+        await record(
+            "lists",
+            asked,
+            prompts=Prompts(find_prompts("replay:lists")),
+            settings=SETTINGS,
+            about=about,
+            sandbox=sandbox,
+        )
 
 
 def main() -> None:

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 from scripts.train_tiny_model.questions import QUESTIONS
 from scripts.train_tiny_model.running import run_public
 from scripts.train_tiny_model.tasks import Task, draw_held_out, make_task, write_program, write_wrong
-from sstar_code.agent.generation.lineage import Round, describe_failures
+from sstar_code.agent.generation.feedback import describe_failures
+from sstar_code.agent.generation.lineage import Round
+from sstar_code.agent.models.recorded import find_prompts
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.problems.formats.jsonl import to_json
 from sstar_code.sandbox import Verdict
@@ -33,6 +35,8 @@ REPAIRS = 0.36
 ASKED = 0.06
 """Share of repairs, and of selection's questions."""
 HELD_OUT = 100
+PROMPTS = find_prompts("replay:lists")
+"""The model's own prompts: a change of the agent's asks for no new model."""
 
 
 def make_answer(code: str, words: str = "") -> str:
@@ -48,7 +52,7 @@ class Maker:
     """Renders examples."""
 
     def __init__(self, rng: random.Random) -> None:
-        self.prompts = Prompts()
+        self.prompts = Prompts(PROMPTS)
         self.rng = rng
 
     def make(self, task: Task, kind: float) -> tuple[tuple[Message, ...], str] | None:
@@ -75,10 +79,12 @@ class Maker:
             task.problem,
             code=code,
             failures=tried.failures,
+            summary="",
             passed=tried.passed,
             total=tried.total,
             earlier=earlier,
             reason="",
+            is_cut=False,
         )
         return messages, make_answer(write_some(task, self.rng, WRONG_REPAIRS), words)
 

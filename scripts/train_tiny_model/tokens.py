@@ -35,20 +35,21 @@ def render(messages: Iterable[dict[str, str]]) -> str:
     return f"{turns}<|im_start|>assistant\n"
 
 
-def find_fixed_lines(templates: Path) -> list[str]:
-    """The lines that no value changes."""
+def find_fixed_lines(templates: Path, own: Path) -> list[str]:
+    """The lines that no value changes: of the templates in `own`, and of those in `templates` beside them."""
+    paths = {path.name: path for folder in (templates, own) for path in folder.glob("*.j2")}
     lines = {
         line.strip()
-        for path in templates.glob("*.j2")
+        for path in paths.values()
         for line in path.read_text(encoding="utf-8").splitlines()
         if "{{" not in line and "{%" not in line
     }
     return sorted(line for line in lines if len(line) >= _FIXED)
 
 
-def make_tokenizer(texts: Iterable[str], templates: Path) -> PreTrainedTokenizerFast:
+def make_tokenizer(texts: Iterable[str], templates: Path, own: Path) -> PreTrainedTokenizerFast:
     """Train on `texts`; the same ones give the same tokens."""
-    fixed = find_fixed_lines(templates)
+    fixed = find_fixed_lines(templates, own)
     bare = Tokenizer(models.BPE())
     split = pre_tokenizers.Split(Regex(_PIECES), behavior="isolated")
     bare.pre_tokenizer = pre_tokenizers.Sequence(

@@ -26,7 +26,9 @@ BATCH_TOKENS = 2048
 PEAK = 2e-3
 WARM_UP = 60
 CONTEXT = 2048
-TEMPLATES = Path(__file__).parents[2] / "agent" / "prompts" / "text"
+ROOT = Path(__file__).parents[2]
+TEMPLATES = ROOT / "agent" / "prompts" / "text"
+OWN_TEMPLATES = ROOT / "problems" / "bundled" / "lists" / "prompts"
 
 Example = tuple[list[int], int]
 """Tokens, and where the answer begins."""
@@ -89,7 +91,8 @@ def train(folder: Path, target: Path, minutes: float, seed: int) -> None:
     torch.set_num_threads(1)
     with (folder / "examples.jsonl").open(encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
-    tokenizer = make_tokenizer((render(row["messages"]) + row["answer"] for row in rows[:4000]), TEMPLATES)
+    texts = (render(row["messages"]) + row["answer"] for row in rows[:4000])
+    tokenizer = make_tokenizer(texts, TEMPLATES, OWN_TEMPLATES)
     examples: list[Example] = []
     for row in rows:
         prompt = tokenizer.encode(render(row["messages"]))

@@ -13,7 +13,8 @@ from tests.support import ROOT
 COMMANDS = sorted(
     path
     for path in (ROOT / "benchmarks").rglob("*.py")
-    if "\n    python -m benchmarks." in path.read_text("utf-8") or "__main__" in path.read_text("utf-8")
+    if "\n    python -m benchmarks." in path.read_text("utf-8")
+    or '\nif __name__ == "__main__":' in path.read_text("utf-8")
 )
 INSIDE = {"official.py", "official_inputs.py"}
 """Started by compare.py with the interpreter of another project."""

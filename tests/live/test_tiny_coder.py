@@ -16,10 +16,13 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from sstar_code.agent.models.recorded import find_prompts
 
 VLLM = os.environ.get("SSTAR_LIVE_VLLM", "")
 READY_S = 2 * int(os.environ.get("SSTAR_LIVE_TIMEOUT_S", "300"))
@@ -123,7 +126,8 @@ def servers(tmp_path_factory):
 
 def start_eval(folder: Path, servers: list[Server], words: str) -> subprocess.Popen:
     urls = [word for server in servers for word in ("--base-url", server.url)]
-    options = f"-m coder --max-tokens 300 --sandbox local --json --out run {words}".split()
+    own = f"--prompts {find_prompts('replay:lists')}"
+    options = f"-m coder {own} --max-tokens 300 --sandbox local --json --out run {words}".split()
     command = [str(Path(sys.executable).parent / "sstar"), "eval", f"jsonl:{FOLDER / 'problems.jsonl'}"]
     with (folder / "stderr").open("w") as log:
         return subprocess.Popen(
@@ -139,7 +143,7 @@ def finish(folder: Path, run: subprocess.Popen) -> dict:
 
 def count_calls(folder: Path) -> int:
     try:
-        with sqlite3.connect(f"file:{folder / 'run' / 'run.db'}?mode=ro", uri=True) as db:
+        with closing(sqlite3.connect(f"file:{folder / 'run' / 'run.db'}?mode=ro", uri=True)) as db:
             return db.execute("SELECT COUNT(*) FROM calls").fetchone()[0]
     except sqlite3.OperationalError:
         return 0

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,7 @@ def read_err(folder: Path) -> str:
 
 def count_calls(run: Path) -> int:
     try:
-        with sqlite3.connect(f"file:{run / 'run.db'}?mode=ro", uri=True) as db:
+        with closing(sqlite3.connect(f"file:{run / 'run.db'}?mode=ro", uri=True)) as db:
             return db.execute("SELECT COUNT(*) FROM calls").fetchone()[0]
     except sqlite3.OperationalError:
         return 0
@@ -138,7 +139,7 @@ def test_thinking_is_capped_and_nothing_outlives_the_command(start, tmp_path, nu
     wait_until(lambda: count_calls(tmp_path / "run") >= 24 or run.poll() is not None, "answers")
     assert run.poll() is None, read_err(tmp_path)
     assert "the server ends thinking itself" in read_err(tmp_path)
-    with sqlite3.connect(f"file:{tmp_path / 'run' / 'run.db'}?mode=ro", uri=True) as db:
+    with closing(sqlite3.connect(f"file:{tmp_path / 'run' / 'run.db'}?mode=ro", uri=True)) as db:
         answers = [json.loads(text) for (text,) in db.execute("SELECT answer FROM calls")]
     longer = [answer for answer in answers if answer["usage"]["output"] > 100]  # others ended by themselves
     assert longer

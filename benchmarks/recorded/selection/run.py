@@ -70,7 +70,7 @@ class Row:
     tokens: int = 0
     executions: int = 0
     cpu_s: float = 0.0
-    confidence: float = 0.0
+    confidence: float | None = None
 
 
 def shares(item: PoolProblem) -> tuple[float, float]:

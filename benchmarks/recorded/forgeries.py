@@ -1,0 +1,89 @@
+"""Counts the programs that solve nothing and are accepted by assert-style tests all the same.
+
+    python -m benchmarks.recorded.forgeries FOLDER [--sandbox docker|local] [--every N] [--only NAME]
+
+FOLDER holds humaneval/ and mbpp/. Each forgery of forgeries.txt is made a program for every problem, and
+graded on its assert-style tests. A table says how many of them were accepted: none should be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+
+from benchmarks.tables import write_table
+from sstar_code.problems import Problem, load_set
+from sstar_code.sandbox import Sandbox, Verdict
+from sstar_code.sandbox.choose import make_sandbox
+from sstar_code.sandbox.grade import run_tests
+
+_TEXT = Path(__file__).with_suffix(".txt")
+
+
+def read_forgeries() -> dict[str, str]:
+    """The programs of the file beside this one, by name, with the parts that they include."""
+    _, *sections = re.split(r"(?m)^=== (.*)\n", _TEXT.read_text("utf-8"))
+    found = dict(zip(sections[::2], sections[1::2], strict=True))
+    parts = {name[5:]: found.pop(name) for name in list(found) if name.startswith("part ")}
+    return {
+        name: re.sub(r"(?m)^include (\w+)$", lambda line: parts[line[1]], text)
+        for name, text in found.items()
+    }
+
+
+FORGERIES = read_forgeries()
+"""Programs that solve nothing, by name."""
+
+
+def write_forgery(name: str, entry_point: str) -> str:
+    """The program of a forgery for the function `entry_point`."""
+    return FORGERIES[name].replace("FUNCTION", entry_point)
+
+
+async def is_accepted(sandbox: Sandbox, problem: Problem, code: str) -> bool:
+    """Whether the problem's assert-style tests accept the program."""
+    tests = [test for test in problem.hidden_tests if test.program is not None]
+    report = await run_tests(sandbox, replace(problem, time_limit_s=2.0), code, tests, stop_on_failure=True)
+    return bool(tests) and report.verdict is Verdict.AC
+
+
+async def _count(sandbox: Sandbox, problems: list[Problem], names: list[str]) -> Counter[str]:
+    accepted: Counter[str] = Counter()
+    async with sandbox:
+        for name in names:
+            for problem in problems:
+                code = write_forgery(name, problem.entry_point or "f")
+                accepted[name] += await is_accepted(sandbox, problem, code)
+    return accepted
+
+
+def main() -> None:
+    """Count and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sandbox", default="local")
+    parser.add_argument("--every", type=int, default=1, help="take every Nth problem")
+    parser.add_argument("--only", help="one forgery")
+    options = parser.parse_args()
+    names = [options.only] if options.only else list(FORGERIES)
+    rows = []
+    for spec in (
+        f"humaneval:{options.folder / 'humaneval' / 'HumanEval.jsonl.gz'}",
+        f"humaneval+:{options.folder / 'humaneval' / 'HumanEvalPlus.jsonl.gz'}",
+        f"mbpp+:{options.folder / 'mbpp' / 'MbppPlus.jsonl.gz'}",
+    ):
+        problems = list(load_set(spec).problems)[:: options.every]
+        accepted = anyio.run(_count, make_sandbox(options.sandbox), problems, names)
+        rows += [(spec.partition(":")[0], name, len(problems), accepted[name]) for name in names]
+        total = sum(accepted.values())
+        rows.append((spec.partition(":")[0], "all", len(problems) * len(names), total))
+    print(write_table(["set", "forgery", "programs", "accepted"], rows))
+
+
+if __name__ == "__main__":
+    main()
