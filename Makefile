@@ -12,10 +12,10 @@ DEMO := runs/demo
 TINY := tests/live/tiny_coder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-live tiny-coder recordings check format image bench constraints fuzz mutants clean
+.PHONY: help setup demo test test-failed test-live tiny-coder recordings check format image bench constraints fuzz mutants clean
 
 help: ## list these targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv with sstar and its development tools (with uv where it is installed)
 
@@ -38,6 +38,10 @@ demo: setup ## the whole method on the bundled problems with a recorded model
 
 test: setup ## the tests (no network; engine tests are skipped with a reason where no engine answers)
 	$(BIN)/python -m pytest -n 2 -m "not live"
+
+test-failed: setup ## only the tests that failed the last time, one after the other
+	@echo "A test that passes here depends on chance or on load. Please mend it."
+	$(BIN)/python -m pytest -m "not live" -v --last-failed --last-failed-no-failures none
 
 test-live: setup ## the tests against a real vLLM on the CPU (its own environment, about 4 GB)
 	.ci/live
