@@ -199,7 +199,7 @@ def find_processes(mark):
         pytest.param("docker", marks=pytest.mark.docker),
     ],
 )
-def test_nothing_outlives_an_owner_that_is_killed(request, way, root):
+def test_nothing_outlives_an_owner_that_is_killed(request, way, root, tmp_path):
     """Hostile code ends within seconds, and the copy goes when the next one is made."""
     request.getfixturevalue("held_docker") if way == "docker" else request.getfixturevalue("held_ways")(way)
     mark = f"sstar-test-{os.getpid()}-{way.replace(' ', '-')}"
@@ -210,8 +210,14 @@ def test_nothing_outlives_an_owner_that_is_killed(request, way, root):
         f"    os.execv(sys.executable, [sys.executable, '-c', 'while True: pass', {mark!r}])\n"
     )
     command = [sys.executable, "-c", OWNER, way, str(root)]
-    owner = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[4])
+    place = tmp_path / "copies"  # of its own: in the common one any other sandbox that starts removes it
+    place.mkdir()
+    environment = {**os.environ, "TMPDIR": str(place)}
+    owner = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[4], env=environment
+    )
     folder = Path(owner.stdout.readline().strip())
+    assert folder.parent == place
     deadline_s = time.monotonic() + 120
     while len(find_processes(mark)) < 2:
         assert time.monotonic() < deadline_s, "the code did not start"
@@ -225,7 +231,7 @@ def test_nothing_outlives_an_owner_that_is_killed(request, way, root):
         assert time.monotonic() < deadline_s, "the code outlived its owner"
         time.sleep(0.1)
     assert folder.is_dir()
-    reap_folders(folder.parent)
+    assert reap_folders(place) == [folder]
     assert not folder.exists()
 
 
