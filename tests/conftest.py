@@ -140,7 +140,7 @@ def sandbox_docker(portal):
     """The Docker sandbox; skipped without engine and image unless SSTAR_REQUIRE_DOCKER=1."""
     from sstar_code.sandbox.docker.probe import probe_engine
 
-    reason = probe_engine(10).reason
+    reason = probe_engine(120).reason
     if reason is not None:
         skip_unless_required("DOCKER", reason)
     from sstar_code.sandbox.docker.sandbox import DockerSandbox

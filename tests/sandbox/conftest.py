@@ -13,7 +13,7 @@ from tests.support import skip_unless_required
 @pytest.fixture(scope="session")
 def engine():
     """A client of a real engine; skipped where none answers, failed where SSTAR_REQUIRE_DOCKER=1."""
-    state = probe_engine(timeout_s=10)
+    state = probe_engine(timeout_s=120)
     if not state.reachable:
         skip_unless_required("DOCKER", str(state.reason))
     client = connect_engine(timeout_s=600)

@@ -156,7 +156,7 @@ def browse(program: str) -> Iterator[Browser]:
                 browser.close()
         finally:
             try:
-                process.wait(10)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -169,7 +169,7 @@ def test_no_container_outlives_the_command(spawn, serve, write_set, number, sand
     def containers():
         engine = docker.from_env()
         try:
-            found = engine.containers.list(filters={"label": OWNER_LABEL})
+            found = engine.containers.list(filters={"label": OWNER_LABEL}, ignore_removed=True)
             return [item for item in found if item.labels[OWNER_LABEL].startswith(f"{process.pid}:")]
         finally:
             engine.close()
@@ -182,7 +182,7 @@ def test_no_container_outlives_the_command(spawn, serve, write_set, number, sand
     wait_until(lambda: not containers())
 
 
-def wait_until(condition, timeout_s=30.0):
+def wait_until(condition, timeout_s=180.0):
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"

@@ -39,7 +39,7 @@ def serving(folder, problems=None):
 def get(server, path=None, method="GET", **headers):
     """Status, headers and text of a request."""
     place = urlsplit(server.url)
-    with closing(http.client.HTTPConnection(place.hostname, place.port, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection(place.hostname, place.port, timeout=180)) as connection:
         connection.putrequest(method, path or place.path, skip_host="Host" in headers)
         for name, value in headers.items():
             connection.putheader(name, value)

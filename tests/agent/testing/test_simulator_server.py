@@ -44,7 +44,7 @@ async def wait_until(condition) -> None:
 def fetch(server: Simulator, path: str, body=None) -> bytes:
     url = server.base_url.removesuffix("/v1") + path
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, data), timeout=30) as page:
+    with urllib.request.urlopen(urllib.request.Request(url, data), timeout=180) as page:
         return page.read()
 
 

@@ -82,5 +82,5 @@ def test_other_transports_are_pumped():
         assert taken.recv(100) == b""
     for thread in threading.enumerate():
         if thread.name == "attach-pump":
-            thread.join(5)
+            thread.join(180)
             assert not thread.is_alive()

@@ -98,4 +98,4 @@ def no_thread_left():
     yield
     for thread in threading.enumerate():
         if thread.name == "probe-engine":
-            thread.join(10)
+            thread.join(180)

@@ -157,4 +157,4 @@ async def test_deleted_image(own_engine):
 
 async def test_image_comes_by_another_way(own_engine):
     """An image that was carried over from another engine is as good as one built here."""
-    assert probe_engine(timeout_s=10).image == image_tag()
+    assert probe_engine(timeout_s=120).image == image_tag()
