@@ -31,8 +31,11 @@ from sstar_code.agent.cli.commands import (
     validate,
 )
 from sstar_code.agent.cli.commands import eval as eval_command
+from sstar_code.agent.cli.commands.first_steps import completion, init
+from sstar_code.agent.cli.commands.first_steps import help as help_command
 from sstar_code.agent.cli.commands.run_folders import runs, view
-from sstar_code.agent.cli.settings_file import Settings, load_config
+from sstar_code.agent.cli.display.help import GroupedCommand, GroupedCommands
+from sstar_code.agent.cli.settings_file import Settings, find_unknown_variables, load_config
 from sstar_code.problems import InfrastructureError, UserError
 from sstar_code.problems.plain_text import escape_text
 
@@ -40,29 +43,50 @@ EXIT_UNMET, EXIT_USAGE, EXIT_INFRASTRUCTURE, EXIT_BUDGET, EXIT_INTERRUPTED = 1, 
 
 app = typer.Typer(
     name="sstar",
-    help="Better programs from any model: sample, run, debug, then choose by what the programs do.",
+    cls=GroupedCommands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (
-    solve,
-    eval_command,
-    merge,
-    grade,
-    select,
-    report,
-    runs,
-    view,
-    check,
-    fix,
-    ls,
-    validate,
-    doctor,
-):
-    app.command(name=module.__name__.rpartition(".")[2])(module.command)
+GROUPS: dict[str, dict[Any, str]] = {
+    "Solve and evaluate": {
+        solve: "One problem: the program on stdout, why it was chosen on stderr.",
+        eval_command: "A set: generate, debug, choose, grade; the same again resumes.",
+        select: "Choose among existing samples, with or without a model.",
+        grade: "Run existing samples against the tests; no model is asked.",
+    },
+    "Runs": {
+        report: "What runs came to, as tables and a page, and how they differ.",
+        runs: "List the run folders, and which can be resumed.",
+        view: "Serve a live page of a run, to this machine alone.",
+        merge: "Make one run folder of several, like the shards of a set.",
+    },
+    "In a repository": {
+        check: "Find functions that are left open, as a hook or in CI.",
+        fix: "Write them, proved by examples and tests, and print a diff.",
+    },
+    "Problem sets": {
+        ls: "List the sets there are, or the problems of one.",
+        validate: "Look for what is wrong with a set.",
+    },
+    "First steps": {
+        doctor: "Tell what works here, and what to do about the rest.",
+        init: "Write a settings file with comments, sstar.toml.",
+        completion: "Print what makes a shell complete commands and options.",
+        help_command: "Show the help of a command.",
+    },
+}
+"""Group -> module of a command -> what it does, in a line of the help."""
+for group, modules in GROUPS.items():
+    for module, told in modules.items():
+        app.command(
+            name=module.__name__.rpartition(".")[2],
+            cls=GroupedCommand,
+            short_help=told,
+            rich_help_panel=group,
+        )(module.command)
 
 
 def _print_version(value: bool) -> None:
@@ -75,7 +99,8 @@ def _print_version(value: bool) -> None:
 def _root(
     *,
     show_version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+        bool,
+        typer.Option("--version", "-V", is_eager=True, callback=_print_version, help="Print the version."),
     ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", envvar="SSTAR_DEBUG", help="Show the traceback of an error.")
@@ -86,13 +111,17 @@ def _root(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit with its code."""
-    words = sys.argv[1:] if arguments is None else arguments
+    given = sys.argv[1:] if arguments is None else arguments
+    words = given or ["--help"]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that knows no é is no reason to fail
     debugging = "--debug" in words or os.environ.get("SSTAR_DEBUG", "") not in ("", "0")
     words = ["--debug", *(word for word in words if word != "--debug")] if "--debug" in words else words
     try:
+        if completion.VARIABLE in os.environ:
+            completion.prepare()
+            words = []
         command: Any = typer.main.get_command(app)
         code = command.main(
             args=words, prog_name="sstar", standalone_mode=False, default_map=_read_defaults(command, words)
@@ -102,7 +131,18 @@ def main(arguments: list[str] | None = None) -> None:
     else:
         if code == EXIT_INTERRUPTED:  # typer makes this of a KeyboardInterrupt and says nothing
             code = _report(KeyboardInterrupt(), debugging=False)
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(code if isinstance(code, int) and given else 0 if given else EXIT_USAGE)
+
+
+_WITHOUT_SETTINGS = ("completion", "help", "init")
+"""Commands that no setting changes: they work with files that cannot be used."""
+
+
+def _list_variables(command: Any) -> set[str]:
+    """The environment variables that options of any command take their values from."""
+    parameters = [parameter for sub in (command, *command.commands.values()) for parameter in sub.params]
+    names = [parameter.envvar or () for parameter in parameters]
+    return {name for found in names for name in ([found] if isinstance(found, str) else found)}
 
 
 def _read_defaults(command: Any, words: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -111,8 +151,10 @@ def _read_defaults(command: Any, words: Sequence[str]) -> dict[str, dict[str, An
     What only shows help or the version reads none, and `doctor` works with a file that cannot be used.
     """
     name = next((word for word in words if not word.startswith("-")), None)
-    if name is None or {"-h", "--help", "--version"} & set(words):
+    if name in (None, *_WITHOUT_SETTINGS) or {"-h", "--help", "-V", "--version"} & set(words):
         return {}
+    for line in find_unknown_variables(_list_variables(command)):
+        say(f"sstar: {line}")
     options = {
         name: {
             flag.lstrip("-").replace("-", "_"): (parameter, typer.Context(sub))
@@ -148,6 +190,7 @@ def _read_defaults(command: Any, words: Sequence[str]) -> dict[str, dict[str, An
             if key in known
         }
         for name, known in options.items()
+        if name not in _WITHOUT_SETTINGS  # `help` is the name of a flag, too
     }
 
 
@@ -166,7 +209,9 @@ def _report(error: BaseException, *, debugging: bool) -> int:
     elif isinstance(error, SystemExit):
         code = error.code if isinstance(error.code, int) else EXIT_UNMET
     elif isinstance(error, typer.TyperException):
-        say(f"sstar: {error.format_message()} See `sstar --help` or `sstar COMMAND --help`.")
+        message = error.format_message()
+        path = error.ctx.command_path if getattr(error, "ctx", None) is not None else "sstar"
+        say(f"sstar: {message}{'' if message.endswith(('.', '?')) else '.'} See `{path} --help`.")
         code = error.exit_code
     elif isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter complains once more at its end

@@ -43,7 +43,7 @@ def _flag(*names: str, panel: str | None = None, env: tuple[str, ...] = (), **mo
     """A flag that `SSTAR_NAME` sets too, and the variables `env`."""
     long = next(name for name in names if name.startswith("--"))
     variable = "SSTAR_" + long.removeprefix("--").replace("-", "_").upper()
-    return typer.Option(*names, envvar=[variable, *env], rich_help_panel=panel, **more)
+    return typer.Option(*names, envvar=[variable, *env], show_envvar=False, rich_help_panel=panel, **more)
 
 
 def check_n(value: str) -> str:
@@ -71,51 +71,71 @@ def check_strategy(value: str) -> str:
     return value
 
 
-_model, _method, _run, _data = (
-    partial(_flag, panel=panel) for panel in ("Model", "Method", "Running programs", "Problems")
+_model, _method, _run, _data, _output = (
+    partial(_flag, panel=panel) for panel in ("Model", "Method", "Running programs", "Problems", "Output")
 )
 _FRESH = typer.Option(
     "--fresh/--resume",
+    rich_help_panel="Output",
     help="Start anew (the old folder is kept beside it), or go on where the same command stopped.",
 )
-_JSON = typer.Option("--json", help="Print one JSON object on stdout.")
+_JSON = typer.Option("--json", rich_help_panel="Output", help="Print one JSON object on stdout.")
 
 FLAGS: Mapping[type, Mapping[str, Any]] = {
     Endpoint: {
         "model": _model(
             "-m",
             "--model",
+            metavar="NAME",
             help="A name at the endpoint, vllm:NAME_OR_FOLDER to have it served, or replay:FILE for recorded "
             "calls.",
         ),
         "base_urls": _model(
             "--base-url",
+            metavar="URL",
             env=("OPENAI_BASE_URL",),
             help="An OpenAI-compatible endpoint; its key is in OPENAI_API_KEY. Repeat it for several that "
-            "serve the same model.  (default: http://localhost:8000/v1)",
+            "serve the same model. (default: http://localhost:8000/v1)",
         ),
         "system_role": _model(
-            "--system-role", help="system, developer, or user for models that refuse a system message."
+            "--system-role",
+            metavar="ROLE",
+            help="system, developer, or user for models that refuse a system message.",
         ),
         "max_in_flight": _model(
             "--max-in-flight",
+            metavar="N",
             min=1,
             help="Model calls under way at once. (default: as many as the server runs, learnt from its load)",
         ),
-        "call_timeout_s": _model("--call-timeout", min=1.0, help="Seconds one model call may take."),
+        "call_timeout_s": _model(
+            "--call-timeout", metavar="SECONDS", min=1.0, help="Seconds one model call may take."
+        ),
         "record": _model(
-            "--record", help="Write every model call to this file; play it back with -m replay:FILE."
+            "--record",
+            metavar="FILE",
+            help="Write every model call to this file; play it back with -m replay:FILE.",
         ),
         "max_thinking": _model(
-            "--max-thinking", min=1, help="Tokens that a thinking model may think before it has to answer."
+            "--max-thinking",
+            metavar="N",
+            min=1,
+            help="Tokens that a thinking model may think before it has to answer.",
         ),
-        "top_p": _model("--top-p", min=0.0, max=1.0, help="Sample from the likeliest tokens of this share."),
-        "top_k": _model("--top-k", min=-1, help="Sample from so many of the likeliest tokens."),
+        "top_p": _model(
+            "--top-p", metavar="P", min=0.0, max=1.0, help="Sample from the likeliest tokens of this share."
+        ),
+        "top_k": _model("--top-k", metavar="K", min=-1, help="Sample from so many of the likeliest tokens."),
         "min_p": _model(
-            "--min-p", min=0.0, max=1.0, help="Sample from tokens at least so likely, beside the likeliest."
+            "--min-p",
+            metavar="P",
+            min=0.0,
+            max=1.0,
+            help="Sample from tokens at least so likely, beside the likeliest.",
         ),
         "reasoning_effort": _model(
             "--reasoning-effort",
+            metavar="WORD",
             help="How much a reasoning model thinks, in its server's words: low, high ...",
         ),
         "extra_body": _model(
@@ -128,30 +148,42 @@ FLAGS: Mapping[type, Mapping[str, Any]] = {
         ),
         "vllm_command": _model(
             "--vllm-command",
-            help="For -m vllm: the vllm to start, like ../serving/bin/vllm.  (default: beside this Python, "
+            metavar="COMMAND",
+            help="For -m vllm: the vllm to start, like ../serving/bin/vllm. (default: beside this Python, "
             "or on PATH)",
         ),
         "vllm_args": _model(
-            "--vllm-args", help="For -m vllm: further words for `vllm serve`; they win over ours."
+            "--vllm-args",
+            metavar="WORDS",
+            help="For -m vllm: further words for `vllm serve`; they win over ours.",
         ),
     },
     Budget: {
         "max_tokens_total": _model(
-            "--max-tokens-total", min=1, help="Tokens (prompt and output) the run may spend."
+            "--max-tokens-total", metavar="N", min=1, help="Tokens (prompt and output) the run may spend."
         ),
         "max_tokens_problem": _model(
             "--max-tokens-problem",
+            metavar="N",
             min=1,
             help="Tokens that one problem may spend; it is finished with what it has.",
         ),
-        "max_seconds": _model("--max-seconds", min=0.0, help="Seconds after which no new call is made."),
+        "max_seconds": _model(
+            "--max-seconds", metavar="SECONDS", min=0.0, help="Seconds after which no new call is made."
+        ),
     },
     Prices: {
         "prompt": _model(
-            "--price-prompt", min=0.0, help="Price per million prompt tokens; used only in the report."
+            "--price-prompt",
+            metavar="PRICE",
+            min=0.0,
+            help="Price per million prompt tokens; used only in the report.",
         ),
         "output": _model(
-            "--price-output", min=0.0, help="Price per million output tokens; used only in the report."
+            "--price-output",
+            metavar="PRICE",
+            min=0.0,
+            help="Price per million output tokens; used only in the report.",
         ),
         "file": _model(
             "--prices",
@@ -167,41 +199,57 @@ FLAGS: Mapping[type, Mapping[str, Any]] = {
             help="Samples per problem: a number (16), a range (2..32: stop when another sample is not worth "
             "it), or auto (2..32).",
         ),
-        "rounds": _method("--rounds", min=0, help="Rounds of repair a sample at most."),
+        "rounds": _method("--rounds", metavar="N", min=0, help="Rounds of repair a sample at most."),
         "temperature": _method(
-            "--temperature", min=0.0, max=2.0, help="Sampling temperature for samples and repairs."
+            "--temperature",
+            metavar="T",
+            min=0.0,
+            max=2.0,
+            help="Sampling temperature for samples and repairs.",
         ),
         "greedy": _method("--greedy", help="One sample at temperature 0, in place of --n and --temperature."),
-        "seed": _method("--seed", help="Sample k is asked for with seed + k."),
+        "seed": _method("--seed", metavar="N", help="Sample k is asked for with seed + k."),
         "select": _method(
-            "--select", "--method", help="Method whose choice is the answer; an unknown name lists all."
+            "--select",
+            "--method",
+            metavar="METHOD",
+            help="Method whose choice is the answer; an unknown name lists all.",
         ),
-        "max_tokens": _model("--max-tokens", min=1, help="Token limit of one answer, thinking included."),
-        "context": _method("--context", help="What a repair sees: all rounds of its sample, or the last."),
+        "max_tokens": _model(
+            "--max-tokens", metavar="N", min=1, help="Token limit of one answer, thinking included."
+        ),
+        "context": _method(
+            "--context", metavar="WHAT", help="What a repair sees: all rounds of its sample, or the last."
+        ),
         "strategy": _method(
             "--strategy",
             metavar="NAME[:KEY=VALUE,...]",
             callback=check_strategy,
-            help="How candidates come to be; a wrong name or key lists all.  (default: sample; with a range "
+            help="How candidates come to be; a wrong name or key lists all. (default: sample; with a range "
             "of samples waves)",
         ),
         "style": _method(
             "--style",
+            metavar="NAME",
             help="What comes before an answer: cot (reasoning), direct (nothing), draft (a few words), plan "
             "(ideas).",
         ),
     },
     SandboxChoice: {
         "name": _run(
-            "--sandbox", help="auto, docker, local, or unsafe (no isolation; only for programs you trust)."
+            "--sandbox",
+            metavar="NAME",
+            help="auto, docker, local, or unsafe (no isolation; only for programs you trust).",
         ),
-        "runtime": _run("--runtime", help="Container runtime for docker, like runsc."),
+        "runtime": _run("--runtime", metavar="NAME", help="Container runtime for docker, like runsc."),
         "packages": _run(
             "--packages",
             metavar="NAME,...",
             help="Libraries that programs can import beside numpy and sortedcontainers, like scipy,networkx.",
         ),
-        "workers": _run("--workers", min=1, help="Programs run at once. (default: the usable cores)"),
+        "workers": _run(
+            "--workers", metavar="N", min=1, help="Programs run at once. (default: the usable cores)"
+        ),
         "ray": _run(
             "--ray",
             metavar="ADDRESS",
@@ -210,31 +258,36 @@ FLAGS: Mapping[type, Mapping[str, Any]] = {
         ),
     },
     DataOptions: {
-        "limit": _data("--limit", min=1, help="Only the first problems."),
+        "limit": _data("--limit", metavar="N", min=1, help="Only the first problems."),
         "filter_": _data(
             "--filter",
+            metavar="TERM",
             help="Only problems whose id matches this regular expression, or that say so of themselves: "
             "difficulty=hard, platform!=leetcode, difficulty=easy,medium, date=2024-08. Repeat it for both.",
         ),
         "start_date": _data(
-            "--start-date", help="Only problems published on this day or later (YYYY-MM-DD)."
+            "--start-date", metavar="DATE", help="Only problems published on this day or later (YYYY-MM-DD)."
         ),
-        "end_date": _data("--end-date", help="Only problems published on this day or earlier."),
+        "end_date": _data(
+            "--end-date", metavar="DATE", help="Only problems published on this day or earlier."
+        ),
     },
     Watch: {
-        "log_file": _flag(
+        "log_file": _output(
             "--log-file",
             metavar="FILE",
             help="Append events (calls, programs, choices) to this file as JSON lines.",
         ),
-        "otel": _flag(
+        "otel": _output(
             "--otel",
             help="Send OpenTelemetry spans of model calls, to where OTEL_EXPORTER_OTLP_ENDPOINT says; needs "
             "the extra `otel`.",
         ),
     },
     OutputOptions: {
-        "out": _flag("--out", help="Run folder. (default: runs/ and a name made from the command)"),
+        "out": _output(
+            "--out", metavar="DIR", help="Run folder. (default: runs/ and a name made from the command)"
+        ),
         "fresh": _FRESH,
         "json_": _JSON,
     },
@@ -254,6 +307,7 @@ ModelsOpt = Annotated[
     _model(
         "-m",
         "--model",
+        metavar="NAME",
         help="A name at the endpoint, vllm:NAME_OR_FOLDER to have it served, or replay:FILE for recorded "
         "calls. Repeat it to evaluate several.",
     ),
@@ -267,7 +321,8 @@ ProblemSetOpt = Annotated[
     ),
 ]
 PromptsOpt = Annotated[
-    Path | None, _method("--prompts", help="Folder whose *.j2 files replace prompt templates by name.")
+    Path | None,
+    _method("--prompts", metavar="DIR", help="Folder whose *.j2 files replace prompt templates by name."),
 ]
 PresetOpt = Annotated[
     str | None,

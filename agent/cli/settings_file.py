@@ -14,7 +14,7 @@ import pwd
 import re
 import stat
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,20 @@ def load_config(
             found.notes.append(f"settings from {path}")
             break
     return found
+
+
+_CHILDREN = frozenset({"SSTAR_VLLM_OWNER"})
+"""Variables that the program sets for processes it starts."""
+
+
+def find_unknown_variables(known: Set[str]) -> list[str]:
+    """A line for each variable of the environment that is called like a setting and is none."""
+    names = [name for name in os.environ if name.startswith("SSTAR_") and name not in known | _CHILDREN]
+    return [
+        f"{name} is set and means nothing here{suggest(name, known)}; `sstar help COMMAND --all` names "
+        "the variables there are"
+        for name in sorted(names)
+    ]
 
 
 def find_user_file() -> Path:
@@ -227,13 +241,23 @@ def _accept(
     settings = {key.replace("-", "_"): value for key, value in section.items()}
     for key, value in settings.items():
         if key not in known:
-            hint = suggest(key, known) or f"; known: {', '.join(sorted(known))}"
-            raise UserError(f"{path}: unknown key {key!r} in the sstar settings{hint}")
+            raise UserError(f"{path}: unknown key {key!r} in the sstar settings{_hint(key, value, known)}")
         if not believed and not (key in PROJECT_KEYS and PROJECT_KEYS[key](value)):
             raise UserError(_refuse(path, key, value))
         if (fault := check(key, value)) is not None:
-            raise UserError(f"{path}: {key} = {value!r}: {fault}")
+            raise UserError(f"{path}: {key} = {value!r}: {fault.removeprefix(f'{value!r}: ')}")
     return settings
+
+
+def _hint(key: str, value: Any, known: set[str]) -> str:
+    """What was meant by a key that is no setting."""
+    if key in ("sstar", "tool") and isinstance(value, dict):
+        return "; leave the table header out: in this file keys stand at the top"
+    if isinstance(value, dict):
+        return "; it is a table, and settings stand outside of tables"
+    if "key" in key.split("_"):
+        return "; keys of endpoints are taken from OPENAI_API_KEY alone"
+    return suggest(key, known) or "; keys are flags of `sstar help COMMAND --all` without their dashes"
 
 
 def _refuse(path: Path, key: str, value: Any) -> str:

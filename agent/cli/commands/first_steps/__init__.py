@@ -1,0 +1,1 @@
+"""Commands of the first minutes: help, a settings file, completion in a shell."""

@@ -1,0 +1,1 @@
+"""What a person sees: help that fits the terminal, tables and colours where there is one."""
