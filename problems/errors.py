@@ -11,6 +11,7 @@ A candidate's failure is never an exception: it is data (`sandbox.Execution`).
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -27,6 +28,10 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""
 
 
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE})
+"""Why a right path cannot be written: the disk is full, fails, or is read-only."""
+
+
 class SstarError(Exception):
     """An error whose text is one line a user can act on: what, where, what to do."""
 
@@ -37,6 +42,14 @@ class UserError(SstarError):
 
 class InfrastructureError(SstarError):
     """Something outside the program failed and work is left. Exit code 3."""
+
+
+def blame_path(error: OSError, message: str) -> SstarError:
+    """The error of a path that the user gave and that cannot be written, to be raised.
+
+    It is the user's (exit code 2), unless the disk is at fault (exit code 3).
+    """
+    return InfrastructureError(message) if error.errno in _DISK_ERRORS else UserError(message)
 
 
 class ProblemFileError(UserError):

@@ -96,8 +96,9 @@ def load_problems(
     Raises:
         UserError: the set cannot be read, a filter cannot be used, or nothing is left.
     """
-    from sstar_code.problems.sets.load import filter_problems, load_set
+    from sstar_code.problems.sets.load import filter_problems, load_set, name_set
 
+    spec = name_set(spec)
     whole = load_set(
         spec,
         start_date=_read_date("--start-date", options.start_date),

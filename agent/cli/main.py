@@ -210,7 +210,8 @@ def _report(error: BaseException, *, debugging: bool) -> int:
         code = error.code if isinstance(error.code, int) else EXIT_UNMET
     elif isinstance(error, typer.TyperException):
         message = error.format_message()
-        path = error.ctx.command_path if getattr(error, "ctx", None) is not None else "sstar"
+        context = getattr(error, "ctx", None)
+        path = "sstar" if context is None else context.command_path
         say(f"sstar: {message}{'' if message.endswith(('.', '?')) else '.'} See `{path} --help`.")
         code = error.exit_code
     elif isinstance(error, BrokenPipeError):

@@ -14,7 +14,7 @@ import pwd
 import re
 import stat
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,7 @@ _CHILDREN = frozenset({"SSTAR_VLLM_OWNER"})
 """Variables that the program sets for processes it starts."""
 
 
-def find_unknown_variables(known: Set[str]) -> list[str]:
+def find_unknown_variables(known: set[str]) -> list[str]:
     """A line for each variable of the environment that is called like a setting and is none."""
     names = [name for name in os.environ if name.startswith("SSTAR_") and name not in known | _CHILDREN]
     return [

@@ -20,7 +20,7 @@ from sstar_code.agent.models.recorded import describe_recording, find_recording
 from sstar_code.agent.models.request import ModelUserError
 from sstar_code.agent.models.retry import RetryingModel
 from sstar_code.agent.models.scrub import scrub_values
-from sstar_code.agent.run.folder import default_folder, note_environment, open_folder, versions
+from sstar_code.agent.run.folder import default_folder, drop_barren, note_environment, open_folder, versions
 from sstar_code.agent.telemetry.events import log_event
 from sstar_code.agent.telemetry.progress import Progress
 from sstar_code.agent.telemetry.spans import ObservedSandbox
@@ -138,12 +138,15 @@ async def open_session(
     from sstar_code.sandbox.ownership import hold_folder
 
     budget = budget or Budget()
+    starting = _Start(folder)
     async with AsyncExitStack() as stack:
+        stack.push(starting.end)
         if folder is None:
             folder = stack.enter_context(hold_folder())
         if watch is not None:
             stack.enter_context(watch.open(folder.name, say))
         store = stack.enter_context(closing(Store(folder / "run.db")))
+        starting.holds = True
         model = None
         if endpoint is not None:
             if isinstance(endpoint, Endpoint):
@@ -161,7 +164,21 @@ async def open_session(
                 "prompts name them, so samples are asked for anew"
             )
         remembering = MemoSandbox(ObservedSandbox(programs), store)
+        starting.holds = False
         yield Session(folder, store, say, quiet, budget, programs, remembering, model)
+
+
+@dataclass(slots=True)
+class _Start:
+    """Removes the run folder where opening the session fails: nothing came of it."""
+
+    folder: Path | None
+    holds: bool = False
+    """Whether the folder is this process's, and nothing was done in it yet."""
+
+    def end(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and self.holds and self.folder is not None:
+            drop_barren(self.folder)
 
 
 def _make_sandbox(choice: SandboxChoice, say: Callable[[str], None]) -> Sandbox:

@@ -21,7 +21,7 @@ from sstar_code.agent.models.request import Answer, ReplayMissError, Request, re
 from sstar_code.agent.run.outcomes import read_record
 from sstar_code.problems import InfrastructureError, ProblemFileError, UserError
 from sstar_code.problems.bounds import LineReader, open_file, parse_json
-from sstar_code.problems.errors import shorten
+from sstar_code.problems.errors import blame_path, shorten, suggest
 from sstar_code.problems.files import open_to_append
 from sstar_code.problems.sets.load import BUNDLED
 
@@ -90,7 +90,12 @@ def read_calls(path: Path) -> list[Call]:
         ProblemFileError: it cannot be read, or a line is not a recorded call; path and line are named.
     """
     if not path.exists():
-        raise UserError(f"{path}: no such recording; make one with --record {path}")
+        names = ", ".join(f"replay:{name}" for name in BUNDLED)
+        meant = suggest(str(path), [name for name in BUNDLED if not Path(name).exists()])
+        raise UserError(
+            f"{path}: no such recording{meant}; make one with --record {path}, or take {names}, "
+            "which are bundled"
+        )
     calls: list[Call] = []
     with open_file(path) as stream:
         lines = LineReader(path, stream)
@@ -128,7 +133,8 @@ class Recorder:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = FileIO(open_to_append(path), "a+b")
         except OSError as error:
-            raise UserError(f"{path}: cannot record there: {error.strerror}") from error
+            advice = "give --record another file"
+            raise blame_path(error, f"{path}: cannot record there: {error.strerror}; {advice}") from error
         self._size = _mend_end(self._file.fileno())
 
     async def ask(self, request: Request) -> Answer:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -17,8 +18,9 @@ from sstar_code.agent.models.scrub import scrub_values
 from sstar_code.agent.run.files import write_json
 from sstar_code.agent.run.lock import lock
 from sstar_code.agent.run.store import Store
-from sstar_code.problems import InfrastructureError, ProblemFileError, UserError
+from sstar_code.problems import ProblemFileError, UserError
 from sstar_code.problems.bounds import read_json
+from sstar_code.problems.errors import blame_path
 
 if TYPE_CHECKING:
     from sstar_code.sandbox import Environment
@@ -52,8 +54,9 @@ def open_folder(folder: Path, manifest: Mapping[str, Any], *, fresh: bool) -> bo
     of another configuration is taken over where nothing came of it, as after a misspelt model.
 
     Raises:
-        UserError: the folder belongs to a command with another configuration, or is no run folder.
-        InfrastructureError: it cannot be written.
+        UserError: the folder belongs to a command with another configuration, or is no run folder, or there
+            can be none at this place.
+        InfrastructureError: the disk is full, fails or is read-only.
     """
     path = folder / MANIFEST
     try:
@@ -74,10 +77,17 @@ def open_folder(folder: Path, manifest: Mapping[str, Any], *, fresh: bool) -> bo
         rest = {name: value for name, value in manifest.items() if name != "config"}
         write_json(path, {"config": manifest["config"], **scrub_values({**rest, "command": sys.argv})})
     except OSError as error:
-        raise InfrastructureError(
-            f"{error.filename or folder}: {error.strerror}; name another --out"
-        ) from error
+        place = f"{error.filename or folder}: {error.strerror}"
+        raise blame_path(error, f"{place}; name another --out") from error
     return False
+
+
+def drop_barren(folder: Path) -> None:
+    """Remove the run folder of a start that came to nothing; it stays where it holds anything of use."""
+    with suppress(OSError):
+        if (folder / MANIFEST).exists() and not (folder / "vllm.log").exists() and _is_barren(folder):
+            shutil.rmtree(folder)
+            folder.parent.rmdir()  # fails, and rightly, where anything else is in it
 
 
 def note_servers(folder: Path, servers: Sequence[Mapping[str, Any]]) -> None:
@@ -162,7 +172,7 @@ def _is_barren(folder: Path) -> bool:
     if not (folder / "run.db").exists():
         return True
     with closing(Store(folder / "run.db")) as opened:
-        return next(opened.answers(), None) is None
+        return not opened.count_calls() and not opened.count_executions()
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems.bounds import MAX_ROWS, MIB, hash_file, read_text
 from sstar_code.problems.checkers import find_package
-from sstar_code.problems.errors import ProblemFileError, UserError, suggest
+from sstar_code.problems.errors import ProblemFileError, UserError, shorten, suggest
 from sstar_code.problems.files import why_outside
 from sstar_code.problems.formats.contests import read_apps, read_codecontests
 from sstar_code.problems.formats.evalplus import (
@@ -34,6 +34,7 @@ from sstar_code.problems.statements.parse import READING_NOTES, read_statement
 if TYPE_CHECKING:
     from sstar_code.problems.sets.faults import Fault
 
+_MOST_VALUES, _VALUE_CHARS = 12, 40
 _TERM = re.compile(r"(?P<key>[A-Za-z_]\w*)(?P<sign>!?=)(?P<values>.*)", re.DOTALL)
 
 
@@ -64,8 +65,23 @@ def filter_problems(problems: Iterable[Problem], terms: Sequence[str]) -> list[P
                 f"--filter {term!r}: no problem says its {key!r}; they say {_known(chosen)}; "
                 "a regular expression for ids must not begin like NAME="
             )
+        before = chosen
         chosen = [problem for problem in chosen if _meets(_facts(problem).get(key), values, key) is keep]
+        if before and not chosen and keep:
+            raise UserError(f"--filter {term!r}: no problem has this {key}{_values(before, key, values)}")
     return chosen
+
+
+def _values(problems: Sequence[Problem], key: str, wanted: Sequence[str]) -> str:
+    """The values that problems have for `key`, and which of them may be meant."""
+    facts = [_facts(problem).get(key) for problem in problems]
+    each = [item for fact in facts for item in (fact if isinstance(fact, list | tuple) else [fact])]
+    known = sorted({shorten(str(value), _VALUE_CHARS) for value in each if value not in (None, "")})
+    if key == "date" and known:
+        return f"; dates go from {known[0]} to {known[-1]}"
+    hint = next((found for value in wanted if (found := suggest(value, known))), "")
+    more = f" and {len(known) - _MOST_VALUES} more" if len(known) > _MOST_VALUES else ""
+    return f"{hint}; there are {', '.join(known[:_MOST_VALUES])}{more}"
 
 
 def _facts(problem: Problem) -> Mapping[str, Any]:
@@ -101,6 +117,13 @@ _READERS: dict[str, Callable[[Row], Problem]] = {
 }
 BUNDLED = ("examples", "lists")
 """The sets that come with the package; they take no path."""
+ALIASES: Mapping[str, str] = {
+    "livecodebench": "lcb",
+    "humanevalplus": "humaneval+",
+    "mbppplus": "mbpp+",
+    "code_contests": "codecontests",
+}
+"""What other tools call a set -> its name here."""
 SET_NAMES = (*_READERS, *BUNDLED)
 """The sets known here; installed packages may bring more (`list_set_plugins`)."""
 
@@ -131,8 +154,15 @@ class ProblemSet:
 
 def is_set(spec: str) -> bool:
     """Whether `spec` begins with the name of a set that there is."""
-    name = spec.partition(":")[0].partition("@")[0]
+    name = name_set(spec).partition(":")[0].partition("@")[0]
     return name in SET_NAMES or name in list_set_plugins()
+
+
+def name_set(spec: str) -> str:
+    """`spec` with the name that the set has here, where another tool's name for it was given."""
+    name = re.split("[:@]", spec, maxsplit=1)[0]
+    known = ALIASES.get(name.lower())
+    return spec if known is None else known + spec[len(name) :]
 
 
 def load_set(
@@ -154,7 +184,7 @@ def load_set(
         ProblemFileError: the file cannot be used.
         InfrastructureError: a release cannot be fetched, or is not the published one.
     """
-    front, colon, place = spec.partition(":")
+    front, colon, place = name_set(spec).partition(":")
     name, at, tag = front.partition("@")
     if colon and not place:
         raise UserError(f"{spec!r} names no file; give {name}:PATH")
@@ -243,6 +273,11 @@ def _load_plugin(name: str, path: Path | None) -> ProblemSet:
     plugins = list_set_plugins()
     if name not in plugins:
         names = [*SET_NAMES, *plugins]
+        if path is None and Path(name).expanduser().exists():
+            raise UserError(
+                f"{name} is a file or a folder: say what it holds, as jsonl:{name} (our own format), "
+                f"lcb:{name} or another of {', '.join(_READERS)}"
+            )
         raise UserError(f"unknown problem set {name!r}{suggest(name, names)}; there are {', '.join(names)}")
     plugin = plugins[name]
     read = plugin.load()

@@ -313,7 +313,8 @@ def print_table(summary: Summary) -> None:
             style="bold" if is_choice else None,
         )
     console = Console()
-    console.print(table)
+    if any(rate.problems for rate in summary.rates.values()):
+        console.print(table)
     told = [] if summary.which_set is None else [f"set: {summary.which_set}"]
     told += [f"preset: {tell_preset(summary.preset)}"] if summary.preset else []
     if summary.choice_cost is not None:

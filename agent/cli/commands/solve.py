@@ -144,6 +144,10 @@ def read_problem(name: str) -> Reading:
     else:
         path = Path(name)
         if not path.exists():
+            if is_set(name):
+                raise UserError(
+                    f"{name} is a set: solve one problem of it as {name}#ID, or all with `sstar eval {name}`"
+                )
             raise UserError(f"{path}: No such file or directory; give a file, - for stdin, or SET#ID")
         text, label = read_text(path), path.stem
     if not text.strip():

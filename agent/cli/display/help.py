@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import typer
 from typer.core import TyperCommand, TyperGroup
 
 from sstar_code.agent.cli.display.terminal import BOLD, CYAN, DIM, has_colours, measure_width, paint
@@ -26,7 +27,7 @@ FURTHER = frozenset({
 GROUPS = ("Options", "Problems", "Model", "Method", "Running programs", "Repository", "Reports", "Output")
 """Groups of options in the order in which they are shown; others follow."""
 _MOST_COLUMNS = 100
-_NAMES_COLUMNS = 27
+_NAMES_COLUMNS = 21
 """Width of the column of names; a longer name has a line of its own."""
 _ALL = "sstar.all"
 
@@ -39,6 +40,13 @@ class GroupedCommand(TyperCommand):
         if "--all" in args and {"--help", "-h"} & set(args):
             ctx.meta[_ALL] = True
             args = [word for word in args if word != "--all"]
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        if sum(option.name == "model" and not option.multiple for option in given) > 1:
+            raise typer.BadParameter(
+                f"{self.name} asks one model, and more were given; `sstar eval` takes several.",
+                param_hint="'-m' / '--model'",
+                ctx=ctx,
+            )
         return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -47,14 +55,18 @@ class GroupedCommand(TyperCommand):
         arguments, options = _split(self.get_params(ctx))
         words = " ".join(["[OPTIONS]", *(_name_argument(argument) for argument in arguments)])
         blocks = [_paint_usage(f"{ctx.command_path} {words}"), _write_text(self.help or "")]
-        blocks.append(_write_list("Arguments", [(_name_argument(one), one.help or "") for one in arguments]))
+        blocks.append(
+            _write_list(
+                "Arguments", [(_name_argument(one), one.help or "") for one in arguments], _NAMES_COLUMNS
+            )
+        )
         whole = bool(ctx.meta.get(_ALL))
         shown = [option for option in options if whole or not FURTHER & set(option.opts)]
         for name in sorted({_group(one) for one in shown}, key=_place):
             rows = [
                 (_name_option(one), _describe(one, ctx, whole=whole)) for one in shown if _group(one) == name
             ]
-            blocks.append(_write_list(name, rows))
+            blocks.append(_write_list(name, rows, _NAMES_COLUMNS))
         left_out = [option.opts[-1] for option in options if option not in shown]
         if left_out:
             blocks.append(_write_further(ctx.command_path, left_out))
@@ -72,11 +84,13 @@ class GroupedCommands(TyperGroup):
         for name, command in self.commands.items():
             described = (name, command.get_short_help_str(_MOST_COLUMNS))
             groups.setdefault(getattr(command, "rich_help_panel", None) or "Commands", []).append(described)
-        width = max(map(len, self.commands))
+        width = max(len("-V, --version"), *map(len, self.commands))
         blocks = [_paint_usage(f"{ctx.command_path} COMMAND [OPTIONS]"), _write_text(self.help or "")]
         blocks += [_write_list(title, rows, width) for title, rows in groups.items()]
         blocks.append(
-            _write_list("Options", [(_name_option(one), _describe(one, ctx, whole=False)) for one in options])
+            _write_list(
+                "Options", [(_name_option(one), _describe(one, ctx, whole=False)) for one in options], width
+            )
         )
         blocks.append("`sstar COMMAND --help` tells more of a command, `--help --all` all of it.")
         formatter.write("\n\n".join(block for block in blocks if block))
@@ -138,12 +152,11 @@ def _write_text(text: str) -> str:
     )
 
 
-def _write_list(title: str, rows: Sequence[tuple[str, str]], name_columns: int | None = None) -> str:
+def _write_list(title: str, rows: Sequence[tuple[str, str]], left: int) -> str:
     """A heading and its rows: a name, and what it means beside it."""
     if not rows:
         return ""
     width = measure_width(sys.stdout, most=_MOST_COLUMNS)
-    left = name_columns or min(_NAMES_COLUMNS, max(len(name) for name, _ in rows))
     indent = " " * (left + 4)
     lines = [paint(f"{title}:", BOLD, sys.stdout)]
     for name, told in rows:

@@ -21,6 +21,18 @@ _AZURE_HOSTS = (
     ".services.ai.azure.com",
     ".azure-api.net",
 )
+PROVIDERS = {
+    "openai": "https://api.openai.com/v1",
+    "openrouter": "https://openrouter.ai/api/v1",
+    "anthropic": "https://api.anthropic.com/v1",
+    "gemini": "https://generativelanguage.googleapis.com/v1beta/openai",
+    "mistral": "https://api.mistral.ai/v1",
+    "deepseek": "https://api.deepseek.com/v1",
+    "groq": "https://api.groq.com/openai/v1",
+    "ollama": "http://localhost:11434/v1",
+    "lm_studio": "http://localhost:1234/v1",
+}
+"""What other tools write before a model's name -> the address of that provider."""
 _CALL_PATHS = ("/chat/completions", "/completions", "/responses")
 _VERSION = re.compile(r"v\d\w*")
 
@@ -49,6 +61,16 @@ def show_url(base_url: str) -> str:
     """`base_url` fit for a message: no user name, password or query."""
     parts = urlsplit(base_url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def advise_address(name: str) -> str:
+    """What to do where no server answers that could serve the model `name`."""
+    own = f"start one with `vllm serve {name}` or give --base-url"
+    provider = re.split("[:/]", name, maxsplit=1)[0]
+    rest = name[len(provider) + 1 :]
+    if not rest or provider not in PROVIDERS:
+        return own
+    return f"for {provider} give `--base-url {PROVIDERS[provider]} -m {rest}`; for your own server {own}"
 
 
 def join(base_url: str, path: str) -> str:

@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from sstar_code.agent.models.openai.address import complete_azure, has_version, join, parse_base_url, show_url
+from sstar_code.agent.models.openai.address import (
+    advise_address,
+    complete_azure,
+    has_version,
+    join,
+    parse_base_url,
+    show_url,
+)
 from sstar_code.agent.models.openai.adjustments import Adjustments
 from sstar_code.agent.models.openai.completion import (
     NoCompletionError,
@@ -228,9 +235,7 @@ class OpenAIModel(RetryingModel):
     def give_up(self, fault: TransientError, seconds: float) -> ModelError:
         """The error after the last attempt; as `RetryingModel.give_up`."""
         if fault.unreachable:
-            return ModelError(
-                f"no server answers at {self.url}: start one with `vllm serve {self.name}` or give --base-url"
-            )
+            return ModelError(f"no server answers at {self.url}: {advise_address(self.name)}")
         return ModelError(f"{self.url} gave no answer in {seconds:.0f} s, last: {fault}; run again to go on")
 
     async def read_page(

@@ -36,6 +36,8 @@ class Starts:
             InfrastructureError: the folder cannot be written.
         """
         moment_s = time.monotonic()
+        if not self._path.parent.exists():
+            return  # the start failed, and its folder with it
         if now or moment_s - self._noted_s >= _EVERY_S:
             self._noted_s = moment_s
             write_json(self._path, [*self._before_s, round(moment_s - self._began_s, 3)])

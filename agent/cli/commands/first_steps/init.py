@@ -16,11 +16,12 @@ from sstar_code.agent.cli.settings_file import PROJECT_KEYS, find_user_file
 from sstar_code.problems import InfrastructureError, UserError
 
 EXAMPLES: Mapping[str, str] = {
-    "model": '"Qwen/Qwen2.5-Coder-7B-Instruct"', "base_url": '"http://localhost:8000/v1"', "max_tokens": "8192",
-    "max_thinking": "4096", "n": "16", "rounds": "2", "temperature": "0.7", "select": '"adaptive"', "seed": "0",
-    "strategy": '"sample"', "style": '"cot"', "preset": '"lcb"', "prompts": '"prompts"', "limit": "20",
-    "filter": '"difficulty=hard"', "sandbox": '"auto"', "workers": "4", "packages": '"scipy,networkx"',
-    "max_tokens_total": "2000000", "max_seconds": "3600", "log_file": '"sstar.log"',
+    "model": '"Qwen/Qwen2.5-Coder-7B-Instruct"', "base_url": '"http://localhost:8000/v1"',
+    "max_tokens": "8192", "max_thinking": "4096", "n": "16", "rounds": "2", "temperature": "0.7",
+    "select": '"adaptive"', "seed": "0", "strategy": '"sample"', "style": '"cot"', "preset": '"lcb"',
+    "prompts": '"prompts"', "limit": "20", "filter": '"difficulty=hard"', "sandbox": '"auto"',
+    "workers": "4", "packages": '"scipy,networkx"', "max_tokens_total": "2000000", "max_seconds": "3600",
+    "log_file": '"sstar.log"',
 }  # fmt: skip
 """Key of a setting that is shown -> its default as TOML, or an example where it has none."""
 _PROJECT = """\
