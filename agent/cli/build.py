@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 
 from sstar_code.agent.calls.budget import main_cause
+from sstar_code.agent.cli.display.lines import fold
 from sstar_code.problems import UserError
 from sstar_code.problems.plain_text import dump_json, escape_line, escape_text
 
@@ -31,7 +32,12 @@ T = TypeVar("T")
 
 def say(line: str) -> None:
     """One line on stderr, in which nothing commands a terminal or a runner of CI."""
-    sys.stderr.write(escape_line(line) + "\n")
+    sys.stderr.write(fold(escape_line(line), sys.stderr) + "\n")
+
+
+def tell(line: str) -> None:
+    """One line on stdout, as `say` on stderr."""
+    sys.stdout.write(fold(escape_line(line), sys.stdout) + "\n")
 
 
 def put(text: str) -> None:
@@ -44,17 +50,17 @@ def put_json(data: Any) -> None:
     sys.stdout.write(dump_json(data) + "\n")
 
 
-def put_exact(text: str) -> None:
+def put_exact(text: str, *, show: Callable[[str], str] = str) -> None:
     """A program or a diff on stdout, byte for byte, unless it goes to a terminal or into a log of CI.
 
-    A file gets it as it is in any case.
+    A file gets it as it is in any case, a terminal what `show` makes of it.
     """
     try:
         is_file = stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
     except (OSError, ValueError):  # no real stream, as in tests
         is_file = False
     is_shown = sys.stdout.isatty() or any(os.environ.get(name) for name in _CI)
-    sys.stdout.write(escape_text(text) if is_shown and not is_file else text)
+    sys.stdout.write(show(escape_text(text)) if is_shown and not is_file else text)
 
 
 _CI = ("CI", "GITHUB_ACTIONS", "TF_BUILD")

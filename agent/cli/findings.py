@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sstar_code.agent.cli.display.lines import show_finding
+from sstar_code.agent.cli.display.terminal import is_terminal
 from sstar_code.agent.repository.findings import FORMATS, write_junit, write_markdown, write_sarif
 from sstar_code.problems import InfrastructureError, UserError
 from sstar_code.problems.files import open_to_append, write_text
@@ -29,24 +32,34 @@ FilesArg = Annotated[
 FormatOpt = Annotated[
     str,
     typer.Option(
-        "--format", envvar="SSTAR_FORMAT", rich_help_panel=_PANEL,
+        "--format", metavar="FORMAT", envvar="SSTAR_FORMAT", rich_help_panel=_PANEL,
         help="Form of the findings on stdout: text, json, github (annotations), md, sarif or junit.",
     ),
 ]  # fmt: skip
 SarifOpt = Annotated[
     Path | None,
     typer.Option(
-        "--sarif", envvar="SSTAR_SARIF", rich_help_panel=_PANEL, help="Also write SARIF 2.1.0 here."
+        "--sarif",
+        metavar="FILE",
+        envvar="SSTAR_SARIF",
+        rich_help_panel=_PANEL,
+        help="Also write SARIF 2.1.0 here.",
     ),
 ]
 JunitOpt = Annotated[
     Path | None,
-    typer.Option("--junit", envvar="SSTAR_JUNIT", rich_help_panel=_PANEL, help="Also write JUnit XML here."),
+    typer.Option(
+        "--junit",
+        metavar="FILE",
+        envvar="SSTAR_JUNIT",
+        rich_help_panel=_PANEL,
+        help="Also write JUnit XML here.",
+    ),
 ]
 SummaryOpt = Annotated[
     Path | None,
     typer.Option(
-        "--summary", envvar="SSTAR_SUMMARY", rich_help_panel=_PANEL,
+        "--summary", metavar="FILE", envvar="SSTAR_SUMMARY", rich_help_panel=_PANEL,
         help="Also append Markdown here. (default with --format github: the job's GITHUB_STEP_SUMMARY)",
     ),
 ]  # fmt: skip
@@ -55,7 +68,7 @@ SummaryOpt = Annotated[
 PythonOpt = Annotated[
     str | None,
     typer.Option(
-        "--python", envvar="SSTAR_PYTHON", rich_help_panel="Repository",
+        "--python", metavar="PYTHON", envvar="SSTAR_PYTHON", rich_help_panel="Repository",
         help="The interpreter with what the repository needs. (default: that of .venv, venv or env, else the "
         "active one)",
     ),
@@ -96,7 +109,10 @@ def publish(findings: Sequence[Finding], options: FindingOptions) -> str:
         _write(options.junit, write_junit(findings))
     if summary is not None:
         _write(summary, write_markdown(findings), append=True)
-    return FORMATS[options.form](findings)
+    text = FORMATS[options.form](findings)
+    if options.form == "text" and is_terminal(sys.stdout):
+        return "".join(f"{show_finding(line)}\n" for line in text.splitlines())
+    return text
 
 
 def _write(path: Path, text: str, *, append: bool = False) -> None:

@@ -35,9 +35,11 @@ from sstar_code.agent.cli.commands.first_steps import completion, init
 from sstar_code.agent.cli.commands.first_steps import help as help_command
 from sstar_code.agent.cli.commands.run_folders import runs, view
 from sstar_code.agent.cli.display.help import GroupedCommand, GroupedCommands
+from sstar_code.agent.cli.display.lines import fold
+from sstar_code.agent.cli.display.terminal import BOLD, RED, paint
 from sstar_code.agent.cli.settings_file import Settings, find_unknown_variables, load_config
 from sstar_code.problems import InfrastructureError, UserError
-from sstar_code.problems.plain_text import escape_text
+from sstar_code.problems.plain_text import escape_line, escape_text
 
 EXIT_UNMET, EXIT_USAGE, EXIT_INFRASTRUCTURE, EXIT_BUDGET, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
 
@@ -212,15 +214,21 @@ def _report(error: BaseException, *, debugging: bool) -> int:
         message = error.format_message()
         context = getattr(error, "ctx", None)
         path = "sstar" if context is None else context.command_path
-        say(f"sstar: {message}{'' if message.endswith(('.', '?')) else '.'} See `{path} --help`.")
+        _complain(f"{message}{'' if message.endswith(('.', '?')) else '.'} See `{path} --help`.")
         code = error.exit_code
     elif isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter complains once more at its end
         code = EXIT_UNMET
     else:
         message, code = _describe(error)
-        say(f"sstar: {message}")
+        _complain(message)
     return code
+
+
+def _complain(message: str) -> None:
+    """The last line of a command that failed."""
+    folded = fold(escape_line(f"sstar: {message}"), sys.stderr).removeprefix("sstar:")
+    sys.stderr.write(f"{paint('sstar:', f'{BOLD};{RED}', sys.stderr)}{folded}\n")
 
 
 def _describe(error: BaseException) -> tuple[str, int]:

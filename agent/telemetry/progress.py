@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from threading import Event, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _PLAIN_EVERY_S = 10.0
+_SELDOM_AFTER_S, _SELDOM_EVERY_S = 60.0, 60.0
+"""Without a terminal a line comes every ten seconds of the first minute, then every minute."""
 
 
 class Progress:
@@ -31,8 +34,10 @@ class Progress:
         self._quiet = quiet
         self._counts: Counter[str] = Counter()
         self._kept = 0
-        self._started_s = self._printed_s = time.monotonic()
+        self._started_s = time.monotonic()
         self._live: Live | None = None
+        self._ended = Event()
+        self._teller: Thread | None = None
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty() and not self._quiet:
@@ -46,15 +51,33 @@ class Progress:
                 transient=True,
             )
             self._live.__enter__()
+        elif not self._quiet:
+            sys.stderr.write(escape_line(f"{self._title} 0/{self._total}") + "\n")
+            self._teller = Thread(target=self._keep_telling, name="progress", daemon=True)
+            self._teller.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ended.set()
         if self._live is not None:
             self._live.__exit__(kind, error, trace)
-        if not self._quiet and (self._live is not None or self.done):
-            sys.stderr.write(self._line() + "\n")
+        if self._teller is not None:
+            self._teller.join()
+        if not self._quiet:
+            self._print()
+
+    def _print(self) -> None:
+        sys.stderr.write(self._line() + "\n")
+        sys.stderr.flush()
+
+    def _keep_telling(self) -> None:
+        """Print how far it is, until the end, also while no item is finished."""
+        while not self._ended.wait(
+            _PLAIN_EVERY_S if time.monotonic() - self._started_s < _SELDOM_AFTER_S else _SELDOM_EVERY_S
+        ):
+            self._print()
 
     @property
     def done(self) -> int:
@@ -69,10 +92,6 @@ class Progress:
     def advance(self, outcome: str) -> None:
         """Count an item that has just been finished."""
         self._counts[outcome] += 1
-        now_s = time.monotonic()
-        if self._live is None and not self._quiet and now_s - self._printed_s >= _PLAIN_EVERY_S:
-            self._printed_s = now_s
-            sys.stderr.write(self._line() + "\n")
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""

@@ -30,7 +30,7 @@ ExamplesOpt = Annotated[
 TestsOpt = Annotated[
     list[str] | None,
     typer.Option(
-        "--tests", rich_help_panel=_PANEL,
+        "--tests", metavar="TEST", rich_help_panel=_PANEL,
         help="Also run these tests, in the sandbox, and report those that fail: a path, a pytest name, or an "
         "expression for -k. Repeat it for several.",
     ),

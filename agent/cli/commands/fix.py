@@ -12,6 +12,7 @@ import typer
 
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.cli.build import put, put_exact, run_async, say
+from sstar_code.agent.cli.display.lines import show_diff
 from sstar_code.agent.cli.findings import FilesArg, FindingOptions, PythonOpt, publish
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import OutputOptions, PromptsOpt
@@ -30,7 +31,7 @@ _PANEL = "Repository"
 TestsOpt = Annotated[
     list[str] | None,
     typer.Option(
-        "--tests", envvar="SSTAR_TESTS", rich_help_panel=_PANEL,
+        "--tests", metavar="TEST", envvar="SSTAR_TESTS", rich_help_panel=_PANEL,
         help="Tests that prove it: a path, a pytest name, or an expression for -k. Repeat it for several. "
         "(default: those that reach the function)",
     ),
@@ -46,12 +47,13 @@ InteractiveOpt = Annotated[
     ),
 ]  # fmt: skip
 PatchOpt = Annotated[
-    Path | None, typer.Option("--patch", rich_help_panel=_PANEL, help="Also write the diff to this file.")
+    Path | None,
+    typer.Option("--patch", metavar="FILE", rich_help_panel=_PANEL, help="Also write the diff to this file."),
 ]
 EmitOpt = Annotated[
     Path | None,
     typer.Option(
-        "--emit-tests", rich_help_panel=_PANEL,
+        "--emit-tests", metavar="FILE", rich_help_panel=_PANEL,
         help="Write confirmed inputs that told candidates apart to this new file, as pytest tests.",
     ),
 ]  # fmt: skip
@@ -231,4 +233,4 @@ def _show(results: list[WriteResult], diff: bytes, reports: FindingOptions) -> N
     ]
     for line in lines:
         put(line)
-    put_exact(diff.decode("utf-8", "replace"))
+    put_exact(diff.decode("utf-8", "replace"), show=show_diff)

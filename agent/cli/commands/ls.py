@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sstar_code.agent.cli.build import load_problems, put, put_json
+from sstar_code.agent.cli.build import load_problems, put_json
+from sstar_code.agent.cli.display.table import put_table
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import DataOptions, JsonOpt
-from sstar_code.problems.plain_text import escape_line
 
 if TYPE_CHECKING:
     from sstar_code.problems import Problem
@@ -34,7 +34,7 @@ def command(
     """
     if problem_set is None:
         sets = _list_sets()
-        _print(sets, _SET_COLUMNS, {"sets": sets}, as_json=json_)
+        _print(sets, _SET_COLUMNS, {"sets": [_join_revision(row) for row in sets]}, as_json=json_)
         return 0
     whole, chosen = load_problems(problem_set, data)
     rows = [_describe(problem) for problem in chosen]
@@ -43,7 +43,7 @@ def command(
     return 0
 
 
-_SET_COLUMNS = ("set", "here", "size_mb", "from")
+_SET_COLUMNS = ("set", "here", "size_mb", "from", "revision")
 _PROBLEM_COLUMNS = ("id", "kind", "public", "hidden", "difficulty", "date")
 
 
@@ -61,19 +61,29 @@ def _list_sets() -> list[dict[str, Any]]:
                     "set": f"{name}@{release.tag}",
                     "here": find_cached(release),
                     "size_mb": release.size_mb,
-                    "from": f"{place}: {release.repository} at {release.revision[:8]}",
+                    "from": f"{place}: {release.repository}",
+                    "revision": release.revision[:8],
                 }
             )
         if name in BUNDLED:
-            rows.append({"set": name, "here": True, "size_mb": None, "from": "bundled"})
+            rows.append(_own(name, "bundled"))
         elif not list_releases(name):
-            rows.append(
-                {"set": f"{name}:PATH", "here": True, "size_mb": None, "from": "your own file or folder"}
-            )
+            rows.append(_own(f"{name}:PATH", "your own file or folder"))
     for name, plugin in list_set_plugins().items():
         taken = " (the name is taken: not used)" if name in SET_NAMES else ""
-        rows.append({"set": name, "here": True, "size_mb": None, "from": f"{plugin.package}{taken}"})
+        rows.append(_own(name, f"{plugin.package}{taken}"))
     return rows
+
+
+def _join_revision(row: dict[str, Any]) -> dict[str, Any]:
+    """The row as JSON has it: one field tells where a set is from."""
+    place = row["from"] if row["revision"] is None else f"{row['from']} at {row['revision']}"
+    return {"set": row["set"], "here": row["here"], "size_mb": row["size_mb"], "from": place}
+
+
+def _own(name: str, place: str) -> dict[str, Any]:
+    """The row of a set that needs no release."""
+    return {"set": name, "here": True, "size_mb": None, "from": place, "revision": None}
 
 
 def _describe(problem: Problem) -> dict[str, Any]:
@@ -93,14 +103,15 @@ def _print(
     if as_json:
         put_json(about)
         return
-    lines = [columns, *([_show(row[column]) for column in columns] for row in rows)]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
-    for line in lines:
-        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
-        put("  ".join(cells).rstrip())
+    put_table(
+        columns,
+        [[_show(row[column]) for column in columns] for row in rows],
+        right=("size_mb", "public", "hidden"),
+        spare="revision" if "revision" in columns else "",
+    )
 
 
 def _show(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "-" if value is None else escape_line(str(value))
+    return "-" if value is None else str(value)

@@ -39,7 +39,8 @@ def command(
         str, typer.Option("--format", metavar="FORMAT", help=f"What is printed: {', '.join(FORMATS)}.")
     ] = "md",
     page: Annotated[
-        Path | None, typer.Option("--page", help="Where the page goes.  (default: report.html in RUN)")
+        Path | None,
+        typer.Option("--page", metavar="FILE", help="Where the page goes.  (default: report.html in RUN)"),
     ] = None,
     plot: Annotated[
         Path | None,

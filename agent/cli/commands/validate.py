@@ -26,7 +26,11 @@ def command(
     *,
     references: Annotated[
         Path | None,
-        typer.Option("--references", help="Samples that are right, beside those that the set itself has."),
+        typer.Option(
+            "--references",
+            metavar="FILE",
+            help="Samples that are right, beside those that the set itself has.",
+        ),
     ] = None,
     no_run: Annotated[
         bool, typer.Option("--no-run", help="Run no reference solution; only look at the problems.")

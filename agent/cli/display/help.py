@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import inspect
 import sys
-import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from sstar_code.agent.cli.display.lines import wrap
 from sstar_code.agent.cli.display.terminal import BOLD, CYAN, DIM, has_colours, measure_width, paint
 
 FURTHER = frozenset({
@@ -147,7 +147,7 @@ def _write_text(text: str) -> str:
     width = measure_width(sys.stdout, most=_MOST_COLUMNS)
     paragraphs = [" ".join(paragraph.split()) for paragraph in inspect.cleandoc(text).split("\n\n")]
     return "\n\n".join(
-        paragraph if paragraph.startswith("Example:") else "\n".join(_wrap(paragraph, width))
+        paragraph if paragraph.startswith("Example:") else "\n".join(wrap(paragraph, width))
         for paragraph in paragraphs
     )
 
@@ -160,7 +160,7 @@ def _write_list(title: str, rows: Sequence[tuple[str, str]], left: int) -> str:
     indent = " " * (left + 4)
     lines = [paint(f"{title}:", BOLD, sys.stdout)]
     for name, told in rows:
-        wrapped = _wrap(told, max(20, width - len(indent))) or [""]
+        wrapped = wrap(told, max(20, width - len(indent))) or [""]
         painted = paint(name, CYAN, sys.stdout)
         if len(name) > left:
             lines.append(f"  {painted}")
@@ -174,10 +174,5 @@ def _write_further(path: str, names: Sequence[str]) -> str:
     """The names of the options that are not shown, and how to see them."""
     width = measure_width(sys.stdout, most=_MOST_COLUMNS)
     title = paint(f"Further options ({path} --help --all):", BOLD, sys.stdout)
-    lines = _wrap(", ".join(names), width - 2)
+    lines = wrap(", ".join(names), width - 2)
     return "\n".join([title, *(f"  {paint(line, DIM, sys.stdout)}" for line in lines)])
-
-
-def _wrap(text: str, width: int) -> list[str]:
-    """Lines of at most `width` columns; no flag, path or address is broken."""
-    return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)

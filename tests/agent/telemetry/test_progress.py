@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from sstar_code.agent.telemetry import progress
@@ -23,27 +25,40 @@ def clock(monkeypatch):
     return made
 
 
-def test_a_line_every_ten_seconds_and_one_at_the_end(clock, capsys):
+def test_a_line_at_the_start_and_one_at_the_end(clock, capsys):
     """Counts by outcome, details, time gone and time left; what an earlier start finished took no time."""
     with Progress("eval", 10, details=lambda: "5 calls") as shown:
+        assert capsys.readouterr().err == "eval 0/10\n"
         for _ in range(2):
             shown.keep("solved")
         shown.advance("unsolved")
-        clock.now_s += 9.9
         shown.advance("solved")
-        assert capsys.readouterr().err == ""
-        clock.now_s += 50.1
         shown.advance("solved")
-        assert capsys.readouterr().err == "eval 5/10 | solved 4 unsolved 1 | 5 calls | 1:00 | 1:40 left\n"
-        clock.now_s += 9.0
-        shown.advance("error")
-        assert capsys.readouterr().err == ""
+        clock.now_s += 60
         shown.say("a word")
         assert capsys.readouterr().err == "a word\n"
-        assert shown.done == 6
-    assert capsys.readouterr().err == (
-        "eval 6/10 | error 1 solved 4 unsolved 1 | 5 calls | 1:09 | 1:09 left\n"
-    )
+        assert shown.done == 5
+    assert capsys.readouterr().err == "eval 5/10 | solved 4 unsolved 1 | 5 calls | 1:00 | 1:40 left\n"
+
+
+def test_lines_come_while_nothing_is_finished(clock, capsys, monkeypatch):
+    """Whoever reads a log sees that it goes on, also while the first item takes long."""
+    told = threading.Event()
+    lines = []
+
+    def details():
+        lines.append("asked")
+        if len(lines) >= 3:
+            told.set()
+        return "5 calls"
+
+    monkeypatch.setattr(progress, "_PLAIN_EVERY_S", 0.001)
+    with Progress("eval", 2, details=details):
+        assert told.wait(180)
+    seen = capsys.readouterr().err.splitlines()
+    assert seen[0] == "eval 0/2"
+    assert set(seen[1:]) == {"eval 0/2 | 5 calls | 0:00"}
+    assert len(seen) == len(lines) + 1
 
 
 def test_at_the_end_nothing_is_left(clock, capsys):
@@ -51,14 +66,11 @@ def test_at_the_end_nothing_is_left(clock, capsys):
     with Progress("grade", 1) as shown:
         clock.now_s += 3661
         shown.advance("AC")
-    lines = capsys.readouterr().err.splitlines()
-    assert lines == ["grade 1/1 | AC 1 | 1:01:01"] * 2
+    assert capsys.readouterr().err.splitlines() == ["grade 0/1", "grade 1/1 | AC 1 | 1:01:01"]
 
 
-def test_nothing_done_or_quiet_says_nothing(clock, capsys):
-    """No line for a start that finished nothing, nor where none is wanted."""
-    with Progress("eval", 3):
-        clock.now_s += 100
+def test_quiet_says_nothing(clock, capsys):
+    """No line where none is wanted."""
     with Progress("eval", 3, quiet=True) as shown:
         clock.now_s += 100
         shown.advance("solved")
@@ -70,7 +82,7 @@ def test_kept_items_alone_give_no_estimate(clock, capsys):
     with Progress("eval", 3) as shown:
         shown.keep("solved")
         clock.now_s += 5
-    assert capsys.readouterr().err == "eval 1/3 | solved 1 | 0:05\n"
+    assert capsys.readouterr().err == "eval 0/3\neval 1/3 | solved 1 | 0:05\n"
 
 
 def test_a_terminal_gets_a_bar(clock, capsys, monkeypatch):

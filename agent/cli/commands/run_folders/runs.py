@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sstar_code.agent.cli.build import put, put_json, say
+from sstar_code.agent.cli.build import put_json, say
+from sstar_code.agent.cli.display.table import put_table
 from sstar_code.agent.cli.options import JsonOpt
 from sstar_code.problems import UserError
-from sstar_code.problems.plain_text import escape_line
 
 if TYPE_CHECKING:
     from sstar_code.agent.report.data.state import State
@@ -39,11 +39,8 @@ def command(
     if json_:
         put_json({"runs": [state.as_json() for state in states]})
         return 0
-    lines = [_COLUMNS, *(_describe(state) for state in states)]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(_COLUMNS))]
-    for line in lines if states else ():
-        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
-        put("  ".join(cells).rstrip())
+    if states:
+        put_table(_COLUMNS, [_describe(state) for state in states], right=("problems",))
     for state in states:
         if state.why:
             say(f"sstar: {state.why}")
@@ -57,4 +54,4 @@ def _describe(state: State) -> tuple[str, ...]:
     rate = "-" if state.value is None else f"{state.rate} {100 * state.value:.1f}%"
     changed = state.changed[:16].replace("T", " ")
     cells = (state.folder, state.command or "-", state.set or "-", state.model or "-", changed)
-    return (*map(escape_line, cells), f"{state.done}/{state.problems}{errors}", rate, state.state)
+    return (*cells, f"{state.done}/{state.problems}{errors}", rate, state.state)

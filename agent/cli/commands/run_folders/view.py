@@ -20,7 +20,10 @@ def command(
     ],
     *,
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Port of 127.0.0.1; 0 takes a free one.")
+        int,
+        typer.Option(
+            "--port", metavar="PORT", min=0, max=65535, help="Port of 127.0.0.1; 0 takes a free one."
+        ),
     ] = 0,
     open_: Annotated[bool, typer.Option("--open", help="Also open the page in the browser.")] = False,
     for_s: Annotated[
