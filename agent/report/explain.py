@@ -42,9 +42,7 @@ _NUMBER_CHARS = len("-0.35")
 _MAX_INPUTS = 12
 
 
-def explain_selection(
-    problem: Problem, candidates: Sequence[Candidate], selection: Selection
-) -> RenderableType:
+def explain_selection(problem: Problem, candidates: Sequence[Candidate], selection: Selection) -> Group:
     """Clusters with their evidence, the inputs that split them, questions and the choice, for rich."""
     parts: list[RenderableType] = [
         _line(f"{problem.id}: {_count(len(candidates), 'candidate')}, method {selection.method}"),
@@ -88,7 +86,9 @@ def derived_tests(selection: Selection) -> list[dict[str, Any]]:
 
 
 def _table(title: str, *columns: str, padding: int = 1) -> Table:
-    table = Table(title=title, title_justify="left", show_lines=True, padding=(0, padding))
+    table = Table(
+        title=title, title_justify="left", title_style="bold", border_style="dim", padding=(0, padding)
+    )
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
@@ -141,6 +141,7 @@ def _inputs(problem: Problem, selection: Selection) -> Table:
         for place, (output, numbers) in enumerate(groups.items()):
             shown = show_input(problem, item.input) if place == 0 else ""
             table.add_row(_cell(shown), ", ".join(numbers), _cell(show_output(problem, output)))
+        table.add_section()
     return table
 
 
@@ -154,6 +155,7 @@ def _questions(selection: Selection) -> Table:
                 *(letter, ", ".join(map(str, clusters)), _cell(output)),
                 _cell("" if place else question.answer),
             )
+        table.add_section()
     return table
 
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sstar_code.agent.cli.build import put_json, run_async, say
+from sstar_code.agent.cli.display.terminal import open_console
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import JsonOpt
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
+from sstar_code.problems.plain_text import escape_line
 
 if TYPE_CHECKING:
     from sstar_code.agent.doctor import Check
@@ -72,19 +74,14 @@ async def _check(endpoint: Endpoint, cluster: SandboxChoice) -> list[Check]:
 
 
 def _print(checks: list[Check]) -> None:
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     styles = {"ok": "green", "note": "yellow", "fail": "bold red"}
     table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column()
+    table.add_column(overflow="fold")
     for check in checks:
-        table.add_row(f"[{styles[check.state]}]{check.state}[/]", check.name, _plain(check.detail))
-    Console().print(table)
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    from sstar_code.problems.plain_text import escape_line
-
-    return escape(escape_line(text))
+        table.add_row(Text(check.state, styles[check.state]), check.name, escape_line(check.detail))
+    open_console().print(table)

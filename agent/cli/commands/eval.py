@@ -21,6 +21,7 @@ from sstar_code.agent.cli.build import (
     say_failed,
     show_estimate,
 )
+from sstar_code.agent.cli.display.summary import print_summary
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import (
     DataOptions,
@@ -246,7 +247,7 @@ def _show(begun: _Begun, summary: Summary, choices: _Choices) -> None:
             drawn = max(len(summary.failed_calls), first.calls if first else 0)
         say_failed(summary.failed_calls, drawn)
     if not choices.output.json_:
-        print_table(summary)
+        print_summary(summary)
     say(f"sstar: page {write_page(begun.folder, {problem.id: problem for problem in problems})}")
 
 
@@ -282,82 +283,3 @@ def _say_untested(problems: list[Problem]) -> None:
     ):
         if not all(tested):
             say(f"sstar: {tested.count(False)} of {len(problems)} problems have no {kind} tests; {so}")
-
-
-def print_table(summary: Summary) -> None:
-    """Every method on the same candidates, with 95% intervals and denominators."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    from sstar_code.agent.run.history.which_set import tell_preset
-    from sstar_code.agent.run.summary import LABELS
-    from sstar_code.problems.plain_text import escape_line
-
-    table = Table(title="pass rate on the hidden tests, same candidates", title_justify="left")
-    table.add_column("choice")
-    table.add_column("rate", justify="right")
-    table.add_column("95% interval", justify="right")
-    table.add_column("problems", justify="right")
-    for name, rate in summary.rates.items():
-        label = escape(escape_line(LABELS.get(name, name)))
-        if not rate.problems:
-            table.add_row(label, "-", "-", "0")
-            continue
-        is_choice = name == summary.select
-        table.add_row(
-            f"{label} (selected@1)" if is_choice else label,
-            f"{100 * rate.value:.1f}%",
-            f"{100 * rate.low:.1f} - {100 * rate.high:.1f}",
-            str(rate.problems),
-            style="bold" if is_choice else None,
-        )
-    console = Console()
-    if any(rate.problems for rate in summary.rates.values()):
-        console.print(table)
-    told = [] if summary.which_set is None else [f"set: {summary.which_set}"]
-    told += [f"preset: {tell_preset(summary.preset)}"] if summary.preset else []
-    if summary.choice_cost is not None:
-        told.append(f"pass@1: the model's first answers alone, no test used; {summary.choice_cost}")
-    for line in told:
-        console.print(escape_line(line), markup=False, highlight=False, soft_wrap=True)
-    count, tokens = summary.count, summary.headline()["tokens"]
-    unknown = (
-        f" ({tokens['unknown_calls']} calls without token counts: estimated)"
-        if tokens["unknown_calls"]
-        else ""
-    )
-    console.print(
-        f"{len(count.problem_ids)} problems: {summary.public_solved} with a sample that passes the public "
-        f"tests, {len(count.errors)} errors, {count.ungraded} without hidden tests, "
-        f"{len(count.unfinished)} unfinished",
-        highlight=False,
-        soft_wrap=True,
-    )
-    console.print(
-        f"{tokens['calls']} model calls, {tokens['prompt']:,} prompt and {tokens['output']:,} output tokens"
-        f"{unknown}, {summary.cost}, {summary.seconds:.1f} s",
-        highlight=False,
-        soft_wrap=True,
-    )
-    cut = sum(stage.cut_thinking for stage in summary.stages.values())
-    if cut:
-        console.print(
-            f"{cut} answers were cut while thinking: raise --max-tokens, or give --max-thinking",
-            highlight=False,
-            soft_wrap=True,
-        )
-    thought = sum(stage.only_thinking for stage in summary.stages.values())
-    if thought:
-        console.print(
-            f"{thought} answers were thinking alone, in which the last program counts: the server may not "
-            "know where this model's thinking ends",
-            highlight=False,
-            soft_wrap=True,
-        )
-    for line in summary.adjustments:
-        console.print(f"not as asked: {line}", markup=False, highlight=False, soft_wrap=True)
-    for problem_id, line in count.errors.items():
-        console.print(
-            escape_line(f"error: {problem_id}: {line}"), markup=False, highlight=False, soft_wrap=True
-        )

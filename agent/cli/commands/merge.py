@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sstar_code.agent.cli.build import put_json, say
-from sstar_code.agent.cli.commands.eval import print_table
+from sstar_code.agent.cli.display.summary import print_summary
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import FreshOpt, JsonOpt
 from sstar_code.agent.run.outcomes import Prices
@@ -41,7 +41,7 @@ def command(
     if json_:
         put_json(summary.headline())
     else:
-        print_table(summary)
+        print_summary(summary)
     say(f"sstar: page {write_page(out, find_problems(plan.manifest, None, say))}")
     unfinished = summary.count.unfinished
     if unfinished:

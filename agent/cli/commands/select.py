@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.cli.build import load_problems, note_set, put, put_json, run_async, say
+from sstar_code.agent.cli.display.lines import fold
+from sstar_code.agent.cli.display.table import put_table
+from sstar_code.agent.cli.display.terminal import is_terminal, open_console
 from sstar_code.agent.cli.emit_tests import plan_emission
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import (
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from rich.console import RenderableType
+    from rich.console import Group
 
     from sstar_code.agent.jobs.select_samples import Chosen, Work
     from sstar_code.agent.run.summary import Rate
@@ -181,6 +185,7 @@ def _print(chosen: Sequence[Chosen], work: Sequence[Work], explained: str | None
     """The list of choices, or the evidence for one."""
     from sstar_code.agent.report.explain import explain_selection
 
+    rows: list[list[str]] = []
     for made, item in zip(chosen, work, strict=True):
         if made.problem.id == explained:
             for place in range(len(item.codes)):
@@ -191,7 +196,13 @@ def _print(chosen: Sequence[Chosen], work: Sequence[Work], explained: str | None
             picked = made.selection.chosen
             cells = [made.problem.id, str(picked), made.selection.confidence_in_words]
             cells += [name] if picked is not None and (name := item.name(picked)) else []
-            put("\t".join(map(escape_line, cells)))
+            rows.append(cells)
+    if is_terminal(sys.stdout) and rows:
+        names = ("problem", "sample", "confidence", "file or model")[: max(map(len, rows))]
+        put_table(names, [row + [""] * (len(names) - len(row)) for row in rows], right=names[1:3])
+    else:
+        for row in rows:
+            put("\t".join(map(escape_line, row)))
 
 
 def _say_outcome(folder: Path, summary: dict[str, Any], select: str) -> None:
@@ -217,8 +228,14 @@ def _named_rates(summary: dict[str, Any], select: str) -> dict[str, Rate]:
     }
 
 
-def print_explanation(explanation: RenderableType, *, to_stderr: bool = False) -> None:
+def print_explanation(explanation: Group, *, to_stderr: bool = False) -> None:
     """Tables that explain a choice, on stdout or stderr."""
-    from rich.console import Console
+    from rich.text import Text
 
-    Console(markup=False, highlight=False, stderr=to_stderr).print(explanation, crop=False)
+    stream = sys.stderr if to_stderr else sys.stdout
+    console = open_console(to_stderr=to_stderr)
+    for part in explanation.renderables:
+        if isinstance(part, Text):  # on a terminal no word is torn, elsewhere no line is broken
+            stream.write("".join(f"{fold(line, stream)}\n" for line in part.plain.split("\n")))
+        else:
+            console.print(part, crop=False)
