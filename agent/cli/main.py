@@ -165,6 +165,7 @@ def _read_defaults(command: Any, words: Sequence[str]) -> dict[str, dict[str, An
             if flag.startswith("--")
         }
         for name, sub in command.commands.items()
+        if name not in _WITHOUT_SETTINGS  # `help` is the name of a flag, too
     }
 
     def check(key: str, value: Any) -> str | None:
@@ -192,7 +193,6 @@ def _read_defaults(command: Any, words: Sequence[str]) -> dict[str, dict[str, An
             if key in known
         }
         for name, known in options.items()
-        if name not in _WITHOUT_SETTINGS  # `help` is the name of a flag, too
     }
 
 

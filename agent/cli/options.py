@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from sstar_code.agent.calls.budget import Budget
+from sstar_code.agent.cli.display import complete
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
 from sstar_code.agent.run.outcomes import Prices
 from sstar_code.agent.solving.settings import Settings, read_samples
@@ -213,6 +214,7 @@ FLAGS: Mapping[type, Mapping[str, Any]] = {
             "--select",
             "--method",
             metavar="METHOD",
+            autocompletion=complete.list_methods,
             help="Method whose choice is the answer; an unknown name lists all.",
         ),
         "max_tokens": _model(
@@ -224,6 +226,7 @@ FLAGS: Mapping[type, Mapping[str, Any]] = {
         "strategy": _method(
             "--strategy",
             metavar="NAME[:KEY=VALUE,...]",
+            autocompletion=complete.list_strategies,
             callback=check_strategy,
             help="How candidates come to be; a wrong name or key lists all. (default: sample; with a range "
             "of samples waves)",
@@ -231,6 +234,7 @@ FLAGS: Mapping[type, Mapping[str, Any]] = {
         "style": _method(
             "--style",
             metavar="NAME",
+            autocompletion=complete.list_styles,
             help="What comes before an answer: cot (reasoning), direct (nothing), draft (a few words), plan "
             "(ideas).",
         ),
@@ -239,6 +243,7 @@ FLAGS: Mapping[type, Mapping[str, Any]] = {
         "name": _run(
             "--sandbox",
             metavar="NAME",
+            autocompletion=complete.list_sandboxes,
             help="auto, docker, local, or unsafe (no isolation; only for programs you trust).",
         ),
         "runtime": _run("--runtime", metavar="NAME", help="Container runtime for docker, like runsc."),
@@ -329,6 +334,7 @@ PresetOpt = Annotated[
     _method(
         "--preset",
         metavar="NAME",
+        autocompletion=complete.list_presets,
         help="Ask as a leaderboard does: lcb, humaneval or evalplus, prompt and sampling, without repair or "
         "choice. What you set yourself wins over it.",
     ),
@@ -351,6 +357,7 @@ SetArg = Annotated[
     str,
     typer.Argument(
         metavar="SET",
+        autocompletion=complete.list_sets,
         help="NAME:PATH with NAME one of lcb, humaneval, humaneval+, mbpp, mbpp+, apps, codecontests, jsonl; "
         "NAME or NAME@RELEASE alone is fetched; `examples` and `lists` are bundled. `sstar ls` lists them.",
     ),
@@ -363,6 +370,7 @@ SetsArg = Annotated[
     list[str],
     typer.Argument(
         metavar="SET...",
+        autocompletion=complete.list_sets,
         help="NAME:PATH with NAME one of lcb, humaneval, humaneval+, mbpp, mbpp+, apps, codecontests, jsonl; "
         "NAME or NAME@RELEASE alone is fetched; `examples` and `lists` are bundled. `sstar ls` lists them. "
         "Several are evaluated one after the other.",

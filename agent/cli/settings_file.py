@@ -115,13 +115,13 @@ def load_config(
     return found
 
 
-_CHILDREN = frozenset({"SSTAR_VLLM_OWNER"})
-"""Variables that the program sets for processes it starts."""
+_NO_SETTINGS = frozenset({"SSTAR_ROW_MB", "SSTAR_VLLM_OWNER"})
+"""Variables that mean something and belong to no option; the second is set for servers that are started."""
 
 
 def find_unknown_variables(known: set[str]) -> list[str]:
     """A line for each variable of the environment that is called like a setting and is none."""
-    names = [name for name in os.environ if name.startswith("SSTAR_") and name not in known | _CHILDREN]
+    names = [name for name in os.environ if name.startswith("SSTAR_") and name not in known | _NO_SETTINGS]
     return [
         f"{name} is set and means nothing here{suggest(name, known)}; `sstar help COMMAND --all` names "
         "the variables there are"

@@ -7,7 +7,7 @@ import os
 import pytest
 import typer
 
-from sstar_code.agent.cli.main import app
+from sstar_code.agent.cli.main import _WITHOUT_SETTINGS, app
 from sstar_code.agent.cli.settings_file import PROJECT_KEYS, TRUSTED_KEYS, load_config
 from sstar_code.problems import UserError
 
@@ -25,6 +25,8 @@ def home(tmp_path_factory, monkeypatch):
 
 def _flags():
     for name, command in typer.main.get_command(app).commands.items():
+        if name in _WITHOUT_SETTINGS:
+            continue
         for parameter in command.params:
             for flag in parameter.opts:
                 if flag.startswith("--"):
