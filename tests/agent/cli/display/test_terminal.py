@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import pytest
 
@@ -20,15 +21,18 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def terminal(monkeypatch):
-    """Stdout is a terminal of `COLUMNS` columns that knows colours."""
+def terminal(monkeypatch, capsys):
+    """Called in a test, makes stdout a terminal of `COLUMNS` columns; gives a reader of what it shows."""
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "40")
-    shown = Terminal()
-    monkeypatch.setattr("sys.stdout", shown)
-    return shown
+
+    def start():
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+        return lambda: capsys.readouterr().out
+
+    return start
 
 
 @pytest.mark.parametrize(
@@ -61,17 +65,17 @@ def test_no_word_is_torn():
     text = "see `sstar fix --help` or --no-model-check of /a/very/long/path/that/has/no/blank"
     lines = wrap(text, 24, indent="  ")
     assert " ".join(line.strip() for line in lines) == text
-    assert "  `sstar fix --help` or" in lines
-    assert "  --no-model-check of" in lines
+    assert lines[:2] == ["see `sstar fix --help`", "  or --no-model-check of"]
 
 
 def test_lines_are_folded_for_a_terminal_alone(terminal):
     """A log or a pipe gets each message in one line, and aligned text is left as it is."""
+    terminal()
     line = "sstar: a message that is longer than forty columns are"
     assert fold(line, io.StringIO()) == line
-    assert fold(line, terminal) == "sstar: a message that is longer than\n  forty columns are"
+    assert fold(line, sys.stdout) == "sstar: a message that is longer than\n  forty columns are"
     aligned = "a  b  c" * 10
-    assert fold(aligned, terminal) == aligned
+    assert fold(aligned, sys.stdout) == aligned
 
 
 def test_table_in_a_pipe_is_aligned_text(capsys):
@@ -86,19 +90,19 @@ def test_table_in_a_pipe_is_aligned_text(capsys):
 
 def test_table_fits_the_terminal(terminal, monkeypatch):
     """First whole, then without the spare column, then as blocks: no line is broken by the terminal."""
+    look = terminal()
     put_table(COLUMNS, ROWS, right=("size",), spare="revision")
-    whole = terminal.getvalue()
+    whole = look()
     assert "0fe84c39" in whole
     assert "  12  " in whole
-    terminal.truncate(0)
     monkeypatch.setenv("COLUMNS", "30")
     put_table(COLUMNS, ROWS, right=("size",), spare="revision")
-    assert "0fe84c39" not in terminal.getvalue()
-    terminal.truncate(0)
-    terminal.seek(0)
+    narrow = look()
+    assert "hub: somewhere" in narrow
+    assert "0fe84c39" not in narrow
     monkeypatch.setenv("COLUMNS", "24")
     put_table(COLUMNS, ROWS, right=("size",), spare="revision")
-    assert terminal.getvalue() == (
+    assert look() == (
         "\x1b[1mlcb\x1b[0m\n  size 12, from hub:\n    somewhere, revision\n    0fe84c39\n"
         "\x1b[1mmine\x1b[0m\n  from a [file]\\x1b\n"
     )
@@ -106,6 +110,7 @@ def test_table_fits_the_terminal(terminal, monkeypatch):
 
 def test_finding_has_its_place_in_colour(terminal):
     """Place, name and what is wrong are told apart; text that is no finding is left alone."""
+    terminal()
     line = "a.py:4: f: left open (...)"
     assert show_finding(line) == "\x1b[36ma.py:4\x1b[0m: \x1b[1mf\x1b[0m: \x1b[33mleft open \x1b[0m(...)"
     assert show_finding("nothing here") == "nothing here"
@@ -113,6 +118,7 @@ def test_finding_has_its_place_in_colour(terminal):
 
 def test_diff_in_colour(terminal):
     """Lines that come and go are told apart, and without the colours it is the same diff."""
+    terminal()
     diff = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\n same\n"
     shown = show_diff(diff)
     assert "\x1b[31m-old\x1b[0m\n\x1b[32m+new\x1b[0m\n same\n" in shown
