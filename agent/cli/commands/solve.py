@@ -109,7 +109,7 @@ def command(
     if output.json_:
         put_json(row)
     else:
-        _explain(solution, row)
+        _explain(solution, row, notes=not explain)
         if explain:
             from sstar_code.agent.cli.commands.select import print_explanation
             from sstar_code.agent.report.explain import explain_selection
@@ -254,7 +254,7 @@ def _as_row(solution: Solution) -> dict[str, Any]:
     }
 
 
-def _explain(solution: Solution, row: dict[str, Any]) -> None:
+def _explain(solution: Solution, row: dict[str, Any], *, notes: bool) -> None:
     """Why this program, in a few lines on stderr."""
     from sstar_code.agent.generation.lineage import explain_lack
 
@@ -272,7 +272,7 @@ def _explain(solution: Solution, row: dict[str, Any]) -> None:
     sizes = ", ".join(str(len(cluster)) for cluster in selection.clusters)
     if len(selection.clusters) > 1:
         say(f"sstar: their behaviour forms {len(selection.clusters)} clusters (sizes {sizes})")
-    for note in selection.notes:
+    for note in selection.notes if notes else ():  # the tables of --explain have them, too
         say(f"  {note}")
     say(f"sstar: chose sample {row['chosen']} by {row['method']}, confidence {selection.confidence_in_words}")
     failing = f"{row['public_passed']} of {row['public_total']} public tests"

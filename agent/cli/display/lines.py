@@ -19,7 +19,7 @@ from sstar_code.agent.cli.display.terminal import (
 )
 
 _PLACE = re.compile(r"(?P<place>[^\s:][^:]*:\d+(?::\d+)?): (?P<name>[^:\s]+): (?P<what>[^(;]*)(?P<rest>.*)")
-_QUOTED = re.compile(r"`[^`]{1,40}`")
+_QUOTED = re.compile(r"`[^`]{1,40}`|\(default: [^ ;)]+\)")
 _HARD_SPACE = "\0"
 """Stands for a blank at which no line is broken."""
 _SIGNS = (("+++", BOLD), ("---", BOLD), ("@@", CYAN), ("+", GREEN), ("-", RED))
@@ -28,7 +28,7 @@ _SIGNS = (("+++", BOLD), ("---", BOLD), ("@@", CYAN), ("+", GREEN), ("-", RED))
 def wrap(text: str, width: int, *, indent: str = "") -> list[str]:
     """Lines of at most `width` columns, all but the first after `indent`.
 
-    No flag, path, address or short command between backquotes is torn.
+    No flag, path, address, default or short command between backquotes is torn.
     """
     kept = _QUOTED.sub(lambda quoted: quoted[0].replace(" ", _HARD_SPACE), text)
     lines = textwrap.wrap(
