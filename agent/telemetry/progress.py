@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Self
 from sstar_code.problems.plain_text import escape_line
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.live import Live
-    from rich.table import Table
 
 _PLAIN_EVERY_S = 10.0
+_LEAST_BAR, _MOST_BAR = 10, 30
+"""Columns of a bar."""
 _SELDOM_AFTER_S, _SELDOM_EVERY_S = 60.0, 60.0
 """Without a terminal a line comes every ten seconds of the first minute, then every minute."""
 
@@ -115,17 +117,24 @@ class Progress:
     def _line(self) -> str:
         return escape_line(f"{self._title} {self.done}/{self._total} | " + " | ".join(self._parts()))
 
-    def _render(self) -> Table:
-        from rich.markup import escape
+    def _render(self, columns: int | None = None) -> RenderableType:
+        """A line with a bar; where the terminal is too narrow, a short bar, or the rest on a line below."""
+        from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
+        from rich.text import Text
 
+        if columns is None:
+            columns = 80 if self._live is None else self._live.console.width
+        words = (self._title, f"{self.done}/{self._total}", " | ".join(self._parts()))
+        title, count, parts = (escape_line(word) for word in words)
+        room = columns - len(title) - len(count) - len(parts) - 3
+        fits = room >= _LEAST_BAR
+        width = min(_MOST_BAR, room) if fits else _LEAST_BAR
+        bar = ProgressBar(total=max(1, self._total), completed=self.done, width=width)
         table = Table.grid(padding=(0, 1))
-        bar = ProgressBar(total=max(1, self._total), completed=self.done, width=30)
-        words = [self._title, f"{self.done}/{self._total}", " | ".join(self._parts())]
-        title, count, parts = (escape(escape_line(word)) for word in words)
-        table.add_row(title, bar, count, parts)
-        return table
+        table.add_row(Text(title), bar, Text(count), *([Text(parts)] if fits else []))
+        return table if fits else Group(table, Text(f"  {parts}"))
 
 
 def _clock(seconds: float) -> str:

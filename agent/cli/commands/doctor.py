@@ -82,6 +82,9 @@ def _print(checks: list[Check]) -> None:
     table.add_column()
     table.add_column()
     table.add_column(overflow="fold")
+    names = {check.name for check in checks}
     for check in checks:
-        table.add_row(Text(check.state, styles[check.state]), check.name, escape_line(check.detail))
+        above, mark, part = check.name.partition(": ")
+        name = f"  {part}" if mark and above in names else check.name
+        table.add_row(Text(check.state, styles[check.state]), name, escape_line(check.detail))
     open_console().print(table)

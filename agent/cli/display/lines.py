@@ -19,7 +19,7 @@ from sstar_code.agent.cli.display.terminal import (
 )
 
 _PLACE = re.compile(r"(?P<place>[^\s:][^:]*:\d+(?::\d+)?): (?P<name>[^:\s]+): (?P<what>[^(;]*)(?P<rest>.*)")
-_QUOTED = re.compile(r"`[^`]{1,40}`|\(default: [^ ;)]+\)")
+_QUOTED = re.compile(r"`[^`]{1,60}`|\(default: [^ ;)]+\)")
 _HARD_SPACE = "\0"
 """Stands for a blank at which no line is broken."""
 _SIGNS = (("+++", BOLD), ("---", BOLD), ("@@", CYAN), ("+", GREEN), ("-", RED))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import threading
 
 import pytest
+from rich.console import Console
 
 from sstar_code.agent.telemetry import progress
 from sstar_code.agent.telemetry.progress import Progress
@@ -92,8 +94,22 @@ def test_a_terminal_gets_a_bar(clock, capsys, monkeypatch):
     with Progress("eval", 2) as shown:
         shown.advance("solved")
         table = shown._render()
-        assert [column._cells[0] for column in table.columns][0::2] == ["eval", "1/2"]
+        assert [str(column._cells[0]) for column in table.columns][0::2] == ["eval", "1/2"]
         bar = table.columns[1]._cells[0]
         assert (bar.total, bar.completed, bar.width) == (2, 1, 30)
         shown.say("[a word]")
     assert "[a word]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_the_bar_fits_the_terminal(clock, columns):
+    """No line is longer than the terminal is wide, and nothing that is told is left out."""
+    shown = Progress("eval", 100, details=lambda: "5,123 calls, 1,234,567 tokens")
+    shown.advance("solved")
+    with Console(width=columns, record=True, file=io.StringIO()) as console:
+        console.print(shown._render(columns))
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= columns
+    told = " ".join(" ".join(lines).split())
+    for words in ("eval", "1/100", "solved 1 | 5,123 calls, 1,234,567 tokens | 0:00"):
+        assert words in told
