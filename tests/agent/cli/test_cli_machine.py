@@ -208,10 +208,10 @@ def test_auto_says_what_it_took(sstar, samples, monkeypatch, sandbox_local):
 
 
 def test_place_that_cannot_be_written(sstar, samples, isolated, folder):
-    """A run folder that cannot be made: exit 3, the path is named."""
+    """A run folder where none can be: exit 2, the path is named."""
     (folder / "file").write_text("")
     ended = sstar(*samples, "--out", "file/run", *isolated)
-    assert (ended.code, ended.out) == (3, "")
+    assert (ended.code, ended.out) == (2, "")
     assert "file" in ended.err.splitlines()[-1]
     assert "--out" in ended.err.splitlines()[-1]
 
