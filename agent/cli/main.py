@@ -113,15 +113,17 @@ def _root(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit with its code."""
-    given = sys.argv[1:] if arguments is None else arguments
-    words = given or ["--help"]
+    words = sys.argv[1:] if arguments is None else arguments
+    completing = completion.VARIABLE in os.environ
+    is_empty = not words and not completing
+    words = words or ["--help"]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that knows no é is no reason to fail
     debugging = "--debug" in words or os.environ.get("SSTAR_DEBUG", "") not in ("", "0")
     words = ["--debug", *(word for word in words if word != "--debug")] if "--debug" in words else words
     try:
-        if completion.VARIABLE in os.environ:
+        if completing:
             completion.prepare()
             words = []
         command: Any = typer.main.get_command(app)
@@ -133,7 +135,9 @@ def main(arguments: list[str] | None = None) -> None:
     else:
         if code == EXIT_INTERRUPTED:  # typer makes this of a KeyboardInterrupt and says nothing
             code = _report(KeyboardInterrupt(), debugging=False)
-    sys.exit(code if isinstance(code, int) and given else 0 if given else EXIT_USAGE)
+    if is_empty:  # help was shown; a script that lost its words sees that it did
+        code = EXIT_USAGE
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 _WITHOUT_SETTINGS = ("completion", "help", "init")

@@ -93,6 +93,23 @@ def test_tab_key(folder, words, position, expected):
         cwd=folder,
     )
     assert done.stdout.split() == expected, done.stderr
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(("words", "code"), [("sstar ev", 0), ("sstar solve some-file", 1)])
+def test_fish_is_told_whether_to_offer_files(folder, words, code):
+    """Its script asks by the exit code whether there are names; without one it completes file names."""
+    asked = {"_SSTAR_COMPLETE": "complete_fish", "_TYPER_COMPLETE_ARGS": words}
+    done = subprocess.run(
+        [sys.executable, "-c", "from sstar_code.agent.cli.main import main; main()"],
+        env={
+            "PYTHONPATH": str(ROOT / "src"), "PATH": os.environ["PATH"],
+            "_TYPER_COMPLETE_FISH_ACTION": "is-args", **asked,
+        },
+        check=False,
+        cwd=folder,
+    )  # fmt: skip
+    assert done.returncode == code
 
 
 def test_unknown_variable_is_told_with_the_near_one(sstar, monkeypatch):
