@@ -46,9 +46,9 @@ def filter_problems(problems: Iterable[Problem], terms: Sequence[str]) -> list[P
     a regular expression that is looked for in the id.
 
     Raises:
-        UserError: a term is no regular expression, or no problem has its key.
+        UserError: a term is no regular expression, or no problem has its key or any of its values.
     """
-    chosen = list(problems)
+    whole = chosen = list(problems)
     for term in terms:
         match = _TERM.fullmatch(term)
         if match is None:
@@ -68,7 +68,8 @@ def filter_problems(problems: Iterable[Problem], terms: Sequence[str]) -> list[P
         before = chosen
         chosen = [problem for problem in chosen if _meets(_facts(problem).get(key), values, key) is keep]
         if before and not chosen and keep:
-            raise UserError(f"--filter {term!r}: no problem has this {key}{_values(before, key, values)}")
+            which = "no problem" if before == whole else "of those left none"
+            raise UserError(f"--filter {term!r}: {which} has this {key}{_values(before, key, values)}")
     return chosen
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from sstar_code.agent.models import Answer, Purpose, Request, Stage
 from sstar_code.agent.run.files import write_json
-from sstar_code.agent.run.folder import default_folder, open_folder
+from sstar_code.agent.run.folder import default_folder, drop_barren, open_folder
 from sstar_code.agent.run.store import Store
-from sstar_code.problems import InfrastructureError, UserError
+from sstar_code.problems import UserError
 
 
 def test_same_configuration_resumes(tmp_path):
@@ -84,9 +84,9 @@ def test_torn_manifest_of_a_killed_start_does_not_block(tmp_path):
 
 
 def test_unwritable_place_is_one_line(tmp_path):
-    """A folder below a file cannot be made; the message names the path."""
+    """A folder below a file cannot be made; the message names the path, and it is the user's mistake."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(InfrastructureError, match="file"):
+    with pytest.raises(UserError, match="file"):
         open_folder(tmp_path / "file" / "run", {"config": {}}, fresh=False)
 
 
@@ -103,3 +103,16 @@ def test_half_written_file_is_never_seen(tmp_path):
     write_json(tmp_path / "a.json", {"x": 1})
     write_json(tmp_path / "a.json", {"x": 2})
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_start_that_came_to_nothing_leaves_nothing(tmp_path):
+    """The folder goes, and the one above it where it holds nothing else; a folder with an answer stays."""
+    folder = tmp_path / "runs" / "one"
+    for kept in (False, True):
+        open_folder(folder, {"config": {}}, fresh=False)
+        with closing(Store(folder / "run.db")) as store:
+            if kept:
+                store.put_answer(Request((), Purpose("a", Stage.GENERATE, 0)), Answer("paid for"))
+        drop_barren(folder)
+        assert folder.exists() is kept
+        assert folder.parent.exists() is kept
