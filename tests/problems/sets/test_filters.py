@@ -58,5 +58,5 @@ def test_a_wrong_term_says_what_there_is(term, message):
 
 def test_a_value_that_the_other_terms_left_none_of():
     """Only what the terms before it left is told, so that it is seen which two exclude each other."""
-    with pytest.raises(UserError, match="of those left none has this difficulty; there are Hard$"):
+    with pytest.raises(UserError, match=r"of those left none has this difficulty; there are Hard$"):
         filter_problems(PROBLEMS, ["kind=stdin", "difficulty=hard", "difficulty=easy"])
