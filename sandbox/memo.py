@@ -16,6 +16,7 @@ from sstar_code.sandbox.outcome import (
     Status,
     execution_key,
     is_cut,
+    run_part,
 )
 
 _KEPT_CHARS = 1 << 20
@@ -52,7 +53,8 @@ class DictMemory:
 class MemoSandbox(SandboxWrapper):
     """A sandbox that remembers. Two callers that want the same run at the same time share it.
 
-    A run that the sandbox lost (`IE`) is not kept, so a later caller tries again.
+    A run that the sandbox lost (`IE`) is not kept, so a later caller tries again. Of a long list what was run
+    is kept every few seconds, so that whoever is killed loses no more than that.
     """
 
     def __init__(self, sandbox: Sandbox, memory: ExecutionMemory | None = None) -> None:
@@ -96,9 +98,9 @@ class MemoSandbox(SandboxWrapper):
         done = anyio.Event()
         self._in_flight.update(dict.fromkeys(keys, done))
         try:
-            runs = await self._sandbox.run(program, inputs, limits, stop_on_failure=stop_on_failure)
+            runs = await run_part(self._sandbox, program, inputs, limits, stop_on_failure=stop_on_failure)
             self.executed += len(runs)
-            results = dict(zip(keys, runs, strict=False))  # shorter after a failure
+            results = dict(zip(keys, runs, strict=False))  # shorter after a failure, or a part
             self._memory.put_executions(
                 {key: run.shorten(_KEPT_CHARS) for key, run in results.items() if run.status is not Status.IE}
             )

@@ -271,6 +271,23 @@ class Sandbox(Protocol):
         ...
 
 
+async def run_part(
+    sandbox: Sandbox,
+    program: Program,
+    inputs: Sequence[str],
+    limits: Limits,
+    *,
+    stop_on_failure: bool = False,
+) -> list[Execution]:
+    """The first executions of `Sandbox.run`, at least one: those of a few seconds, so that they can be kept.
+
+    All of them where the sandbox has no `run_part` of its own.
+    """
+    run = getattr(sandbox, "run_part", sandbox.run)
+    runs: list[Execution] = await run(program, inputs, limits, stop_on_failure=stop_on_failure)
+    return runs
+
+
 class SandboxWrapper:
     """A sandbox around another one, which it starts, stops and runs programs in."""
 

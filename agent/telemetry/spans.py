@@ -9,16 +9,17 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.models.request import CallError, ContextError
 from sstar_code.agent.telemetry.events import current_work, log_event
 from sstar_code.problems import UserError
-from sstar_code.sandbox.outcome import SandboxWrapper
+from sstar_code.sandbox.outcome import SandboxWrapper, run_part
 
 if TYPE_CHECKING:
     from sstar_code.agent.models import Answer, Request
@@ -163,22 +164,40 @@ def observe_call(model: str, request: Request, store: Store) -> Iterator[Callabl
 
 
 class ObservedSandbox(SandboxWrapper):
-    """A sandbox with an event for every batch that it runs."""
+    """A sandbox with an event for every batch, or part of one, that it runs."""
 
     async def run(
         self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
     ) -> list[Execution]:
         """Run like `Sandbox.run`."""
-        started_s = time.monotonic()
-        runs = await self._sandbox.run(program, inputs, limits, stop_on_failure=stop_on_failure)
-        problem, stage = current_work()
-        log_event(
-            "batch.run",
-            **({"problem": problem} if problem else {}),
-            stage=stage,
-            inputs=len(inputs),
-            statuses=dict(Counter(run.status.value for run in runs)),
-            cpu_s=round(sum(run.cpu_s for run in runs), 4),
-            seconds=round(time.monotonic() - started_s, 3),
-        )
-        return runs
+        return await _observe(self._sandbox.run, program, inputs, limits, stop_on_failure=stop_on_failure)
+
+    async def run_part(
+        self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
+    ) -> list[Execution]:
+        """Run like `sandbox.outcome.run_part`."""
+        run = partial(run_part, self._sandbox)
+        return await _observe(run, program, inputs, limits, stop_on_failure=stop_on_failure)
+
+
+async def _observe(
+    run: Callable[..., Awaitable[list[Execution]]],
+    program: Program,
+    inputs: Sequence[str],
+    limits: Limits,
+    *,
+    stop_on_failure: bool,
+) -> list[Execution]:
+    started_s = time.monotonic()
+    runs = await run(program, inputs, limits, stop_on_failure=stop_on_failure)
+    problem, stage = current_work()
+    log_event(
+        "batch.run",
+        **({"problem": problem} if problem else {}),
+        stage=stage,
+        inputs=len(inputs),
+        statuses=dict(Counter(one.status.value for one in runs)),
+        cpu_s=round(sum(one.cpu_s for one in runs), 4),
+        seconds=round(time.monotonic() - started_s, 3),
+    )
+    return runs

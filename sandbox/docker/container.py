@@ -51,7 +51,7 @@ _MASKED = ["/sys", "/dev/mqueue", "/dev/pts", *(f"/proc/{name}" for name in _PRO
 _LARGEST_RUN_MB = 4096
 _OVERHEAD_MB = 512
 _SMALLEST_MB = 768
-_REMOVAL_S = 20.0
+_REMOVAL_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)

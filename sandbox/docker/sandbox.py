@@ -105,7 +105,10 @@ class RepositoryContainer(DockerWorker):
         )
 
 
-_TIMEOUT_S = 30
+_TIMEOUT_S = 120
+"""An engine on a busy machine takes its time for an answer."""
+_KEPT_MB = 384
+"""Memory of a container that no compiler may have: the supervisor's, and that of the runs' files."""
 _NOBODY = 65534
 _REMOVAL_PAUSES_S = (0.0, 0.5, 2.0)
 _log = logging.getLogger(__name__)
@@ -191,10 +194,12 @@ class DockerSandbox(PooledSandbox):
     def _make(self) -> DockerWorker:
         assert self._client is not None
         assert self._spec is not None
+        settings = choose_settings(self._security_options)
         settings = replace(
-            choose_settings(self._security_options),
+            settings,
             libraries=tuple(list_libraries(self._packages)),
             library_paths=(LIBRARY_FOLDER,),
+            compile_mb=min(settings.compile_mb, self._spec.memory_mb - _KEPT_MB),
         )
         return DockerWorker(self._client, self._spec, settings, self._live)
 

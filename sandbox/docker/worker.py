@@ -123,8 +123,8 @@ def _pump(source: Any, target: Any) -> None:
 
 
 _CHUNK = 256 * 1024
-_SEND_S = 60.0
-_AWAY_S = 20.0
+_SEND_S = 120.0
+_AWAY_S = 60.0
 """How long an engine that has answered before may be away (restarted, say) when a container is wanted."""
 _ATTACH = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
 

@@ -19,8 +19,11 @@ _IDLE_LOOKS = 4
 """So often a run over its wall limit has to be found asleep before it is ended for it."""
 _PROGRESS = 0.05
 """Part of a core that is work where the kernel does not tell whether a run is asleep."""
-KILL_PATIENCE_S = 10.0
+KILL_PATIENCE_S = 60.0
+"""A killed process needs the CPU to end, of which a busy machine has little."""
 GLANCE_S = 0.25
+HEARTBEAT_S = 5.0
+"""So often the outside hears how much CPU time the work under way has used."""
 PARENT_DEATH_SIGNAL = 1
 DUMPABLE = 4
 _SECCOMP = 22
@@ -159,6 +162,14 @@ def used_kb(pid: int, proc: int | None = None) -> int:
         return 0
 
 
+def mapped_mb(proc: int | None = None) -> int:
+    """Address space that this process has; 0 where the kernel does not tell."""
+    try:
+        return int(_read("self/statm", proc).split()[0]) * mmap.PAGESIZE >> 20
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
 def queued_s(pid: int, proc: int | None = None) -> float:
     """Seconds that `pid` was ready to run and had no CPU: load, which must not decide a verdict.
 
@@ -179,6 +190,14 @@ def is_ready(pid: int, proc: int | None = None) -> bool | None:
             with contextlib.suppress(OSError, IndexError):  # one that ended meanwhile
                 states.append(_read(f"{pid}/task/{task}/stat", proc).rpartition(")")[2].split()[0])
     return "R" in states if states else None
+
+
+def spent_s(pid: int) -> float:
+    """CPU time that `pid` has used; 0.0 where it is gone."""
+    try:
+        return time.clock_gettime((~pid << 3) | 2)  # the kernel's name for that process's clock
+    except OSError:
+        return 0.0
 
 
 class Start(NamedTuple):
@@ -211,6 +230,8 @@ class Watch:
         self.killed: bytes | None = None  # as in `End`
         self.status = 0
         self.usage: Any = None
+        self.spent_s = 0.0
+        """CPU time of the process at the last look."""
         self.waits_for = 0
         """A process whose time in the queue for a core, and whose work, is none of this one's."""
         self._proc = proc
@@ -220,7 +241,7 @@ class Watch:
         self._plan(min(start.cpu_s + _CPU_SLACK_S, start.wall_s) - gone_s, start.memory_kb)
 
     def _plan(self, left_s: float, unused_kb: int) -> None:
-        self.wait_s = max(0.001, left_s)
+        self.wait_s = max(0.001, min(left_s, HEARTBEAT_S))
         """The longest that may pass until the next look."""
         if self.start.memory_kb:
             self.wait_s = min(self.wait_s, max(0.002, unused_kb / _FILL_KB_S))
@@ -232,7 +253,7 @@ class Watch:
         if ended:
             (self.is_over, self.status, self.usage) = (True, status, usage)
             return
-        spent_s = time.clock_gettime(self._clock)
+        self.spent_s = spent_s = time.clock_gettime(self._clock)
         cpu_left_s = start.spent_s + start.cpu_s + _CPU_SLACK_S - spent_s
         unused_kb = start.memory_kb - used_kb(pid, proc) if start.memory_kb else 1
         wall_left_s = self._wall_left_s(spent_s)
@@ -242,7 +263,7 @@ class Watch:
         why = b"cpu" if cpu_left_s <= 0 else b"wall" if wall_left_s <= 0 else b"memory"
         self.killed = self.killed or why
         os.kill(pid, _signal.SIGKILL)
-        self.wait_s = KILL_PATIENCE_S
+        self.wait_s = HEARTBEAT_S
 
     def _wall_left_s(self, spent_s: float) -> float:
         """Seconds until the wall limit, or until the next look; 0 or less where it is over."""

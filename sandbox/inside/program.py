@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import sys
+import time
 from importlib.machinery import PathFinder
 from importlib.util import LazyLoader
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,6 @@ _LINGERING = ("__del__", "yield", "IO", "open(", "Buffered", "async ", "finalize
 _RARE = frozenset({"numpy.ctypeslib", "numpy.fft", "numpy.ma", "numpy.polynomial", "numpy.random"})
 """Parts that few programs use and old releases load with the rest: every mapping makes a fork slower."""
 _COMPILE_CPU_S = 10
-_COMPILE_MEMORY = 2 << 30
 _BYTE_ORDER_MARK = "\ufeff"
 _EXECUTE: dict[str, Callable[[run.SupervisorState, driver.Job, dict[str, Any]], run.End]] = {
     "assert": pair.execute,
@@ -64,8 +64,9 @@ def serve(stream: Stream, state: run.SupervisorState) -> None:
     name = request["id"]
     state.page[8:16] = name.to_bytes(8, "little")
     state.page[1] = 1
-    job = _compile(request)
-    state.page[1] = 0
+    job = _compile(request, state)
+    state.end_compiling()
+    state.tell = lambda cpu_s: stream.send_heartbeat(name, cpu_s)
     if isinstance(job, dict):
         stream.send(json.dumps({"id": name, "compile": job}).encode("ascii"))
     del request["code"], request["preamble"]
@@ -76,6 +77,7 @@ def serve(stream: Stream, state: run.SupervisorState) -> None:
         run.become(state, job, request)
     kernel.control(kernel.CHILD_SUBREAPER)
     run.wait_for_signals()
+    started_s = time.monotonic()
     skipping = isinstance(job, dict)
     place = 0
     while True:
@@ -92,8 +94,9 @@ def serve(stream: Stream, state: run.SupervisorState) -> None:
         _lay_input(stream, size)
         end = _EXECUTE.get(job.mode, run.execute)(state, job, request)
         fine = end.status == 0 and end.killed is None and end.cpu_s <= request["cpu_s"]
+        is_over = request["part_s"] is not None and time.monotonic() - started_s > request["part_s"]
         skipping = send_answer(
-            stream, end, name, place, request["output_kb"], stop=request["stop"], fine=fine
+            stream, end, name, place, request["output_kb"], stop=request["stop"], fine=fine, is_over=is_over
         )
         place += 1
         if request["eager"]:
@@ -108,16 +111,25 @@ def _lay_input(stream: Stream, size: int) -> None:
 
 
 def send_answer(
-    stream: Stream, end: run.End, name: int, place: int, output_kb: int, *, stop: bool, fine: bool
+    stream: Stream,
+    end: run.End,
+    name: int,
+    place: int,
+    output_kb: int,
+    *,
+    stop: bool,
+    fine: bool,
+    is_over: bool = False,
 ) -> bool:
     """Send how the run `place` of the request `name` went; whether the runs that follow are to be skipped.
 
-    With `stop` they are, after the first that is not `fine` or wrote more than `output_kb`.
+    With `stop` they are, after the first that is not `fine` or wrote more than `output_kb`; always where the
+    time for this part of the request `is_over`.
     """
     most = (output_kb << 10) + 4096
     (out, err, told) = (min(os.fstat(descriptor).st_size, most) for descriptor in run.STREAMS[1:])
     tail = min(err, 8192)
-    stopping = stop and not (fine and max(out, err, told) <= output_kb << 10)
+    stopping = is_over or (stop and not (fine and max(out, err, told) <= output_kb << 10))
     head = _ANSWER % (
         *(name, place, end.token.encode("ascii"), end.status, end.killed or b"", end.cpu_s, end.wall_s),
         *(end.memory_kb, out, err, told, tail, stopping),
@@ -126,14 +138,15 @@ def send_answer(
     return stopping
 
 
-def _compile(request: dict[str, Any]) -> driver.Job | dict[str, Any]:
+def _compile(request: dict[str, Any], state: run.SupervisorState) -> driver.Job | dict[str, Any]:
     """The compiled program, or why it does not compile: `type`, `message`, `line`.
 
     Limits keep a program that is made to break the compiler from more than ending this process.
     """
     resource.setrlimit(resource.RLIMIT_CPU, (_COMPILE_CPU_S, resource.RLIM_INFINITY))
     (_, hard) = resource.getrlimit(resource.RLIMIT_AS)
-    soft = _COMPILE_MEMORY if hard == resource.RLIM_INFINITY else min(hard, _COMPILE_MEMORY)
+    most = kernel.mapped_mb(state.proc) + state.compile_mb << 20
+    soft = most if hard == resource.RLIM_INFINITY else min(hard, most)
     resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
     codes = []
     for text, file in ((request["preamble"], driver.PREAMBLE_FILE), (request["code"], driver.CODE_FILE)):

@@ -17,10 +17,13 @@ import resource
 import struct
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sstar_code.sandbox.inside import driver, kernel, seccomp
 from sstar_code.sandbox.inside.kernel import GLANCE_S, KILL_PATIENCE_S, Start, Watch
+
+if TYPE_CHECKING:
+    from sstar_code.sandbox.inside.stream import Stream
 
 _INTERPRETER_MB = 64
 _RESERVE_MB = 2048
@@ -39,14 +42,16 @@ class SupervisorState:
     """The supervisor's settings, and a page of memory that its processes share.
 
     Byte 0: the run has confined itself; 3: so has a candidate beside its test. Byte 1: a program is being
-    compiled. Byte 2: the program process is the run itself. 8..16: the request's id. 16..20: runs so far,
-    from which the next uid follows. 64...: the facts of a run that the supervisor watches.
+    compiled. Byte 2: the program process is the run itself. Byte 4: its parent may be sending a heartbeat.
+    8..16: the request's id. 16..20: runs so far, from which the next uid follows. 64...: the facts of a run
+    that the supervisor watches.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.uids = settings["uids"]
         self.seccomp = settings["seccomp"]
         self.processes = settings["processes"]
+        self.compile_mb = settings["compile_mb"]
         self.alone = os.getpid() == 1
         """Our end is the end of every process here: the kernel sees to that."""
         self.proc: int | None = settings["proc_descriptor"]
@@ -62,12 +67,38 @@ class SupervisorState:
         self.domain = _move_up(kernel.make_domain())
         """A second wall against signals and tracing, beside the filter, where the kernel has it."""
         self.page = mmap.mmap(-1, mmap.PAGESIZE)
+        self.tell: Callable[[float], None] = _tell_nobody
+        """Is given the CPU seconds of the work under way, every now and then."""
+
+    @property
+    def request(self) -> int:
+        """The id of the request under way."""
+        return int.from_bytes(self.page[8:16], "little")
+
+    def tell_for_child(self, stream: Stream, cpu_s: float) -> None:
+        """Send a heartbeat for the program process while it cannot: it compiles, or is the run itself."""
+        self.page[4] = 1
+        os.sched_yield()  # a system call: each side is sure to see what the other wrote before it looked
+        if self.page[1] == 1 or self.page[2] == 1:
+            stream.send_heartbeat(self.request, cpu_s)
+        self.page[4] = 0
+
+    def end_compiling(self) -> None:
+        """From now on the program process alone writes to the stream."""
+        self.page[1] = 0
+        os.sched_yield()
+        while self.page[4] == 1:
+            time.sleep(0.001)
 
     def next_uid(self) -> int:
         """A uid that no process has; -1 where runs share the supervisor's."""
         count = int.from_bytes(self.page[16:20], "little")
         self.page[16:20] = ((count + 1) & 0xFFFFFFFF).to_bytes(4, "little")
         return self.uids[0] + count % self.uids[1] if self.uids else -1
+
+
+def _tell_nobody(cpu_s: float) -> None:
+    """Nobody waits for the work, or only briefly."""
 
 
 def _move_up(descriptor: int | None) -> int | None:
@@ -150,6 +181,8 @@ def attend(state: SupervisorState, pid: int, pause: Callable[[float], object]) -
         if ended:
             return None, status, 0
         pause(GLANCE_S)
+        if state.page[1] == 1:
+            state.tell(kernel.spent_s(pid))
     start = Start(*_LAYOUT.unpack_from(state.page, _LAID_AT))
     end = _conclude(state, pid, start, pause)
     return end, end.status, start.output_kb
@@ -187,6 +220,7 @@ def _conclude(state: SupervisorState, pid: int, start: Start, pause: Callable[[f
     while not watch.is_over:
         pause(watch.wait_s)
         watch.look()
+        state.tell(watch.spent_s)
     return conclude(state, watch)
 
 

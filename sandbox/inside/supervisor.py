@@ -44,6 +44,8 @@ _NAME = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*){0,2}")
 """What is imported on a program's behalf; with an underscore in front it may be a program of the library."""
 _GONE = 3
 _COMPILED_TOO_LONG = signal.SIGXCPU
+_CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL)
+"""Signals by which the compiler ends where the program is too much for it."""
 _PROBE = {"cpu_s": 10.0, "wall_s": 60.0, "memory_mb": 512, "output_kb": 16}
 
 
@@ -299,6 +301,7 @@ def _serve_one(stream: Stream, state: run.SupervisorState, log: int) -> bool:
         return False
     state.page[2] = 0
     run.renew_streams()  # for a program that becomes its own run: then we read what it wrote
+    state.tell = lambda cpu_s: state.tell_for_child(stream, cpu_s)
     child = os.fork()
     if child == 0:
         _be_program(stream, state, log)
@@ -319,9 +322,8 @@ def _serve_one(stream: Stream, state: run.SupervisorState, log: int) -> bool:
     finally:
         os.close(handle)
     if end is not None:
-        name = int.from_bytes(state.page[8:16], "little")
-        program.send_answer(stream, end, name, 0, output_kb, stop=False, fine=True)
-        stream.send(b'{"id": %d, "done": true}' % name)
+        program.send_answer(stream, end, state.request, 0, output_kb, stop=False, fine=True)
+        stream.send(b'{"id": %d, "done": true}' % state.request)
         stream.flush()
         return True
     _reap_others()
@@ -364,17 +366,19 @@ def _reap_others() -> None:
 def _answer_for_the_dead(stream: Stream, state: run.SupervisorState, status: int) -> None:
     """The process that compiles was brought down: say by what, and skip the rest of the request.
 
-    By the program, or by the kernel when memory is short (SIGKILL): then the other side tries again.
+    By the program; or by somebody else, like the kernel when memory is short: the other side tries again.
     """
-    name = int.from_bytes(state.page[8:16], "little")
+    name = state.request
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-    (kind, message) = ("SyntaxError", "it cannot be compiled: the compiler crashed")
+    answer: dict[str, Any] = {"compile": {"type": "SyntaxError", "line": None}}
     if number == _COMPILED_TOO_LONG:
-        message = "it cannot be compiled in 10 s"
-    elif number == signal.SIGKILL:
-        (kind, message) = ("SIGKILL", "it cannot be compiled: the compiler was killed, short of memory")
-    why = {"type": kind, "message": message, "line": None}
-    stream.send(json.dumps({"id": name, "compile": why}).encode("ascii"))
+        answer["compile"]["message"] = "it cannot be compiled in 10 s"
+    elif number in _CRASHES:
+        answer["compile"]["message"] = "it cannot be compiled: the compiler crashed"
+    else:
+        how = f"signal {number}" if number else f"exit status {os.WEXITSTATUS(status)}"
+        answer = {"lost": f"the process that compiles ended by {how}"}
+    stream.send(json.dumps({"id": name, **answer}).encode("ascii"))
     stream.flush()
     while True:
         (head, size) = stream.take()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -17,8 +18,9 @@ from sstar_code.sandbox.environment import Environment
 from sstar_code.sandbox.outcome import Execution, Limits, Program, SandboxError, Status
 from sstar_code.sandbox.ownership import reap_folders
 from sstar_code.sandbox.workers.classify import classify, compile_failure, lost
-from sstar_code.sandbox.workers.protocol import Conversation, Worker, WorkerLost
+from sstar_code.sandbox.workers.protocol import PART_S, Conversation, Worker, WorkerLost
 
+_log = logging.getLogger(__name__)
 _ROOT = Path("/")
 
 
@@ -158,29 +160,52 @@ class PooledSandbox:
         Raises:
             SandboxError: no worker can be started any more.
         """
+        return await self._run(program, inputs, limits, stop=stop_on_failure, part_s=None)
+
+    async def run_part(
+        self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
+    ) -> list[Execution]:
+        """As `outcome.run_part` promises.
+
+        Raises:
+            SandboxError: no worker can be started any more.
+        """
+        return await self._run(program, inputs, limits, stop=stop_on_failure, part_s=PART_S)
+
+    async def _run(
+        self, program: Program, inputs: Sequence[str], limits: Limits, *, stop: bool, part_s: float | None
+    ) -> list[Execution]:
         if not self._entered:
             raise SandboxError(f"the {self.name} sandbox is closed: use it inside `async with`")
         size = len(program.code) + len(program.preamble)
         if size > MAX_PROGRAM:
-            return [_refuse(size)] * (1 if stop_on_failure else len(inputs))
+            return [_refuse(size)] * (1 if stop else len(inputs))
         data = [text.encode("utf-8", "surrogatepass") for text in inputs]
         async with self._slots:
-            done = await self._run_all(program, data, limits, stop=stop_on_failure)
-        if stop_on_failure:
+            done = await self._run_all(program, data, limits, stop=stop, part_s=part_s)
+        if stop:
             place = next((at for at, run in enumerate(done) if run.status is not Status.OK), None)
             return done if place is None else done[: place + 1]
         return done
 
     async def _run_all(
-        self, program: Program, inputs: list[bytes], limits: Limits, *, stop: bool
+        self, program: Program, inputs: list[bytes], limits: Limits, *, stop: bool, part_s: float | None
     ) -> list[Execution]:
-        """Every run's record; what a broken worker left undone is done by the next."""
+        """Every run's record; what a broken worker left undone is done by the next.
+
+        With `part_s` the list ends with what was done when a worker stopped or broke.
+        """
         done: list[Execution] = []
         (tries, reached, lost_in_a_row, eager) = (0, 0, 0, False)
         while len(done) < len(inputs):
             try:
-                await self._work(program, inputs, limits, stop=stop, eager=eager, done=done)
+                await self._work(program, inputs, limits, done, stop=stop, eager=eager, part_s=part_s)
+                if part_s is not None:
+                    break
             except WorkerLost as error:
+                _log.info("a worker of the %s sandbox is replaced: %s", self.name, error)
+                if part_s is not None and len(done) > reached:
+                    break
                 eager = True  # which input it is that breaks workers must come out now
                 tries = tries + 1 if len(done) == reached else 1
                 lost_in_a_row = lost_in_a_row if len(done) == reached else 0
@@ -197,21 +222,14 @@ class PooledSandbox:
         return done
 
     async def _work(
-        self,
-        program: Program,
-        inputs: list[bytes],
-        limits: Limits,
-        *,
-        stop: bool,
-        eager: bool,
-        done: list[Execution],
+        self, program: Program, inputs: list[bytes], limits: Limits, done: list[Execution], **how: Any
     ) -> None:
         """Have one worker do what is left of `inputs`; its records are appended to `done`."""
         conversation = self._idle.popleft() if self._idle else await self._restart()
         records: list[Execution] = []
         try:
             left = inputs[len(done) :]
-            work = partial(_exchange, conversation, program, left, limits, records, stop=stop, eager=eager)
+            work = partial(_exchange, conversation, program, left, limits, records, **how)
             await self._in_thread(work)
             if conversation.runs - conversation.checked_at >= self._check_every:
                 await self._in_thread(conversation.check)
@@ -270,8 +288,9 @@ def _exchange(
     *,
     stop: bool,
     eager: bool,
+    part_s: float | None = None,
 ) -> None:
-    for head, blob in _run(conversation, program, inputs, limits, stop=stop, eager=eager):
+    for head, blob in _run(conversation, program, inputs, limits, stop=stop, eager=eager, part_s=part_s):
         if "compile" in head:
             failed = compile_failure(head["compile"])
             records += [failed] * (1 if stop else len(inputs))
@@ -298,17 +317,21 @@ def _run(
     limits: Limits,
     *,
     stop: bool = False,
-    eager: bool = False,
+    **how: Any,
 ) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """The answers of `Conversation.run`; those of a second try where the process that compiles was killed.
+    """The answers of `Conversation.run`; those of a second try where the process that compiles was ended.
 
-    Nobody of ours kills it, so the kernel did, short of memory. The program is at fault if it happens again.
+    Raises:
+        WorkerLost: it was ended again. The program is not at fault: nobody knows what it would have done.
     """
-    killed = False
-    for head, blob in conversation.run(program, inputs, limits, stop_on_failure=stop, eager=eager):
-        if "compile" in head and head["compile"]["type"] == "SIGKILL":
-            killed = True
-        else:
-            yield head, blob
-    if killed:
-        yield from conversation.run(program, inputs, limits, stop_on_failure=stop, eager=eager)
+    why = ""
+    for _ in range(2):
+        why = ""
+        for head, blob in conversation.run(program, inputs, limits, stop_on_failure=stop, **how):
+            if "lost" in head:
+                why = head["lost"]
+            else:
+                yield head, blob
+        if not why:
+            return
+    raise WorkerLost(why)

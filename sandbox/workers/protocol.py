@@ -41,7 +41,7 @@ ENVIRONMENT = {
 """All that the inside sees of an environment."""
 
 _MODULES = (
-    *("frames", "kernel", "seccomp", "calling.nodes", "calling.call", "driver", "run", "stream"),
+    *("frames", "kernel", "seccomp", "stream", "calling.nodes", "calling.call", "driver", "run"),
     *(f"asserting.{name}" for name in ("copies", "proxy", "peer", "candidate", "tester", "pair", "trusting")),
     *("program", "supervisor"),
 )
@@ -91,6 +91,9 @@ class Settings:
     processes: int = 64
     """Threads of a run (RLIMIT_NPROC) where the kernel counts them apart from what else the same user runs: a
     uid for each run, or a user namespace. 0: as many as there is memory for."""
+    compile_mb: int = 2048
+    """Memory for compiling a program, beyond what the process has before; less than there is in all, or the
+    kernel would end whatever it chooses."""
     scratch: str | None = None
     """Folder on a small file system of the worker's own that the runs may write to, and where they start; it
     is emptied after every run. None: they can write nowhere."""
@@ -144,10 +147,13 @@ def find_imports(source: str) -> list[str]:
 
 _CANARY = Program("print(sum(map(int, input().split())))")
 (_CANARY_INPUT, _CANARY_OUTPUT) = (b"19 23", "42\n")
-_START_S = 60.0
-_GRACE_S = 60.0
-"""Beyond the wall limit before a worker counts as hung: time in the queue for a core is not the run's."""
+_START_S = 180.0
+_GRACE_S = 120.0
+"""Beyond the wall limit before a worker counts as hung in which neither an answer comes nor CPU time is used.
+That a program on a busy machine gets little of a core is no reason: its supervisor tells how much it got."""
 _COMPILE_S = 40.0
+PART_S = 5.0
+"""After so long a part of a request is answered by itself, where the other side wants it."""
 _ASSERTING = (Mode.ASSERT, Mode.TRUSTING)
 _SMALL = 64 * 1024
 """Characters of a program for whose single input the process that compiled it may serve: memory that a larger
@@ -224,7 +230,7 @@ class Conversation:
         self.worker.start()
         try:
             self.worker.send(greeting(self.worker.settings))
-            (head, _) = self._next(_START_S)
+            (head, _) = self._next(time.monotonic() + _START_S)
         except (OSError, WorkerLost) as error:
             log = self.worker.log().strip().splitlines()
             self.worker.kill()
@@ -243,7 +249,7 @@ class Conversation:
         """
         ((head, blob),) = self.run(_CANARY, [_CANARY_INPUT], Limits(), stop_on_failure=False)
         self.checked_at = self.runs
-        if "compile" in head or classify(head, blob, Mode.MAIN, Limits()).stdout != _CANARY_OUTPUT:
+        if "token" not in head or classify(head, blob, Mode.MAIN, Limits()).stdout != _CANARY_OUTPUT:
             raise WorkerLost(f"its canary died: {head}")
 
     def run(
@@ -254,11 +260,15 @@ class Conversation:
         *,
         stop_on_failure: bool,
         eager: bool = False,
+        part_s: float | None = None,
     ) -> Iterator[tuple[dict[str, Any], bytes]]:
         """The answers to `inputs`, in order, several at a time; one with a `compile` key stands for all.
 
+        So does one with a `lost` key: the process that compiles was ended, and not by the program.
+
         With `stop_on_failure` the inside skips what follows the first failed run. With `eager` each answer
         comes before the next run begins, so that what breaks the worker can be told from what ran before.
+        With `part_s` it skips what follows the first run that ends later than that.
 
         Raises:
             WorkerLost: the worker has to be thrown away.
@@ -278,6 +288,7 @@ class Conversation:
             "int_digits": limits.int_digits,
             "stop": stop_on_failure,
             "eager": eager,
+            "part_s": part_s,
             "alone": len(inputs) == 1 and len(program.code) <= _SMALL and program.mode not in _ASSERTING,
             "import": find_imports(f"{program.preamble}\n{program.code}"),
         }
@@ -308,7 +319,7 @@ class Conversation:
             if pending:
                 self.worker.send(b"".join(pending))
                 pending = []
-            (head, blob) = self._next(patience_s)
+            (head, blob) = self._answer(patience_s)
             if head.get("id") != self._request:
                 raise WorkerLost("an answer to another request")
             if "done" in head:
@@ -316,17 +327,26 @@ class Conversation:
             yield head, blob
             patience_s = wall_s + _GRACE_S
             self.runs += 1
-            if "compile" in head or head.get("last"):
+            if "compile" in head or "lost" in head or head.get("last"):
                 del queue[1:]  # only the end is still worth sending
                 under_way = []
             under_way = under_way[1:]
 
-    def _next(self, timeout_s: float) -> tuple[dict[str, Any], bytes]:
-        deadline = time.monotonic() + timeout_s
+    def _answer(self, patience_s: float) -> tuple[dict[str, Any], bytes]:
+        """The next answer, waited for as long as heartbeats tell of more CPU time at least so often."""
+        used_s, deadline_s = 0.0, time.monotonic() + patience_s
+        while True:
+            (head, blob) = self._next(deadline_s)
+            if "heartbeat" not in head:
+                return head, blob
+            if head["heartbeat"] != used_s:
+                used_s, deadline_s = head["heartbeat"], time.monotonic() + patience_s
+
+    def _next(self, deadline_s: float) -> tuple[dict[str, Any], bytes]:
         while not self._waiting:
-            left_s = deadline - time.monotonic()
+            left_s = deadline_s - time.monotonic()
             if left_s <= 0:
-                raise WorkerLost(f"no answer for {timeout_s:.0f} s")
+                raise WorkerLost("neither an answer nor CPU time used for too long")
             try:
                 data = self.worker.receive(left_s)
                 if not data:

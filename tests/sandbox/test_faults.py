@@ -170,21 +170,16 @@ async def _kill_compilers(sandbox, most, killed):
 
 @pytest.mark.anyio
 @pytest.mark.root
-@pytest.mark.parametrize("most", [1, 2])
+@pytest.mark.parametrize("most", [1, 2, 3])
 async def test_a_kill_while_compiling_is_tried_again(make_sandbox, most):
-    """The kernel, short of memory, kills the process that compiles: no verdict, unless it does so twice."""
+    """The kernel, short of memory, kills the process that compiles, as often as it likes: no verdict."""
     killed = []
     async with make_sandbox(1) as sandbox, anyio.create_task_group() as group:
         group.start_soon(_kill_compilers, sandbox, most, killed)
         runs = await sandbox.run(Program(_SLOW_TO_COMPILE), ["x", "y"], Limits())
         group.cancel_scope.cancel()
     assert len(killed) == most
-    if most == 1:
-        assert [(run.status, run.stdout) for run in runs] == [(Status.OK, "x\n"), (Status.OK, "y\n")]
-    else:
-        words = "it cannot be compiled: the compiler was killed, short of memory"
-        assert [run.status for run in runs] == [Status.CE, Status.CE]
-        assert {(run.failure.type, run.failure.message) for run in runs} == {("SIGKILL", words)}
+    assert [(run.status, run.stdout) for run in runs] == [(Status.OK, "x\n"), (Status.OK, "y\n")]
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def execute(state: run.SupervisorState, job: driver.Job, limits: dict[str, Any])
         os.close(descriptor)
     (watch, test) = (kernel.Watch(pid, start, state.proc), kernel.Watch(other, ours, state.proc))
     (watch.waits_for, test.waits_for) = (other, pid)
-    _attend(watch, test)
+    _attend(state, watch, test)
     try:
         end = run.conclude(state, watch, test)
         if state.page[_FLAG] != 1 and watch.status == _FAILED << 8:
@@ -64,12 +64,13 @@ def execute(state: run.SupervisorState, job: driver.Job, limits: dict[str, Any])
     return end._replace(status=test.status, killed=test.killed)
 
 
-def _attend(watch: kernel.Watch, test: kernel.Watch) -> None:
+def _attend(state: run.SupervisorState, watch: kernel.Watch, test: kernel.Watch) -> None:
     """Wait until both are over; the candidate has nothing left to do when the test is."""
     while left := [each for each in (watch, test) if not each.is_over]:
         run.wait_for_child(min(each.wait_s for each in left))
         for each in left:
             each.look()
+        state.tell(watch.spent_s + test.spent_s)
         if test.is_over and not watch.is_over:
             os.kill(watch.pid, signal.SIGKILL)
 
