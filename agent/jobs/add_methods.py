@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from sstar_code.agent.jobs.evaluate import read_outcomes
 from sstar_code.agent.jobs.faults import describe_fault
 from sstar_code.agent.jobs.merge_runs import asked_for
 from sstar_code.agent.run.exports import write_results
@@ -69,7 +68,7 @@ async def add_methods(
         InfrastructureError: the endpoint, the sandbox or the store is gone.
     """
     async with opening as session:
-        store, outcomes = session.store, read_outcomes(session.store)
+        store, outcomes = session.store, session.store.read_outcomes()
         work = [one for one in outcomes.values() if one.error is None and set(methods) - set(one.chosen)]
         missing = [outcome.problem_id for outcome in work if outcome.problem_id not in problems]
         if missing:

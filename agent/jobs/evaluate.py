@@ -13,7 +13,7 @@ import anyio
 
 from sstar_code.agent.allocation.plan import plan_allocation
 from sstar_code.agent.calls.budget import main_cause
-from sstar_code.agent.jobs.faults import describe_fault
+from sstar_code.agent.jobs.faults import LOST, describe_fault
 from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.history.starts import Starts
 from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
@@ -103,11 +103,6 @@ _OPEN = 8
 """Problems in progress, as a multiple of those that saturate the server: near their end they call little."""
 
 
-def read_outcomes(store: Store) -> dict[str, ProblemOutcome]:
-    """What `store` holds of finished problems, by id."""
-    return store.read_outcomes()
-
-
 def most_open(model: StoredModel, settings: Settings) -> int:
     """Problems that are worked on at once, where that many have work for the model."""
     return max(4, _OPEN * model.concurrency.width // settings.first_samples)
@@ -138,7 +133,7 @@ async def evaluate_run(
     async with opening as session:
         keep_ways(settings, session.store)
         starts = Starts(session.folder)
-        model, outcomes = session.model, read_outcomes(session.store)
+        model, outcomes = session.model, session.store.read_outcomes()
 
         def write() -> Summary:
             starts.note(now=True)
@@ -231,44 +226,37 @@ async def evaluate(
 
     Problems are begun in their order, `most_open()` at once at most, each when `wait_for_capacity`
     returns: it is called with the number of first samples still to be asked for. A problem that the sandbox
-    lost is kept out of the store, so that the same command tries it again; one over which an error was raised
-    that nobody foresaw is kept with it, as the next start would meet it again. `judged_on` are the problems
-    on which the judge is measured, where they are not just these.
+    lost is tried once more when the others are done, and then kept out of the store, so that the same command
+    tries it again; one over which an error was raised that nobody foresaw is kept with it, as the next start
+    would meet it again. `judged_on`: the problems on which the judge is measured, where they are not these.
 
     Raises:
         InfrastructureError: the endpoint, the sandbox or the store is gone; what was finished is kept.
         BudgetSpentError: likewise.
     """
-    outcomes = read_outcomes(store)
+    outcomes = store.read_outcomes()
     for problem in problems:
         if problem.id in outcomes:
             on_problem(outcomes[problem.id], kept=True)
     context = replace(context, judge=SharedJudge(judged_on or problems, context.ask))
     open_ids: set[str] = set()
     closed = anyio.Event()
-
     methods = [name for name in dict.fromkeys((*BASELINES, context.settings.select)) if name != "oracle"]
+    lost: list[Problem] = []
 
-    async def work(problem: Problem) -> None:
+    def finish(problem: Problem, outcome: ProblemOutcome) -> None:
+        outcomes[problem.id] = outcome
+        on_problem(outcome, kept=False)
+
+    async def begin(problem: Problem) -> None:
         nonlocal closed
-        with about(problem=problem.id), problem_span(problem.id):
-            log_event("problem.begun")
-            try:
-                solution = await solve(problem, context, methods)
-                with working_on(problem.id, "grade"):
-                    verdicts, fault = await _grade(solution, context)
-                outcome = keep_solution(solution, verdicts, store, fault=fault)
-            except Exception as error:  # noqa: BLE001 - what is no matter of one problem is raised again
-                line = f"{describe_fault(error, problem.id)}; --retry errors tries it again"
-                outcome = ProblemOutcome(problem.id, (), {}, (), error=line)
-                store.put_problem(problem.id, outcome.to_json(), [], [])
-            outcomes[problem.id] = outcome
-            log_event(
-                "problem.finished", solved=outcome.solved, chosen=dict(outcome.chosen), error=outcome.error
-            )
+        outcome = await _work(problem, context, methods, store)
         if context.allocation is not None:
             context.allocation.budget.close(problem.id)
-        on_problem(outcome, kept=False)
+        if outcome.error == LOST:
+            lost.append(problem)
+        else:
+            finish(problem, outcome)
         open_ids.discard(problem.id)
         closed.set()
         closed = anyio.Event()
@@ -282,9 +270,27 @@ async def evaluate(
             while len(open_ids) >= (len(left) if is_spread else most_open()):
                 await closed.wait()
             open_ids.add(problem.id)
-            group.start_soon(work, problem)
+            group.start_soon(begin, problem)
             await anyio.sleep(_SETTLE_S)
+    for problem in lost:
+        finish(problem, await _work(problem, context, methods, store))
     return [outcomes[problem.id] for problem in problems]
+
+
+async def _work(problem: Problem, context: SolveContext, methods: list[str], store: Store) -> ProblemOutcome:
+    with about(problem=problem.id), problem_span(problem.id):
+        log_event("problem.begun")
+        try:
+            solution = await solve(problem, context, methods)
+            with working_on(problem.id, "grade"):
+                verdicts, fault = await _grade(solution, context)
+            outcome = keep_solution(solution, verdicts, store, fault=fault)
+        except Exception as error:  # noqa: BLE001 - what is no matter of one problem is raised again
+            line = f"{describe_fault(error, problem.id)}; --retry errors tries it again"
+            outcome = ProblemOutcome(problem.id, (), {}, (), error=line)
+            store.put_problem(problem.id, outcome.to_json(), [], [])
+        log_event("problem.finished", solved=outcome.solved, chosen=dict(outcome.chosen), error=outcome.error)
+        return outcome
 
 
 def keep_solution(
@@ -306,7 +312,7 @@ def keep_solution(
             executions=made.executions,
         )
     if Verdict.IE in verdicts.values() or any(lineage.lost for lineage in solution.lineages):
-        why = f"{fault}; mend it" if fault else "the sandbox lost a run (IE); run the same command again"
+        why = f"{fault}; mend it" if fault else LOST
         return _outcome(solution, verdicts, error=why, graded=graded)
     outcome = _outcome(solution, verdicts, graded=graded)
     store.put_problem(

@@ -10,6 +10,8 @@ from sstar_code.agent.calls.budget import main_cause
 from sstar_code.agent.telemetry.events import log_event
 from sstar_code.problems import SstarError
 
+LOST = "the sandbox lost a run (IE); run the same command again"
+"""Why nothing is known of a problem; it is tried once more when the others are done."""
 _MAX_CHARS = 300
 
 

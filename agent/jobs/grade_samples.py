@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -51,6 +51,11 @@ class Graded:
     """How the problem's checker program ended, where it is why nothing is known of the sample (IE)."""
     error: str = ""
     """The error that was raised over the sample, where that is why (IE)."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nothing is known of the sample because the sandbox lost a run of it."""
+        return self.verdict is Verdict.IE and not (self.checker_fault or self.error)
 
 
 async def grade_run(
@@ -105,12 +110,14 @@ async def grade_samples(
     """Grade (problem, sample number, program) triples, `at_once` of them under way.
 
     `samples` is read as they are needed; `on_graded` is told every verdict in the order of `samples`. Unless
-    `all_tests`, grading of a sample ends with the batch of tests that holds its first failure.
+    `all_tests`, grading of a sample ends with the batch of tests that holds its first failure. A sample of
+    which the sandbox lost a run is graded once more, as late as the order allows.
     """
     queue, order = enumerate(samples), _InOrder(on_graded)
+    lost: deque[tuple[int, Item]] = deque()
     async with anyio.create_task_group() as group:
         for _ in range(at_once):
-            group.start_soon(_grade_next, queue, sandbox, order, all_tests)
+            group.start_soon(_grade_next, queue, lost, sandbox, order, all_tests)
 
 
 class _InOrder:
@@ -122,9 +129,11 @@ class _InOrder:
         self._next = 0
         self._moved = anyio.Event()
 
-    async def wait_for_room(self, place: int) -> None:
-        while place >= self._next + _AHEAD:
-            await self._moved.wait()
+    def has_room(self, place: int) -> bool:
+        return place < self._next + _AHEAD
+
+    async def wait_for_move(self) -> None:
+        await self._moved.wait()
 
     def put(self, place: int, graded: Graded) -> None:
         self._waiting[place] = graded
@@ -136,25 +145,42 @@ class _InOrder:
 
 
 async def _grade_next(
-    queue: Iterator[tuple[int, Item]], sandbox: Sandbox, order: _InOrder, all_tests: bool
+    queue: Iterator[tuple[int, Item]],
+    lost: deque[tuple[int, Item]],
+    sandbox: Sandbox,
+    order: _InOrder,
+    all_tests: bool,
 ) -> None:
-    for place, (problem, number, code) in queue:
-        await order.wait_for_room(place)
-        tests = list_judging_tests(problem)
-        if code is None:
-            row = _missing_row(problem, number, len(tests))
-            order.put(place, Graded(problem.id, number, Verdict.CE, len(tests), row))
-            continue
-        try:
-            report = await run_tests(sandbox, problem, code, tests, stop_on_failure=not all_tests)
-        except Exception as error:  # noqa: BLE001 - what is no matter of one problem is raised again
-            line = describe_fault(error, problem.id)
-            row = _missing_row(problem, number, len(tests), Verdict.IE, line)
-            order.put(place, Graded(problem.id, number, Verdict.IE, len(tests), row, error=line))
-            continue
-        row = {"problem_id": problem.id, "sample": number, **_describe(report)}
-        graded = Graded(problem.id, number, report.verdict, report.total, row, report.checker_fault)
-        order.put(place, graded)
+    async def try_again() -> None:
+        place, item = lost.popleft()
+        order.put(place, await _grade(item, sandbox, all_tests=all_tests))
+
+    for place, item in queue:
+        while not order.has_room(place):
+            await (try_again() if lost else order.wait_for_move())
+        graded = await _grade(item, sandbox, all_tests=all_tests)
+        if graded.is_lost:
+            lost.append((place, item))
+        else:
+            order.put(place, graded)
+    while lost:
+        await try_again()
+
+
+async def _grade(item: Item, sandbox: Sandbox, *, all_tests: bool) -> Graded:
+    (problem, number, code) = item
+    tests = list_judging_tests(problem)
+    if code is None:
+        row = _missing_row(problem, number, len(tests))
+        return Graded(problem.id, number, Verdict.CE, len(tests), row)
+    try:
+        report = await run_tests(sandbox, problem, code, tests, stop_on_failure=not all_tests)
+    except Exception as error:  # noqa: BLE001 - what is no matter of one problem is raised again
+        line = describe_fault(error, problem.id)
+        row = _missing_row(problem, number, len(tests), Verdict.IE, line)
+        return Graded(problem.id, number, Verdict.IE, len(tests), row, error=line)
+    row = {"problem_id": problem.id, "sample": number, **_describe(report)}
+    return Graded(problem.id, number, report.verdict, report.total, row, report.checker_fault)
 
 
 def list_judging_tests(problem: Problem) -> list[Test]:
@@ -350,7 +376,7 @@ async def check_references(
         for item in graded
         if item.verdict not in (Verdict.AC, Verdict.IE) or item.checker_fault or item.error
     )
-    lost = sum(item.verdict is Verdict.IE and not (item.checker_fault or item.error) for item in graded)
+    lost = sum(item.is_lost for item in graded)
     return Checked(faults, len(graded), len(graded) - lost - len(faults), lost)
 
 

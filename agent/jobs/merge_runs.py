@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sstar_code.agent.jobs.evaluate import read_outcomes
 from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.folder import describe_changes, open_folder, read_evaluation, read_summary
 from sstar_code.agent.run.store import Store
@@ -145,7 +144,7 @@ def merge_runs(plan: Plan, out: Path, prices: Prices, *, fresh: bool) -> Summary
         return write_results(
             out,
             store,
-            read_outcomes(store),
+            store.read_outcomes(),
             problem_ids=config["problems"],
             select=config["select"],
             prices=prices,

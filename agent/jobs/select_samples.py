@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from sstar_code.agent.jobs.faults import describe_fault
+from sstar_code.agent.jobs.faults import LOST, describe_fault
 from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
 from sstar_code.agent.run.summary import Count
 from sstar_code.agent.solving.context import SEVERAL, Asking
@@ -125,7 +125,9 @@ async def choose_run(
         with session.progress("hidden tests", len(work)) as progress:
             limiter = anyio.CapacityLimiter(at_once)
 
-            async def keep(place: int, tried: tuple[Candidate, ...], selection: Selection) -> Chosen:
+            async def keep(
+                place: int, tried: tuple[Candidate, ...], selection: Selection, *, is_last: bool = False
+            ) -> Chosen:
                 item, error = work[place], errors.get(place, "")
                 async with limiter:
                     try:
@@ -137,11 +139,16 @@ async def choose_run(
                     except Exception as unforeseen:  # noqa: BLE001 - what is no matter of one problem is raised again
                         error = describe_fault(unforeseen, item.problem.id)
                         made = _leave(item, tried, selection, error)
-                progress.advance("lost" if made.outcome.error else "kept")
+                if is_last or made.outcome.error != LOST:
+                    progress.advance("lost" if made.outcome.error else "kept")
                 return made
 
-            made = zip(range(len(work)), candidates, (selection for _, selection in chosen), strict=True)
-            return await run_together(partial(keep, *parts) for parts in made)
+            parts = [(place, candidates[place], made) for place, (_, made) in enumerate(chosen)]
+            kept = await run_together(partial(keep, *part) for part in parts)
+            for place, made in enumerate(kept):
+                if made.outcome.error == LOST:
+                    kept[place] = await keep(*parts[place], is_last=True)
+            return kept
 
 
 async def _grade_and_keep(
@@ -174,7 +181,7 @@ async def _grade_and_keep(
         ),
         {selection.method: place},
         tuple(tier(candidates)),
-        (fault or "the sandbox lost a run (IE); run the same command again") if lost else None,
+        (fault or LOST) if lost else None,
     )
     if not lost:
         rows = [
@@ -205,8 +212,8 @@ async def try_samples(
 ) -> list[tuple[Candidate, ...]]:
     """The candidates of each problem: every program run on its public tests, with `grade` on the hidden ones.
 
-    A problem has no candidates, and by its place a line in `errors`, where the sandbox lost a run, its
-    checker program is at fault, or an error was raised over it.
+    A problem has no candidates, and by its place a line in `errors`, where the sandbox lost a run of it
+    twice (the second time after the others), its checker program is at fault, or an error was raised over it.
 
     Raises:
         SandboxError: the sandbox broke.
@@ -215,17 +222,21 @@ async def try_samples(
     results: dict[int, tuple[Candidate, ...]] = {}
     limiter = anyio.CapacityLimiter(at_once)
 
-    async def try_one(place: int, item: Work) -> None:
+    async def try_one(place: int, item: Work, *, is_last: bool = False) -> None:
         async with limiter:
             try:
                 results[place] = await _try_all(item, sandbox, grade=grade)
+                errors.pop(place, None)
             except _CannotJudgeError as error:
                 errors[place], results[place] = str(error), ()
             except Exception as error:  # noqa: BLE001 - what is no matter of one problem is raised again
                 errors[place], results[place] = describe_fault(error, item.problem.id), ()
-            on_tried(item.problem)
+            if is_last or errors.get(place) != LOST:
+                on_tried(item.problem)
 
     await run_together(partial(try_one, place, item) for place, item in enumerate(work))
+    lost = [place for place in range(len(work)) if errors.get(place) == LOST]
+    await run_together(partial(try_one, place, work[place], is_last=True) for place in lost)
     return [results[place] for place in range(len(work))]
 
 
@@ -295,7 +306,7 @@ async def _try_all(item: Work, sandbox: Sandbox, *, grade: bool) -> tuple[Candid
         if report.checker_fault:
             raise _CannotJudgeError(f"{report.checker_fault}; mend it")
         if report.verdict is Verdict.IE:
-            raise _CannotJudgeError("the sandbox lost a run (IE); run the same command again")
+            raise _CannotJudgeError(LOST)
         return report.passed, report.verdict
 
     async def attempt(code: str, written_by: tuple[str, ...]) -> Candidate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import anyio
 import pytest
@@ -11,6 +12,8 @@ from sstar_code.agent.jobs.grade_samples import Graded, Tally, grade_samples
 from sstar_code.agent.run.files import replace_file
 from sstar_code.problems import InfrastructureError, Kind, Problem, Test
 from sstar_code.sandbox import Execution, Status, Verdict
+from sstar_code.sandbox.fake import FakeSandbox
+from sstar_code.sandbox.workers.classify import lost
 
 PROBLEM = Problem("p", "s", Kind.STDIN, hidden_tests=(Test("", "yes"),))
 
@@ -76,3 +79,27 @@ def test_lost_samples_count_as_wrong_and_are_named():
     scores = tally.score()
     assert (scores["errors"], scores["untested_problems"], scores["unanswered"]) == (2, 1, [])
     assert (scores["rates"]["pass@1"].value, scores["rates"]["pass@1"].problems) == (0.25, 2)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("ahead", [2, 512])
+async def test_a_lost_sample_is_graded_once_more_when_the_others_are(ahead, monkeypatch):
+    """What the sandbox lost is tried again as late as the order of verdicts allows; twice lost is IE."""
+    monkeypatch.setattr("sstar_code.agent.jobs.grade_samples._AHEAD", ahead)
+    tried: Counter[str] = Counter()
+
+    def play(program, _):
+        tried[program.code] += 1
+        is_lost = program.code == "never" or (program.code == "late" and tried["late"] == 1)
+        return lost("gone") if is_lost else "yes"
+
+    sandbox, told = FakeSandbox(play), []
+    codes = ["late", "a", "never", "b", "c", "d"]
+    items = [(PROBLEM, number, code) for number, code in enumerate(codes)]
+    await grade_samples(items, sandbox, on_graded=told.append, at_once=2)
+    assert [graded.sample for graded in told] == list(range(6))
+    assert [graded.verdict for graded in told if graded.sample != 2] == [Verdict.AC] * 5
+    assert told[2].verdict is Verdict.IE
+    assert (tried["late"], tried["never"], tried["d"]) == (2, 2, 1)
+    if ahead == 512:
+        assert {program.code for program, _ in sandbox.calls[-2:]} == {"late", "never"}

@@ -1,4 +1,4 @@
-"""`sstar eval --retry errors`: what failed is asked again, the rest is kept."""
+"""What failed is tried again, with `--retry errors` or by itself; the rest is kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections import Counter
 
 import pytest
 
+from sstar_code.agent.jobs import session
 from sstar_code.agent.testing.server import chat, failure
+from sstar_code.sandbox.fake import FakeSandbox
+from sstar_code.sandbox.workers.classify import lost
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
 PUBLIC_ONLY = "```python\nprint(int(input()) ** 2)\n```"
@@ -104,3 +107,33 @@ def test_unknown_word_is_a_usage_error(sstar, words):
     """`--retry` takes one word."""
     ended = sstar(*words, "--retry", "all")
     assert (ended.code, ended.err) == (2, "sstar: --retry 'all': the only value is `errors`\n")
+
+
+class _Losing(FakeSandbox):
+    """Doubles numbers, and loses the first `times` runs on the input `lost_text`."""
+
+    def __init__(self, lost_text, times):
+        self._lost_text = lost_text
+        self._times = times
+        super().__init__(self._play)
+
+    def _play(self, program, text):
+        if text == self._lost_text and self._times:
+            self._times -= 1
+            return lost("gone")
+        return str(int(text) * 2)
+
+
+@pytest.mark.parametrize(("text", "times", "code"), [("2\n", 1, 0), ("5\n", 1, 0), ("5\n", 2, 3)])
+@pytest.mark.parametrize("command", ["eval", "select", "grade"])
+def test_what_the_sandbox_lost_is_tried_once_more_at_the_end(
+    command, text, times, code, *, sstar, serve, write_set, folder, monkeypatch
+):
+    """A run that was lost once costs no second command; one that is lost twice is an error of the machine."""
+    monkeypatch.setattr(session, "_make_sandbox", lambda *_: _Losing(text, times))
+    spec = write_set(make_problem("good"))
+    (folder / "samples.jsonl").write_text(json.dumps({"task_id": "good", "solution": "print(1)"}) + "\n")
+    model = ("-m", "tiny", "--base-url", serve(RIGHT).base_url, "--n", "1")
+    words = model if command == "eval" else ("samples.jsonl",)
+    ended = sstar(command, spec, *words, "--out", "run", "--json")
+    assert ended.code == code, ended.err
