@@ -352,6 +352,8 @@ class Conversation:
                 if not data:
                     raise WorkerLost(f"it ended: {self.worker.log().strip()[-300:]}")
                 self._waiting = self._decoder.feed(data)
+            except TimeoutError:
+                continue
             except (OSError, ValueError) as error:
                 raise WorkerLost(str(error)) from error
         return self._waiting.pop(0)
