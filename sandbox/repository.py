@@ -41,7 +41,7 @@ from sstar_code.sandbox.inside import project
 del sys.path[:2]
 project.main()
 """
-_INSIDE = ("__init__", "kernel", "seccomp", "driver", "run", "project_fork", "project_tests", "project")
+_INSIDE = ("__init__", "kernel", "seccomp", "project_fork", "project_tests", "project")
 _USERS = "root:x:0:0:root:/:/bin/sh\nuser:x:{uid}:{uid}:user:/tmp/home:/bin/sh\n"
 _HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
 _CHECK = """\
@@ -165,8 +165,8 @@ def write_control(folder: Path, uid: int) -> None:
     open_up(folder)
 
 
-_START_S = 60.0
-_GRACE_S = 30.0
+_START_S = 180.0
+_GRACE_S = 120.0
 
 
 class HoldsRepositories(Protocol):
@@ -236,7 +236,8 @@ class ProjectSession:
         """The answers to `request` (`inside.project`), in order.
 
         Raises:
-            RepositoryLostError: it did not answer in `timeout_s` and a little, or ended; it is closed.
+            RepositoryLostError: for `timeout_s` and a little it neither answered nor used CPU time, or it
+                ended; it is closed.
         """
         async with self._lock:
             try:
@@ -265,14 +266,18 @@ class ProjectSession:
         self.python = str(self._line(time.monotonic() + _START_S).get("ready"))
 
     def _exchange(self, request: dict[str, Any], timeout_s: float) -> list[dict[str, Any]]:
-        deadline_s = time.monotonic() + timeout_s
         self._worker.send(json.dumps(request).encode("ascii") + b"\n")
         answers: list[dict[str, Any]] = []
+        used_s, deadline_s = 0.0, time.monotonic() + timeout_s
         while True:
             answer = self._line(deadline_s)
             if answer.get("done"):
                 return answers
-            answers.append(answer)
+            if "heartbeat" not in answer:
+                answers.append(answer)
+            elif answer["heartbeat"] == used_s:
+                continue
+            used_s, deadline_s = answer.get("heartbeat", 0.0), time.monotonic() + timeout_s
 
     def _line(self, deadline_s: float) -> dict[str, Any]:
         while b"\n" not in self._left:

@@ -236,7 +236,7 @@ class Watch:
         """A process whose time in the queue for a core, and whose work, is none of this one's."""
         self._proc = proc
         self._clock = (~pid << 3) | 2  # the kernel's name for that process's CPU time
-        self._looks = _Looks(pid, proc)
+        self._looks = Looks(pid, proc)
         gone_s = time.monotonic() - start.started_s  # `attend` comes up to a glance late
         self._plan(min(start.cpu_s + _CPU_SLACK_S, start.wall_s) - gone_s, start.memory_kb)
 
@@ -281,7 +281,7 @@ class Watch:
         return left_s
 
 
-class _Looks:
+class Looks:
     """Whether a run over its wall limit sleeps: looks at it, at times that it cannot foresee."""
 
     def __init__(self, pid: int, proc: int | None) -> None:

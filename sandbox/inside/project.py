@@ -50,6 +50,7 @@ def main() -> None:
     settings = json.loads(reader.readline())
     _settle(settings, requests)
     _send(answers, {"ready": sys.version.split()[0]})
+    project_fork.tell_cpu_time(lambda cpu_s: _send(answers, {"heartbeat": cpu_s}))
     for line in reader:
         request = json.loads(line)
         for answer in _DO[request["do"]](request):

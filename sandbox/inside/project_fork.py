@@ -38,11 +38,26 @@ _owner: list[int] = []
 _scratch: dict[str, list[str]] = {}
 _kept: dict[str, tuple[os.stat_result, Any]] = {}
 _reached: set[str] = set()
+_listeners: list[Callable[[float], None]] = []
+_told_s = [0.0]
 
 
 def keep_private(descriptor: int) -> None:
     """Close `descriptor` in every fork that `run_apart` makes: by it one could speak for others."""
     _private.add(descriptor)
+
+
+def tell_cpu_time(listener: Callable[[float], None]) -> None:
+    """From now on give `listener` the CPU seconds of the work under way, every few seconds."""
+    _listeners.append(listener)
+
+
+def send_heartbeat(cpu_s: float) -> None:
+    """Tell whoever listens that the work under way has used `cpu_s`, unless that was told a moment ago."""
+    if time.monotonic() - _told_s[0] >= kernel.HEARTBEAT_S:
+        _told_s[0] = time.monotonic()
+        for listener in _listeners:
+            listener(cpu_s)
 
 
 def watch_reached() -> None:
@@ -298,17 +313,21 @@ def _tell(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def _watch(pid: int, started_s: float, limits: dict[str, Any]) -> tuple[str, int, Any]:
     """Which limit it was killed for (or an empty text), its status and its resource usage."""
-    clock = (~pid << 3) | 2  # the kernel's name for that process's CPU time
+    looks = kernel.Looks(pid, None)
     descriptor = os.pidfd_open(pid)
     killed, wait_s = "", _GLANCE_S
     try:
         poller = select.poll()
         poller.register(descriptor, select.POLLIN)
         while not wait_ready(poller, wait_s):
-            cpu_left_s = limits["cpu_s"] - time.clock_gettime(clock)
+            spent_s = kernel.spent_s(pid)
+            send_heartbeat(spent_s)
+            cpu_left_s = limits["cpu_s"] - spent_s
             wall_left_s = limits["wall_s"] - (time.monotonic() - started_s)
             if wall_left_s <= 0:
                 wall_left_s += kernel.queued_s(pid)
+            if wall_left_s <= 0 and not looks.find_asleep(spent_s):
+                wall_left_s = looks.pause_s
             if min(cpu_left_s, wall_left_s) <= 0:
                 killed = killed or ("cpu" if cpu_left_s <= 0 else "wall")
                 with contextlib.suppress(ProcessLookupError):
