@@ -27,7 +27,7 @@ from sstar_code.sandbox.inside import kernel, project_fork
 
 _TEXT_LENGTH = 3000
 _PROGRESS = 0.02
-"""Part of a core that is work: its CPU time counts, of which a busy machine has little. Else all time does."""
+"""Part of a core that is work: its CPU time counts, of which a busy machine has little. Else time does."""
 _START = """\
 import sys
 sys.path.insert(0, %r)
