@@ -4,9 +4,9 @@
 
 `sstar grade` and `sstar select` run idle, then beside the busy processes. There each is killed once, by -9,
 when half of the executions are stored, and started again. The verdicts and choices have to be the same, no
-stored execution may be run again, and it may take no longer than `--bar` times what the share of a core allows
-that its programs got: the seconds of the idle run, times how much larger their share was there. Everything
-is in a session of its own, as the kernel may divide the cores by session.
+stored execution may be run again, and neither may take more than `--bar` times what the share of a core
+allows that its programs got: the seconds of the idle run, times how much larger their share was there.
+Everything is in a session of its own, as the kernel may divide the cores by session.
 """
 
 from __future__ import annotations
