@@ -176,10 +176,13 @@ def attend(state: SupervisorState, pid: int, pause: Callable[[float], object]) -
     Raises:
         OSError: the run could not confine itself or be cleaned up after.
     """
-    while state.page[2] != 1:
-        (ended, status, _) = os.wait4(pid, os.WNOHANG)
-        if ended:
-            return None, status, 0
+    while True:
+        # In this order: between the two looks it may become the run and be through with it.
+        has_ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        if state.page[2] == 1:
+            break
+        if has_ended:
+            return None, os.wait4(pid, 0)[1], 0
         pause(GLANCE_S)
         if state.page[1] == 1:
             state.tell(kernel.spent_s(pid))

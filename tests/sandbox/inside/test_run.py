@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 
 import pytest
@@ -14,7 +15,7 @@ def _judge(monkeypatch, looks):
     clock = iter(range(10**6))
     monkeypatch.setattr(run.time, "monotonic", lambda: next(clock) * 0.25)
     told = iter(looks)
-    watched = kernel._Looks(0, None)
+    watched = kernel.Looks(0, None)
     spent_s = 0.0
     for number, (ready, more_s) in enumerate(told):
         spent_s += more_s
@@ -53,3 +54,54 @@ def test_proc_may_be_elsewhere():
         os.close(proc)
     assert kernel.is_ready(1 << 30) is None
     assert (kernel.used_kb(1 << 30), kernel.queued_s(1 << 30)) == (0, 0.0)
+
+
+class _SlowPage(mmap.mmap):
+    """The shared page, whose first reader of byte 2 loses the core until the process `release`d has ended."""
+
+    release = None
+
+    def __getitem__(self, place):
+        seen = super().__getitem__(place)
+        if place == 2 and self.release is not None:
+            (self.release, release) = (None, self.release)
+            release()
+        return seen
+
+
+def _attend_a_quick_run():
+    """The end that `attend` tells of a run that begins and ends while it is between two looks."""
+    names = ("uids", "seccomp", "processes", "proc_descriptor", "scratch", "compile_mb")
+    state = run.SupervisorState(dict.fromkeys(names))
+    state.page = page = _SlowPage(-1, mmap.PAGESIZE)
+    limits = {"cpu_s": 1.0, "wall_s": 60.0, "memory_mb": 64, "output_kb": 1}
+    (waiting, go) = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.read(waiting, 1)
+        run._LAYOUT.pack_into(page, run._LAID_AT, *run.begin(state, limits))
+        (page[0], page[2]) = (1, 1)
+        os._exit(7)
+
+    def release():
+        os.write(go, b"1")
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+    page.release = release
+    return run.attend(state, pid, lambda _: None)
+
+
+def test_a_run_that_is_over_between_two_looks_is_a_run():
+    """However late its supervisor gets a core, a run is answered: else its worker would count as lost."""
+    (told, tell) = os.pipe()
+    child = os.fork()  # cleaning up after a run ends every child of its process
+    if child == 0:
+        try:
+            (end, status, output_kb) = _attend_a_quick_run()
+            os.write(tell, f"{end is not None} {os.waitstatus_to_exitcode(status)} {output_kb}".encode())
+        finally:
+            os._exit(0)
+    os.close(tell)
+    with os.fdopen(told) as file:
+        assert file.read() == "True 7 1"
+    os.waitpid(child, 0)
