@@ -138,8 +138,10 @@ def _mount_proc(target: Path, plan: dict[str, Any]) -> None:
             if kept is not None:
                 _mount("proc", str(target), "proc", flags, "subset=pid")
                 opened = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
-                os.dup2(opened, kept, inheritable=True)
-                os.close(opened)
+                if opened != kept:  # it mostly is that one: the lowest number that is free
+                    os.dup2(opened, kept)
+                    os.close(opened)
+                os.set_inheritable(kept, True)
                 _check(_libc.umount2(str(target).encode(), _DETACH), "umount")
                 choices = ("hidepid=ptraceable,subset=pid", *choices)
     for options in choices:
