@@ -219,9 +219,10 @@ class _Allocating:
         dropped = set(told[following].dropped) if following < len(told) else set()
         wanted = set(range(self._drawn, self._drawn + samples)) - dropped
         self._drawn += samples
+        taught = self._remember()
 
         async def sample(number: int) -> None:
-            lineage = await next_round(Lineage(number, ()), self.problem, self.context)
+            lineage = await next_round(Lineage(number, ()), self.problem, taught)
             if following == len(told):
                 self._keep(lineage)
                 await self._reconsider(wanted, told, following)
@@ -245,13 +246,19 @@ class _Allocating:
                 self.context.model.cancel(self.problem.id, late)
 
     async def _repair(self, index: int) -> None:
+        taught = self._remember()
+
         async def repair(lineage: Lineage) -> None:
-            self._keep(await next_round(lineage, self.problem, self.context))
+            self._keep(await next_round(lineage, self.problem, taught))
 
         async with anyio.create_task_group() as group:
             for lineage in list(self.lineages.values()):
                 if len(lineage.rounds) == index and not has_ended(lineage, self.problem):
                     group.start_soon(repair, lineage)
+
+    def _remember(self) -> SolveContext:
+        """The context with what the samples that are in have taught."""
+        return self.context.remember(self.lineages.values())
 
     def _keep(self, lineage: Lineage) -> None:
         self.lineages[lineage.sample] = lineage

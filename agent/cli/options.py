@@ -238,6 +238,11 @@ FLAGS: Mapping[type, Mapping[str, Any]] = {
             help="What comes before an answer: cot (reasoning), direct (nothing), draft (a few words), plan "
             "(ideas).",
         ),
+        "lessons": _method(
+            "--lessons",
+            help="Repairs say in a line what was wrong, and later prompts tell it: off, problem (of the same "
+            "problem), set (also what helped with problems finished before).",
+        ),
     },
     SandboxChoice: {
         "name": _run(

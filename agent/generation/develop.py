@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sstar_code.agent.generation.extract import extract_code
 from sstar_code.agent.generation.feedback import describe_failures, summarize_tests
 from sstar_code.agent.generation.lineage import Lineage, Round
+from sstar_code.agent.generation.memory import read_lesson
 from sstar_code.agent.generation.plans import plan_for
 from sstar_code.agent.models.request import CallError, ContextError, Purpose, Request, Stage
 from sstar_code.agent.prompts.templates import render_macro
@@ -58,7 +59,12 @@ def first_sample(problem: Problem, context: SolveContext, sample: int, plan: str
     settings = context.settings
     return Request(
         messages=context.prompts.render(
-            "generate", problem, environment=context.environment, style=settings.style, plan=plan
+            "generate",
+            problem,
+            environment=context.environment,
+            style=settings.style,
+            plan=plan,
+            lessons=context.shown,
         ),
         purpose=Purpose(problem.id, Stage.GENERATE, sample),
         temperature=settings.temperature,
@@ -91,6 +97,7 @@ def repair_round(
             problem,
             environment=context.environment,
             style=settings.style,
+            lessons=context.shown,
             code=best.code,
             failures=best.failures,
             summary=best.summary,
@@ -161,11 +168,13 @@ async def next_round(
     target: Target | None = None,
     temperature: float | None = None,
     requests: Iterable[Request] = (),
+    note: str = "",
 ) -> Lineage:
     """`lineage` with one round more: its first sample, or a repair (of `target`, else of its best round).
 
     Of `requests`, which a strategy may bring, the first that the model has room for is asked; a call that
-    fails is a round without a program.
+    fails is a round without a program. `note` is what the requests rest on, where that is one line; else the
+    round has the lesson that its answer ends with, if one was asked for.
 
     Raises:
         As `develop`.
@@ -190,6 +199,10 @@ async def next_round(
         else:
             with working_on(problem.id, request.purpose.stage):
                 step = await _try_answer(answer, problem, context, lineage, target)
+            if target and context.settings.lessons != "off":
+                note = note or read_lesson(answer.text)
+            if note and target:
+                step = replace(step, note=note, helped=step.passed > target.best.passed)
             return Lineage(lineage.sample, (*lineage.rounds, replace(step, base=base, source=source)))
     failed = Round(
         len(lineage.rounds), total=len(problem.public_tests), base=base, source=source, error=str(failure)

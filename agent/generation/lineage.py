@@ -6,11 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sstar_code.agent.generation.memory import Note
 from sstar_code.agent.models.request import Usage
 from sstar_code.sandbox import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sstar_code.agent.generation.feedback import FailureNote
 
@@ -49,6 +50,10 @@ class Round:
     """Why the call failed; empty where there was an answer."""
     why: str = ""
     """Why the answer held no program; empty where it held one, or the call failed."""
+    note: str = ""
+    """The lesson of the answer, or what was recalled for it, in a line (`generation.memory`)."""
+    helped: bool = False
+    """Whether there is such a note and more public tests pass than before."""
     finish_reason: str = ""
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
@@ -92,3 +97,14 @@ def explain_lack(lineages: Sequence[Lineage]) -> str:
     """Why no answer held a program, the commonest reasons first: `2 cut while thinking; 1 empty`."""
     reasons = Counter(item.why for lineage in lineages for item in lineage.rounds if item.why)
     return "; ".join(f"{count} {reason}" for reason, count in reasons.most_common(_MAX_REASONS))
+
+
+def list_notes(lineages: Iterable[Lineage]) -> tuple[Note, ...]:
+    """The notes of all rounds, early rounds first; of equal ones the first, and whether any helped."""
+    found: dict[str, Note] = {}
+    rounds = [(made.index, lineage.sample, made) for lineage in lineages for made in lineage.rounds]
+    for _, _, made in sorted(rounds, key=lambda item: item[:2]):
+        if made.note:
+            first = found.setdefault(made.note.casefold(), Note(made.note, made.helped))
+            found[made.note.casefold()] = Note(first.text, first.helped or made.helped)
+    return tuple(found.values())

@@ -18,6 +18,7 @@ from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.history.starts import Starts
 from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
 from sstar_code.agent.solving.context import SharedJudge, SolveContext
+from sstar_code.agent.solving.knowledge import Knowledge
 from sstar_code.agent.solving.solve import Solution, solve
 from sstar_code.agent.strategies.table import choose_strategy, keep_ways
 from sstar_code.agent.telemetry.events import about, log_event, working_on
@@ -151,11 +152,15 @@ async def evaluate_run(
         if retry_errors:
             _reopen(session, problems, outcomes)
         allocation = plan_allocation(settings, session.budget, session.store, len(problems) - len(outcomes))
+        knowledge = Knowledge(session.store) if settings.lessons == "set" else None
+        context = SolveContext(
+            model, session.sandbox, prompts, settings, allocation=allocation, knowledge=knowledge
+        )
         try:
             with _showing(session, len(problems), outcomes, starts) as finish:
                 await evaluate(
                     problems,
-                    SolveContext(model, session.sandbox, prompts, settings, allocation=allocation),
+                    context,
                     session.store,
                     most_open=lambda: most_open(model, settings),
                     wait_for_capacity=model.wait_for_capacity,

@@ -33,7 +33,9 @@ Values (`VALUES` says which template gets which), all text unless said otherwise
     case         for critique.j2, a test on which `first` and `second` differ: input, first, second, verdicts;
                  None where there is none. `second` may be None
     critique     for changes.j2 the answer to critique.j2; advice: for rewrite.j2 that to changes.j2
-    about        for style.j2, which other templates include: "program", "repair" or "judge"
+    lessons      notes of other attempts, `memory.Shown`; None where there are none and none is asked for
+    about        for style.j2 and lessons.j2, which other templates include: "program", "repair" or "judge",
+                 and "told" or "asked"
 
 Filters: `fence(tag)`, `cap(characters)`, `pyrepr` (an encoded value as a Python literal). Function:
 `call(test)`, like `f(1, 'a')`. Templates run in Jinja2's sandbox: a directory may come from a repository.
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     import jinja2
     from jinja2 import BaseLoader, Template, TemplateError
 
+    from sstar_code.agent.generation.memory import Shown
     from sstar_code.problems import Problem, Test
     from sstar_code.sandbox import Environment
 
@@ -127,11 +130,11 @@ def _show(value: Any) -> str:  # noqa: PLR0911 - one return a type is the cleare
 
 
 VALUES: dict[str, frozenset[str]] = {
-    "generate": frozenset({"problem", "environment", "style", "plan"}),
+    "generate": frozenset({"problem", "environment", "style", "plan", "lessons"}),
     "debug": frozenset(
         {
             *("problem", "environment", "code", "failures", "summary"),
-            *("passed", "total", "earlier", "reason", "is_cut", "style"),
+            *("passed", "total", "earlier", "reason", "is_cut", "style", "lessons"),
         }
     ),
     "inputs": frozenset({"problem", "count"}),
@@ -143,6 +146,7 @@ VALUES: dict[str, frozenset[str]] = {
     "tests": frozenset({"problem", "count"}),
     "compare": frozenset({"problem", "first", "second", "style"}),
     "style": frozenset({"style", "plan", "about"}),
+    "lessons": frozenset({"lessons", "about", "style"}),
     "ideas": frozenset({"problem", "environment", "count"}),
     "critique": frozenset({"problem", "environment", "first", "second", "case"}),
     "changes": frozenset({"problem", "environment", "first", "critique"}),
@@ -151,7 +155,9 @@ VALUES: dict[str, frozenset[str]] = {
 """Template name -> the values it is rendered with."""
 
 NAMES = tuple(f"{name}.j2" for name in VALUES)
-_OF_STRATEGIES = frozenset({"style.j2", "ideas.j2", "critique.j2", "changes.j2", "rewrite.j2"})
+_OF_STRATEGIES = frozenset(
+    f"{name}.j2" for name in ("style", "lessons", "ideas", "critique", "changes", "rewrite")
+)
 """Those that stand in the folder `strategies`."""
 
 _MOST_BYTES = MIB
@@ -223,12 +229,13 @@ class Prompts:
         environment: Environment | None = None,
         style: str = "cot",
         plan: str | None = None,
+        lessons: Shown | None = None,
         **values: Any,
     ) -> tuple[Message, ...]:
         """The messages of template `name` ("generate", "debug", ...) for `problem`.
 
         `environment` is what programs find where they run; None: nothing is said of it. `style` and `plan`
-        say what is to be written before the answer.
+        say what is to be written before the answer, `lessons` what other attempts have taught.
 
         Raises:
             UserError: the template fails; path and line are named.
@@ -241,6 +248,7 @@ class Prompts:
             "environment": environment,
             "style": style,
             "plan": plan,
+            "lessons": lessons,
             "call": partial(show_call, problem.entry_point),
         }
         try:

@@ -1,4 +1,4 @@
-"""The run store's schema as an ordered list of migrations; a database remembers how many it has applied."""
+"""The run store's schema as an ordered list of migrations, of which a database counts those applied."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import contextlib
 import re
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sstar_code.agent.models.request import request_key
 from sstar_code.agent.run.bounds import protect
+
+if TYPE_CHECKING:
+    from sstar_code.agent.models.request import Request
 
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -69,6 +75,14 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE ways (              -- how the samples of this run come to be
         name TEXT PRIMARY KEY,       -- strategy, style
         value TEXT NOT NULL
+    );
+    """,
+    """
+    CREATE TABLE notes (             -- what problems of the set learn from each other
+        problem_id TEXT NOT NULL,
+        kind TEXT NOT NULL,          -- shown: to this problem, decided when it is begun; learnt: from it
+        lines TEXT NOT NULL,         -- a line each
+        PRIMARY KEY (problem_id, kind)
     );
     """,
 )
@@ -155,3 +169,20 @@ def _begin_to_read(path: Path, mode: str, undo: contextlib.ExitStack) -> tuple[s
     database.execute("BEGIN")
     (version,) = database.execute("PRAGMA user_version").fetchone()
     return database, version
+
+
+def place_call(request: Request) -> tuple[str, str, str, int, int, str]:
+    """The first columns of a call: its key, and which call of the method it is."""
+    purpose = request.purpose
+    key = request_key(request)
+    return key, purpose.problem_id, purpose.stage.value, purpose.sample, purpose.round, purpose.ordinal
+
+
+def write_now() -> str:
+    """The present in UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def storable(text: str | None) -> str | None:
+    """SQLite keeps UTF-8 only; a model's answer may hold lone surrogates."""
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode()

@@ -12,15 +12,14 @@ import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sstar_code.agent.models.request import Answer, Request, request_key
+from sstar_code.agent.run import schema
 from sstar_code.agent.run.bounds import DAMAGE, Bound, Kind, damaged, is_of_the_machine, refuse_links, unpack
 from sstar_code.agent.run.lock import StoreError, lock
 from sstar_code.agent.run.outcomes import ProblemOutcome, RoundOutcome, StageCount, read_record
-from sstar_code.agent.run.schema import MIGRATIONS, check_schema, open_snapshot, open_to_write
 from sstar_code.agent.telemetry.events import current_work
 from sstar_code.problems import UserError
 from sstar_code.sandbox import Execution
@@ -53,9 +52,9 @@ class Store:
                 undo.enter_context(lock(path.with_suffix(".lock")))
             try:
                 if path is not None and read_only:
-                    self._db = open_snapshot(path, undo)
+                    self._db = schema.open_snapshot(path, undo)
                 else:
-                    self._db = open_to_write(path, undo)
+                    self._db = schema.open_to_write(path, undo)
             except sqlite3.OperationalError as error:
                 raise StoreError(
                     f"{path}: cannot {'read' if read_only else 'write'} the run store ({error})"
@@ -133,11 +132,12 @@ class Store:
 
     def put_answer(self, request: Request, answer: Answer) -> None:
         """Keep `answer`; one that is there already stays. An earlier failure of the call is forgotten."""
-        place = _place(request)
+        place = schema.place_call(request)
         texts = json.dumps(asdict(request)), json.dumps(asdict(answer))
         with self._transaction() as db:
             db.execute(
-                "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*place, *texts, _now())
+                "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*place, *texts, schema.write_now()),
             )
             db.execute("DELETE FROM failed_calls WHERE key = ?", place[:1])
 
@@ -146,7 +146,7 @@ class Store:
         with self._reaching() as db:
             db.execute(
                 "INSERT OR REPLACE INTO failed_calls VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (*_place(request), _storable(error), _now()),
+                (*schema.place_call(request), schema.storable(error), schema.write_now()),
             )
 
     def failures(self) -> list[tuple[str, str, str]]:
@@ -216,6 +216,19 @@ class Store:
         """The strategy and the style of the run, by these names; empty where it does not say."""
         return dict(self._read((str, str), "SELECT name, value FROM ways"))
 
+    # what problems have taught
+
+    def put_notes(self, problem_id: str, kind: str, lines: Sequence[str]) -> None:
+        """Keep notes of one line each: those "shown" to a problem or "learnt" from it; kept ones stay."""
+        with self._transaction() as db:
+            row = (problem_id, kind, schema.storable("\n".join(lines)))
+            db.execute("INSERT OR IGNORE INTO notes VALUES (?, ?, ?)", row)
+
+    def notes(self, kind: str) -> dict[str, list[str]]:
+        """The notes of this kind by problem, in the order of writing."""
+        query = "SELECT problem_id, lines FROM notes WHERE kind = ? ORDER BY rowid"
+        return {problem_id: lines.splitlines() for problem_id, lines in self._read((str, str), query, kind)}
+
     # executions: `sandbox.memo.ExecutionMemory`
 
     def get_execution(self, key: str) -> Execution | None:
@@ -268,7 +281,7 @@ class Store:
                 db.execute(f"DELETE FROM {table} WHERE problem_id = ?", (problem_id,))  # noqa: S608 - ours
             db.executemany(
                 "INSERT OR REPLACE INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [(problem_id, *row[:2], _storable(row[2]), *row[3:]) for row in candidates],
+                [(problem_id, *row[:2], schema.storable(row[2]), *row[3:]) for row in candidates],
             )
             db.executemany(
                 "INSERT OR REPLACE INTO selections VALUES (?, ?, ?)",
@@ -301,7 +314,7 @@ class Store:
             db.execute("ATTACH DATABASE ? AS other", (str(path),))
             bound = Bound(db, path, self.path)
             try:
-                check_schema(db, len(MIGRATIONS), "other")
+                schema.check_schema(db, len(schema.MIGRATIONS), "other")
                 bound.begin()
                 with self._transaction():
                     self._absorb_tables(db)
@@ -379,19 +392,3 @@ class Store:
         """Selection (JSON) by method."""
         query = "SELECT method, selection FROM selections WHERE problem_id = ? ORDER BY rowid"
         return dict(self._read((str, str), query, problem_id))
-
-
-def _place(request: Request) -> tuple[str, str, str, int, int, str]:
-    """The first columns of a call: its key, and which call of the method it is."""
-    purpose = request.purpose
-    key = request_key(request)
-    return key, purpose.problem_id, purpose.stage.value, purpose.sample, purpose.round, purpose.ordinal
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _storable(text: str | None) -> str | None:
-    """SQLite keeps UTF-8 only; a model's answer may hold lone surrogates."""
-    return None if text is None else text.encode("utf-8", "backslashreplace").decode()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from sstar_code.agent.generation.lineage import list_notes
+from sstar_code.agent.generation.memory import Note, Shown, choose_notes
 from sstar_code.agent.models import Purpose, Request, Stage
 from sstar_code.agent.models.request import CallError
 from sstar_code.problems import SstarError
@@ -16,8 +18,10 @@ from sstar_code.selection.judging.calibration import measure_judge
 
 if TYPE_CHECKING:
     from sstar_code.agent.allocation.plan import Allocation
+    from sstar_code.agent.generation.lineage import Lineage
     from sstar_code.agent.models import Model
     from sstar_code.agent.prompts.templates import Prompts
+    from sstar_code.agent.solving.knowledge import Knowledge
     from sstar_code.agent.solving.settings import Settings
     from sstar_code.problems import Problem
     from sstar_code.sandbox import Environment, Sandbox
@@ -129,6 +133,23 @@ class SolveContext:
     repository finds those of the repository."""
     failures: list[SstarError] | None = None
     """As `Asking.failures`."""
+    notes: tuple[Note, ...] = ()
+    """What the attempts at this problem have taught so far."""
+    others: tuple[Note, ...] = ()
+    """What helped with other problems of the set."""
+    knowledge: Knowledge | None = None
+    """Where `others` come from, for a set whose problems may learn from each other."""
+
+    def remember(self, lineages: Iterable[Lineage]) -> SolveContext:
+        """The same with the notes of `lineages`, which have to be all that were known at that point."""
+        return replace(self, notes=list_notes(lineages))
+
+    @property
+    def shown(self) -> Shown | None:
+        """The notes for a prompt; None where lessons are neither told nor asked for."""
+        if self.settings.lessons == "off":
+            return None
+        return choose_notes(self.notes, self.others, asks=True)
 
     @property
     def environment(self) -> Environment | None:

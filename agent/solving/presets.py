@@ -138,6 +138,8 @@ def _list_additions(settings: Settings, endpoint: Endpoint) -> Iterator[str]:
         yield f"strategy {settings.strategy}, not sample"
     if settings.style != "cot":
         yield f"style {settings.style}, not given"
+    if settings.lessons != "off":
+        yield f"lessons {settings.lessons}, not given"
     if endpoint.max_thinking is not None:
         yield f"max_thinking {endpoint.max_thinking}, not given"
     if endpoint.system_role != "system":

@@ -15,12 +15,16 @@ STYLES = ("cot", "direct", "draft", "plan")
 2502.18600), and ideas first (as PlanSearch, arXiv 2409.03733)."""
 
 
+LESSONS = ("off", "problem", "set")
+"""Whose lessons a prompt shows: none, those of the problem, or also those of problems finished before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of the method; the defaults are S*'s (arXiv 2502.14382, section 5.1).
 
     Raises:
-        UserError: an unknown method, context or style.
+        UserError: an unknown method, context, style or source of lessons.
     """
 
     n: int = 16
@@ -44,6 +48,8 @@ class Settings:
     `waves` where `least` is given."""
     style: str = "cot"
     """What is written before an answer, of `STYLES`: by samples, repairs and judges alike."""
+    lessons: str = "off"
+    """One of `LESSONS`: whether repairs say in a line what was wrong, and who is told."""
     greedy: bool = False
     """One sample at temperature 0, whatever `n` and `temperature` say."""
 
@@ -55,6 +61,8 @@ class Settings:
             raise UserError(f"--context {self.context!r}: it must be `all` or `last`")
         if self.style not in STYLES:
             raise UserError(f"--style {self.style!r}: it must be one of {', '.join(STYLES)}")
+        if self.lessons not in LESSONS:
+            raise UserError(f"--lessons {self.lessons!r}: it must be one of {', '.join(LESSONS)}")
         if self.greedy:
             for name, value in (("n", 1), ("least", None), ("temperature", 0.0)):
                 object.__setattr__(self, name, value)
@@ -63,7 +71,7 @@ class Settings:
         """For the manifest; what is at its default looks as it did before it could be chosen."""
         whole = asdict(self)
         del whole["greedy"]  # `n` and `temperature` say it
-        for name, default in (("least", None), ("strategy", ""), ("style", "cot")):
+        for name, default in (("least", None), ("strategy", ""), ("style", "cot"), ("lessons", "off")):
             if whole[name] == default:
                 del whole[name]
         return whole
@@ -76,7 +84,8 @@ class Settings:
     @property
     def ways(self) -> dict[str, str]:
         """How samples come to be, as a run store keeps it and a summary names it."""
-        return {"strategy": self.strategy or self.strategy_name, "style": self.style}
+        told = {} if self.lessons == "off" else {"lessons": self.lessons}
+        return {"strategy": self.strategy or self.strategy_name, "style": self.style, **told}
 
     @property
     def first_samples(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.run.outcomes import StageCount
@@ -72,7 +72,11 @@ async def solve(
     on_sample: Callable[[Lineage], None] = lambda _: None,
 ) -> Solution:
     """Generate, repair, select. Hidden tests are not looked at."""
+    if context.knowledge is not None:
+        context = replace(context, others=context.knowledge.recall(problem))
     lineages = await choose_strategy(context.settings)(problem, context, on_sample)
+    if context.knowledge is not None:
+        context.knowledge.learn(problem, lineages)
     candidates = candidates_of(problem, lineages)
     differ = len({fingerprint(candidates[index].code) for index in tier(candidates)}) > 1
     with working_on(problem.id, "select"):

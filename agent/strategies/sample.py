@@ -6,16 +6,17 @@ Source: S* (arXiv 2502.14382), with 16 samples and 2 rounds of repair. Departure
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from sstar_code.agent.generation.develop import develop
+from sstar_code.agent.generation.develop import develop, has_ended, next_round
+from sstar_code.agent.generation.lineage import Lineage
 
 if TYPE_CHECKING:
-    from sstar_code.agent.generation.lineage import Lineage
     from sstar_code.agent.solving.context import SolveContext
     from sstar_code.agent.solving.settings import Settings
     from sstar_code.agent.strategies.protocol import OnSample
@@ -31,7 +32,15 @@ class Sample:
     async def __call__(
         self, problem: Problem, context: SolveContext, on_sample: OnSample
     ) -> tuple[Lineage, ...]:
-        """All samples at once: one that has arrived is run and repaired while others are still written."""
+        """All samples at once: one that has arrived is run and repaired while others are still written.
+
+        With lessons round by round, since which of them a repair is told may not hang on what came first.
+        """
+        if context.settings.lessons != "off":
+            made = await develop_in_rounds(range(context.settings.n), problem, context)
+            for lineage in made:
+                on_sample(lineage)
+            return made
         lineages: dict[int, Lineage] = {}
 
         def keep(lineage: Lineage) -> None:
@@ -46,6 +55,32 @@ class Sample:
     def most_calls(self, settings: Settings) -> int:
         """A first answer and every repair of each sample."""
         return settings.n * (settings.rounds + 1)
+
+
+async def develop_in_rounds(
+    numbers: Sequence[int], problem: Problem, context: SolveContext, known: Sequence[Lineage] = ()
+) -> tuple[Lineage, ...]:
+    """The samples `numbers` with up to `rounds` repairs each, a round of all of them after the other.
+
+    Each round is told what those before it have taught, and what the samples `known` have.
+
+    Raises:
+        As `Strategy`.
+    """
+    made = {number: Lineage(number, ()) for number in numbers}
+    for _ in range(context.settings.rounds + 1):
+        going = [number for number in numbers if not has_ended(made[number], problem)]
+        told = context.remember([*known, *made.values()])
+
+        extend = partial(_extend, made, problem, told)
+        made |= zip(going, await grow_together(going, extend), strict=True)
+    return tuple(made.values())
+
+
+async def _extend(
+    made: Mapping[int, Lineage], problem: Problem, context: SolveContext, number: int
+) -> Lineage:
+    return await next_round(made[number], problem, context)
 
 
 async def grow_together(numbers: Sequence[int], grow: Callable[[int], Awaitable[T]]) -> tuple[T, ...]:

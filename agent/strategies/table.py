@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from sstar_code.agent.strategies.beam import Beam
 from sstar_code.agent.strategies.sample import Sample
+from sstar_code.agent.strategies.search.beam import Beam
+from sstar_code.agent.strategies.search.tree import Tree
 from sstar_code.agent.strategies.tpo import Tpo
-from sstar_code.agent.strategies.tree import Tree
 from sstar_code.agent.strategies.waves import Waves
 from sstar_code.problems import UserError
 from sstar_code.problems.errors import suggest

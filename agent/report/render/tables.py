@@ -88,7 +88,12 @@ def list_settings(run: Run) -> list[str]:
 def name_ways(config: Mapping[str, Any]) -> dict[str, str]:
     """Strategy and style of a run by its configuration, which leaves out what is usual."""
     usual = "sample" if config.get("least") is None else "waves"
-    return {"strategy": str(config.get("strategy", usual)), "style": str(config.get("style", "cot"))}
+    lessons = {"lessons": str(config["lessons"])} if "lessons" in config else {}
+    return {
+        "strategy": str(config.get("strategy", usual)),
+        "style": str(config.get("style", "cot")),
+        **lessons,
+    }
 
 
 def judge_outcome(run: Run, problem_id: str) -> str:

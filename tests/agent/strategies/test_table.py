@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sstar_code.agent.generation.lineage import Lineage, Round
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.agent.strategies import table
-from sstar_code.agent.strategies.beam import Beam
 from sstar_code.agent.strategies.sample import Sample
+from sstar_code.agent.strategies.search.beam import Beam
 from sstar_code.agent.strategies.table import STRATEGIES, choose_strategy, parse_strategy
 from sstar_code.agent.strategies.waves import Waves
 from sstar_code.problems import UserError

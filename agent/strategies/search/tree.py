@@ -132,6 +132,7 @@ class _Search:
 
         Repairs of one sample are asked for one after another, and not after one that passes.
         """
+        told = self.context.remember(self.lineages)
         work: dict[int, list[_Node]] = {}
         for node in chosen:
             fresh = node is self.root
@@ -144,7 +145,7 @@ class _Search:
             for node in work[number]:
                 if not lineage.rounds or not lineage.survives:
                     target = None if node is self.root else node.target
-                    lineage = await next_round(lineage, self.problem, self.context, target=target)
+                    lineage = await next_round(lineage, self.problem, told, target=target)
             return lineage
 
         grown = await grow_together(list(work), extend)

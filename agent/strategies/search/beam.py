@@ -90,7 +90,8 @@ class Beam:
         kept: list[Node] = []
         parents: dict[int, Node | None] = dict.fromkeys(numbers)
         for _ in range(context.settings.rounds + 1):
-            expand = partial(self._expand, beams, parents, problem, context)
+            told = context.remember(beams.values())
+            expand = partial(self._expand, beams, parents, problem, told)
             states = await grow_together(list(parents), expand)
             for number in parents:
                 if beams[number].survives:

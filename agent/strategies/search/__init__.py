@@ -1,0 +1,1 @@
+"""Searches over programs that are repaired: which of them is worth another repair."""
