@@ -36,6 +36,8 @@ class Shown:
     """Those of repairs that passed no more tests."""
     others: tuple[str, ...] = ()
     """Those that helped with other problems."""
+    recalled: str = ""
+    """What was recalled for the program that is to be repaired."""
     asks: bool = False
     """Whether a repair is to end its explanation with a lesson."""
 

@@ -148,6 +148,7 @@ VALUES: dict[str, frozenset[str]] = {
     "style": frozenset({"style", "plan", "about"}),
     "lessons": frozenset({"lessons", "about", "style"}),
     "ideas": frozenset({"problem", "environment", "count"}),
+    "associate": frozenset({"problem", "environment", "lessons", "code", "failures", "summary"}),
     "critique": frozenset({"problem", "environment", "first", "second", "case"}),
     "changes": frozenset({"problem", "environment", "first", "critique"}),
     "rewrite": frozenset({"problem", "environment", "style", "code", "summary", "advice"}),
@@ -156,7 +157,7 @@ VALUES: dict[str, frozenset[str]] = {
 
 NAMES = tuple(f"{name}.j2" for name in VALUES)
 _OF_STRATEGIES = frozenset(
-    f"{name}.j2" for name in ("style", "lessons", "ideas", "critique", "changes", "rewrite")
+    f"{name}.j2" for name in ("style", "lessons", "ideas", "associate", "critique", "changes", "rewrite")
 )
 """Those that stand in the folder `strategies`."""
 

@@ -135,6 +135,8 @@ class SolveContext:
     """As `Asking.failures`."""
     notes: tuple[Note, ...] = ()
     """What the attempts at this problem have taught so far."""
+    told: Shown | None = None
+    """What a strategy has prompts show in place of lessons."""
     others: tuple[Note, ...] = ()
     """What helped with other problems of the set."""
     knowledge: Knowledge | None = None
@@ -146,9 +148,9 @@ class SolveContext:
 
     @property
     def shown(self) -> Shown | None:
-        """The notes for a prompt; None where lessons are neither told nor asked for."""
-        if self.settings.lessons == "off":
-            return None
+        """The notes for a prompt; None where nothing is told and no lesson asked for."""
+        if self.told is not None or self.settings.lessons == "off":
+            return self.told
         return choose_notes(self.notes, self.others, asks=True)
 
     @property

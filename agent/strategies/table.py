@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from sstar_code.agent.strategies.sample import Sample
 from sstar_code.agent.strategies.search.beam import Beam
+from sstar_code.agent.strategies.search.coat import Coat
 from sstar_code.agent.strategies.search.tree import Tree
 from sstar_code.agent.strategies.tpo import Tpo
 from sstar_code.agent.strategies.waves import Waves
@@ -34,6 +35,7 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
     "waves": Waves,
     "beam": Beam,
     "tree": Tree,
+    "coat": Coat,
     "tpo": Tpo,
 }
 """The strategies known here, as dataclasses of their settings; installed packages may bring more."""

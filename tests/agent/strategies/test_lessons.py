@@ -107,7 +107,8 @@ def test_a_set_shows_what_is_nearest_and_keeps_what_it_showed():
     """Only what helped; what a problem is shown is decided once, whatever is learnt later."""
     knowledge = Knowledge(Store())
     graph, words = (
-        Problem(name, text, Kind.STDIN) for name, text in (("g", "A graph of towns"), ("w", "Count the words"))
+        Problem(name, text, Kind.STDIN)
+        for name, text in (("g", "A graph of towns"), ("w", "Count the words"))
     )
     assert knowledge.recall(graph) == ()
     rounds = [Round(1, note="count words once", helped=True), Round(2, note="guess")]
@@ -115,7 +116,9 @@ def test_a_set_shows_what_is_nearest_and_keeps_what_it_showed():
     knowledge.learn(words, [Lineage(0, tuple(rounds))])
     assert knowledge.recall(graph) == (), "decided when it was begun"
     other = Problem("h", "Towns and a graph of roads", Kind.STDIN)
-    assert [note.text for note in knowledge.recall(other)] == [f"graph of {k} towns" for k in range(MOST_NOTES)]
+    assert [note.text for note in knowledge.recall(other)] == [
+        f"graph of {k} towns" for k in range(MOST_NOTES)
+    ]
     assert all(note.text != "count words once" for note in knowledge.recall(words)), "its own are no others'"
 
 
