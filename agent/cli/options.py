@@ -144,6 +144,12 @@ FLAGS: Mapping[type, Mapping[str, Any]] = {
             metavar="JSON",
             help="Further fields of every call, as a JSON object: '{\"enable_thinking\": false}'.",
         ),
+        "role_models": _model(
+            "--role-model",
+            metavar="ROLE=NAME[@URL]",
+            help="Another model for one role: drafter (first samples), feedback, editor (repairs), or "
+            "selector (inputs and judgements). Repeat it for several.",
+        ),
         "no_model_check": _model(
             "--no-model-check", help="Ask -m also where the server's list of models lacks it, or is closed."
         ),
@@ -306,6 +312,7 @@ FLAGS: Mapping[type, Mapping[str, Any]] = {
 
 AS_TYPED = {
     (Endpoint, "base_urls"): list[str] | None,
+    (Endpoint, "role_models"): list[str] | None,
     (Settings, "n"): str,
     (Settings, "context"): str,
     (SandboxChoice, "packages"): str | None,

@@ -69,7 +69,8 @@ TRUSTED_KEYS = frozenset({
     "base_url", "ray", "otel", "vllm_command", "vllm_args", "python", "runtime", "packages", "build_image",
     "out", "fresh", "record", "prompts", "log_file", "sarif", "junit", "summary", "patch", "page", "plot",
     "references", "emit_tests", "overwrite", "write", "interactive", "examples", "tests", "set", "add_method",
-    "explain", "retry", "extra_body", "no_model_check", "prices", "security", "port", "open", "for",
+    "explain", "retry", "extra_body", "role_model", "no_model_check", "prices", "security", "port", "open",
+    "for",
 })  # fmt: skip
 """Settings that start or reach something, name or change files, or run code: never from a project's file."""
 

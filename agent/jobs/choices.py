@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sstar_code.agent.calls.roles import ROLES
 from sstar_code.agent.models.scrub import scrub
 from sstar_code.problems import UserError
+from sstar_code.problems.errors import suggest
 
 _ROLES = ("system", "developer", "user")
 
 
+_AT_URL = re.compile(r"(.+?)@(https?://.*)", re.IGNORECASE)
 _OURS = ("model", "messages", "n", "stream")
 """Fields of a body that are decided here."""
 
@@ -62,6 +66,8 @@ class Endpoint:
     reasoning_effort: str | None = None
     extra_body: str = ""
     """A JSON object: further fields of the body of every call."""
+    role_models: tuple[str, ...] = ()
+    """`ROLE=NAME` or `ROLE=NAME@URL`: roles of `calls.roles` that another model has."""
     no_model_check: bool = False
     """Ask the model also where the server's list of models lacks it, or is closed."""
 
@@ -69,8 +75,32 @@ class Endpoint:
         object.__setattr__(self, "base_urls", tuple(self.base_urls or ()))
         if self.system_role not in _ROLES:
             raise UserError(f"--system-role {self.system_role!r}: it must be one of {', '.join(_ROLES)}")
+        object.__setattr__(self, "role_models", tuple(self.role_models or ()))
+        _ = self.roles
         if self.extra_body:
             _read_extra(self.extra_body)
+
+    @property
+    def roles(self) -> Mapping[str, Endpoint]:
+        """The endpoint of each role that has one of its own; without an address it is at `base_urls` too.
+
+        Raises:
+            UserError: a role is unknown or given twice, or no model is named.
+        """
+        found: dict[str, Endpoint] = {}
+        for text in self.role_models:
+            role, equals, spec = (part.strip() for part in text.partition("="))
+            if not equals or not spec or role not in ROLES:
+                raise UserError(
+                    f"--role-model {scrub(text)!r}: it must be ROLE=NAME or ROLE=NAME@URL, with ROLE one of "
+                    f"{', '.join(ROLES)}{suggest(role, ROLES)}"
+                )
+            if role in found:
+                raise UserError(f"--role-model: {role} is given twice")
+            parts = _AT_URL.fullmatch(spec)
+            name, urls = (parts[1], (parts[2],)) if parts else (spec, self.base_urls)
+            found[role] = replace(self, model=name, base_urls=urls, role_models=(), record=None)
+        return found
 
     @property
     def body_fields(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import anyio
 
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.calls.concurrency import FIRST_WIDTH, MOST_IN_FLIGHT
+from sstar_code.agent.calls.roles import RoleModels
 from sstar_code.agent.calls.stored_model import StoredModel
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.agent.models.recorded import describe_recording, find_recording
@@ -50,6 +51,8 @@ def make_config(label: str, endpoint: Endpoint | None, prompts: Prompts, **own: 
         config["max_thinking"] = endpoint.max_thinking
     if endpoint is not None and endpoint.system_role != "system":
         config["system_role"] = endpoint.system_role
+    if endpoint is not None and endpoint.role_models:
+        config["role_models"] = {role: other.model for role, other in sorted(endpoint.roles.items())}
     return config | (scrub_values(endpoint.body_fields) if endpoint is not None else {})
 
 
@@ -218,15 +221,17 @@ async def open_model(
     from sstar_code.agent.models.recorded import Recorder, ReplayModel
 
     model = make_asked(endpoint, say)
+    others = {role: make_asked(other, say) for role, other in endpoint.roles.items()}
     recording = find_recording(endpoint.require_model())
     if recording is not None:
         say(f"sstar: {describe_recording(recording)}")
     async with AsyncExitStack() as stack:
-        asked: Model = model
-        if not isinstance(model, ReplayModel):
-            await _connect(model, stack, store, say)
-            if endpoint.max_thinking is not None:
-                asked = await _cap_thinking(model, endpoint.max_thinking, say)
+        asked = await _prepare(model, endpoint, stack, store, say)
+        if others:
+            made: dict[str, Model] = {}
+            for role, other in others.items():
+                made[role] = await _prepare(other, endpoint, stack, store, say, role=role)
+            asked = RoleModels(asked, made)
         if endpoint.record is not None:
             asked = stack.enter_context(Recorder(asked, endpoint.record))
         paced = model if isinstance(model, RetryingModel) else None
@@ -251,11 +256,32 @@ async def open_model(
             )
 
 
+async def _prepare(
+    model: AskedModel,
+    endpoint: Endpoint,
+    stack: AsyncExitStack,
+    store: Store,
+    say: Callable[[str], None],
+    *,
+    role: str = "",
+) -> Model:
+    """The model, looked at and with its thinking capped as asked for; `role` is the one that it has alone."""
+    from sstar_code.agent.models.recorded import ReplayModel
+
+    if isinstance(model, ReplayModel):
+        return model
+    await _connect(model, stack, store, say, role)
+    if endpoint.max_thinking is None:
+        return model
+    return await _cap_thinking(model, endpoint.max_thinking, say)
+
+
 async def _connect(
     model: OpenAIModel | EndpointPool | ManagedModel,
     stack: AsyncExitStack,
     store: Store,
     say: Callable[[str], None],
+    role: str,
 ) -> None:
     """Start what has to be started, look at what is served, and note it in the run's manifest."""
     from sstar_code.agent.models.vllm.server import ManagedModel
@@ -263,7 +289,7 @@ async def _connect(
 
     folder = None if store.path is None else store.path.parent
     if isinstance(model, ManagedModel) and folder is not None:
-        model.log = folder / "vllm.log"
+        model.log = folder / (f"vllm-{role}.log" if role else "vllm.log")
     await stack.enter_async_context(model)
 
     def note(line: str, *, changes_answers: bool) -> None:
@@ -274,7 +300,7 @@ async def _connect(
     model.on_note = note
     await model.check()
     if folder is not None:
-        note_servers(folder, model.describe())
+        note_servers(folder, [{"role": role, **row} if role else row for row in model.describe()])
 
 
 async def _cap_thinking(model: Model, max_thinking: int, say: Callable[[str], None]) -> CappedModel:

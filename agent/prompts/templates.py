@@ -32,7 +32,8 @@ Values (`VALUES` says which template gets which), all text unless said otherwise
     plan         with style "plan" the idea that the program is to follow, None where there is none
     case         for critique.j2, a test on which `first` and `second` differ: input, first, second, verdicts;
                  None where there is none. `second` may be None
-    critique     for changes.j2 the answer to critique.j2; advice: for rewrite.j2 that to changes.j2
+    critique     for changes.j2 the answer to critique.j2; advice: for rewrite.j2 that to changes.j2 or
+                 review.j2
     lessons      notes of other attempts, `memory.Shown`; None where there are none and none is asked for
     about        for style.j2 and lessons.j2, which other templates include: "program", "repair" or "judge",
                  and "told" or "asked"
@@ -151,13 +152,15 @@ VALUES: dict[str, frozenset[str]] = {
     "associate": frozenset({"problem", "environment", "lessons", "code", "failures", "summary"}),
     "critique": frozenset({"problem", "environment", "first", "second", "case"}),
     "changes": frozenset({"problem", "environment", "first", "critique"}),
+    "review": frozenset({"problem", "environment", "code", "failures", "summary"}),
     "rewrite": frozenset({"problem", "environment", "style", "code", "summary", "advice"}),
 }
 """Template name -> the values it is rendered with."""
 
 NAMES = tuple(f"{name}.j2" for name in VALUES)
 _OF_STRATEGIES = frozenset(
-    f"{name}.j2" for name in ("style", "lessons", "ideas", "associate", "critique", "changes", "rewrite")
+    f"{name}.j2"
+    for name in ("style", "lessons", "ideas", "associate", "critique", "changes", "review", "rewrite")
 )
 """Those that stand in the folder `strategies`."""
 

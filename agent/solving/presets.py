@@ -142,6 +142,8 @@ def _list_additions(settings: Settings, endpoint: Endpoint) -> Iterator[str]:
         yield f"lessons {settings.lessons}, not given"
     if endpoint.max_thinking is not None:
         yield f"max_thinking {endpoint.max_thinking}, not given"
+    for role, other in endpoint.roles.items():
+        yield f"{role} by {other.model}, not by the model itself"
     if endpoint.system_role != "system":
         yield f"system_role {endpoint.system_role}, not system"
 

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.allocation.sample import count_alike, list_inputs
-from sstar_code.agent.generation.develop import Target, has_ended, next_round, seed_for
+from sstar_code.agent.generation.develop import Target, has_ended, next_round
 from sstar_code.agent.generation.lineage import Lineage
 from sstar_code.agent.models.request import CallError, Purpose, Request, Stage
+from sstar_code.agent.strategies.rewrite import rewrite_program
 from sstar_code.agent.strategies.sample import grow_together
 from sstar_code.agent.strategies.score import score_round
 from sstar_code.sandbox.grade import run_tests
@@ -73,7 +74,7 @@ class Tpo:
             asked = going[: self.samples]
 
             async def rewrite(number: int, best: Target = best, told: str = told) -> Lineage:
-                return await _rewrite(made[number], best, told, problem, context)
+                return await rewrite_program(made[number], best, told, problem, context)
 
             for lineage in await grow_together(asked, rewrite):
                 made[lineage.sample] = lineage
@@ -165,26 +166,3 @@ async def _ask(
         return (await context.model.ask(request)).text.strip() or None
     except CallError:
         return None
-
-
-async def _rewrite(
-    lineage: Lineage, best: Target, told: str, problem: Problem, context: SolveContext
-) -> Lineage:
-    """`lineage` with a new program: the best one with the changes made."""
-    settings, index = context.settings, len(lineage.rounds)
-    request = Request(
-        messages=context.prompts.render(
-            "rewrite",
-            problem,
-            environment=context.environment,
-            style=settings.style,
-            code=best.best.code,
-            summary=best.best.summary,
-            advice=told,
-        ),
-        purpose=Purpose(problem.id, Stage.DEBUG, lineage.sample, index),
-        temperature=settings.temperature,
-        max_tokens=settings.max_tokens,
-        seed=seed_for(settings.seed, lineage.sample, index),
-    )
-    return await next_round(lineage, problem, context, target=best, requests=[request])

@@ -101,3 +101,21 @@ def test_two_bundled_examples_under_every_strategy(sstar, serve, isolated, folde
     words = ["eval", "examples", "--filter", ids, "-m", "tiny", "--base-url", server.base_url]
     ended = sstar(*words, "--strategy", name, "--n", count, "--json", "--out", "run", *isolated)
     assert (ended.code, ended.json["problems"], ended.json["selected@1"]) == (0, 2, 1.0), ended.err
+
+
+def test_a_role_has_its_own_model_at_its_own_address(sstar, serve, write_set, isolated, folder):
+    """Repairs go to the editor, all else to the model; with another editor the run does not go on."""
+    drafter = serve("```python\nraise ValueError\n```")
+    editor = serve("```python\nprint(int(input()) * 2)\n```", models=("pen", "quill"))
+    words = ["eval", write_set(), "-m", "tiny", "--base-url", drafter.base_url, "--n", "2", "--out", "run"]
+    words += [*isolated, "--select", "first"]
+    assert sstar(*words, "--role-model", f"editor=pen@{editor.base_url}").code == 0
+    calls = [{call.body["model"] for call in server.received} for server in (drafter, editor)]
+    assert calls == [{"tiny"}, {"pen"}]
+    manifest = json.loads((folder / "run" / "manifest.json").read_text())
+    assert manifest["config"]["role_models"] == {"editor": "pen"}
+    assert [row.get("role") for row in manifest["servers"]] == [None, "editor"]
+    ended = sstar(*words, "--role-model", f"editor=quill@{editor.base_url}")
+    assert (ended.code, "pen" in ended.err) == (2, True)
+    gone = sstar(*words, "--fresh", "--role-model", "editor=pen@http://127.0.0.1:9/v1")
+    assert (gone.code, "no server answers at http://127.0.0.1:9/v1" in gone.err) == (3, True)
