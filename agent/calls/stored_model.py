@@ -27,7 +27,11 @@ _CLOSING_LOADS = 3
 times: as many as the longest chain, a sample and two repairs, has calls."""
 
 
-class CapSpentError(CallError):
+class NotAskedError(CallError):
+    """The call was not made."""
+
+
+class CapSpentError(NotAskedError):
     """The tokens of this problem are spent; the call was not made."""
 
 
@@ -111,7 +115,7 @@ class StoredModel:
                 if known is not None:
                     return known
                 if self._stopped:
-                    raise CallError(f"not asked: {self._stopped}")
+                    raise NotAskedError(f"not asked: {self._stopped}")
                 rank = urgency(purpose, problem, closing=self._closing)
                 async with self._turn(key, rank, purpose.problem_id):
                     sent = replace(request, priority=rank) if self._priorities else request

@@ -22,6 +22,7 @@ from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import run_tests
 
 if TYPE_CHECKING:
+    from sstar_code.agent.generation.prefix import Prefix
     from sstar_code.agent.models.request import Answer
     from sstar_code.agent.solving.context import SolveContext
     from sstar_code.problems import Problem
@@ -169,12 +170,14 @@ async def next_round(
     temperature: float | None = None,
     requests: Iterable[Request] = (),
     note: str = "",
+    prefix: Prefix | None = None,
 ) -> Lineage:
     """`lineage` with one round more: its first sample, or a repair (of `target`, else of its best round).
 
     Of `requests`, which a strategy may bring, the first that the model has room for is asked; a call that
     fails is a round without a program. `note` is what the requests rest on, where that is one line; else the
-    round has the lesson that its answer ends with, if one was asked for.
+    round has the lesson that its answer ends with, if one was asked for. `prefix` is what the requests have
+    the answer begin with.
 
     Raises:
         As `develop`.
@@ -197,6 +200,7 @@ async def next_round(
             failure = error
             break
         else:
+            answer = prefix.complete(answer) if prefix is not None else answer
             with working_on(problem.id, request.purpose.stage):
                 step = await _try_answer(answer, problem, context, lineage, target)
             if target and context.settings.lessons != "off":

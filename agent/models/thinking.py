@@ -143,6 +143,8 @@ class CappedModel:
         Both calls count: their tokens and seconds are added up. An answer that does not think and is longer
         than `max_thinking` is continued in the same way.
         """
+        if request.extra.get("continue_final_message"):
+            return await self._model.ask(request)  # it goes on behind what was thought
         if self._cap is Cap.SERVER:
             return await self._model.ask(_with_budget(request, self._max_thinking))
         limit, budget = request.max_tokens, self._max_thinking

@@ -1,0 +1,81 @@
+"""Self-backtracking without training: a wrong program is cut where it went wrong, and continued from there.
+
+Source: Self-Backtracking (arXiv 2502.04404; LAMDASZ-ML/Self-Backtracking): a model trained to write
+`<backtrack>` behind a wrong line; the line is dropped and the search goes on from the state before it, at
+most b = 2 times, from 8 sampled beams, with a set of visited states.
+
+Departures: no model is trained, execution plays the token. A public test that fails is run line by line, and
+the program is cut before the statement that the first wrong value came from: what was printed, returned, or
+raised (`trace`, `rollback`). The rest is written anew as the continuation of an answer that begins with what
+is kept, so nothing before the cut can change; of what stood before the program nothing is kept. A program
+that was continued without success is cut one statement of the same slice earlier each time. b is `--rounds`,
+the beams are `--n`; the best program of a sample is rolled back, which need not be the last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sstar_code.agent.generation.develop import Target, has_ended, next_round, seed_for
+from sstar_code.agent.generation.lineage import Lineage
+from sstar_code.agent.generation.prefix import Prefix, check_continues
+from sstar_code.agent.models.request import Message, Purpose, Request, Stage
+from sstar_code.agent.strategies.backtracking.rollback import list_cuts
+from sstar_code.agent.strategies.backtracking.trace import trace_failure
+from sstar_code.agent.strategies.sample import grow_together
+
+if TYPE_CHECKING:
+    from sstar_code.agent.solving.context import SolveContext
+    from sstar_code.agent.solving.settings import Settings
+    from sstar_code.agent.strategies.protocol import OnSample
+    from sstar_code.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Backtrack:
+    """`n` samples, each rolled back and continued up to `rounds` times."""
+
+    async def __call__(
+        self, problem: Problem, context: SolveContext, on_sample: OnSample
+    ) -> tuple[Lineage, ...]:
+        """All samples at once, each on its own."""
+
+        async def develop(number: int) -> Lineage:
+            lineage = await next_round(Lineage(number, ()), problem, context)
+            while len(lineage.rounds) <= context.settings.rounds and not has_ended(lineage, problem):
+                lineage = await _roll_back(lineage, problem, context)
+            on_sample(lineage)
+            return lineage
+
+        return await grow_together(range(context.settings.n), develop)
+
+    def most_calls(self, settings: Settings) -> int:
+        """A first answer and every continuation of each sample, and the look at what the server can."""
+        return settings.n * (settings.rounds + 1) + 1
+
+
+async def _roll_back(lineage: Lineage, problem: Problem, context: SolveContext) -> Lineage:
+    """The sample with its best program cut and continued; an answer without a program is asked for again."""
+    target, index, settings = Target.of(lineage), len(lineage.rounds), context.settings
+    code = target.best.code
+    if code is None:
+        return await next_round(lineage, problem, context)
+    await check_continues(problem.id, context)
+    cuts = list_cuts(code, await trace_failure(problem, code, context.sandbox))
+    tried = sum(made.base == target.best.index for made in lineage.rounds)
+    prefix = Prefix.of(code, cuts[min(tried, len(cuts) - 1)])
+    request = Request(
+        messages=(
+            *context.prompts.render(
+                "generate", problem, environment=context.environment, style="direct", lessons=context.shown
+            ),
+            Message("assistant", prefix.text),
+        ),
+        purpose=Purpose(problem.id, Stage.DEBUG, lineage.sample, index, ordinal="continue"),
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+        seed=seed_for(settings.seed, lineage.sample, index),
+        extra={"continue_final_message": True, "add_generation_prompt": False},
+    )
+    return await next_round(lineage, problem, context, target=target, requests=[request], prefix=prefix)
