@@ -167,7 +167,7 @@ def test_the_first_wrong_word(got, expected, place):
          {"kind": Kind.FUNCTION, "entry_point": "Solution.add"}, [3]),
     ],
 )  # fmt: skip
-async def test_programs_are_traced_in_the_sandbox(sandbox_local, code, more, lines):
+def test_programs_are_traced_in_the_sandbox(sandbox_local, code, more, lines):
     """As they are run there: with standard input, or by calling what they define."""
     problem = Problem("p", "Add.", **{"kind": Kind.STDIN, **more}, public_tests=(Test("2", "9"),))
-    assert await trace_failure(problem, code, sandbox_local) == lines
+    assert sandbox_local.call(trace_failure, problem, code, sandbox_local.sandbox) == lines
