@@ -37,7 +37,8 @@ class Sample:
         With lessons round by round, since which of them a repair is told may not hang on what came first.
         """
         if context.settings.lessons != "off":
-            made = await develop_in_rounds(range(context.settings.n), problem, context)
+            begun = [Lineage(number, ()) for number in range(context.settings.n)]
+            made = await develop_in_rounds(begun, problem, context)
             for lineage in made:
                 on_sample(lineage)
             return made
@@ -58,21 +59,22 @@ class Sample:
 
 
 async def develop_in_rounds(
-    numbers: Sequence[int], problem: Problem, context: SolveContext, known: Sequence[Lineage] = ()
+    begun: Sequence[Lineage], problem: Problem, context: SolveContext, known: Sequence[Lineage] = ()
 ) -> tuple[Lineage, ...]:
-    """The samples `numbers` with up to `rounds` repairs each, a round of all of them after the other.
+    """The samples `begun` with up to `rounds` repairs each, a round of all of them after the other.
 
     Each round is told what those before it have taught, and what the samples `known` have.
 
     Raises:
         As `Strategy`.
     """
-    made = {number: Lineage(number, ()) for number in numbers}
-    for _ in range(context.settings.rounds + 1):
-        going = [number for number in numbers if not has_ended(made[number], problem)]
-        told = context.remember([*known, *made.values()])
-
-        extend = partial(_extend, made, problem, told)
+    made = {lineage.sample: lineage for lineage in begun}
+    while going := [
+        number
+        for number, lineage in made.items()
+        if len(lineage.rounds) <= context.settings.rounds and not has_ended(lineage, problem)
+    ]:
+        extend = partial(_extend, made, problem, context.remember([*known, *made.values()]))
         made |= zip(going, await grow_together(going, extend), strict=True)
     return tuple(made.values())
 

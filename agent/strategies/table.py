@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
+from sstar_code.agent.strategies.allocate import Allocate
 from sstar_code.agent.strategies.backtracking.backtrack import Backtrack
 from sstar_code.agent.strategies.feedback_edit import FeedbackEdit
 from sstar_code.agent.strategies.sample import Sample
@@ -41,6 +42,7 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
     "tpo": Tpo,
     "feedback-edit": FeedbackEdit,
     "backtrack": Backtrack,
+    "allocate": Allocate,
 }
 """The strategies known here, as dataclasses of their settings; installed packages may bring more."""
 

@@ -74,7 +74,12 @@ class Beam:
         size = self.width if self.dvts else beams
         trees = await grow_together(
             range(0, beams, size),
-            lambda start: self._search(range(start, min(start + size, beams)), problem, context, on_sample),
+            lambda start: self.search(
+                [Lineage(number, ()) for number in range(start, min(start + size, beams))],
+                problem,
+                context,
+                on_sample,
+            ),
         )
         return tuple(beam for tree in trees for beam in tree)
 
@@ -82,21 +87,27 @@ class Beam:
         """A state of each beam at each step, and the repairs that look ahead of it."""
         return settings.n * (settings.rounds + 1) * (1 + self.lookahead)
 
-    async def _search(
-        self, numbers: range, problem: Problem, context: SolveContext, on_sample: OnSample
+    async def search(
+        self, begun: Sequence[Lineage], problem: Problem, context: SolveContext, on_sample: OnSample
     ) -> list[Lineage]:
-        """First samples; then, step by step, the best states are expanded into the beams that go on."""
-        beams = {number: Lineage(number, ()) for number in numbers}
+        """The beams after up to `rounds` steps: in each the best states are expanded into those that go on.
+
+        Beams that are `begun` with a first sample go on from there; empty ones get it first.
+        """
+        beams = {beam.sample: beam for beam in begun}
         kept: list[Node] = []
-        parents: dict[int, Node | None] = dict.fromkeys(numbers)
-        for _ in range(context.settings.rounds + 1):
-            told = context.remember(beams.values())
-            expand = partial(self._expand, beams, parents, problem, told)
-            states = await grow_together(list(parents), expand)
+        parents: dict[int, Node | None] = {number: None for number in beams if not beams[number].rounds}
+        states = await grow_together([*beams], partial(self._see, beams, problem, context))
+        for step in range(context.settings.rounds + 1):
+            if step or parents:
+                told = context.remember(beams.values())
+                states = await grow_together(
+                    list(parents), partial(self._expand, beams, parents, problem, told)
+                )
             for number in parents:
                 if beams[number].survives:
                     on_sample(beams[number])
-            going = [number for number in numbers if not has_ended(beams[number], problem)]
+            going = [number for number in beams if not has_ended(beams[number], problem)]
             kept = self._keep_best([*kept, *filter(None, states)], len(going))
             parents = {number: kept[place % len(kept)] for place, number in enumerate(going) if kept}
         for beam in beams.values():
@@ -110,6 +121,15 @@ class Beam:
         for node in sorted(nodes, key=lambda node: node.score, reverse=True):
             distinct.setdefault(fingerprint(node.path[-1].code or ""), node)
         return list(distinct.values())[: 1 if self.dvts else -(-going // self.width)]
+
+    async def _see(
+        self, beams: Mapping[int, Lineage], problem: Problem, context: SolveContext, number: int
+    ) -> Node | None:
+        """The state that a beam begins with; None where it is empty, has ended or has no program."""
+        beam = beams[number]
+        if not beam.rounds or has_ended(beam, problem) or beam.code is None:
+            return None
+        return Node((beam.best,), number, await score_round(beam.best, problem, context))
 
     async def _expand(
         self,
