@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.agent.generation.feedback import FailureNote
+from sstar_code.agent.generation.memory import Shown
 from sstar_code.agent.models.request import Message
 from sstar_code.agent.prompts import templates
 from sstar_code.agent.prompts.templates import NAMES, Prompts, cap, fence, show_call, show_value
@@ -86,11 +87,22 @@ def test_every_template_renders_with_what_it_is_promised(problem):
         "reference": prompts.render("reference", problem),
         "choose": prompts.render("choose", problem, input="[1]", outputs=["1", "2", "3"]),
         "ideas": prompts.render("ideas", problem, count=3),
+        "associate": prompts.render(
+            "associate",
+            problem,
+            lessons=Shown(("a",), ("b",), ("c",)),
+            code="A()",
+            failures=(_note(),),
+            summary="1 passed.",
+        ),
+        "review": prompts.render("review", problem, code="A()", failures=(_note(),), summary="1 passed."),
         "critique": prompts.render("critique", problem, first="A()", second=None, case=None),
         "changes": prompts.render("changes", problem, first="A()", critique="It is slow."),
         "rewrite": prompts.render("rewrite", problem, code="A()", summary="1 passed.", advice="1. Sort."),
     }
-    assert {f"{name}.j2" for name in rendered} == set(NAMES) - {"style.j2"}, "others include that one"
+    assert {f"{name}.j2" for name in rendered} == set(NAMES) - {"style.j2", "lessons.j2"}, (
+        "others include those"
+    )
     for messages in rendered.values():
         assert [message.role for message in messages] == ["system", "user"]
         assert problem.statement in messages[1].content
@@ -254,7 +266,10 @@ def test_an_unknown_template_name_is_an_error_that_lists_the_names(tmp_path):
     [
         (
             "a\n{{ problme.id }}",
-            r"generate\.j2:2: unknown value 'problme'; this template gets environment, plan, problem, style",
+            (
+                r"generate\.j2:2: unknown value 'problme'; this template gets environment, lessons, plan, "
+                r"problem, style"
+            ),
         ),
         ("a\n\n{% if %}", r"generate\.j2:3: TemplateSyntaxError"),
         ("a\n{{ 1 | shout }}", r"generate\.j2:2: .*shout"),
