@@ -8,8 +8,9 @@ Departures: no model is trained, execution plays the token. A public test that f
 the program is cut before the statement that the first wrong value came from: what was printed, returned, or
 raised (`trace`, `rollback`). The rest is written anew as the continuation of an answer that begins with what
 is kept, so nothing before the cut can change; of what stood before the program nothing is kept. A program
-that was continued without success is cut one statement of the same slice earlier each time. b is `--rounds`,
-the beams are `--n`; the best program of a sample is rolled back, which need not be the last.
+that was continued without success is cut one statement of the same slice earlier each time; samples begin at
+`spread` different statements, since b steps of one line seldom reach the fault. b is `--rounds`, the beams
+are `--n`; the best program of a sample is rolled back, which need not be the last.
 """
 
 from __future__ import annotations
@@ -36,6 +37,13 @@ if TYPE_CHECKING:
 class Backtrack:
     """`n` samples, each rolled back and continued up to `rounds` times."""
 
+    spread: int = 4
+    """Statements that the first rollbacks of the samples are spread over; 1 is the published form."""
+
+    def __post_init__(self) -> None:
+        if self.spread < 1:
+            raise ValueError("spread must be at least 1")
+
     async def __call__(
         self, problem: Problem, context: SolveContext, on_sample: OnSample
     ) -> tuple[Lineage, ...]:
@@ -44,7 +52,7 @@ class Backtrack:
         async def develop(number: int) -> Lineage:
             lineage = await next_round(Lineage(number, ()), problem, context)
             while len(lineage.rounds) <= context.settings.rounds and not has_ended(lineage, problem):
-                lineage = await _roll_back(lineage, problem, context)
+                lineage = await self._roll_back(lineage, problem, context)
             on_sample(lineage)
             return lineage
 
@@ -54,28 +62,32 @@ class Backtrack:
         """A first answer and every continuation of each sample, and the look at what the server can."""
         return settings.n * (settings.rounds + 1) + 1
 
-
-async def _roll_back(lineage: Lineage, problem: Problem, context: SolveContext) -> Lineage:
-    """The sample with its best program cut and continued; an answer without a program is asked for again."""
-    target, index, settings = Target.of(lineage), len(lineage.rounds), context.settings
-    code = target.best.code
-    if code is None:
-        return await next_round(lineage, problem, context)
-    await check_continues(problem.id, context)
-    cuts = list_cuts(code, await trace_failure(problem, code, context.sandbox))
-    tried = sum(made.base == target.best.index for made in lineage.rounds)
-    prefix = Prefix.of(code, cuts[min(tried, len(cuts) - 1)])
-    request = Request(
-        messages=(
-            *context.prompts.render(
-                "generate", problem, environment=context.environment, style="direct", lessons=context.shown
+    async def _roll_back(self, lineage: Lineage, problem: Problem, context: SolveContext) -> Lineage:
+        """The sample with its best program cut and continued; without a program it is asked for again."""
+        target, index, settings = Target.of(lineage), len(lineage.rounds), context.settings
+        code = target.best.code
+        if code is None:
+            return await next_round(lineage, problem, context)
+        await check_continues(problem.id, context)
+        cuts = list_cuts(code, await trace_failure(problem, code, context.sandbox))
+        tried = sum(made.base == target.best.index for made in lineage.rounds)
+        place = lineage.sample % self.spread + tried
+        prefix = Prefix.of(code, cuts[min(place, len(cuts) - 1)])
+        request = Request(
+            messages=(
+                *context.prompts.render(
+                    "generate",
+                    problem,
+                    environment=context.environment,
+                    style="direct",
+                    lessons=context.shown,
+                ),
+                Message("assistant", prefix.text),
             ),
-            Message("assistant", prefix.text),
-        ),
-        purpose=Purpose(problem.id, Stage.DEBUG, lineage.sample, index, ordinal="continue"),
-        temperature=settings.temperature,
-        max_tokens=settings.max_tokens,
-        seed=seed_for(settings.seed, lineage.sample, index),
-        extra={"continue_final_message": True, "add_generation_prompt": False},
-    )
-    return await next_round(lineage, problem, context, target=target, requests=[request], prefix=prefix)
+            purpose=Purpose(problem.id, Stage.DEBUG, lineage.sample, index, ordinal="continue"),
+            temperature=settings.temperature,
+            max_tokens=settings.max_tokens,
+            seed=seed_for(settings.seed, lineage.sample, index),
+            extra={"continue_final_message": True, "add_generation_prompt": False},
+        )
+        return await next_round(lineage, problem, context, target=target, requests=[request], prefix=prefix)

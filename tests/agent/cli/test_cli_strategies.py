@@ -89,9 +89,11 @@ def test_two_bundled_examples_under_every_strategy(sstar, serve, isolated, folde
     right, plausible = read_rows("references.jsonl"), read_rows("twins.jsonl")
 
     def respond(body):
-        text = body["messages"][-1]["content"]
+        text = "\n".join(message["content"] for message in body["messages"])
+        if "from 1 to 9" in text:
+            return chat(" 6 7 8 9")  # it can continue an answer
         (problem,) = [one for one in EXAMPLES if problems[one].statement[:60] in text]
-        repairing = "# The program to repair" in text
+        repairing = "# The program to repair" in text or body.get("continue_final_message")
         code = right[problem] if repairing or body["seed"] % 2 else "raise ValueError"
         return chat(f"```python\n{plausible[problem] if body['seed'] % 4 == 2 else code}\n```")
 
@@ -119,3 +121,46 @@ def test_a_role_has_its_own_model_at_its_own_address(sstar, serve, write_set, is
     assert (ended.code, "pen" in ended.err) == (2, True)
     gone = sstar(*words, "--fresh", "--role-model", "editor=pen@http://127.0.0.1:9/v1")
     assert (gone.code, "no server answers at http://127.0.0.1:9/v1" in gone.err) == (3, True)
+
+
+def test_problems_of_a_set_learn_from_each_other(sstar, serve, write_set, isolated, folder):
+    """What helped is kept by problem, what one was shown as well; gone on with, nothing is asked."""
+    double = {"statement": "Read an integer and print twice its value.", "kind": "stdin"}
+    tests = {
+        "public_tests": [{"input": "2\n", "output": "4"}],
+        "hidden_tests": [{"input": "5\n", "output": "10"}],
+    }
+    rows = [{"id": f"double-{k}", **double, **tests} for k in range(3)]
+
+    def respond(body):
+        if "# The program to repair" not in body["messages"][-1]["content"]:
+            return chat("```python\nprint(3)\n```")
+        return chat("Lesson: read the number\n```python\nprint(int(input()) * 2)\n```")
+
+    server = serve(respond)
+    words = [
+        "eval",
+        write_set(*rows),
+        "-m",
+        "tiny",
+        "--base-url",
+        server.base_url,
+        "--n",
+        "1",
+        "--out",
+        "run",
+    ]
+    words += [*isolated, "--lessons", "set"]
+    assert sstar(*words).code == 0
+    assert json.loads((folder / "run" / "summary.json").read_text())["lessons"] == "set"
+    with closing(sqlite3.connect(folder / "run" / "run.db")) as db:
+        kept = db.execute("SELECT problem_id, kind FROM notes").fetchall()
+        learnt = {lines for (lines,) in db.execute("SELECT lines FROM notes WHERE kind = 'learnt'")}
+    assert sorted(kept) == sorted((row["id"], kind) for row in rows for kind in ("shown", "learnt"))
+    assert learnt == {"read the number"}
+    asked = len(server.received)
+    with closing(sqlite3.connect(folder / "run" / "run.db")) as db:
+        db.execute("DELETE FROM problems")
+        db.commit()
+    assert sstar(*words).code == 0
+    assert len(server.received) == asked

@@ -28,8 +28,8 @@ WRONG = (
 KEPT = "numbers = input().split()\ntotal = 0\nfor number in numbers:"
 
 
-async def backtrack(say, *, rounds=2, store=None):
-    """The sample, and the requests; `say` answers a continuation."""
+async def backtrack(say, *, n=1, rounds=2, store=None):
+    """The last sample, and the requests; `say` answers a continuation."""
     requests = []
 
     def respond(request):
@@ -38,10 +38,10 @@ async def backtrack(say, *, rounds=2, store=None):
             return say(request) if say.__name__ == "probe" else " 6 7 8 9"
         return f"```python\n{WRONG}```" if request.purpose.ordinal != "continue" else say(request)
 
-    settings = Settings(n=1, rounds=rounds, strategy="backtrack")
+    settings = Settings(n=n, rounds=rounds, strategy="backtrack")
     model = StoredModel(ScriptedModel(respond), store or Store(), Budget(), max_in_flight=4)
     context = SolveContext(model, FakeSandbox(execute), Prompts(), settings)
-    (sample,) = await choose_strategy(settings)(PROBLEM, context, lambda _: None)
+    *_, sample = await choose_strategy(settings)(PROBLEM, context, lambda _: None)
     return sample, requests
 
 
@@ -69,6 +69,17 @@ async def test_each_rollback_goes_further():
     again, repeated = await backtrack(lambda _: "", store=store)
     assert repeated == []
     assert [made.code for made in again.rounds] == [made.code for made in sample.rounds]
+
+
+async def test_samples_begin_at_different_statements():
+    """The second sample is cut where the first would be cut the second time."""
+    _, requests = await backtrack(lambda _: "\n    total -= 0\n```", n=2, rounds=1)
+    kept = {
+        request.purpose.sample: request.messages[-1].content
+        for request in requests
+        if request.purpose.ordinal == "continue"
+    }
+    assert kept == {0: f"```python\n{KEPT}", 1: "```python\nnumbers = input().split()\ntotal = 0"}
 
 
 @pytest.mark.parametrize(
