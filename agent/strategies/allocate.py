@@ -48,6 +48,29 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a decision rests on."""
+
+    drawn: int
+    """Samples so far."""
+    passed: int
+    """Those whose first program passes the public tests."""
+    survives: bool
+    """Whether a sample passes them by now."""
+    agree: bool
+    """Whether two samples or more pass them, and all that do behave alike on new inputs."""
+    fresh: int = 0
+    """Samples that fail and that no repair was tried for."""
+    hopeful: bool = False
+    """Whether one of these passes a test."""
+
+    @property
+    def rate(self) -> float:
+        """The mean of the posterior of the share of first samples that pass, 0..1."""
+        return (self.passed + 0.5) / (self.drawn + 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Allocate:
     """At most `n` samples of `rounds` repairs each; how many and which, by the rate of first samples."""
 
@@ -70,10 +93,15 @@ class Allocate:
         """A first wave; then, step by step, what the rate so far says, until it says to stop."""
         made = await _draw(min(self.first, context.settings.n), (), problem, context)
         while True:
-            agree = await _agree(made, problem, context)
-            action, count = self.decide(made, problem, context.settings, agree=agree)
-            rate = round(estimate_rate(made), 4)
-            log_event("samples.allocated", action=action.value, count=count, rate=rate, samples=len(made))
+            seen = await _look(made, problem, context)
+            action, count = self.decide(seen, context.settings)
+            log_event(
+                "samples.allocated",
+                action=action.value,
+                count=count,
+                rate=round(seen.rate, 4),
+                samples=seen.drawn,
+            )
             before = made
             if action in (Action.STOP, Action.GIVE_UP):
                 break
@@ -95,39 +123,27 @@ class Allocate:
         ideas = -(-settings.n // IDEAS_A_CALL) if settings.n > self.first else 0
         return settings.n * (settings.rounds + 1) + ideas
 
-    def decide(
-        self, made: Sequence[Lineage], problem: Problem, settings: Settings, *, agree: bool
-    ) -> tuple[Action, int]:
+    def decide(self, seen: Seen, settings: Settings) -> tuple[Action, int]:
         """The next action, and how many samples it draws; 0 where it draws none.
 
-        Args:
-            made: the samples so far.
-            problem: the problem.
-            settings: of the run: `n` and `rounds` are the most there may be.
-            agree: whether those that pass, two or more, do the same.
+        `n` and `rounds` of the settings are the most there may be.
         """
-        room, rate = settings.n - len(made), estimate_rate(made)
-        fresh = _list_fresh(made, problem) if settings.rounds else []
-        if rate >= self.easy:
-            wanted = 0 if agree else min(self.first, room, 2 * self.first - len(made))
+        fresh = seen.fresh if settings.rounds else 0
+        if seen.rate >= self.easy:
+            most = min(settings.n, 2 * self.first)
+            wanted = 0 if seen.agree else min(self.first, most - seen.drawn)
             return (Action.SAMPLE, wanted) if wanted > 0 else (Action.STOP, 0)
-        if rate > self.hard:
-            wanted = min(self.first, -(-settings.n // 2) - len(made))
+        if seen.rate > self.hard:
+            wanted = min(self.first, -(-settings.n // 2) - seen.drawn)
             if wanted > 0:
                 return Action.SAMPLE, wanted
             return (Action.REPAIR if fresh else Action.STOP), 0
-        if any(lineage.survives for lineage in made):
+        if seen.survives:
             return Action.STOP, 0
-        if any(share_passed(lineage.best) for lineage in fresh):
+        if fresh and seen.hopeful:
             return Action.SEARCH, 0
-        wanted = min(2 * self.first, room, self.give_up - len(made))
+        wanted = min(2 * self.first, min(settings.n, self.give_up) - seen.drawn)
         return (Action.PLAN, wanted) if wanted > 0 else (Action.GIVE_UP, 0)
-
-
-def estimate_rate(made: Sequence[Lineage]) -> float:
-    """The mean of the posterior of the share of first samples that pass the public tests, 0..1."""
-    passed = sum(lineage.rounds[0].solved for lineage in made)
-    return (passed + 0.5) / (len(made) + 1)
 
 
 def _list_fresh(made: Sequence[Lineage], problem: Problem) -> list[Lineage]:
@@ -158,10 +174,18 @@ async def _improve(
     return tuple(by_number[number] for number in range(len(made)))
 
 
-async def _agree(made: Sequence[Lineage], problem: Problem, context: SolveContext) -> bool:
-    """Whether two samples or more pass the public tests, and all that do behave alike on new inputs."""
+async def _look(made: Sequence[Lineage], problem: Problem, context: SolveContext) -> Seen:
     codes = [lineage.code for lineage in made if lineage.survives and lineage.code]
-    if len(codes) < 2:
-        return False
-    inputs = list_inputs(problem, context.settings.seed)
-    return len(await count_alike(problem, codes, context.sandbox, inputs)) == 1
+    agree = False
+    if len(codes) > 1:
+        inputs = list_inputs(problem, context.settings.seed)
+        agree = len(await count_alike(problem, codes, context.sandbox, inputs)) == 1
+    fresh = _list_fresh(made, problem)
+    return Seen(
+        drawn=len(made),
+        passed=sum(lineage.rounds[0].solved for lineage in made),
+        survives=bool(codes),
+        agree=agree,
+        fresh=len(fresh),
+        hopeful=any(share_passed(lineage.best) for lineage in fresh),
+    )

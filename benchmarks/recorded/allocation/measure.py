@@ -11,7 +11,7 @@ survivors do is found out with the sandbox once and kept in --cache.
 
 *Fixed*: all samples that are recorded. *Waves*: `--n 2..MOST` with MOST that many. *Even*: as many samples
 as the waves used, the same number for every problem. *Spread*: the same total, each wave where it is worth
-most.
+most. *Allocate*: the strategy of that name, and an even spread of as many samples.
 The rule's two constants were chosen on the even half of codet100 and chat10.
 """
 
@@ -91,6 +91,9 @@ def measure_pool(pool: str, models: dict[str, list[Recorded]], draws: int, *, cu
     part = waves.samples / fixed.samples
     points.append(measure(pool, "even", sets, draws, lambda trial: evenly(trial, part)))
     points.append(measure(pool, "spread", sets, draws, lambda trial: spread(trial, part)))
+    by_rate = measure(pool, "allocate", sets, draws, lambda trial: trial.draw_by_rate(mosts[id(trial.items)]))
+    part = by_rate.samples / fixed.samples
+    points += [by_rate, measure(pool, "allocate, even", sets, draws, lambda trial: evenly(trial, part))]
     for share in _CURVE if curves else ():
         few, fewest = min(draws, _CURVE_DRAWS), share * min(mosts.values())
         if fewest >= 1:
@@ -125,9 +128,12 @@ def show(points: Sequence[Point]) -> str:
             *(f"{1 - waves.samples / fixed.samples:.0%}", f"{waves.rate:.1%}"),
             f"{100 * (waves.rate - fixed.rate):+.1f}",
             *(f"{arms[arm].rate:.1%}" for arm in ("even", "spread")),
+            *(f"{arms['allocate'].samples:.1f}", f"{arms['allocate'].rate:.1%}"),
+            f"{arms['allocate, even'].rate:.1%}",
         )
         rows.append(cells)
     names = ("fixed: samples", "rate", "waves", "fewer", "rate", "points", "even", "spread")
+    names += ("allocate: samples", "rate", "even")
     return write_table(("pool", "problems", *names), rows) + "\n"
 
 

@@ -6,13 +6,15 @@ import hashlib
 import math
 import random
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from benchmarks.recorded.allocation.behaviours import read_behaviours
 from benchmarks.recorded.pools import load_pool
 from sstar_code.agent.allocation.policy import Observed, Rates, choose_step, estimate_rates
 from sstar_code.agent.allocation.sample import LOOK_INPUTS
+from sstar_code.agent.solving.settings import Settings
+from sstar_code.agent.strategies.allocate import Allocate, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -151,6 +153,19 @@ class Trial:
                     open_places.discard(place)
                 else:
                     self._take(place, step.count)
+        return self
+
+    def draw_by_rate(self, most: int) -> Trial:
+        """As the strategy `allocate` does without repairs; samples with ideas are samples like the others."""
+        strategy, settings = Allocate(), Settings(n=most, rounds=0)
+        for place, item in self._items():
+            count = min(strategy.first, most)
+            while count:
+                self._take(place, count)
+                found = self.seen[place]
+                agree = found.passed > 1 and len(found.groups) == 1
+                seen = Seen(found.drawn, found.passed, bool(found.passed), agree)
+                _, count = strategy.decide(seen, replace(settings, n=min(most, len(item.survives))))
         return self
 
     def spend(self, total: int, plan: SampleRange) -> Trial:

@@ -6,61 +6,63 @@ import json
 
 import pytest
 
-from sstar_code.agent.generation.lineage import Lineage, Round
 from sstar_code.agent.models.request import CallError
 from sstar_code.agent.solving.settings import Settings
-from sstar_code.agent.strategies.allocate import Action, Allocate, estimate_rate
+from sstar_code.agent.strategies.allocate import Action, Allocate, Seen
 from sstar_code.agent.telemetry.events import open_log
-from sstar_code.sandbox import Verdict
-from tests.agent.strategies.known import PROBLEM, KnownModel, assert_asked_once, grow
+from tests.agent.strategies.known import KnownModel, assert_asked_once, grow
 
 pytestmark = pytest.mark.anyio
 
 
-def samples(*passed, rounds=1):
-    """Samples whose programs pass so many of four tests."""
-    return [
-        Lineage(
-            number,
-            tuple(
-                Round(k, "x", count, 4, Verdict.AC if count == 4 else Verdict.WA, base=None if k == 0 else 0)
-                for k in range(1 if count == 4 else rounds)
-            ),
-        )
-        for number, count in enumerate(passed)
-    ]
+def seen(drawn, passed, *, agree=False, fresh=None, hopeful=False, survives=None):
+    """What was seen; by default what passes is a first sample, and no other was repaired."""
+    return Seen(
+        drawn,
+        passed,
+        bool(passed) if survives is None else survives,
+        agree,
+        drawn - passed if fresh is None else fresh,
+        hopeful,
+    )
 
 
 @pytest.mark.parametrize(
-    ("made", "agree", "action"),
+    ("given", "action"),
     [
-        (samples(4, 4, 4, 0), True, (Action.STOP, 0)),
-        (samples(4, 4, 4, 0), False, (Action.SAMPLE, 4)),
-        (samples(4, 4, 4, 0, 4, 4), False, (Action.SAMPLE, 2)),
-        (samples(*[4] * 8), False, (Action.STOP, 0)),
-        (samples(4, 0, 0, 0), False, (Action.SAMPLE, 4)),
-        (samples(*[4] * 3, *[0] * 15), True, (Action.SAMPLE, 2)),
-        (samples(*[4] * 3, *[0] * 17), True, (Action.REPAIR, 0)),
-        (samples(*[4] * 3, *[0] * 17, rounds=3), True, (Action.STOP, 0)),
-        (samples(0, 0, 3, 0), False, (Action.SEARCH, 0)),
-        (samples(0, 0, 3, 0, rounds=3), False, (Action.PLAN, 8)),
-        (samples(0, 0, 0, 0), False, (Action.PLAN, 8)),
-        (samples(4, *[0] * 15), False, (Action.STOP, 0)),
-        (samples(*[0] * 30), False, (Action.PLAN, 2)),
-        (samples(*[0] * 32), False, (Action.GIVE_UP, 0)),
-        (samples(*[1] * 40, rounds=3), False, (Action.GIVE_UP, 0)),
+        (seen(4, 3, agree=True), (Action.STOP, 0)),
+        (seen(4, 3), (Action.SAMPLE, 4)),
+        (seen(6, 5), (Action.SAMPLE, 2)),
+        (seen(8, 8), (Action.STOP, 0)),
+        (seen(4, 1), (Action.SAMPLE, 4)),
+        (seen(18, 3, agree=True), (Action.SAMPLE, 2)),
+        (seen(20, 3, agree=True), (Action.REPAIR, 0)),
+        (seen(20, 3, fresh=0), (Action.STOP, 0)),
+        (seen(4, 0, hopeful=True), (Action.SEARCH, 0)),
+        (seen(4, 0, fresh=0), (Action.PLAN, 8)),
+        (seen(4, 0), (Action.PLAN, 8)),
+        (seen(16, 1), (Action.STOP, 0)),
+        (seen(8, 0, fresh=3, survives=True), (Action.STOP, 0)),
+        (seen(30, 0), (Action.PLAN, 2)),
+        (seen(32, 0), (Action.GIVE_UP, 0)),
     ],
 )
-def test_an_action_for_each_rate(made, agree, action):
+def test_an_action_for_each_rate(given, action):
     """Easy problems stop early, medium ones are repaired, hard ones are searched, planned or given up."""
-    assert Allocate().decide(made, PROBLEM, Settings(n=40, rounds=2), agree=agree) == action
+    assert Allocate().decide(given, Settings(n=40, rounds=2)) == action
+
+
+def test_n_and_rounds_are_the_most():
+    """No sample beyond `n`, and without rounds no repair and no search."""
+    for given in (seen(4, 3), seen(4, 1), seen(4, 0)):
+        action, count = Allocate().decide(given, Settings(n=4, rounds=0))
+        assert (action in (Action.STOP, Action.GIVE_UP), count) == (True, 0)
+    assert Allocate().decide(seen(4, 0, hopeful=True), Settings(n=6, rounds=0)) == (Action.PLAN, 2)
 
 
 def test_the_rate_is_a_posterior_mean():
-    """Of first samples alone: a repair that passes does not make a problem easier."""
-    assert estimate_rate(samples(4, 4, 0)) == 2.5 / 4
-    repaired = Lineage(0, (Round(0, "x", 0, 4, Verdict.WA), Round(1, "x", 4, 4, Verdict.AC)))
-    assert estimate_rate([repaired]) == 0.25
+    """With half a success and half a failure before anything was seen."""
+    assert (seen(3, 2).rate, seen(1, 0).rate) == (2.5 / 4, 0.25)
 
 
 async def test_an_easy_problem_stops_after_its_first_wave():
