@@ -9,6 +9,7 @@ import pytest
 from sstar_code.agent.models import Message, OpenAIModel, Purpose, Request, Stage
 from sstar_code.agent.models.openai.completion import read_answer
 from sstar_code.agent.models.thinking import Cap, CappedModel, probe_cap
+from sstar_code.agent.testing.scripted import ScriptedModel
 from sstar_code.agent.testing.server import ServerDouble, chat, failure
 
 pytestmark = pytest.mark.anyio
@@ -98,6 +99,20 @@ async def test_an_answer_without_thinking_is_gone_on_with():
         async with OpenAIModel("tiny", base_url=server.base_url) as model:
             answer = await CappedModel(model, Cap.CONTINUE, 50).ask(make_request())
     assert answer.text == "one two"
+
+
+@pytest.mark.parametrize("cap", list(Cap))
+async def test_a_continuation_has_no_cap(cap):
+    """An answer that goes on behind a given text has nothing to think, and no second message is put behind it."""
+    model = ScriptedModel(["rest"])
+    request = Request(
+        (Message("user", "x"), Message("assistant", "a")),
+        Purpose("p", Stage.DEBUG),
+        max_tokens=500,
+        extra={"continue_final_message": True},
+    )
+    assert (await CappedModel(model, cap, 20).ask(request)).text == "rest"
+    assert model.requests == [request]
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,12 @@ def test_an_answer_that_begins_anew_stands_for_itself(added):
     assert PREFIX.complete(Answer(added)) == Answer(added)
 
 
+def test_a_continuation_taken_for_thinking_is_the_answer():
+    """A server with a thinking parser sees no end of thinking in it."""
+    whole = PREFIX.complete(Answer("", reasoning="\n        return 1\n```"))
+    assert whole == PREFIX.complete(Answer("\n        return 1\n```"))
+
+
 def test_a_cut_continuation_stays_open():
     """So that it is seen that it was cut."""
     cut = replace(Answer("\n        return"), finish_reason="length")
