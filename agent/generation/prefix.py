@@ -58,9 +58,10 @@ class Prefix:
     def complete(self, answer: Answer) -> Answer:
         """The whole answer of which `answer` is the continuation.
 
-        A server that sets thinking apart may take a continuation for thinking. A server may have written a new answer instead, or the whole; then that is the answer. One that takes
-        blanks at the start of an answer away has taken the line end and the indentation: they are put back
-        where the program can be read with them alone.
+        A server that sets thinking apart may take a continuation for thinking. Another may have written a new
+        answer instead, or the whole; then that is the answer. One that takes blanks at the start of an answer
+        away has taken the line end and the indentation: they are put back where the program can be read with
+        them alone.
         """
         added = answer.text if answer.text.strip() else answer.reasoning
         answer = replace(answer, text=added, reasoning="" if added == answer.reasoning else answer.reasoning)

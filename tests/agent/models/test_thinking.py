@@ -103,7 +103,7 @@ async def test_an_answer_without_thinking_is_gone_on_with():
 
 @pytest.mark.parametrize("cap", list(Cap))
 async def test_a_continuation_has_no_cap(cap):
-    """An answer that goes on behind a given text has nothing to think, and no second message is put behind it."""
+    """An answer that goes on behind a given text has no thinking to end, and no other message behind it."""
     model = ScriptedModel(["rest"])
     request = Request(
         (Message("user", "x"), Message("assistant", "a")),
