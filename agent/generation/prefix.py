@@ -44,11 +44,10 @@ class Prefix:
     @classmethod
     def of(cls, code: str, cut: int) -> Prefix:
         """What stands before line `cut` of `code`, counted from 1."""
-        lines = code.splitlines()
+        lines = code.split("\n")
         following = lines[cut - 1] if cut <= len(lines) else ""
-        return cls(
-            "\n".join(lines[: cut - 1]).rstrip(), following[: len(following) - len(following.lstrip())]
-        )
+        indent = following[: len(following) - len(following.lstrip())]
+        return cls("\n".join(lines[: cut - 1]).rstrip(), indent)
 
     @property
     def text(self) -> str:

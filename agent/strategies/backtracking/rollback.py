@@ -21,7 +21,7 @@ def list_cuts(code: str, executed: Sequence[int]) -> list[int]:
     """
     tree = parse_python(code)
     if tree is None or not executed:
-        lines = code.splitlines()
+        lines = code.split("\n")
         last = executed[-1] if executed else len(lines)
         return [number for number in range(last, 0, -1) if number == 1 or lines[number - 1].strip()] or [1]
     statements = sorted(

@@ -34,11 +34,11 @@ async def trace_failure(problem: Problem, code: str, sandbox: Sandbox) -> list[i
     report = await run_tests(sandbox, problem, code, problem.public_tests)
     failures = [result for result in report.failures if result.verdict is not Verdict.IE]
     shortest = min(failures, key=lambda result: len(result.test.input), default=None)
-    count = len(code.splitlines())
+    count = len(code.rstrip().split("\n"))
     if shortest is None:
         return list(range(1, count + 1))
     failure = shortest.execution.failure
-    offset = len(assemble(problem, code).splitlines()) - count
+    offset = assemble(problem, code).count("\n") - code.count("\n")
     """Lines that stand before the program where the starter code is put in front."""
     program = _instrument(problem, code, shortest)
     if program is not None:

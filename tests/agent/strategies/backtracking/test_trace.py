@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from sstar_code.agent.generation.prefix import Prefix
 from sstar_code.agent.strategies.backtracking.rollback import list_cuts
 from sstar_code.agent.strategies.backtracking.trace import find_difference, trace_failure
 from sstar_code.problems import Kind, Problem, Test
@@ -171,3 +172,11 @@ def test_programs_are_traced_in_the_sandbox(sandbox_local, code, more, lines):
     """As they are run there: with standard input, or by calling what they define."""
     problem = Problem("p", "Add.", **{"kind": Kind.STDIN, **more}, public_tests=(Test("2", "9"),))
     assert sandbox_local.call(trace_failure, problem, code, sandbox_local.sandbox) == lines
+
+
+async def test_lines_are_those_of_python():
+    """A form feed or a separator inside a text ends no line."""
+    code = "mark = 'a\u2028b'\ntext = '\x0c'\nprint(len(text) + 1)\n"
+    lines = await trace(code, "", "1")
+    assert lines == [1, 2, 3]
+    assert Prefix.of(code, list_cuts(code, lines)[0]).lines == "mark = 'a\u2028b'\ntext = '\x0c'"
