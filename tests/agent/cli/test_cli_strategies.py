@@ -116,6 +116,7 @@ def test_a_role_has_its_own_model_at_its_own_address(sstar, serve, write_set, is
     assert calls == [{"tiny"}, {"pen"}]
     manifest = json.loads((folder / "run" / "manifest.json").read_text())
     assert manifest["config"]["role_models"] == {"editor": "pen"}
+    assert "editor pen" in (folder / "run" / "report.html").read_text()
     assert [row.get("role") for row in manifest["servers"]] == [None, "editor"]
     ended = sstar(*words, "--role-model", f"editor=quill@{editor.base_url}")
     assert (ended.code, "pen" in ended.err) == (2, True)
