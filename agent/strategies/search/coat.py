@@ -115,9 +115,11 @@ class _Search:
 
     def _has_room(self, node: Node) -> bool:
         """Whether the node itself may get another child; it is expanded fully before those below it."""
-        most = self.told.width if node.path else self.n
+        made, most = len(node.children), self.told.width
+        if not node.path:
+            made, most = len(self.growth.lineages), self.n  # a first sample whose call failed is one of them
         deep = len(node.path) >= self.told.depth
-        return not deep and self.growth.goes_on(node) and len(node.children) + self.pending[node] < most
+        return not deep and self.growth.goes_on(node) and made + self.pending[node] < most
 
     def _is_open(self, node: Node) -> bool:
         """Whether it or a node below it may get a child."""

@@ -96,3 +96,10 @@ async def test_wrong_settings_are_told():
     for wrong in ({"width": 0}, {"beta": -1.0}, {"c": float("nan")}):
         with pytest.raises(ValueError, match="at least"):
             Coat(**wrong)
+
+
+async def test_a_first_sample_that_failed_is_not_replaced():
+    """There are `n` samples at most; the others get the repairs."""
+    model = KnownModel({"0.0": CallError("refused"), "1.0": "1000"})
+    samples = await grow(model, "coat:batch=2", n=2, rounds=1)
+    assert [len(sample.rounds) for sample in samples] == [1, 3]
