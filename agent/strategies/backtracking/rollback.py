@@ -66,16 +66,27 @@ def _find_statement(statements: Sequence[ast.stmt], line: int) -> ast.stmt | Non
     return inside[-1] if inside else None
 
 
+_WORK = (ast.BinOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Subscript)
+"""Expressions in which a value may go wrong; calls mostly give it a form: `" ".join(map(str, found))`."""
+
+
 def _only_shows(node: ast.stmt) -> bool:
-    """Whether a statement prints or returns names, and works nothing out."""
+    """Whether a statement prints or returns what others worked out."""
     if isinstance(node, ast.Return):
         return isinstance(node.value, ast.Name)
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        call = node.value
-        is_print = isinstance(call.func, ast.Name) and call.func.id == "print"
-        shown = [item.value if isinstance(item, ast.Starred) else item for item in call.args]
-        return is_print and all(isinstance(item, ast.Name | ast.Constant) for item in shown)
-    return False
+    if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
+        return False
+    call = node.value
+    is_print = isinstance(call.func, ast.Name) and call.func.id == "print"
+    is_write = isinstance(call.func, ast.Attribute) and call.func.attr == "write"
+    inside = (item for argument in call.args for item in ast.walk(argument))
+    return (is_print or is_write) and all(not isinstance(item, _WORK) or _adds_text(item) for item in inside)
+
+
+def _adds_text(node: ast.AST) -> bool:
+    """Whether it is like `str(total) + "\\n"`."""
+    ends = [node.left, node.right] if isinstance(node, ast.BinOp) else []
+    return any(isinstance(end, ast.Constant) and isinstance(end.value, str) for end in ends)
 
 
 def _header(node: ast.stmt) -> list[ast.AST]:

@@ -128,6 +128,9 @@ def test_cuts_follow_the_slice_upwards():
 
 def test_a_line_that_works_something_out_is_itself_cut():
     """A print of names is passed over; a return of an expression, and a failing line, are not."""
+    assert list_cuts("x = [1]\nprint(' '.join(map(str, x)), f'{x}')\n", [1, 2]) == [1]
+    assert list_cuts("import sys\nx = 1\nsys.stdout.write(str(x) + '\\n')\n", [1, 2, 3]) == [2, 1]
+    assert list_cuts("x = 1\nprint('yes' if x else 'no')\n", [1, 2]) == [2, 1]
     assert list_cuts("x = 1\nprint(x + 1)\n", [1, 2]) == [2, 1]
     assert list_cuts(FUNCTION, [2, 4, 5])[0] == 4
     assert list_cuts(FUNCTION, [2, 3])[0] == 3
