@@ -84,7 +84,7 @@ def _only_shows(node: ast.stmt) -> bool:
 
 
 def _adds_text(node: ast.AST) -> bool:
-    """Whether it is like `str(total) + "\\n"`."""
+    """Whether it is a value and a text put together, as with a line end behind a number."""
     ends = [node.left, node.right] if isinstance(node, ast.BinOp) else []
     return any(isinstance(end, ast.Constant) and isinstance(end.value, str) for end in ends)
 
