@@ -87,16 +87,11 @@ def list_settings(run: Run) -> list[str]:
 
 def name_ways(config: Mapping[str, Any]) -> dict[str, str]:
     """Strategy, style and models of roles by a run's configuration, which leaves out what is usual."""
-    usual = "sample" if config.get("least") is None else "waves"
-    given = config.get("role_models")
-    roles = given if isinstance(given, Mapping) else {}
-    lessons = {"lessons": str(config["lessons"])} if "lessons" in config else {}
-    return {
-        "strategy": str(config.get("strategy", usual)),
-        "style": str(config.get("style", "cot")),
-        **lessons,
-        **{str(role): str(model) for role, model in roles.items()},
-    }
+    usual = {"strategy": "sample" if config.get("least") is None else "waves", "style": "cot"}
+    chosen = {name: str(config[name]) for name in (*usual, "lessons") if name in config}
+    roles = config.get("role_models")
+    named = roles.items() if isinstance(roles, Mapping) else ()
+    return usual | chosen | {str(role): str(model) for role, model in named}
 
 
 def judge_outcome(run: Run, problem_id: str) -> str:
