@@ -18,9 +18,10 @@ import anyio
 
 from sstar_code.agent.calls.budget import main_cause
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
-from sstar_code.agent.jobs.evaluate import evaluate_run, solve_problem
+from sstar_code.agent.jobs.evaluate import evaluate_run
 from sstar_code.agent.jobs.select_samples import Work, choose_run
 from sstar_code.agent.jobs.session import make_config, open_run, open_session
+from sstar_code.agent.jobs.solve_problem import solve_problem
 from sstar_code.agent.models.recorded import find_prompts
 from sstar_code.agent.models.request import Answer
 from sstar_code.agent.prompts.templates import Prompts

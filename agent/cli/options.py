@@ -246,8 +246,7 @@ FLAGS: Mapping[type, Mapping[str, Any]] = {
         ),
         "lessons": _method(
             "--lessons",
-            help="Repairs say in a line what was wrong, and later prompts tell it: off, problem (of the same "
-            "problem), set (also what helped with problems finished before).",
+            help="Tell later prompts what repairs found wrong: off, problem, set (other problems' too).",
         ),
     },
     SandboxChoice: {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import asdict, replace
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 
 from sstar_code.agent.allocation.plan import plan_allocation
-from sstar_code.agent.calls.budget import main_cause
 from sstar_code.agent.jobs.faults import LOST, describe_fault
 from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.history.starts import Starts
@@ -23,8 +21,7 @@ from sstar_code.agent.solving.solve import Solution, solve
 from sstar_code.agent.strategies.table import choose_strategy, keep_ways
 from sstar_code.agent.telemetry.events import about, log_event, working_on
 from sstar_code.agent.telemetry.spans import problem_span
-from sstar_code.problems import SstarError
-from sstar_code.sandbox import SandboxError, Verdict
+from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import run_tests
 from sstar_code.selection.pool import tier
 
@@ -37,54 +34,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.run.summary import Summary
     from sstar_code.agent.solving.settings import Settings
     from sstar_code.problems import Problem
-
-
-async def solve_problem(
-    opening: AbstractAsyncContextManager[Session], problem: Problem, settings: Settings, prompts: Prompts
-) -> Solution:
-    """Sample, repair, select; the solution with what it cost, earlier starts in the same folder included.
-
-    The store keeps candidates and selection as of a problem of `evaluate`, but nothing is graded.
-    A program that passes is never lost: where the endpoint goes or the budget is spent, the choice is made
-    among the samples that were answered, and the solution holds the `failure`.
-
-    Raises:
-        As `open_session`; InfrastructureError: the endpoint or the sandbox is gone; BudgetSpentError.
-    """
-    started_s = time.monotonic()
-    choose_strategy(settings)  # a wrong one is told before anything is opened
-    async with opening as session:
-        keep_ways(settings, session.store)
-        allocation = plan_allocation(settings, session.budget, session.store, 1)
-        failures: list[SstarError] = []
-        context = SolveContext(
-            session.model, session.sandbox, prompts, settings, allocation=allocation, failures=failures
-        )
-        with session.progress("samples", settings.n) as progress:
-
-            async def work() -> Solution:
-                return await solve(
-                    problem,
-                    context,
-                    [settings.select],
-                    on_sample=lambda made: progress.advance("passing" if made.survives else "failing"),
-                )
-
-            try:
-                solution = await work()
-            except (SstarError, ExceptionGroup) as error:
-                cause = main_cause(error)
-                if not isinstance(cause, SstarError) or isinstance(cause, SandboxError):
-                    raise
-                failures.append(cause)
-                session.model.stop_asking(str(cause))
-                solution = await work()  # with the answers that are there
-                if not solution.solved:
-                    raise
-        keep_solution(solution, {}, session.store, graded=False)
-        if failures:
-            solution = replace(solution, failure=failures[0])
-        return replace(solution, usage=session.model.tally, seconds=time.monotonic() - started_s)
 
 
 class OnProblem(Protocol):

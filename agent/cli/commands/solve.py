@@ -70,8 +70,8 @@ def command(
 
     Example: sstar solve task.md -m Qwen/Qwen2.5-Coder-7B-Instruct --n 8 > solution.py
     """
-    from sstar_code.agent.jobs.evaluate import solve_problem
     from sstar_code.agent.jobs.session import make_config, open_run, open_session
+    from sstar_code.agent.jobs.solve_problem import solve_problem
     from sstar_code.agent.run.files import write_json
     from sstar_code.agent.run.history.which_set import tell_preset
     from sstar_code.problems.formats.jsonl import to_json
