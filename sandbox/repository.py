@@ -170,7 +170,11 @@ _GRACE_S = 120.0
 
 
 class HoldsRepositories(Protocol):
-    """A sandbox that can hold a repository."""
+    """A sandbox that can hold a repository.
+
+    One whose workers have a limit of processes of their own, as a container's control group is, says so by an
+    attribute `counts_processes` that is true.
+    """
 
     def make_repository_worker(self, repository: IsolatedRepository) -> Worker:
         """A worker that shows `repository`, not started."""
@@ -198,6 +202,7 @@ class ProjectSession:
         self.repository = repository
         self.python = ""
         """Version of the interpreter inside, once entered."""
+        self._is_counted = bool(getattr(sandbox, "counts_processes", False))
         self._worker: Worker = sandbox.make_repository_worker(repository)
         self._lock = anyio.Lock()
         self._left = b""
@@ -209,7 +214,7 @@ class ProjectSession:
         Raises:
             SandboxError: it does not start; the message says why.
         """
-        settings = {**self.repository.settings, "seccomp": seccomp.SUPPORTED}
+        settings = {**self.repository.settings, "seccomp": seccomp.SUPPORTED, "is_counted": self._is_counted}
         try:
             await self._in_thread(partial(self._open, json.dumps(settings).encode("ascii") + b"\n"))
         except (OSError, ValueError) as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sstar_code.agent.repository.fix import Fixing, Person
 from sstar_code.agent.repository.task.checks import named_tests
-from sstar_code.agent.repository.verify.candidate_sandbox import CandidateSandbox
+from sstar_code.agent.repository.verify.candidate_sandbox import CandidateSandbox, NotingSandbox
 from sstar_code.agent.repository.verify.runner import RepositoryRunner
 from sstar_code.agent.repository.write_function import FunctionWriter
 from sstar_code.agent.solving.context import SolveContext
@@ -51,7 +51,7 @@ async def fix_run(
     ):
         keep_ways(settings, session.store)
         sandbox = CandidateSandbox(runner, fallback=session.programs)
-        remembering = MemoSandbox(sandbox, session.store)
+        remembering = NotingSandbox(MemoSandbox(sandbox, session.store), sandbox)
         failures: list[SstarError] = []
         context = SolveContext(
             session.model, remembering, prompts, settings, names_environment=False, failures=failures

@@ -8,21 +8,18 @@ no other, and count only when, at the end, all checks of all functions pass toge
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.calls.budget import BudgetSpentError
-from sstar_code.agent.repository.find.stubs import find_function
+from sstar_code.agent.repository.combine import combine, passes, put_all
 from sstar_code.agent.repository.findings import about_function
-from sstar_code.agent.repository.verify.runner import TEST_LIMITS
-from sstar_code.agent.repository.write.splice import put_candidate
 from sstar_code.agent.repository.write_function import FunctionWriter, WriteResult, refuse
 from sstar_code.problems import InfrastructureError
 from sstar_code.problems.plain_text import escape_line
 from sstar_code.problems.values import Opaque, decode
-from sstar_code.sandbox.outcome import Mode, Program, Status
 from sstar_code.selection.judging.question import show_input
 from sstar_code.selection.protocols import Derived
 from sstar_code.selection.pytest_export import literal
@@ -169,34 +166,47 @@ class Fixing:
             return self._report_left(stub)
 
     async def _confirm(self) -> None:
-        """Run the checks that had to wait; where one fails, what rests on it is taken back."""
+        """Run the checks that had to wait; where one fails, look for candidates that pass them together.
+
+        Where there are none, what rests on such a check is taken back.
+        """
         self.writer.runner.texts = {path: source.data for path, source in self.sources.items()}
-        for label, result in list(self.done.items()):
-            if result.unverified and not await self._passes_all(result):
-                why = "it passes alone, but not together with the functions that it needs"
-                self.done[label] = refuse(self.writer.root, result.stub, why)
-        if any(not item.code for item in self.done.values()):
-            self._rebuild()
+        waited = [item for item in self.done.values() if item.unverified]
+        failed = [item for item in waited if not await self._passes_all(item)]
+        late = frozenset().union(*(item.unverified for item in waited))
+        unsolved = [item for item in self.done.values() if not item.code and shares(item, late)]
+        if not failed and not unsolved:
+            return
+        group = [*waited, *unsolved]
+        apart = [item for item in self.done.values() if item not in group]
+        codes = await combine(group, self._put(apart), self.writer)
+        if codes is not None:
+            names = {item.stub.label: item.stub.qualname for item in group}
+            for item, code in zip(group, codes, strict=True):
+                self.done[item.stub.label] = self._accept(item, code, names)
+        for item in failed if codes is None else ():
+            why = "it passes alone, but not together with the functions that it needs"
+            self.done[item.stub.label] = refuse(self.writer.root, item.stub, why)
+        self.sources.update(self._put(self.done.values()))
 
     async def _passes_all(self, result: WriteResult) -> bool:
-        assert result.task is not None
-        present = find_function(self.sources[result.stub.source.path], result.stub.qualname)
-        assert present is not None
-        mark = f"{result.task.mark} together"
-        task = replace(result.task, stub=present, mark=mark, checks=result.task.all_checks)
-        self.writer.sandbox.add(task)
-        program = Program(result.code, Mode.ASSERT, preamble=mark)
-        runs = await self.writer.sandbox.run(program, sorted(result.unverified), TEST_LIMITS)
-        return all(run.status is Status.OK for run in runs)
+        texts = sorted(result.unverified)
+        return await passes(result, texts, self.sources, self.writer, "together")
 
-    def _rebuild(self) -> None:
-        """Make the files anew: with what is written, and without what was taken back."""
-        self.sources.update({item.stub.source.path: item.stub.source for item in self.done.values()})
-        for item in self.done.values():
-            path = item.stub.source.path
-            found = find_function(self.sources[path], item.stub.qualname)
-            if item.code and found is not None:
-                self.sources[path] = put_candidate(found, item.code).source
+    def _accept(self, result: WriteResult, code: str, names: Mapping[str, str]) -> WriteResult:
+        """The result for a function that is written with others; `names`: label -> name, its own too."""
+        if code == result.code:
+            return result
+        assert result.task is not None
+        others = ", ".join(name for label, name in names.items() if label != result.stub.label)
+        message = f"written: passes {result.task.all_checks.summary} together with {others}"
+        finding = about_function(result.stub, self.writer.root, "function-written", "passed", message)
+        return WriteResult(result.stub, finding, code=code, task=result.task, tried=result.tried)
+
+    def _put(self, results: Iterable[WriteResult]) -> dict[Path, Source]:
+        """The files as they were, with what is written of `results` and nothing else."""
+        original = self.sources | {item.stub.source.path: item.stub.source for item in self.done.values()}
+        return put_all(((item, item.code) for item in results if item.code), original)
 
     def _report_left(self, stub: Stub) -> WriteResult:
         """The result for a function that was not begun, or whose work was ended."""
@@ -204,6 +214,11 @@ class Fixing:
         if isinstance(self.failure, BudgetSpentError):
             finding = replace(finding, rule="budget-spent", outcome="skipped")
         return WriteResult(stub, finding)
+
+
+def shares(result: WriteResult, texts: Collection[str]) -> bool:
+    """Whether a check of `result`, for which there are candidates, is among `texts`."""
+    return bool(result.tried and result.task and set(texts) & set(result.task.all_checks.texts))
 
 
 def order(stubs: Sequence[Stub]) -> list[Stub]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
 from sstar_code.agent.solving.solve import candidates_of
 from sstar_code.agent.strategies.table import choose_strategy
 from sstar_code.agent.telemetry.events import working_on
+from sstar_code.sandbox.grade import assemble
+from sstar_code.selection import Candidate
 from sstar_code.selection.judging.question import show_input
 from sstar_code.selection.methods.registry import select_all
 from sstar_code.selection.pool import Pool
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.verify.candidate_sandbox import CandidateSandbox
     from sstar_code.agent.repository.verify.runner import RepositoryRunner
     from sstar_code.agent.solving.context import SolveContext
-    from sstar_code.selection.protocols import Candidate, Derived, Selection
+    from sstar_code.selection.protocols import Derived, Selection
 
     Settle = Callable[
         [Task, Sequence[Candidate], Selection], Awaitable[tuple[Selection, tuple[Derived, ...]]]
@@ -48,7 +51,7 @@ class WriteResult:
     why: tuple[str, ...] = ()
     """Lines for a person; empty where the finding says everything."""
     code: str = ""
-    """The chosen candidate; empty where there is none that is verified."""
+    """The chosen candidate, whole; empty where there is none that is verified."""
     task: Task | None = None
     derived: tuple[Derived, ...] = ()
     """Inputs whose right output was found out."""
@@ -56,6 +59,9 @@ class WriteResult:
     """Labels of open functions that have to be written first."""
     unverified: frozenset[str] = frozenset()
     """Texts of checks that wait for other functions: only with them the result is verified."""
+    tried: tuple[str, ...] = ()
+    """Candidates that fit into the file and differ there, the likeliest first: what to take where the chosen
+    one does not get on with another function."""
 
 
 @dataclass(slots=True)
@@ -66,6 +72,8 @@ class RepositoryState:
     """Each file as it is so far: with the functions that are written."""
     blocked: dict[str, frozenset[str]] = field(default_factory=dict)
     """Label of a function -> texts of its checks that need other open functions."""
+    tried: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Label of a function -> its candidates so far, as `WriteResult.tried`."""
     survey: Survey = field(default_factory=lambda: Survey({}))
     provisional: frozenset[str] = frozenset()
     """Labels of the functions that are written without all their checks."""
@@ -118,14 +126,26 @@ class FunctionWriter:
         task = make_task(own, checks.without(put_off), self.root, self._hash_texts(), all_checks=checks)
         task = replace(task, stub=marked)
         self.sandbox.add(task)
-        self.say(f"sstar: {stub.qualname}: {task.checks.summary}")
-        strategy = choose_strategy(self.context.settings)
-        lineages = await strategy(task.writing, self.context, lambda _: None)
-        state.blocked[stub.label] = state.blocked.get(stub.label, frozenset()) | task.blocked
-        if not any(lineage.survives for lineage in lineages):
-            waits_for = frozenset(task.reached & {item.label for item in others})
-            return replace(self._explain_failure(stub, lineages), waits_for=waits_for)
-        candidates = candidates_of(task.writing, lineages)
+        if put_off and not task.checks.count:  # whatever could fail waits: no answer would be a better one
+            candidates = [Candidate(code, 0, 0) for code in state.tried.get(stub.label, ())]
+        else:
+            self.say(f"sstar: {stub.qualname}: {task.checks.summary}")
+            lineages = await choose_strategy(self.context.settings)(
+                task.writing, self.context, lambda _: None
+            )
+            state.blocked[stub.label] = state.blocked.get(stub.label, frozenset()) | task.blocked
+            candidates = [
+                replace(item, code=assemble(task.writing, item.code) if item.code else "")
+                for item in candidates_of(task.writing, lineages)
+            ]
+            best_first = sorted(
+                candidates, key=lambda item: (item.code not in task.got_far, -item.public_passed)
+            )
+            state.tried[stub.label] = list_fitting(own, [item.code for item in best_first])
+            if not any(lineage.survives for lineage in lineages):
+                waits_for = frozenset(task.reached & {item.label for item in others})
+                failed = self._explain_failure(stub, lineages)
+                return replace(failed, waits_for=waits_for, task=task, tried=state.tried[stub.label])
         selection, derived = await self._select(task, candidates)
         result = self._accept(own, task, candidates, selection)
         unverified = frozenset(checks.texts) & put_off
@@ -167,11 +187,15 @@ class FunctionWriter:
         chosen = selection.chosen
         if chosen is None or not candidates[chosen].survives:
             return refuse(self.root, stub, "no candidate that passes its tests was chosen")
-        code = candidates[chosen].code
-        try:
-            self.state.sources[stub.source.path] = put_candidate(stub, code).source
-        except MisfitError as error:
-            return refuse(self.root, stub, f"the chosen candidate does not fit: {error}")
+        own = next((group for group in selection.clusters if chosen in group), (chosen,))
+        alike = [index for index in (chosen, *own) if candidates[index].survives]
+        others = [index for group in selection.clusters for index in group if candidates[index].survives]
+        fitting = list_fitting(stub, [candidates[index].code for index in alike])
+        if not fitting:
+            why = why_unfit(stub, candidates[chosen].code)
+            return refuse(self.root, stub, f"the chosen candidate does not fit: {why}")
+        code = fitting[0]
+        self.state.sources[stub.source.path] = put_candidate(stub, code).source
         survivors = sum(item.survives for item in candidates)
         message = f"written: {survivors} of {len(candidates)} candidates pass {task.checks.summary}"
         if len(selection.clusters) > 1:
@@ -179,7 +203,8 @@ class FunctionWriter:
         why = [f"{stub.qualname}: {message}; confidence {selection.confidence_in_words}"]
         why += [f"  {line}" for line in _list_differences(task, selection)]
         finding = about_function(stub, self.root, "function-written", "passed", message)
-        return WriteResult(stub, finding, tuple(why), code, task)
+        tried = list_fitting(stub, [code, *(candidates[index].code for index in others)])
+        return WriteResult(stub, finding, tuple(why), code, task, tried=tried)
 
     def _explain_failure(self, stub: Stub, lineages: Sequence[Lineage]) -> WriteResult:
         best = max(lineages, key=lambda item: (item.code is not None, item.best.passed), default=None)
@@ -224,12 +249,36 @@ def _find_present(stub: Stub, sources: dict[Path, Source]) -> Stub:
     return replace(found, why=stub.why)
 
 
+def list_fitting(stub: Stub, codes: Iterable[str]) -> tuple[str, ...]:
+    """Those of `codes` that fit into the file of `stub`, the first of each that would be the same there."""
+    texts: dict[str, str] = {}
+    for code in codes:
+        with suppress(MisfitError):
+            texts.setdefault(put_candidate(stub, code).source.text, code)
+    return tuple(texts.values())
+
+
+def why_unfit(stub: Stub, code: str) -> str:
+    """Why `code` does not fit into the file of `stub`; empty where it does."""
+    try:
+        put_candidate(stub, code)
+    except MisfitError as error:
+        return str(error)
+    return ""
+
+
 def _list_differences(task: Task, selection: Selection) -> list[str]:
-    """The inputs that told the candidates apart, with the outputs, a line each."""
+    """The inputs that told the candidates apart, a line each: what is written gives, and what others do."""
     if task.choosing is None:
         return []
+    place = next((str(at) for at, group in enumerate(selection.clusters) if selection.chosen in group), "")
     lines = []
     for item in selection.distinguishing[:_MOST_DIFFERENCES]:
-        shown = " or ".join(text[:60] for text in list(dict.fromkeys(item.outputs.values()))[:4])
-        lines.append(f"{' '.join(show_input(task.choosing, item.input).split())[:100]}: {shown}")
+        written = item.outputs.get(place, "")
+        others = list(dict.fromkeys(text for text in item.outputs.values() if text != written))
+        shown = " or ".join(text[:60] for text in others[:_MOST_DIFFERENCES])
+        given = " ".join(show_input(task.choosing, item.input).split())[:100]
+        lines.append(
+            f"{given}: {written[:60]}, not {shown}" if place in item.outputs else f"{given}: {shown}"
+        )
     return lines

@@ -117,6 +117,9 @@ _log = logging.getLogger(__name__)
 class DockerSandbox(PooledSandbox):
     """Isolates by a Docker engine; see the module's header for what that covers."""
 
+    counts_processes = True
+    """As `HoldsRepositories` says: a container's control group counts its own processes and no others."""
+
     def __init__(
         self, workers: int | None = None, runtime: str | None = None, packages: tuple[str, ...] = ()
     ) -> None:

@@ -34,6 +34,8 @@ from sstar_code.sandbox.inside import kernel, project_fork, project_tests, secco
 
 _MOST_YIELDED = 10_000
 _PROCESSES = 128
+"""Most processes and threads of a room, where the kernel counts them without the user's others and nothing
+else limits them: what a user runs beside it must not end it."""
 _FUTURE = {name: getattr(__future__, name).compiler_flag for name in __future__.all_feature_names}
 
 
@@ -73,9 +75,10 @@ def _settle(settings: dict[str, Any], requests: int) -> None:
     sys.path[:0] = settings["path"]
     for name in [name for name in sys.modules if name.partition(".")[0] == "sstar_code"]:
         del sys.modules[name]
-    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
-    most = _PROCESSES if hard == resource.RLIM_INFINITY else min(hard, _PROCESSES)
-    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+    if not settings["is_counted"] and kernel.is_counted_apart():
+        hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+        most = _PROCESSES if hard == resource.RLIM_INFINITY else min(hard, _PROCESSES)
+        resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
     project_fork.become_unreadable()
     if settings["seccomp"]:
         kernel.control(kernel.NO_NEW_PRIVILEGES)

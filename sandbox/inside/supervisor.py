@@ -22,7 +22,6 @@ import json
 import os
 import platform
 import re
-import resource
 import select
 import signal
 import sys
@@ -212,7 +211,7 @@ def _prepare(settings: dict[str, Any]) -> run.SupervisorState:
             raise OSError(f"no system call filter for {platform.machine()}")
         kernel.Filter(seccomp.build_common()).install()
     state = run.SupervisorState(settings)
-    if not state.uids and not _is_counted_apart():
+    if not state.uids and not kernel.is_counted_apart():
         state.processes = 0
     state.watches_memory = _can_watch(state.proc)
     gc.disable()  # a collection would touch, and so copy, the pages that forks share
@@ -220,25 +219,6 @@ def _prepare(settings: dict[str, Any]) -> run.SupervisorState:
     gc.freeze()
     _probe(state)
     return state
-
-
-def _is_counted_apart() -> bool:
-    """Whether the kernel counts our processes without those of the same user elsewhere.
-
-    It does in a user namespace since Linux 5.14. Elsewhere at least two more count: who started us, and who
-    started that.
-    """
-    child = os.fork()
-    if child == 0:
-        try:
-            resource.setrlimit(resource.RLIMIT_NPROC, (4, 4))
-            grandchild = os.fork()
-            if grandchild:
-                os.waitpid(grandchild, 0)
-            os._exit(0)
-        except OSError:
-            os._exit(1)
-    return os.waitpid(child, 0)[1] == 0
 
 
 def _can_watch(proc: int | None) -> bool:

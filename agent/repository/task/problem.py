@@ -45,6 +45,8 @@ class Task:
     """Labels of other open functions that a candidate called."""
     blocked: set[str] = field(default_factory=set)
     """Texts of the checks in which a candidate called another open function."""
+    got_far: set[str] = field(default_factory=set)
+    """Candidates that did: nothing of such a check that comes before speaks against them."""
 
 
 def make_task(

@@ -19,7 +19,7 @@ from sstar_code.agent.repository.task.call import BEHAVIOURS
 from sstar_code.agent.repository.verify.runner import TEST_LIMITS, limits_as_json
 from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
 from sstar_code.problems.values import decode
-from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Program, Status
+from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Program, SandboxWrapper, Status
 from sstar_code.sandbox.repository import RepositoryLostError
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.write.splice import Written
     from sstar_code.sandbox.environment import Environment
     from sstar_code.sandbox.outcome import Sandbox
+
+
+_CALLS = "calls an open function: "
+"""Begins the lines of an execution's standard error that name the open functions which it called: so they are
+known where the execution is remembered, too."""
 
 
 class CandidateSandbox:
@@ -54,6 +59,19 @@ class CandidateSandbox:
     def add(self, task: Task) -> None:
         """Know candidates for `task` by their preamble."""
         self._tasks[task.mark] = task
+
+    def note(self, program: Program, inputs: Sequence[str], runs: Sequence[Execution]) -> None:
+        """Note in the task of `program` which open functions its runs called, and in which checks."""
+        task = self._tasks.get(program.preamble.partition("\n")[0])
+        if task is None:
+            return
+        for text, run in zip(inputs, runs, strict=False):  # the first failure may have ended them
+            lines = run.stderr.splitlines()
+            others = {line.removeprefix(_CALLS) for line in lines if line.startswith(_CALLS)}
+            task.reached.update(others)
+            if others and program.mode is Mode.ASSERT:
+                task.blocked.add(text)
+                task.got_far.add(program.code)
 
     async def __aenter__(self) -> Self:
         """Do nothing: both are their owner's to enter."""
@@ -117,7 +135,7 @@ class CandidateSandbox:
             examples = [group.examples for group in groups]
             answers = await self._runner.run_examples(_version(written), task.place, examples)
             for group, answer in zip(groups, answers, strict=True):
-                run = _execution(task, written, answer, TEST_LIMITS, checked=group.text)
+                run = _execution(task, written, answer, TEST_LIMITS)
                 fault: str | None = ""
                 if run.status is Status.OK:
                     fault = judge_examples(group.examples, answer.get("outcomes"))
@@ -143,10 +161,25 @@ class CandidateSandbox:
             stderr = ""
             if line := int(worst.get("line") or 0):  # the text shown has one line before the test's first
                 stderr = f'File "test.py", line {line - test.first_line + 2}'
-            executions[test.text] = _execution(
-                task, written, worst, TEST_LIMITS, checked=test.text, stderr=stderr
-            )
+            executions[test.text] = _execution(task, written, worst, TEST_LIMITS, stderr=stderr)
         return executions
+
+
+class NotingSandbox(SandboxWrapper):
+    """A sandbox whose runs are noted, also those that it only remembers."""
+
+    def __init__(self, sandbox: Sandbox, candidates: CandidateSandbox) -> None:
+        """Run in `sandbox`, and let `candidates` note what it gives."""
+        super().__init__(sandbox)
+        self._candidates = candidates
+
+    async def run(
+        self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
+    ) -> list[Execution]:
+        """As `Sandbox.run`."""
+        runs = await self._sandbox.run(program, inputs, limits, stop_on_failure=stop_on_failure)
+        self._candidates.note(program, inputs, runs)
+        return runs
 
 
 def _tell_apart(run: Execution) -> Execution:
@@ -171,24 +204,15 @@ def _version(written: Written) -> dict[Path, bytes]:
 def _failed_examples(fault: str | None, run: Execution) -> Execution:
     if fault is None:
         return Execution(Status.RE, failure=Failure("NotRun", "the examples did not come to their end"))
-    return Execution(Status.RE, failure=Failure("AssertionError", fault[:500]), cpu_s=run.cpu_s)
+    return replace(run, status=Status.RE, failure=Failure("AssertionError", fault[:500]))
 
 
 def _execution(
-    task: Task,
-    written: Written,
-    answer: dict[str, Any],
-    limits: Limits,
-    *,
-    checked: str = "",
-    stderr: str = "",
+    task: Task, written: Written, answer: dict[str, Any], limits: Limits, *, stderr: str = ""
 ) -> Execution:
-    """The answer as the record that the method knows; `checked`: the text of the check that was run."""
+    """The answer as the record that the method knows."""
     status = Status(answer["status"])
     others = set(answer.get("reached", ())) - {task.stub.label}
-    task.reached.update(others)
-    if others and checked:
-        task.blocked.add(checked)
     failure = None
     if status is Status.OK:
         stderr = ""
@@ -198,12 +222,13 @@ def _execution(
         kind, message = [*answer.get("failure", ["", ""]), "", ""][:2]
         line = _failing_line(written, answer)
         at = f" (in line `{line}`)" if line else ""
-        also = f"; it calls {', '.join(sorted(others))}, still open" if others else ""
+        names = sorted(label.rpartition("::")[2] for label in others)
+        also = f"; it calls {', '.join(names)}, still open" if names else ""
         failure = Failure(str(kind), f"{message}{at}{also}"[:500]) if kind else None
     return Execution(
         status,
         stdout=str(answer.get("stdout", "")) if "result" not in answer else "",
-        stderr=stderr,
+        stderr="\n".join([stderr, *(f"{_CALLS}{label}" for label in sorted(others))]).lstrip("\n"),
         result=answer.get("result"),
         failure=failure,
         cpu_s=float(answer.get("cpu_s", 0.0)),

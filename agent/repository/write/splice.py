@@ -140,12 +140,15 @@ def put_candidate(stub: Stub, code: str) -> Written:
     """`stub`'s file with the body that `code` has for it.
 
     `code` is Python source that defines the function: by its qualified name (inside its class) or by its
-    plain name at the margin.
+    plain name at the margin. All of it may be indented, as a method that was copied out of its class is.
 
     Raises:
         MisfitError: it does not define it, with other parameters, or needs what cannot be put in its body.
     """
+    code = code.replace("\r\n", "\n").replace("\r", "\n")
     try:
+        if code.lstrip("\n")[:1].isspace():
+            code = "\n".join(indent_block(code.strip("\n"), "", "    "))
         tree = parse_strictly(code)
     except UNREADABLE as error:
         raise MisfitError(f"it does not parse: {error}") from error
@@ -158,7 +161,7 @@ def put_candidate(stub: Stub, code: str) -> Written:
     if not body:
         raise MisfitError("it has no body")
     _check_members(stub, holder, node)
-    lines = code.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = code.split("\n")
     carried = _carry(stub, tree, node)
     blocks = [_cut(lines, item, item) for item in carried] + [_cut(lines, body[0], body[-1])]
     try:
@@ -176,7 +179,6 @@ def put_body(stub: Stub, blocks: Sequence[str]) -> Written:
     """
     source, node = stub.source, stub.node
     lines = split_lines(source.text)
-    newline = source.newline
     documented = ast.get_docstring(node, clean=False) is not None
     replaced = node.body[1:] if documented else node.body
     first = replaced[0] if replaced else None
@@ -190,6 +192,7 @@ def put_body(stub: Stub, blocks: Sequence[str]) -> Written:
     on_line_of_def = bool(head.strip())
     kept = _drop_marks(lines[: start + on_line_of_def], first_line(node) - 1)
     tail = lines[end:]
+    newline = _find_line_end([*lines[start:end], *reversed(lines[:start])]) or source.newline
     ends_open = not tail and lines and not lines[-1].endswith(("\n", "\r"))
     body = [line + newline for line in inner]
     if ends_open:
@@ -200,6 +203,12 @@ def put_body(stub: Stub, blocks: Sequence[str]) -> Written:
         kept[-1] += newline
     text = "".join([*kept, *body, *tail])
     return Written(source.with_text(text), len(kept) + 1, len(kept) + len(body))
+
+
+def _find_line_end(lines: Sequence[str]) -> str:
+    """How the first of `lines` ends that has an end; empty where none has."""
+    ends = (line[len(line.rstrip("\r\n")) :] for line in lines)
+    return next(filter(None, ends), "")
 
 
 def _drop_marks(lines: list[str], first: int) -> list[str]:
@@ -241,8 +250,10 @@ def _find(tree: ast.Module, stub: Stub) -> tuple[ast.Module | ast.ClassDef, Func
 
 
 def _check_signature(stub: Stub, node: FunctionNode) -> None:
+    """Refuse other parameters; whether they may be passed by name or place is not the body's to say."""
     wanted, given = _parameters(stub.node), _parameters(node)
-    if wanted != given:
+    markers = {"/", "*"}
+    if [name for name in wanted if name not in markers] != [name for name in given if name not in markers]:
         raise MisfitError(f"its parameters have to be ({', '.join(wanted)}), not ({', '.join(given)})")
     if isinstance(node, ast.AsyncFunctionDef) != stub.is_async:
         raise MisfitError(f"it has to be {'an async' if stub.is_async else 'a plain'} def")
