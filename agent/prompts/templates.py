@@ -158,6 +158,8 @@ VALUES: dict[str, frozenset[str]] = {
 """Template name -> the values it is rendered with."""
 
 NAMES = tuple(f"{name}.j2" for name in VALUES)
+FOR_REPOSITORY = Path(str(resources.files("sstar_code.agent.prompts") / "repository"))
+"""Folder of the templates that `sstar fix` has instead of those for problems."""
 _OF_STRATEGIES = frozenset(
     f"{name}.j2"
     for name in ("style", "lessons", "ideas", "associate", "critique", "changes", "review", "rewrite")

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.generation.lineage import explain_lack
+from sstar_code.agent.generation.lineage import explain_lack as explain_no_program
 from sstar_code.agent.repository.find.assess import why_impossible
 from sstar_code.agent.repository.find.stubs import find_function
 from sstar_code.agent.repository.findings import Finding, about_function
-from sstar_code.agent.repository.task.checks import Survey, find_checks, mark_open, survey
+from sstar_code.agent.repository.task.checks import Survey, explain_lack, find_checks, mark_open, survey
 from sstar_code.agent.repository.task.problem import make_task
 from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
 from sstar_code.agent.solving.solve import candidates_of
@@ -120,7 +120,7 @@ class FunctionWriter:
         checks = find_checks(marked, state.survey, self.root)
         put_off = state.blocked.get(stub.label, frozenset()) if provisional else frozenset()
         if not checks.count and not put_off:
-            nothing = "no example and no test reaches it, so nothing could verify it; add one"
+            nothing = explain_lack(marked, state.survey, self.root)
             waits_for = frozenset(item.label for item in others)
             return replace(refuse(self.root, stub, nothing, rule="cannot-be-written"), waits_for=waits_for)
         task = make_task(own, checks.without(put_off), self.root, self._hash_texts(), all_checks=checks)
@@ -210,7 +210,7 @@ class FunctionWriter:
         best = max(lineages, key=lambda item: (item.code is not None, item.best.passed), default=None)
         if best is None or best.code is None:
             errors = [item.rounds[-1].error for item in lineages if item.rounds[-1].error]
-            reasons = explain_lack(lineages)
+            reasons = explain_no_program(lineages)
             why = f" ({errors[0]})" if errors else f": {reasons}" if reasons else ""
             return refuse(self.root, stub, f"no answer held a program{why}")
         failure = ""

@@ -35,7 +35,14 @@ from sstar_code.sandbox.inside import project_tests
 del sys.path[0]
 project_tests.main()
 """
-_SHARED = ("-p", "no:cacheprovider", "-q", "--no-header", "--color=no", "--capture=no")
+_SHARED = (
+    *("-q", "--no-header", "--color=no", "--capture=no"),
+    *(
+        "--continue-on-collection-errors",
+        "--maxfail=0",
+    ),  # a file that cannot be collected is no other's fault
+    *("-o", "cache_dir=/tmp/pytest_cache"),  # without the plugin its settings would be unknown ones
+)
 _SWITCHED_OFF = {"xdist": ("-n0",), "pytest_cov": ("--no-cov",), "pytest_randomly": ("-p", "no:randomly")}
 """Plugins that would run tests elsewhere, in another order, or write files; what turns them off."""
 
@@ -70,7 +77,7 @@ def run_tests(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     size = os.fstat(log).st_size
     text = os.pread(log, _TEXT_LENGTH, max(0, size - _TEXT_LENGTH)).decode("utf-8", "replace")
     os.close(log)
-    yield {"log": text}
+    yield {"log": text, "ended": process.returncode}
 
 
 def _relay(take: int, pid: int, total_s: float) -> Iterator[dict[str, Any]]:
@@ -110,13 +117,24 @@ class _Prover:
         self._report = request["report"]
         self._scratch = request["scratch"] if os.getppid() == 1 else {}
         self._raised: tuple[str, str] = ("", "")
+        self._root = ""
         project_fork.tell_cpu_time(lambda cpu_s: self._send({"heartbeat": cpu_s}))
+
+    def pytest_configure(self, config: Any) -> None:
+        """Note what pytest's names are relative to: it may be a project below the folder that we are in."""
+        self._root = str(config.rootdir)
+
+    def _name(self, name: str) -> str:
+        """The name of a test or file as pytest's arguments take it from here."""
+        file, mark, rest = name.partition("::")
+        return f"{os.path.relpath(os.path.join(self._root, file))}{mark}{rest}"  # noqa: PTH118
 
     def pytest_collectreport(self, report: Any) -> None:
         """Tell what cannot be collected."""
         if report.failed:
             text = str(report.longrepr)
-            self._send({"test": report.nodeid, "status": "CE", "failure": ["CollectError", _last_line(text)]})
+            name = self._name(report.nodeid)
+            self._send({"test": name, "status": "CE", "failure": ["CollectError", _last_line(text)]})
 
     def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> bool:  # noqa: ARG002 - the hook's signature
         """Run `item` in a fork, with all that it needs set up and taken down there."""
@@ -127,7 +145,8 @@ class _Prover:
             warnings.simplefilter("ignore")  # a fork beside threads: the fork uses none of them
             end = project_fork.run_apart(lambda: self._perform(item), self._limits)
         file, line, _ = item.location
-        self._send({"test": item.nodeid, "file": file, "starts": (line or 0) + 1, **end})
+        told = {"test": self._name(item.nodeid), "file": self._name(file), "starts": (line or 0) + 1}
+        self._send({**told, **end})
         return True
 
     def _perform(self, item: Any) -> dict[str, Any]:

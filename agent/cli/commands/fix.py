@@ -79,13 +79,13 @@ def command(
 ) -> int:
     """Write open functions: sampled, repaired and chosen, proved by examples and tests in the sandbox.
 
-    Prints a diff and why; changes a file only with --write. Exit code 0: nothing was open; 1: something was.
+    Prints a diff and why; changes a file only with --write. Exit code 1: something is left open.
 
     Example: sstar fix src/slugs.py::slugify -m Qwen/Qwen2.5-Coder-7B-Instruct --write
     """
     from sstar_code.agent.jobs.fix_functions import fix_run
     from sstar_code.agent.jobs.session import make_config, open_run, open_session
-    from sstar_code.agent.prompts.templates import Prompts
+    from sstar_code.agent.prompts.templates import FOR_REPOSITORY, Prompts
     from sstar_code.agent.repository.find.project_files import find_root, read_targets
     from sstar_code.agent.repository.verify.interpreter import find_python
     from sstar_code.agent.repository.write.changes import check_outputs, replace_file, write_changes
@@ -103,7 +103,7 @@ def command(
     if len(roots) > 1:
         raise UserError(f"the files belong to {len(roots)} repositories; give those of one at a time")
     endpoint.require_model()
-    root, prompts = roots.pop(), Prompts(templates)
+    root, prompts = roots.pop(), Prompts(FOR_REPOSITORY, templates)
     check_outputs((patch, emit_tests, reports.sarif, reports.junit, reports.summary), root)
     config = make_config(
         root.name,
@@ -148,14 +148,22 @@ def command(
         diff,
         FindingOptions("json", reports.sarif, reports.junit, reports.summary) if output.json_ else reports,
     )
-    say(
-        f"sstar: {'wrote' if write else 'would change'} {len(changes)} of the files"
-        if changes
-        else "sstar: no change"
-    )
+    done = sum(bool(item.code) for item in results)
+    say(f"sstar: {summarize(done, len(results), len(changes), is_written=write)}")
     if fixing.failure is not None:
         raise fixing.failure
-    return 1
+    return int(done < len(results))
+
+
+def summarize(done: int, total: int, files: int, *, is_written: bool) -> str:
+    """How many functions of how many are written, in how many files, and what the user may do then."""
+    functions = f"{done} of {total} function{'s' * (total != 1)}"
+    if not done:
+        return f"{functions} written, no file is changed"
+    where = f"in {files} file{'s' * (files != 1)}"
+    if is_written:
+        return f"{functions} written, {where}"
+    return f"{functions} could be written, {where}; the diff shows how, --write does it"
 
 
 def _fix_number(settings: Settings) -> Settings:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import configparser
 import doctest
 import re
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
+from sstar_code.agent.repository.find.pytest_settings import find_settings
 from sstar_code.sandbox.snapshot import read_beneath
 
 NUMBER = "NUMBER"
 """pytest's flag: a number with a point is compared to as many places as are written."""
 _OWN_FLAGS = (NUMBER, "ALLOW_UNICODE", "ALLOW_BYTES")
-_INI_FILES = (
-    ("pytest.ini", "pytest"),
-    (".pytest.ini", "pytest"),
-    ("tox.ini", "pytest"),
-    ("setup.cfg", "tool:pytest"),
-)
 _MOST_BYTES = 1_000_000
 _NUMERAL = re.compile(r"(?<![\w.])[+-]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?(?![\w.])", re.ASCII)
 _PREFIX = {
@@ -35,25 +27,15 @@ def register_flags() -> None:
         doctest.register_optionflag(name)
 
 
-def read_flags(root: Path) -> tuple[str, ...]:
-    """The names under `doctest_optionflags` in the file that pytest would take its settings from.
+def read_flags(path: Path, root: Path) -> tuple[str, ...]:
+    """The names under `doctest_optionflags` in the file that pytest would take its settings from for `path`.
 
-    Names that doctest does not know are left out, and so is a file that cannot be read.
+    Names that doctest does not know are left out.
     """
     register_flags()
-    words = _read_words(root)
-    return tuple(name for name in words if name in doctest.OPTIONFLAGS_BY_NAME)
-
-
-def _read_words(root: Path) -> list[str]:
-    """The words of the first file that has settings of pytest; `pytest.ini` counts even where it has none."""
-    for name, section in (*_INI_FILES[:2], ("pyproject.toml", ""), *_INI_FILES[2:]):
-        text = _read_text(root, name)
-        found = None if text is None else _read_toml(text) if not section else _read_ini(text, section)
-        if found is not None or (text is not None and name.endswith("pytest.ini")):
-            value = (found or {}).get("doctest_optionflags", "")
-            return value.split() if isinstance(value, str) else [str(item) for item in value]
-    return []
+    return tuple(
+        name for name in find_settings(path, root)[1].doctest_flags if name in doctest.OPTIONFLAGS_BY_NAME
+    )
 
 
 def _read_text(root: Path, name: str) -> str | None:
@@ -61,24 +43,6 @@ def _read_text(root: Path, name: str) -> str | None:
     try:
         return None if data is None else data.decode("utf-8")
     except UnicodeDecodeError:
-        return None
-
-
-def _read_toml(text: str) -> dict[str, Any] | None:
-    try:
-        settings = tomllib.loads(text).get("tool", {}).get("pytest")
-    except (tomllib.TOMLDecodeError, AttributeError):
-        return None
-    options = settings.get("ini_options", settings) if isinstance(settings, dict) else None
-    return options if isinstance(options, dict) else None
-
-
-def _read_ini(text: str, section: str) -> dict[str, Any] | None:
-    parser = configparser.RawConfigParser(strict=False)
-    try:
-        parser.read_string(text)
-        return dict(parser[section]) if parser.has_section(section) else None
-    except configparser.Error:
         return None
 
 

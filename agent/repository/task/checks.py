@@ -19,6 +19,7 @@ from sstar_code.agent.repository.find.doctest_settings import read_flags
 from sstar_code.agent.repository.find.doctests import find_examples, read_test
 from sstar_code.agent.repository.find.project_files import (
     is_test_file,
+    leads_inside,
     list_files,
     list_tests,
     locate,
@@ -30,6 +31,7 @@ from sstar_code.agent.repository.task.call import find_target
 from sstar_code.agent.repository.verify.runner import TEST_TOTAL_S
 from sstar_code.agent.repository.write.splice import put_body
 from sstar_code.problems import UserError
+from sstar_code.sandbox.secret_files import is_secret_name
 
 if TYPE_CHECKING:
     from sstar_code.agent.repository.find.stubs import Stub
@@ -40,6 +42,7 @@ _MOST_TEXT = 4000
 _MOST_HOPS = 3
 _MOST_FILES = 60
 _MOST_NOTES = 3
+_MOST_ERROR = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,10 @@ class Survey:
     """Label of a function -> (file, pytest's name) of the tests in which it was called first."""
     notes: tuple[str, ...] = ()
     """Lines about what could not be used."""
+    fault: str = ""
+    """Why pytest did not start; empty where it did."""
+    failed: tuple[tuple[str, str, str], ...] = ()
+    """File, pytest's name and error of each test that failed before it called one of the functions."""
 
 
 async def survey(stubs: Sequence[Stub], runner: RepositoryRunner, named: Sequence[str]) -> Survey:
@@ -151,19 +158,42 @@ async def survey(stubs: Sequence[Stub], runner: RepositoryRunner, named: Sequenc
         notes.append(f"the tests took more than {TEST_TOTAL_S:.0f} s; those that came to an end count")
     broken = [item for item in run.results if item["status"] == "CE"]
     notes += [f"{item['test']} cannot be collected: {item['failure'][1]}" for item in broken[:_MOST_NOTES]]
-    if not run.results and "error" in run.log.lower():
-        last_line = next((line for line in reversed(run.log.splitlines()) if line.strip()), "")
-        notes.append(f"pytest failed: {last_line.strip()[:300]}")
+    if run.fault:
+        notes.append(f"pytest does not start: {run.fault}")
     reached: dict[str, list[tuple[str, str]]] = {}
     for item in run.results:
         for label in item.get("reached", ()):
             reached.setdefault(label, []).append((str(item["file"]), str(item["test"])))
-    return Survey({label: tuple(tests) for label, tests in reached.items()}, tuple(notes))
+    failed = tuple(
+        (str(item["file"]), str(item["test"]), " ".join(" ".join(map(str, item["failure"])).split()))
+        for item in run.results
+        if item.get("outcome") == "failed" and not item.get("reached")
+    )
+    found = {label: tuple(tests) for label, tests in reached.items()}
+    return Survey(found, tuple(notes), run.fault, failed)
+
+
+def explain_lack(stub: Stub, seen: Survey, root: Path) -> str:
+    """Why nothing verifies `stub`, and what to do."""
+    if seen.fault:
+        return (
+            f"no example verifies it, and pytest does not start ({seen.fault}); mend that, or add an example"
+        )
+    for file, test, error in seen.failed:
+        with suppress(UserError):
+            if is_secret_name(file) or not leads_inside(root / file, root):
+                continue
+            source = read_source(root / file)
+            name = test.partition("::")[2].partition("[")[0].replace("::", ".")
+            found = find_function(source, name)
+            if _called_as(stub) in all_names(found.node if found else source.tree):
+                return f"{test}, which names it, fails before it calls it: {error[:_MOST_ERROR]}"
+    return "no example and no test reaches it, so nothing could verify it; add one"
 
 
 def find_checks(stub: Stub, seen: Survey, root: Path) -> Checks:
     """The examples and the seen tests that verify `stub`."""
-    flags = read_flags(root)
+    flags = read_flags(stub.source.path, root)
     examples = find_examples(stub.docstring, flags)
     literals: list[Test] = []
     is_plain = find_target(stub, locate(stub.source.path, root), "") is not None
@@ -216,6 +246,12 @@ def _group_tests(found: Sequence[tuple[str, str]], root: Path) -> Iterator[TestF
         groups.setdefault((file, plain), []).append(name)
     for (file, name), ids in groups.items():
         test = TestFunction(file, name, tuple(ids))
+        if is_secret_name(file) or not leads_inside(root / file, root):  # the repository's code says the name
+            yield test
+            continue
+        if not file.endswith(".py"):
+            yield replace(test, source=(root / file).read_text("utf-8", "replace")[:_MOST_TEXT])
+            continue
         with suppress(UserError):  # a generated test has no source; it counts all the same
             source = read_source(root / file)
             stub = find_function(source, name.replace("::", "."))

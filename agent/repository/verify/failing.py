@@ -27,11 +27,11 @@ async def find_failing_examples(files: Iterable[tuple[Path, str]], runner: Repos
         SandboxError: the sandbox broke, or a module ends the process that imports it.
     """
     findings = []
-    flags = read_flags(runner.root)
     for path, qualname in files:
         if path.suffix != ".py" or is_test_file(path.as_posix()):
             continue
         source = read_source(path)
+        flags = read_flags(path, runner.root)
         still_open = {stub.qualname for stub in find_stubs(source)}
         examples = {
             stub: found

@@ -12,14 +12,15 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from doctest import Example
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 from anyio import to_thread
 
 from sstar_code.agent.repository.find.doctest_settings import find_namespace_files
-from sstar_code.agent.repository.find.project_files import list_names, locate
+from sstar_code.agent.repository.find.project_files import find_outermost, list_bases, list_names
+from sstar_code.agent.repository.find.pytest_settings import SETTINGS_FILES
 from sstar_code.problems import UserError
 from sstar_code.sandbox.interpreter import find_packages, find_special, identify
 from sstar_code.sandbox.outcome import Limits, SandboxError
@@ -46,6 +47,19 @@ TEST_LIMITS = Limits(cpu_s=60.0, memory_mb=2048)
 """Limits of one test or group of examples."""
 TEST_TOTAL_S = 600.0
 """How long the tests asked for may take together."""
+_MOST_FAULT = 300
+_HAS_STARTED = (0, 5)
+"""Exit statuses of a pytest that told of no test although it started: there was none."""
+_FAULTS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"(?:\S+: )?error: (.*)",  # an argument that it does not know
+        r"E\s+(\S.*)",  # what a conftest.py raised
+        r"ERROR: (?!usage:)(.*)",
+        r"(?:INTERNALERROR> )?((?:\w+\.)*\w*(?:Error|Exception|Exit)\b.*)",
+    )
+)
+"""Lines with which pytest says why it does not start, the plainest first."""
 _ROOM_UID = 1000
 _MOST_OPEN = 8
 
@@ -62,6 +76,20 @@ class TestRun:
     has_pytest: bool
     is_over: bool
     """Whether it ran out of time as a whole."""
+    status: int = 0
+    """The exit status of pytest."""
+
+    @property
+    def fault(self) -> str:
+        """Why pytest did not start, in its own words; empty where it did."""
+        if self.results or self.is_over or not self.has_pytest or self.status in _HAS_STARTED:
+            return ""
+        lines = [line.strip() for line in self.log.splitlines() if line.strip()]
+        for pattern in _FAULTS:
+            found = [item[1] for line in lines if (item := pattern.match(line))]
+            if found:
+                return found[-1][:_MOST_FAULT]
+        return (lines or [f"exit status {self.status}"])[-1][:_MOST_FAULT]
 
 
 @dataclass(slots=True)
@@ -194,13 +222,15 @@ class RepositoryRunner:
 
     def _list_bases(self, names: Sequence[str]) -> tuple[str, ...]:
         """Folders from which the repository's modules are imported: `src`, the root, those above packages."""
-        bases = {str(self.root): None}
+        first, bases = [*list_bases(self.root / "x.py", self.root)], [self.root]
         for name in names:
+            folder = PurePosixPath(name).parent
+            if PurePosixPath(name).name in SETTINGS_FILES and folder.parts:
+                first += list_bases(self.root / name, self.root)
             if name.endswith("/__init__.py") and "test" not in name.partition("/")[0]:
-                bases[str(locate(self.root / name, self.root).base)] = None
-        source = self.root / "src"
-        first = [str(source)] if source.is_dir() and not (source / "__init__.py").exists() else []
-        return tuple(dict.fromkeys([*first, *bases]))
+                bases.append(find_outermost(self.root / name))
+        first = [folder for folder in first if not (folder / "__init__.py").exists()]
+        return tuple(dict.fromkeys(map(str, [*first, *bases])))
 
     def _remove(self) -> None:
         if self._folder is not None:
@@ -275,7 +305,8 @@ class RepositoryRunner:
         results = tuple(item for item in answers if "test" in item)
         log = next((str(item["log"]) for item in answers if "log" in item), "")
         missing = any("missing" in item for item in answers)
-        return TestRun(results, log, not missing, any("over" in item for item in answers))
+        status = next((int(item["ended"]) for item in answers if "ended" in item), 0)
+        return TestRun(results, log, not missing, any("over" in item for item in answers), status)
 
     async def run_examples(
         self, texts: Mapping[Path, bytes], place: Place, groups: Iterable[Sequence[Example]]
