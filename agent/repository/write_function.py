@@ -192,8 +192,8 @@ class FunctionWriter:
         others = [index for group in selection.clusters for index in group if candidates[index].survives]
         fitting = list_fitting(stub, [candidates[index].code for index in alike])
         if not fitting:
-            why = why_unfit(stub, candidates[chosen].code)
-            return refuse(self.root, stub, f"the chosen candidate does not fit: {why}")
+            misfit = why_unfit(stub, candidates[chosen].code)
+            return refuse(self.root, stub, f"the chosen candidate does not fit: {misfit}")
         code = fitting[0]
         self.state.sources[stub.source.path] = put_candidate(stub, code).source
         survivors = sum(item.survives for item in candidates)

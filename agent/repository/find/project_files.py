@@ -7,6 +7,7 @@ import io
 import os
 import re
 import tokenize
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -176,7 +177,10 @@ def _find_used_base(path: Path, outermost: Path, root: Path) -> Path:
     for base in reversed(bases):
         if base != outermost and _name_from(base, path) in imports:
             return base
-    levels = [node.level for node in ast.walk(read_source(path).tree) if isinstance(node, ast.ImportFrom)]
+    levels: list[int] = []
+    with suppress(UserError):
+        nodes = ast.walk(read_source(path).tree)
+        levels = [node.level for node in nodes if isinstance(node, ast.ImportFrom)]
     deepest = list(path.parents)[max([0, *levels])]
     return deepest if deepest in bases else outermost
 

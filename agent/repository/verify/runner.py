@@ -20,7 +20,8 @@ from anyio import to_thread
 
 from sstar_code.agent.repository.find.doctest_settings import find_namespace_files
 from sstar_code.agent.repository.find.project_files import find_outermost, list_bases, list_names
-from sstar_code.agent.repository.find.pytest_settings import SETTINGS_FILES
+from sstar_code.agent.repository.find.pytest_settings import SETTINGS_FILES, find_settings
+from sstar_code.agent.repository.verify.pytest_run import TestRun, explain_start, join_runs
 from sstar_code.problems import UserError
 from sstar_code.sandbox.interpreter import find_packages, find_special, identify
 from sstar_code.sandbox.outcome import Limits, SandboxError
@@ -47,49 +48,8 @@ TEST_LIMITS = Limits(cpu_s=60.0, memory_mb=2048)
 """Limits of one test or group of examples."""
 TEST_TOTAL_S = 600.0
 """How long the tests asked for may take together."""
-_MOST_FAULT = 300
-_HAS_STARTED = (0, 5)
-"""Exit statuses of a pytest that told of no test although it started: there was none."""
-_FAULTS = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"(?:\S+: )?error: (.*)",  # an argument that it does not know
-        r"E\s+(\S.*)",  # what a conftest.py raised
-        r"ERROR: (?!usage:)(.*)",
-        r"(?:INTERNALERROR> )?((?:\w+\.)*\w*(?:Error|Exception|Exit)\b.*)",
-    )
-)
-"""Lines with which pytest says why it does not start, the plainest first."""
 _ROOM_UID = 1000
 _MOST_OPEN = 8
-
-
-@dataclass(frozen=True, slots=True)
-class TestRun:
-    """The results of pytest on one version."""
-
-    __test__ = False
-
-    results: tuple[dict[str, Any], ...]
-    """One a test or file that could not be collected: `test`, `status`, `outcome`, `reached`, ..."""
-    log: str
-    has_pytest: bool
-    is_over: bool
-    """Whether it ran out of time as a whole."""
-    status: int = 0
-    """The exit status of pytest."""
-
-    @property
-    def fault(self) -> str:
-        """Why pytest did not start, in its own words; empty where it did."""
-        if self.results or self.is_over or not self.has_pytest or self.status in _HAS_STARTED:
-            return ""
-        lines = [line.strip() for line in self.log.splitlines() if line.strip()]
-        for pattern in _FAULTS:
-            found = [item[1] for line in lines if (item := pattern.match(line))]
-            if found:
-                return found[-1][:_MOST_FAULT]
-        return (lines or [f"exit status {self.status}"])[-1][:_MOST_FAULT]
 
 
 @dataclass(slots=True)
@@ -291,9 +251,20 @@ class RepositoryRunner:
     async def run_tests(self, texts: Mapping[Path, bytes], select: Sequence[str]) -> TestRun:
         """Run the tests that `select` (arguments of pytest) names on the version with `texts` in place.
 
+        Those of each project of the repository run by themselves, so that its settings hold for them.
+
         Raises:
             SandboxError: as `ask`.
         """
+        groups: dict[Path, list[str]] = {}
+        for word in select:
+            file = self.root / word.partition("::")[0]
+            groups.setdefault(find_settings(file, self.root)[0], []).append(word)
+        if any(word.startswith("-") for word in select):  # an option stands for all, and its value is no path
+            groups = {self.root: list(select)}
+        return join_runs([await self._run_project(texts, words) for words in groups.values()])
+
+    async def _run_project(self, texts: Mapping[Path, bytes], select: Sequence[str]) -> TestRun:
         request = {
             "do": "tests",
             "control": CONTROL,
@@ -305,8 +276,10 @@ class RepositoryRunner:
         results = tuple(item for item in answers if "test" in item)
         log = next((str(item["log"]) for item in answers if "log" in item), "")
         missing = any("missing" in item for item in answers)
-        status = next((int(item["ended"]) for item in answers if "ended" in item), 0)
-        return TestRun(results, log, not missing, any("over" in item for item in answers), status)
+        is_over = any("over" in item for item in answers)
+        ended = next((int(item["ended"]) for item in answers if "ended" in item), 0)
+        fault = "" if results or missing or is_over else explain_start(log, ended)
+        return TestRun(results, not missing, is_over, fault)
 
     async def run_examples(
         self, texts: Mapping[Path, bytes], place: Place, groups: Iterable[Sequence[Example]]

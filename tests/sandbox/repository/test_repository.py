@@ -334,7 +334,7 @@ def test_tests_run_each_in_a_process_of_its_own(sandbox_local, root):
         request | {"select": ["test_a.py", "test_b.py", "--continue-on-collection-errors"]},
     )
     *tests, log = answers
-    assert set(log) == {"log"}
+    assert (set(log), log["ended"]) == ({"log", "ended"}, 0)
     told = {
         item["test"].partition("::")[2] or item["test"]: (
             item["status"],
@@ -394,7 +394,7 @@ def test_tests_that_take_too_long_are_cut(sandbox_local, root):
         "select": ["test_a.py"],
     }
     ((over, log),) = ask(sandbox_local, root, request)
-    assert (over, set(log)) == ({"over": True}, {"log"})
+    assert (over, set(log)) == ({"over": True}, {"log", "ended"})
 
 
 def test_the_tests_under_way_tell_of_their_cpu_time(sandbox_local, root):

@@ -37,7 +37,7 @@ def test_flags_come_from_the_file_that_pytest_takes(tmp_path, files, found):
     """The first file that has settings counts; unknown names and files that do not parse are left out."""
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    assert read_flags(tmp_path) == (("ELLIPSIS", "NUMBER") if found else ())
+    assert read_flags(tmp_path / "a.py", tmp_path) == (("ELLIPSIS", "NUMBER") if found else ())
 
 
 ERROR = ">>> f()\nTraceback (most recent call last):\n...\nValueError: x"
