@@ -72,6 +72,25 @@ def fill(text, code, name="f", data=None):
             "class A:\n    def f(self):\n        if 1:\n            return 2",
             "class A:\n    def f(self):\n        if 1:\n            return 2\n\n    y = 1",
         ),
+        ("def f(x): ...\r\ny = 1\n", "def f(x):\n    return x", "def f(x):\r\n    return x\r\ny = 1\n"),
+        (
+            "a = 1\r\ndef f(x):\r\n    ...\ny = 1\r\n",
+            "def f(x):\n    x += 1\n    return x",
+            "a = 1\r\ndef f(x):\r\n    x += 1\n    return x\ny = 1\r\n",
+        ),
+        ("x = 1\ndef f(x):\r\n    ...", "def f(x): return x", "x = 1\ndef f(x):\r\n    return x"),
+        ("def f(x, /, *, y): ...\n", "def f(x, y): return y", "def f(x, /, *, y):\n    return y\n"),
+        ("def f(x, y): ...\n", "def f(x, /, *, y): return y", "def f(x, y):\n    return y\n"),
+        (
+            "class A:\n    def f(self): ...\n",
+            '\n    @d\n    def f(self):\n        s = """a\n  b"""\n        return s\n',
+            'class A:\n    def f(self):\n        s = """a\n  b"""\n        return s\n',
+        ),
+        (
+            "class A:\n    def f(self): ...\n",
+            "\tdef f(self):\n\t\tif self:\n\t\t\treturn 1\n\n\tdef g(self):\n\t\treturn 2\n",
+            "class A:\n    def f(self):\n        if self:\n            return 1\n",
+        ),
     ],
 )
 def test_only_the_body_changes(before, code, after):
@@ -85,6 +104,8 @@ def test_only_the_body_changes(before, code, after):
     [
         ("def g(x): return x", "does not define f"),
         ("def f(y): return y", "parameters have to be (x), not (y)"),
+        ("def f(*x): return x", "parameters have to be (x), not (*x)"),
+        ("    def f(x):\n  return x", "does not parse"),
         ("async def f(x): return x", "a plain def"),
         ("def f(x): ...", "left open"),
         ("def f(x):\n    'Only a docstring.'", "has no body"),

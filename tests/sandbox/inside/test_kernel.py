@@ -52,3 +52,32 @@ def test_a_domain_keeps_signals_and_eyes_inside(tmp_path):
         cwd=tmp_path,
     )
     assert done.stdout.split() == ["False", "False", "False", "True", "True"]
+
+
+_COUNTED = """
+import os, sys
+from sstar_code.sandbox.inside import kernel
+os.setuid(int(sys.argv[1]))
+print(kernel.is_counted_apart())
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="not root")
+@pytest.mark.parametrize("others", [0, 6])
+def test_whether_others_count(others, tmp_path):
+    """A limit of processes is for ourselves alone where nobody else runs as our user."""
+    uid = 3_000_000_000 + others
+    command = ["/bin/sleep", "86400"]
+    started = [subprocess.Popen(command, user=uid, cwd=tmp_path.anchor) for _ in range(others)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", _COUNTED, str(uid)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    for process in started:
+        process.kill()
+        process.wait()
+    assert done.stdout.strip() == str(others == 0)
