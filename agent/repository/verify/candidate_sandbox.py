@@ -202,9 +202,10 @@ def _version(written: Written) -> dict[Path, bytes]:
 
 
 def _failed_examples(fault: str | None, run: Execution) -> Execution:
-    if fault is None:
-        return Execution(Status.RE, failure=Failure("NotRun", "the examples did not come to their end"))
-    return replace(run, status=Status.RE, failure=Failure("AssertionError", fault[:500]))
+    failure = Failure("NotRun", "the examples did not come to their end")
+    if fault is not None:
+        failure = Failure("AssertionError", fault[:500])
+    return replace(run, status=Status.RE, failure=failure)
 
 
 def _execution(

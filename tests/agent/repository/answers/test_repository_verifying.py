@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import anyio
 import pytest
@@ -11,11 +10,12 @@ import pytest
 from sstar_code.agent.repository.find.project_files import Place, parse_source
 from sstar_code.agent.repository.find.stubs import all_functions, find_function
 from sstar_code.agent.repository.task.call import find_target
-from sstar_code.agent.repository.task.checks import Checks, TestFunction, find_checks, survey
+from sstar_code.agent.repository.task.checks import Checks, TestFunction, explain_lack, find_checks, survey
 from sstar_code.agent.repository.task.checks import Survey as Seen
 from sstar_code.agent.repository.task.problem import make_task
-from sstar_code.agent.repository.verify.candidate_sandbox import CandidateSandbox
+from sstar_code.agent.repository.verify.candidate_sandbox import CandidateSandbox, NotingSandbox
 from sstar_code.agent.repository.verify.failing import find_failing_examples, find_failing_tests
+from sstar_code.agent.repository.verify.pytest_run import TestRun, explain_start
 from sstar_code.agent.repository.write.changes import make_diff, write_changes
 from sstar_code.agent.repository.write.emit_tests import render_tests
 from sstar_code.problems import UserError
@@ -91,7 +91,7 @@ def verify(root):
         runner = Runner(root, *answers)
         sandbox = CandidateSandbox(runner, fallback=FakeSandbox(lambda *_: "other", name="local", workers=3))
         sandbox.add(task)
-        return sandbox, task, runner
+        return NotingSandbox(sandbox, sandbox), task, runner
 
     return make
 
@@ -104,8 +104,8 @@ def answer_of(parameter, status, **more):
     return {"test": f"t.py::test_f[{parameter}]", "status": status, **more}
 
 
-def run_tests(told, *, has_pytest=True, is_over=False, log=""):
-    return SimpleNamespace(results=told, has_pytest=has_pytest, is_over=is_over, log=log)
+def run_tests(told, *, has_pytest=True, is_over=False, fault=""):
+    return TestRun(tuple(told), has_pytest, is_over, fault)
 
 
 async def test_other_programs_run_elsewhere(verify):
@@ -153,9 +153,7 @@ async def test_a_call_is_answered_for_each_input(verify, root):
         64.0,
     )
     assert (second.stdout, second.failure) == ("said", None)
-    assert third.failure == Failure(
-        "ValueError", "no (in line `return y`); it calls another::h, other::g, still open"
-    )
+    assert third.failure == Failure("ValueError", "no (in line `return y`); it calls g, h, still open")
     assert (fourth.limit, fourth.failure) == ("cpu", None)
     assert len(fifth.failure.message) == 500
     assert task.reached == {"other::g", "another::h"}
@@ -265,12 +263,51 @@ async def test_tests_that_reach_a_function_are_found(root):
     )
     none = await survey(stubs, Runner(root, run_tests([], has_pytest=False)), ["t.py"])
     assert none.notes == ("python3 has no pytest: no test is run",)
-    for log, notes in (
-        ("a\nERROR: bad\n\n", ("pytest failed: ERROR: bad",)),
-        ("error " + "x" * 400, (f"pytest failed: error {'x' * 294}",)),
-        ("fine\n", ()),
-    ):
-        assert (await survey(stubs, Runner(root, run_tests([], log=log)), ["t.py"])).notes == notes
+    none = await survey(stubs, Runner(root, run_tests([], fault="no such option")), ["t.py"])
+    assert (none.notes, none.fault) == (("pytest does not start: no such option",), "no such option")
+    assert "pytest does not start (no such option); mend that" in explain_lack(stubs[0], none, root)
+
+
+@pytest.mark.parametrize(
+    ("log", "status", "fault"),
+    [
+        (
+            "ERROR: usage: x [options]\nx: error: unrecognized arguments: --snapshot-update\n  rootdir: /r\n",
+            4,
+            "unrecognized arguments: --snapshot-update",
+        ),
+        ("ImportError while loading conftest\nc.py:1: in x\nE   ValueError: no\n", 4, "ValueError: no"),
+        ("a\nERROR: Missing required plugins: x\n\n", 4, "Missing required plugins: x"),
+        (
+            "Traceback\nImportError: Error importing plugin: no\n",
+            1,
+            "ImportError: Error importing plugin: no",
+        ),
+        ("INTERNALERROR> Traceback\nINTERNALERROR> KeyError: 1\n", 3, "KeyError: 1"),
+        ("E   " + "x" * 400, 4, "x" * 300),
+        ("last\n", 3, "last"),
+        ("", -9, "exit status -9"),
+        ("no tests ran\n", 5, ""),
+    ],
+)
+async def test_a_pytest_that_does_not_start_says_why(log, status, fault):
+    """In its own words, without the lines around them; one that found no tests did start."""
+    assert explain_start(log, status) == fault
+
+
+async def test_a_test_that_fails_too_early_is_named(root):
+    """Where nothing else verifies a function, the test that names it is told with its error."""
+    (root / "t.py").write_text("import a\n\n\ndef test_f():\n    open('x', 'w')\n    a.f(1)\n")
+    stub = find_function(parse_source(root / "a.py", MODULE.encode()), "f")
+    early = {"status": "RE", "outcome": "failed", "file": "t.py", "failure": ["OSError", "read-only\n x"]}
+    seen = await survey([stub], Runner(root, run_tests([{**early, "test": "t.py::test_f"}])), ["t.py"])
+    told = "t.py::test_f, which names it, fails before it calls it: OSError read-only x"
+    assert explain_lack(stub, seen, root) == told
+    other = find_function(parse_source(root / "a.py", MODULE.encode()), "g")
+    for fact in ("../t.py", "gone.py", ".env.py"):
+        seen = await survey([stub], Runner(root, run_tests([{**early, "file": fact, "test": "x"}])), ["t.py"])
+        assert explain_lack(stub, seen, root).endswith("so nothing could verify it; add one")
+    assert explain_lack(other, seen, root).endswith("so nothing could verify it; add one")
 
 
 async def test_files_that_mention_a_function_are_run(root):
