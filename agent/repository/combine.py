@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.repository.find.stubs import find_function
+from sstar_code.agent.repository.find.stubs import find_again
 from sstar_code.agent.repository.verify.runner import TEST_LIMITS
 from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
 from sstar_code.sandbox.outcome import Mode, Program, Status
@@ -45,6 +45,20 @@ async def combine(
     return None
 
 
+def split_group(results: Sequence[WriteResult]) -> list[list[WriteResult]]:
+    """`results` in groups that have no check in common."""
+    groups: list[tuple[set[str], list[WriteResult]]] = []
+    for result in results:
+        assert result.task is not None
+        texts, members = set(result.task.all_checks.texts), [result]
+        for group in [item for item in groups if item[0] & texts]:
+            groups.remove(group)
+            texts |= group[0]
+            members = [*group[1], *members]
+        groups.append((texts, members))
+    return [members for _, members in groups]
+
+
 def order_sets(tried: Sequence[Sequence[str]]) -> Iterator[tuple[str, ...]]:
     """One candidate of each, in every way, those first that stand near the front of their lists."""
     places = itertools.product(*(range(min(len(codes), _MOST_EACH)) for codes in tried))
@@ -61,7 +75,7 @@ def put_all(written: Iterator[tuple[WriteResult, str]], sources: Mapping[Path, S
     present = dict(sources)
     for result, code in written:
         path = result.stub.source.path
-        found = find_function(present[path], result.stub.qualname)
+        found = find_again(present[path], result.stub)
         if found is None:
             raise MisfitError(f"{result.stub.qualname} is gone")
         present[path] = put_candidate(found, code).source
@@ -80,7 +94,7 @@ async def passes(
     The runner's texts have to be those of `sources`; `mark` tells this version from others.
     """
     assert result.task is not None
-    present = find_function(sources[result.stub.source.path], result.stub.qualname)
+    present = find_again(sources[result.stub.source.path], result.stub)
     assert present is not None
     preamble = f"{result.task.mark} {mark}"
     writer.sandbox.add(replace(result.task, stub=present, mark=preamble, checks=result.task.all_checks))

@@ -8,13 +8,13 @@ no other, and count only when, at the end, all checks of all functions pass toge
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.calls.budget import BudgetSpentError
-from sstar_code.agent.repository.combine import combine, passes, put_all
+from sstar_code.agent.repository.combine import combine, passes, put_all, split_group
 from sstar_code.agent.repository.findings import about_function
 from sstar_code.agent.repository.write_function import FunctionWriter, WriteResult, refuse
 from sstar_code.problems import InfrastructureError
@@ -172,18 +172,28 @@ class Fixing:
         """
         self.writer.runner.texts = {path: source.data for path, source in self.sources.items()}
         waited = [item for item in self.done.values() if item.unverified]
-        failed = [item for item in waited if not await self._passes_all(item)]
         late = frozenset().union(*(item.unverified for item in waited))
         unsolved = [item for item in self.done.values() if not item.code and shares(item, late)]
-        if not failed and not unsolved:
-            return
-        group = [*waited, *unsolved]
-        apart = [item for item in self.done.values() if item not in group]
-        codes = await combine(group, self._put(apart), self.writer)
-        if codes is not None:
-            names = {item.stub.label: item.stub.qualname for item in group}
-            for item, code in zip(group, codes, strict=True):
-                self.done[item.stub.label] = self._accept(item, code, names)
+        written = [
+            item for item in self.done.values() if item.code and item not in waited and shares(item, late)
+        ]
+        for group in split_group([*waited, *unsolved, *written]):
+            await self._settle(group)
+
+    async def _settle(self, group: Sequence[WriteResult]) -> None:
+        """Keep what is written of `group` if it passes together, find others for it, or take it back."""
+        self.writer.runner.texts = {path: source.data for path, source in self.sources.items()}
+        failed = [item for item in group if item.unverified and not await self._passes_all(item)]
+        codes: tuple[str, ...] | None = tuple(item.code for item in group)
+        if failed or not all(item.code for item in group):
+            labels = {item.stub.label for item in group}
+            apart = [item for label, item in self.done.items() if label not in labels]
+            codes = await combine(group, self._put(apart), self.writer)
+        names = [item.stub.qualname for item in group]
+        for place, item in enumerate(group if codes is not None else ()):
+            assert codes is not None
+            others = ", ".join([*names[:place], *names[place + 1 :]])
+            self.done[item.stub.label] = self._accept(item, codes[place], others)
         for item in failed if codes is None else ():
             why = "it passes alone, but not together with the functions that it needs"
             self.done[item.stub.label] = refuse(self.writer.root, item.stub, why)
@@ -193,13 +203,14 @@ class Fixing:
         texts = sorted(result.unverified)
         return await passes(result, texts, self.sources, self.writer, "together")
 
-    def _accept(self, result: WriteResult, code: str, names: Mapping[str, str]) -> WriteResult:
-        """The result for a function that is written with others; `names`: label -> name, its own too."""
-        if code == result.code:
-            return result
+    def _accept(self, result: WriteResult, code: str, others: str) -> WriteResult:
+        """The result for a function that is written, and verified together with `others`."""
         assert result.task is not None
-        others = ", ".join(name for label, name in names.items() if label != result.stub.label)
-        message = f"written: passes {result.task.all_checks.summary} together with {others}"
+        if code == result.code and result.task.checks.count:
+            return result
+        message = (
+            f"written: passes {result.task.all_checks.summary}{f' together with {others}' if others else ''}"
+        )
         finding = about_function(result.stub, self.writer.root, "function-written", "passed", message)
         return WriteResult(result.stub, finding, code=code, task=result.task, tried=result.tried)
 

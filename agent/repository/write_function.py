@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sstar_code.agent.generation.lineage import explain_lack as explain_no_program
 from sstar_code.agent.repository.find.assess import why_impossible
-from sstar_code.agent.repository.find.stubs import find_function
+from sstar_code.agent.repository.find.stubs import find_again
 from sstar_code.agent.repository.findings import Finding, about_function
 from sstar_code.agent.repository.task.checks import Survey, explain_lack, find_checks, mark_open, survey
 from sstar_code.agent.repository.task.problem import make_task
@@ -224,7 +224,7 @@ class FunctionWriter:
         """Give the runner the files in which each of `stubs` reports that it is called; they are returned."""
         marked = dict(self.state.sources)
         for stub in stubs:
-            found = find_function(marked[stub.source.path], stub.qualname)
+            found = find_again(marked[stub.source.path], stub)
             if found is not None and not found.is_nested:
                 marked[stub.source.path] = mark_open(found).source
         self.runner.texts = {path: source.data for path, source in marked.items()}
@@ -244,7 +244,7 @@ def refuse(root: Path, stub: Stub, message: str, *, rule: str = "function-not-wr
 
 def _find_present(stub: Stub, sources: dict[Path, Source]) -> Stub:
     """`stub` as it stands in its file among `sources`."""
-    found = find_function(sources[stub.source.path], stub.qualname)
+    found = find_again(sources[stub.source.path], stub)
     assert found is not None
     return replace(found, why=stub.why)
 

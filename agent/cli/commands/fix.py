@@ -193,13 +193,12 @@ def find_open(targets: list[tuple[Path, str]]) -> list[Stub]:
         source = read_source(path)
         stubs = find_stubs(source)
         if qualname:
-            stub = next((item for item in stubs if item.qualname == qualname), None) or find_function(
-                source, qualname
-            )
-            if stub is None:
+            named = [item for item in stubs if item.qualname == qualname]
+            other = None if named else find_function(source, qualname)
+            if not named and other is None:
                 names = ", ".join(item.qualname for item in stubs[:5]) or "none"
                 raise UserError(f"{path}: no function {qualname!r}; open ones are: {names}")
-            stubs = [stub]
+            stubs = named or [item for item in (other,) if item]
         found |= {stub.label: found.get(stub.label, stub) for stub in stubs}
     return list(found.values())
 

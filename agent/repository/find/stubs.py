@@ -79,8 +79,14 @@ class Stub:
 
     @property
     def label(self) -> str:
-        """`path::qualname`, as `sstar fix` takes it."""
-        return f"{self.source.path}::{self.qualname}"
+        """`path::qualname`, as `sstar fix` takes it; a setter or deleter says that it is one."""
+        return f"{self.source.path}::{self.qualname}{f' ({self.accessor})' if self.accessor else ''}"
+
+    @property
+    def accessor(self) -> str:
+        """`setter` or `deleter` of a property, whose qualified name it shares; else empty."""
+        names = {_last_name(item) for item in self.node.decorator_list}
+        return next((name for name in ("setter", "deleter") if name in names and self.owners), "")
 
     @property
     def docstring(self) -> str:
@@ -127,6 +133,15 @@ def find_function(source: Source, qualname: str) -> Stub | None:
         if not {_last_name(item) for item in stub.node.decorator_list} & {"overload", "setter"}
     ]
     return (plain or [*found] or [None])[-1]
+
+
+def find_again(source: Source, stub: Stub) -> Stub | None:
+    """`stub` as it stands in another state of its file."""
+    found = find_function(source, stub.qualname)
+    if found is None or found.accessor == stub.accessor:
+        return found
+    alike = [item for item in all_functions(source) if item.qualname == stub.qualname]
+    return next((item for item in reversed(alike) if item.accessor == stub.accessor), None)
 
 
 def all_functions(source: Source) -> Iterator[Stub]:

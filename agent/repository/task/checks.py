@@ -23,8 +23,10 @@ from sstar_code.agent.repository.find.project_files import (
     list_files,
     list_tests,
     locate,
+    parse_source,
     read_source,
     read_words,
+    split_lines,
 )
 from sstar_code.agent.repository.find.stubs import FunctionNode, Shape, find_function
 from sstar_code.agent.repository.task.call import find_target
@@ -116,12 +118,23 @@ class Checks:
 
 
 def mark_open(stub: Stub) -> Stub:
-    """`stub` in a file where its body reports that it was called, and raises."""
+    """`stub` in a file where calling it reports that it was called, and raises.
+
+    An `async def` becomes a plain one: what a call of it is for (to be awaited, or iterated over) its open
+    body does not say, and both begin with the call.
+    """
     body = (
         f"getattr(__import__('builtins'), '_sstar_reached', str)({stub.label!r})\n"
         f"raise NotImplementedError({f'{stub.qualname} is still open'!r})"
     )
-    return replace(stub, source=put_body(stub, [body]).source)
+    source = put_body(stub, [body]).source
+    if stub.is_async:
+        lines = split_lines(source.text)
+        line = lines[stub.node.lineno - 1]
+        lines[stub.node.lineno - 1] = re.sub(r"\basync\s+def\b", "def", line, count=1)
+        with suppress(SyntaxError):  # a default or a comprehension in its head may await
+            source = source.with_text("".join(lines))
+    return replace(stub, source=source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +160,7 @@ async def survey(stubs: Sequence[Stub], runner: RepositoryRunner, named: Sequenc
     Raises:
         SandboxError: the sandbox broke, or the tests end what runs them.
     """
-    select = list(named) or _mentioning(stubs, runner.root)
+    select = list(named) or _mentioning(stubs, runner.root, runner.texts)
     if not select:
         return Survey({})
     run = await runner.run_tests({}, select)
@@ -220,13 +233,18 @@ def _prompted(source: str) -> str:
     return source.rstrip("\n").replace("\n", "\n... ") + "\n"
 
 
-def _mentioning(stubs: Sequence[Stub], root: Path) -> list[str]:
-    """Test files that mention one of the functions, or what mentions it, up to three steps away."""
+def _mentioning(stubs: Sequence[Stub], root: Path, texts: Mapping[Path, bytes]) -> list[str]:
+    """Test files that mention one of the functions, or what mentions it, up to three steps away.
+
+    `texts` are files that are otherwise than on the disk.
+    """
     users: list[tuple[str, set[str]]] = []
     for file in list_files(root):
         if file.endswith(".py") and not is_test_file(file):
             with suppress(UserError):
-                nodes = ast.walk(read_source(root / file).tree)
+                path = root / file
+                source = parse_source(path, texts[path]) if path in texts else read_source(path)
+                nodes = ast.walk(source.tree)
                 defined = (node for node in nodes if isinstance(node, FunctionNode | ast.ClassDef))
                 users += [(node.name, all_names(node)) for node in defined]
     own = {_called_as(stub) for stub in stubs}

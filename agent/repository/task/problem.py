@@ -56,7 +56,7 @@ def make_task(
     place = locate(stub.source.path, root)
     target = find_target(stub, place, "\n".join([stub.docstring, *(test.source for test in checks.tests)]))
     path = stub.source.path.relative_to(root).as_posix()
-    mark = f"# {path}::{stub.qualname} in state {state}"
+    mark = f"# {path}::{stub.qualname}{stub.accessor and f' {stub.accessor}'} in state {state}"
     is_whole = len(stub.source.text) <= _MOST_CONTEXT
     statement = load_fixed("repository_statement.j2").render(
         shape=stub.shape.value,

@@ -231,8 +231,9 @@ def _text_before(lines: list[str], node: ast.stmt) -> str:
 def _find(tree: ast.Module, stub: Stub) -> tuple[ast.Module | ast.ClassDef, FunctionNode]:
     """The candidate's function, and the class or module around it.
 
-    Looked for in the class of its name, wherever that is, then at the margin; one with a body wins over one
-    that is open, as the starter code in front of an answer is, and the last over earlier ones.
+    Looked for in the class of its name, wherever that is, then at the margin; a setter comes before its
+    property where one is meant, and the other way round; one with a body wins over one that is open, as the
+    starter code in front of an answer is, and the last over earlier ones.
     """
     owner = stub.owners[-1].name if stub.owners else None
     found = [
@@ -244,9 +245,13 @@ def _find(tree: ast.Module, stub: Stub) -> tuple[ast.Module | ast.ClassDef, Func
     ]
     if not found:
         raise MisfitError(f"it does not define {stub.qualname}")
-    return max(
-        reversed(found), key=lambda pair: (not is_open_body(pair[1]), isinstance(pair[0], ast.ClassDef))
-    )
+
+    def rate(pair: tuple[ast.Module | ast.ClassDef, FunctionNode]) -> tuple[bool, bool, bool]:
+        names = {ast.unparse(item).rpartition(".")[2] for item in pair[1].decorator_list}
+        is_meant = stub.accessor in names if stub.accessor else not names & {"setter", "deleter"}
+        return not is_open_body(pair[1]), is_meant, isinstance(pair[0], ast.ClassDef)
+
+    return max(reversed(found), key=rate)
 
 
 def _check_signature(stub: Stub, node: FunctionNode) -> None:
