@@ -105,6 +105,8 @@ class Fixing:
     """The error that ended the work early."""
     done: dict[str, WriteResult] = field(default_factory=dict)
     """Label of a function -> what came of it."""
+    waits: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Label of a function that was tried -> labels of the open functions that it waits for."""
 
     @property
     def sources(self) -> dict[Path, Source]:
@@ -130,10 +132,15 @@ class Fixing:
         put_off: list[Stub] = []
         for index, stub in enumerate(waiting):
             rest = [*put_off, *waiting[index + 1 :]]
+            still_open = {item.label for item in rest}
+            if stub.label in self.waits and self.waits[stub.label] <= still_open:
+                put_off.append(stub)  # nothing that it called has been written since
+                continue
             result = await self._try(stub, rest)
             if self.failure is not None:
                 return []
-            if result.waits_for & {item.label for item in rest}:
+            self.waits[stub.label] = result.waits_for
+            if result.waits_for & still_open:
                 put_off.append(stub)
                 names = sorted(label.rpartition("::")[2] for label in result.waits_for)
                 if result.finding.rule != "cannot-be-written":

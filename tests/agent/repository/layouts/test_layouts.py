@@ -97,7 +97,7 @@ def run_own_tests(root):
     settings = [path.parent for name in SETTINGS_FILES for path in root.rglob(name)]
     for folder in settings if len(settings) > 1 else [root]:
         ran = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+            [sys.executable, "-m", "pytest", "-q"],
             cwd=folder,
             env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{root / 'src'}:{root}"},
             capture_output=True,
