@@ -13,6 +13,7 @@ from sstar_code.agent.repository.find.project_files import is_test_file, locate,
 from sstar_code.agent.repository.find.stubs import all_functions, find_stubs
 from sstar_code.agent.repository.findings import Finding, about_function
 from sstar_code.agent.repository.task.checks import named_tests
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
     from sstar_code.agent.repository.verify.runner import RepositoryRunner
@@ -64,9 +65,14 @@ async def find_failing_tests(words: Sequence[str], runner: RepositoryRunner) -> 
     Skipped tests and tests that are expected to fail are left out.
 
     Raises:
+        UserError: pytest is not there or does not start.
         SandboxError: the sandbox broke, or the tests end what runs them.
     """
     run = await runner.run_tests({}, named_tests(words, runner.root))
+    if not run.has_pytest:
+        raise UserError(f"{runner.python} has no pytest, so no test is run; --python names an interpreter")
+    if run.fault:
+        raise UserError(f"pytest does not start: {run.fault}; mend its settings, or what --tests names")
     findings = []
     for item in run.results:
         if item["status"] == "OK" or item.get("outcome") in ("skipped", "xfailed"):

@@ -351,6 +351,19 @@ async def test_examples_of_closed_functions_are_run(root):
     assert one.message == "its examples cannot be run: TLE"
 
 
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        (run_tests([], has_pytest=False), "python3 has no pytest, so no test is run"),
+        (run_tests([], fault="no such option: -x"), "pytest does not start: no such option: -x; mend"),
+    ],
+)
+async def test_tests_that_cannot_be_run_do_not_pass(root, run, said):
+    """Nothing that fails is not the same as nothing that was run."""
+    with pytest.raises(UserError, match=said):
+        await find_failing_tests(["t.py"], Runner(root, run))
+
+
 async def test_named_tests_that_fail_are_told(root):
     """Skipped ones and those expected to fail are left out; the line is the failure's, else the test's."""
     results = [
