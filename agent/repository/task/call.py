@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sstar_code.agent.repository.find.stubs import FunctionNode, Shape
 
 if TYPE_CHECKING:
-    from sstar_code.agent.repository.find.project_files import Place
+    from sstar_code.agent.repository.find.places import Place
     from sstar_code.agent.repository.find.stubs import Stub
 
 _PLAIN = frozenset({

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 from sstar_code.agent.generation.completeness import all_names, first_line
 from sstar_code.agent.repository.find.doctest_settings import read_flags
 from sstar_code.agent.repository.find.doctests import find_examples, read_test
+from sstar_code.agent.repository.find.places import locate
 from sstar_code.agent.repository.find.project_files import (
     is_test_file,
     leads_inside,
     list_files,
     list_tests,
-    locate,
     parse_source,
     read_source,
     read_words,

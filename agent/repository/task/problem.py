@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.prompts.templates import load_fixed
-from sstar_code.agent.repository.find.project_files import locate
+from sstar_code.agent.repository.find.places import locate
 from sstar_code.agent.repository.find.stubs import FunctionNode, is_open_body
 from sstar_code.agent.repository.task.call import find_target
 from sstar_code.problems import Kind, Problem, Test
 
 if TYPE_CHECKING:
-    from sstar_code.agent.repository.find.project_files import Place, Source
+    from sstar_code.agent.repository.find.places import Place
+    from sstar_code.agent.repository.find.project_files import Source
     from sstar_code.agent.repository.find.stubs import Stub
     from sstar_code.agent.repository.task.call import Target
     from sstar_code.agent.repository.task.checks import Checks

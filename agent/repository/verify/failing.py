@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.repository.find.doctest_settings import read_flags
 from sstar_code.agent.repository.find.doctests import find_examples, judge_examples
-from sstar_code.agent.repository.find.project_files import is_test_file, locate, read_source
+from sstar_code.agent.repository.find.places import locate
+from sstar_code.agent.repository.find.project_files import is_test_file, read_source
 from sstar_code.agent.repository.find.stubs import all_functions, find_stubs
 from sstar_code.agent.repository.findings import Finding, about_function
 from sstar_code.agent.repository.task.checks import named_tests

@@ -19,7 +19,8 @@ import anyio
 from anyio import to_thread
 
 from sstar_code.agent.repository.find.doctest_settings import find_namespace_files
-from sstar_code.agent.repository.find.project_files import find_outermost, list_bases, list_names
+from sstar_code.agent.repository.find.places import find_outermost, list_bases
+from sstar_code.agent.repository.find.project_files import list_names
 from sstar_code.agent.repository.find.pytest_settings import SETTINGS_FILES, find_settings
 from sstar_code.agent.repository.verify.pytest_run import TestRun, explain_start, join_runs
 from sstar_code.problems import UserError
@@ -31,7 +32,7 @@ from sstar_code.sandbox.secret_files import mask_secrets
 from sstar_code.sandbox.snapshot import open_up, write_snapshot
 
 if TYPE_CHECKING:
-    from sstar_code.agent.repository.find.project_files import Place
+    from sstar_code.agent.repository.find.places import Place
     from sstar_code.sandbox.interpreter import Packages
     from sstar_code.sandbox.snapshot import LeftOut
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sstar_code.agent.repository.find.project_files import Place, locate, parse_source
+from sstar_code.agent.repository.find.places import Place, locate
+from sstar_code.agent.repository.find.project_files import parse_source
 from sstar_code.agent.repository.find.stubs import find_function
 from sstar_code.agent.repository.fix import Person
 from sstar_code.agent.repository.task.call import find_target

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sstar_code.agent.repository.find.project_files import Place, parse_source
+from sstar_code.agent.repository.find.places import Place
+from sstar_code.agent.repository.find.project_files import parse_source
 from sstar_code.agent.repository.find.stubs import find_function
 from sstar_code.agent.repository.fix import Person
 from sstar_code.agent.repository.task.call import find_target

@@ -10,13 +10,13 @@ import pytest
 
 from sstar_code.agent.repository.find import git
 from sstar_code.agent.repository.find.assess import check_files, why_impossible
+from sstar_code.agent.repository.find.places import locate
 from sstar_code.agent.repository.find.project_files import (
     find_root,
     is_test_file,
     list_files,
     list_names,
     list_tests,
-    locate,
     parse_source,
     read_source,
     read_targets,

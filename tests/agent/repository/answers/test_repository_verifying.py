@@ -7,7 +7,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from sstar_code.agent.repository.find.project_files import Place, parse_source
+from sstar_code.agent.repository.find.places import Place
+from sstar_code.agent.repository.find.project_files import parse_source
 from sstar_code.agent.repository.find.stubs import all_functions, find_function
 from sstar_code.agent.repository.task.call import find_target
 from sstar_code.agent.repository.task.checks import Checks, TestFunction, explain_lack, find_checks, survey

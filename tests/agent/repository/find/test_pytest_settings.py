@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from sstar_code.agent.repository.find.project_files import list_tests, locate
+from sstar_code.agent.repository.find.places import locate
+from sstar_code.agent.repository.find.project_files import list_tests
 from sstar_code.agent.repository.find.pytest_settings import PytestSettings, find_settings, read_settings
 
 FILES = (

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sstar_code.agent.repository.find.project_files import locate
+from sstar_code.agent.repository.find.places import locate
 from sstar_code.agent.repository.verify.runner import RepositoryRunner
 from sstar_code.sandbox.local.pipe_worker import list_ways
 from sstar_code.sandbox.local.sandbox import LocalSandbox
