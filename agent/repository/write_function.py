@@ -74,6 +74,8 @@ class RepositoryState:
     """Label of a function -> texts of its checks that need other open functions."""
     tried: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Label of a function -> its candidates so far, as `WriteResult.tried`."""
+    got_far: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Those of them that a check spoke for until it called another open function."""
     survey: Survey = field(default_factory=lambda: Survey({}))
     provisional: frozenset[str] = frozenset()
     """Labels of the functions that are written without all their checks."""
@@ -127,7 +129,8 @@ class FunctionWriter:
         task = replace(task, stub=marked)
         self.sandbox.add(task)
         if put_off and not task.checks.count:  # whatever could fail waits: no answer would be a better one
-            candidates = [Candidate(code, 0, 0) for code in state.tried.get(stub.label, ())]
+            tried = state.tried.get(stub.label, ())
+            candidates = [Candidate(code, 0, 0) for code in state.got_far.get(stub.label) or tried]
         else:
             self.say(f"sstar: {stub.qualname}: {task.checks.summary}")
             lineages = await choose_strategy(self.context.settings)(
@@ -141,16 +144,18 @@ class FunctionWriter:
             best_first = sorted(
                 candidates, key=lambda item: (item.code not in task.got_far, -item.public_passed)
             )
-            state.tried[stub.label] = list_fitting(own, [item.code for item in best_first])
+            tried = state.tried[stub.label] = list_fitting(own, [item.code for item in best_first])
+            state.got_far[stub.label] = tuple(code for code in tried if code in task.got_far)
             if not any(lineage.survives for lineage in lineages):
                 waits_for = frozenset(task.reached & {item.label for item in others})
                 failed = self._explain_failure(stub, lineages)
-                return replace(failed, waits_for=waits_for, task=task, tried=state.tried[stub.label])
+                return replace(failed, waits_for=waits_for, task=task, tried=tried)
         selection, derived = await self._select(task, candidates)
         result = self._accept(own, task, candidates, selection)
         unverified = frozenset(checks.texts) & put_off
         if unverified and result.code:
             state.provisional |= {stub.label}
+            result = replace(result, tried=list_fitting(own, [*result.tried, *tried]))
         return replace(result, derived=derived if result.code else (), unverified=unverified)
 
     async def _survey(self, stubs: Sequence[Stub]) -> None:

@@ -21,7 +21,7 @@ from sstar_code.sandbox.image.build import ensure_image
 from tests.support import skip_unless_required
 
 TEXTS = ("layouts.txt", "more_layouts.txt")
-QUICK = {("local", "together"), ("local", "monorepo"), ("docker", "beside")}
+QUICK = {("local", "monorepo"), ("docker", "beside")}
 """Those that run where `SSTAR_ALL_LAYOUTS` is not set, so that the suite stays quick."""
 ALL = "SSTAR_ALL_LAYOUTS" in os.environ
 PROCESSES = 300
