@@ -77,10 +77,8 @@ class RepositoryState:
     got_far: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Those of them that a check spoke for until it called another open function."""
     survey: Survey = field(default_factory=lambda: Survey({}))
-    provisional: frozenset[str] = frozenset()
-    """Labels of the functions that are written without all their checks."""
-    surveyed_with: frozenset[str] | None = None
-    """The value of `provisional` when the survey was made: the more is written, the further tests get."""
+    surveyed_with: dict[Path, str] | None = None
+    """The text of each file when the survey was made: the more is written, the further tests get."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +152,6 @@ class FunctionWriter:
         result = self._accept(own, task, candidates, selection)
         unverified = frozenset(checks.texts) & put_off
         if unverified and result.code:
-            state.provisional |= {stub.label}
             result = replace(result, tried=list_fitting(own, [*result.tried, *tried]))
         return replace(result, derived=derived if result.code else (), unverified=unverified)
 
@@ -162,13 +159,14 @@ class FunctionWriter:
         """See which tests call which of `stubs`; once, and again for one that was out of reach before."""
         state = self.state
         is_out_of_reach = stubs[0].label not in state.survey.reached
-        if state.surveyed_with is None or (is_out_of_reach and state.surveyed_with != state.provisional):
+        texts = {path: source.text for path, source in state.sources.items()}
+        if state.surveyed_with is None or (is_out_of_reach and state.surveyed_with != texts):
             self._mark_open(stubs)
             found = await survey(stubs, self.runner, self.tests)
             for note in set(found.notes) - set(state.survey.notes):
                 self.say(f"sstar: {note}")
             state.survey = replace(found, reached={**found.reached, **state.survey.reached})
-            state.surveyed_with = state.provisional
+            state.surveyed_with = texts
 
     async def _select(
         self, task: Task, candidates: Sequence[Candidate]
