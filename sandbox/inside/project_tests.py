@@ -36,13 +36,10 @@ del sys.path[0]
 project_tests.main()
 """
 _SHARED = (
-    *("-q", "--no-header", "--color=no", "--capture=no"),
-    *(
-        "--continue-on-collection-errors",
-        "--maxfail=0",
-    ),  # a file that cannot be collected is no other's fault
-    *("-o", "cache_dir=/tmp/pytest_cache"),  # without the plugin its settings would be unknown ones
-)
+    "-q", "--no-header", "--color=no", "--capture=no", "--continue-on-collection-errors", "--maxfail=0",
+)  # fmt: skip
+"""A file that cannot be collected is no other's fault. The cache's plugin stays on, though it can write
+nowhere: without it a repository's options for it are unknown ones, and pytest does not start."""
 _SWITCHED_OFF = {"xdist": ("-n0",), "pytest_cov": ("--no-cov",), "pytest_randomly": ("-p", "no:randomly")}
 """Plugins that would run tests elsewhere, in another order, or write files; what turns them off."""
 
