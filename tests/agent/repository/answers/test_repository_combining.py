@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,11 +11,15 @@ from hypothesis import strategies as st
 
 from sstar_code.agent.cli.commands.fix import summarize
 from sstar_code.agent.prompts.templates import FOR_REPOSITORY, NAMES, Prompts
-from sstar_code.agent.repository.combine import order_sets
-from sstar_code.agent.repository.find.project_files import parse_source
+from sstar_code.agent.repository.combine import order_sets, split_group
+from sstar_code.agent.repository.find.project_files import parse_source, read_source
 from sstar_code.agent.repository.find.stubs import find_function
-from sstar_code.agent.repository.write_function import list_fitting, why_unfit
+from sstar_code.agent.repository.task.checks import Checks, TestFunction
+from sstar_code.agent.repository.task.problem import make_task
+from sstar_code.agent.repository.verify.runner import RepositoryRunner
+from sstar_code.agent.repository.write_function import FunctionWriter, list_fitting, refuse, why_unfit
 from sstar_code.problems import Kind, Problem, Test
+from sstar_code.selection import Candidate, Selection
 
 MODULE = '''def pack(values):
     """As text."""
@@ -92,6 +97,31 @@ def test_what_does_not_fit_is_passed_over():
     assert list_fitting(stub, codes) == (one, other)
     assert "parameters" in why_unfit(stub, codes[0])
     assert why_unfit(stub, one) == ""
+
+
+def test_the_next_of_the_cluster_is_taken(repository):
+    """Where the chosen candidate does not fit into the file, one that behaves alike is; no other."""
+    stub = find_function(read_source(repository / "a.py"), "pack")
+    writer = FunctionWriter(RepositoryRunner(repository, "python3", None), None, None)
+    task = make_task(stub, Checks(), repository, "s")
+    misfit, fitting, other = "def pack(text): return 1\n", PACK.format(";"), PACK.format("-")
+    candidates = [Candidate(code, 1, 1) for code in (misfit, fitting, other)]
+    for clusters, code in ((((0, 1), (2,)), fitting), (((0,), (1, 2)), "")):
+        result = writer._accept(stub, task, candidates, Selection("sstar", 0, 0.5, clusters))
+        assert (result.code, bool(result.finding.outcome == "passed")) == (code, bool(code))
+    assert "the chosen candidate does not fit: its parameters have to be (values)" in result.finding.message
+
+
+def test_groups_have_no_check_in_common(repository):
+    """Functions that share a check, if only by way of a third one, are put together."""
+    stub = find_function(read_source(repository / "a.py"), "pack")
+    results = []
+    for names in ("a", "b", "ac", "d", "cd"):
+        tests = tuple(TestFunction("t.py", name, (name,)) for name in names)
+        task = make_task(stub, Checks(tests=tests), repository, names)
+        results.append(replace(refuse(repository, stub, names), task=task))
+    groups = [[item.finding.message for item in group] for group in split_group(results)]
+    assert [sorted(group) for group in groups] == [["b"], ["a", "ac", "cd", "d"]]
 
 
 @pytest.mark.parametrize(
