@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.agent.repository.find.project_files import parse_source, split_lines
-from sstar_code.agent.repository.find.stubs import find_function, find_stubs
+from sstar_code.agent.repository.find.stubs import find_again, find_function, find_stubs
+from sstar_code.agent.repository.task.checks import mark_open
 from sstar_code.agent.repository.write.changes import make_diff
 from sstar_code.agent.repository.write.splice import MisfitError, indent_block, put_candidate
 
@@ -254,3 +256,48 @@ def test_a_diff_can_be_applied(tmp_path):
         diff = make_diff(source, after, folder)
         subprocess.run(["git", "apply", "--whitespace=nowarn", "-"], cwd=folder, input=diff, check=True)
         assert path.read_bytes() == after.data
+
+
+ACCESSORS = """class A:
+    @property
+    def x(self) -> int:
+        ...
+
+    @x.setter
+    def x(self, value: int) -> None:
+        ...
+"""
+BOTH = """class A:
+    @property
+    def x(self):
+        return self._x
+
+    @x.setter
+    def x(self, value):
+        self._x = value
+"""
+
+
+def test_a_setter_is_told_from_its_property():
+    """Both have one qualified name; each is found again, and takes its own body of an answer with both."""
+    source = parse_source(Path("/r/a.py"), ACCESSORS.encode())
+    getter, setter = find_stubs(source)
+    assert (getter.label, setter.label) == ("/r/a.py::A.x", "/r/a.py::A.x (setter)")
+    for stub in (getter, setter):
+        assert find_again(source, stub) == replace(stub, why="asked for")
+    text = put_candidate(setter, BOTH).source.text
+    assert text == ACCESSORS.replace("-> None:\n        ...", "-> None:\n        self._x = value")
+    getter = find_again(parse_source(Path("/r/a.py"), text.encode()), getter)
+    text = put_candidate(getter, BOTH).source.text
+    assert text.count("return self._x\n") == text.count("self._x = value\n") == 1
+    assert find_again(parse_source(Path("/r/a.py"), b"def x(): ..."), setter) is None
+
+
+def test_an_open_async_function_reports_its_call():
+    """Whether it is awaited or iterated over, the call itself is what is seen."""
+    source = parse_source(Path("/r/a.py"), b"@final\nasync  def f(x):\n    ...\n\n\nasync def g(): ...\n")
+    marked = mark_open(find_stubs(source)[0]).source
+    assert marked.text.startswith(
+        "@final\ndef f(x):\n    getattr(__import__('builtins'), '_sstar_reached', str)"
+    )
+    assert marked.text.endswith("async def g(): ...\n")
