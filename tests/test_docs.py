@@ -222,6 +222,7 @@ def test_the_architecture_page_shows_every_folder():
     data = {
         "problems/bundled",
         "agent/prompts/presets",
+        "agent/prompts/repository",
         "agent/prompts/text",
         "agent/prompts/text/strategies",
     }
