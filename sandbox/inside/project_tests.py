@@ -119,7 +119,7 @@ class _Prover:
 
     def pytest_configure(self, config: Any) -> None:
         """Note what pytest's names are relative to: it may be a project below the folder that we are in."""
-        self._root = str(config.rootdir)
+        self._root = str(getattr(config, "rootpath", None) or config.rootdir)  # the latter before pytest 6.1
 
     def _name(self, name: str) -> str:
         """The name of a test or file as pytest's arguments take it from here."""
