@@ -50,6 +50,7 @@ class Runner:
     """Answers in turn; what was asked is kept."""
 
     python = "python3"
+    texts = {}  # noqa: RUF012 - nobody adds to it
 
     def __init__(self, root, *answers):
         self.root = root
