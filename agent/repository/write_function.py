@@ -74,8 +74,9 @@ class RepositoryState:
     """Label of a function -> texts of its checks that need other open functions."""
     tried: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Label of a function -> its candidates so far, as `WriteResult.tried`."""
-    got_far: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Those of them that a check spoke for until it called another open function."""
+    sampled: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The same with each as often as it was sampled; where a check got as far as another open function with
+    some, these alone."""
     survey: Survey = field(default_factory=lambda: Survey({}))
     surveyed_with: dict[Path, str] | None = None
     """The text of each file when the survey was made: the more is written, the further tests get."""
@@ -128,7 +129,7 @@ class FunctionWriter:
         self.sandbox.add(task)
         if put_off and not task.checks.count:  # whatever could fail waits: no answer would be a better one
             tried = state.tried.get(stub.label, ())
-            candidates = [Candidate(code, 0, 0) for code in state.got_far.get(stub.label) or tried]
+            candidates = [Candidate(code, 0, 0) for code in state.sampled.get(stub.label, ())]
         else:
             self.say(f"sstar: {stub.qualname}: {task.checks.summary}")
             lineages = await choose_strategy(self.context.settings)(
@@ -143,7 +144,9 @@ class FunctionWriter:
                 candidates, key=lambda item: (item.code not in task.got_far, -item.public_passed)
             )
             tried = state.tried[stub.label] = list_fitting(own, [item.code for item in best_first])
-            state.got_far[stub.label] = tuple(code for code in tried if code in task.got_far)
+            fitting = [item.code for item in candidates if not why_unfit(own, item.code)]
+            far = [code for code in fitting if code in task.got_far]
+            state.sampled[stub.label] = tuple(far or fitting)
             if not any(lineage.survives for lineage in lineages):
                 waits_for = frozenset(task.reached & {item.label for item in others})
                 failed = self._explain_failure(stub, lineages)
