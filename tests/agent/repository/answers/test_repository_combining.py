@@ -59,12 +59,7 @@ def test_candidates_that_agree_are_put_together(repository, fix):
     The same command again asks nothing and gives the same, from what is remembered of the runs.
     """
     answers = {
-        "pack": [
-            "def pack(values):\n    return values\n",
-            PACK.format(";"),
-            PACK.format(";"),
-            PACK.format("-"),
-        ],
+        "pack": [PACK.format(";"), PACK.format(";"), PACK.format("-")],
         "unpack": [UNPACK.format(","), UNPACK.format("-"), UNPACK.format(",")],
     }
     words = ("--n", "3", "--sandbox", "local", "a.py")
