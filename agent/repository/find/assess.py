@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sstar_code.agent.repository.find.classes import Classes
 from sstar_code.agent.repository.find.doctests import explain_malformed, find_examples
-from sstar_code.agent.repository.find.project_files import find_root, list_tests, read_source, read_words
+from sstar_code.agent.repository.find.project_files import (
+    find_root,
+    list_python,
+    list_tests,
+    read_source,
+    read_words,
+)
 from sstar_code.agent.repository.find.stubs import Shape, find_stubs
 from sstar_code.agent.repository.findings import about_function
 
@@ -24,17 +31,45 @@ def check_files(files: Iterable[tuple[Path, str]]) -> list[Finding]:
     Raises:
         UserError: a file cannot be read or parsed.
     """
-    words: dict[Path, list[frozenset[str]]] = {}
     findings = []
+    by_root: dict[Path, list[tuple[Path, str]]] = {}
     for path, qualname in files:
-        for stub in find_stubs(read_source(path)):
-            if qualname in ("", stub.qualname):
-                root = find_root(path)
-                if root not in words:
-                    tests = [root / name for name in list_tests(root)]
-                    words[root] = [read_words(test) for test in tests if test.stat().st_size <= _MOST_BYTES]
-                findings.append(_assess(stub, root, words[root]))
+        by_root.setdefault(find_root(path), []).append((path, qualname))
+    for root, targets in by_root.items():
+        stubs = find_open(root, targets)
+        words = [*_read_tests(root)] if stubs else []
+        findings += [_assess(stub, root, words) for stub in stubs]
     return findings
+
+
+def find_open(root: Path, targets: Iterable[tuple[Path, str]]) -> list[Stub]:
+    """The open functions of the files and functions `targets` of the repository `root`, in order.
+
+    Other files of the repository are read where its classes may say that a body is meant to stay empty.
+    """
+    classes, sources, owners = Classes(root), [], set()
+    for path, qualname in targets:
+        source = read_source(path)
+        classes.add(source)
+        stubs = [stub for stub in find_stubs(source, classes) if qualname in ("", stub.qualname)]
+        if stubs:
+            sources.append((source, qualname))
+            owners |= {stub.owners[-1].name for stub in stubs if stub.owners}
+    if owners:
+        classes.add_relatives(owners, list_python(root))
+    return [
+        stub
+        for source, qualname in sources
+        for stub in find_stubs(source, classes)
+        if qualname in ("", stub.qualname)
+    ]
+
+
+def _read_tests(root: Path) -> Iterator[frozenset[str]]:
+    """The words of each test file of `root`."""
+    for name in list_tests(root):
+        if (root / name).stat().st_size <= _MOST_BYTES:
+            yield read_words(root / name)
 
 
 def _assess(stub: Stub, root: Path, tests: Sequence[frozenset[str]]) -> Finding:
