@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.find.stubs import Stub
 
 Outcome = Literal["passed", "failure", "error", "skipped"]
-"""`failure`: code has to be written or is wrong. `error`: infrastructure. `skipped`: the budget was spent."""
+"""`failure`: code has to be written or is wrong. `error`: infrastructure. `skipped`: the budget was spent, or
+a test's data does not parse."""
 
 RULES: dict[str, str] = {
     "open-function": "A function is left open: its body is a stub or it is marked to be implemented.",
@@ -32,6 +33,7 @@ RULES: dict[str, str] = {
     "function-written": "An implementation was chosen and passes what verifies it.",
     "function-not-written": "No implementation passed what verifies it.",
     "cannot-be-written": "The function cannot be written by the helper; the message says why.",
+    "unread-file": "A file does not parse as Python, so nothing is known of its functions.",
     "infrastructure": "The machine, the sandbox or the endpoint failed; this says nothing about the code.",
     "budget-spent": "The budget was spent before this function.",
 }
@@ -45,7 +47,7 @@ _MOST_SUMMARY_CHARS = 900_000
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to say about one function."""
+    """One thing to say about one function, or about a file (`<module>`)."""
 
     rule: str
     outcome: Outcome

@@ -16,7 +16,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.repository.find.project_files import read_source
+from sstar_code.agent.repository.find.project_files import read_source, split_lines
 from sstar_code.agent.repository.find.syntax import (
     FunctionNode,
     every_statement,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.find.project_files import Source
 
 _MOST_BYTES = 2_000_000
+_UPWARDS = re.compile(r"\bsuper\([^()]*\)\s*\.\s*(\w+)|\b[A-Z]\w*\.(\w+)\(\s*(?:self|cls)\b")
 _TESTS = frozenset({"test", "tests"})
 _EVERYWHERE = frozenset(dir(builtins)) | {"ABC", "Enum", "Generic", "NamedTuple", "Protocol", "TypedDict"}
 """Bases that say nothing about which classes belong together."""
@@ -58,6 +59,8 @@ class ClassFacts:
     """Names, as the modules that define them call them."""
     bodies: Mapping[str, Body]
     """Method or attribute -> what it is; of several definitions the first with code."""
+    extended: frozenset[str]
+    """Methods of the classes above that it calls, as in `super().close()`."""
 
 
 @dataclass(slots=True)
@@ -100,6 +103,10 @@ class Classes:
             if any(name in base.bodies for base in self._ancestors(item) if id(base) not in above):
                 return True
         return False
+
+    def is_extended(self, facts: ClassFacts, name: str) -> bool:
+        """Whether a class that derives from `facts` counts on the code of its `name`: `super().name()`."""
+        return any(name in item.extended for item in self._descendants(facts))
 
     def inherited(self, facts: ClassFacts, name: str) -> Body | None:
         """What `name` is in the nearest class above that has it; None where none of the repository has."""
@@ -166,17 +173,19 @@ def _read_words(path: Path) -> frozenset[str]:
 
 
 def _read_classes(source: Source) -> Iterator[ClassFacts]:
-    aliases = read_aliases(source.tree)
+    aliases, lines = read_aliases(source.tree), split_lines(source.text)
     for node in every_statement(source.tree.body):
         if isinstance(node, ast.ClassDef):
             bases = tuple(name for base in node.bases for name in _name_bases(base, aliases))
-            yield ClassFacts(node.name, source.path, node.lineno, bases, _read_bodies(node))
+            text = "".join(lines[node.lineno - 1 : node.end_lineno])
+            extended = frozenset(name for pair in _UPWARDS.findall(text) for name in pair)
+            yield ClassFacts(node.name, source.path, node.lineno, bases, _read_bodies(node), extended)
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             # a class that is made by a call: the name, a tuple of its bases, what is in it
             tuples = [item for item in node.value.args[1:] if isinstance(item, ast.Tuple)]
             bases = tuple(original_name(item, aliases) for item in (tuples[0].elts if tuples else ()))
             for target in node.targets if any(bases) else ():
-                yield ClassFacts(last_name(target), source.path, node.lineno, bases, {})
+                yield ClassFacts(last_name(target), source.path, node.lineno, bases, {}, frozenset())
 
 
 def _name_bases(base: ast.expr, aliases: Mapping[str, tuple[str, str]]) -> list[str]:

@@ -41,8 +41,7 @@ _EXCLUDING = frozenset({
 _TYPES_ONLY = frozenset({"Protocol", "Interface"})
 _NOT_RETURNING = frozenset({"NoReturn", "Never"})
 _MAY_DO_NOTHING = frozenset({
-    "__init__", "__new__", "__init_subclass__", "__post_init__", "__set_name__", "__del__", "__enter__",
-    "__exit__", "__aenter__", "__aexit__", "__subclasshook__",
+    "__init_subclass__", "__set_name__", "__del__", "__enter__", "__exit__", "__aenter__", "__aexit__",
 })  # fmt: skip
 
 _UNFINISHED = re.compile(
@@ -50,10 +49,17 @@ _UNFINISHED = re.compile(
     r"|\bimplement (?:me|it)\b",
     re.IGNORECASE,
 )
+_OTHERS = re.compile(
+    r"\b(?:sub-?class|overrid(?:e|es|den|ing)\b|overload\b|abstract|derived class|implementors?\b"
+    r"|(?:must|should) (?:be )?(?:implement|define|provide|overrid))",
+    re.IGNORECASE,
+)
+"""In the message of an exception: other classes have the code."""
 _FOR_OTHERS = re.compile(
-    r"\b(?:sub-?class|overrid(?:e|es|den|ing)\b|overload (?:this|me)|abstract (?:method|base|class)"
-    r"|derived class|implementors?\b|must (?:be )?(?:implement|define|provide|overrid)"
-    r"|hook\b|default implementation)",
+    r"\bsub-?class(?:es)?\b[^.]{0,40}\b(?:must|should|may|can|need|have to|will|override|implement|define)"
+    r"|\b(?:must|should|may|can|could|to|need to|needs to|has to|have to) (?:be )?(?:(?:overrid|overload)\w+"
+    r"|(?:implemented|defined|provided) (?:by|in) (?:\w+ ){0,2}(?:sub|derived|child))"
+    r"|\boverrid(?:e|den) (?:this|me|it|in|by)\b|\babstract method\b|\bdefault implementation\b",
     re.IGNORECASE,
 )
 _REFUSAL = re.compile(
@@ -71,10 +77,15 @@ _RAISES = re.compile(
 )
 _DOES_NOTHING = re.compile(
     r"\bno-?ops?\b|\b(?:do|does|doing) (?:\w+ )?nothing\b|\bnothing to (?:do|be done)\b|\bintentionally\b"
-    r"|\bon purpose\b|\bby default\b|\bcompatibility\b|^ignored?s?\b|\bcannot\b|\bforbidden\b"
-    r"|\bnot (?:necessary|needed|supported|used)\b|\bempty (?:method|function|implementation|body)\b",
+    r"|\bon purpose\b|\bempty (?:method|function|implementation|body)\b",
     re.IGNORECASE,
 )
+_REFUSED = re.compile(
+    r"^ignored?s?\b|\bcannot\b|\bforbidden\b|\bnot (?:necessary|needed|supported|used)\b|\bunsupported\b"
+    r"|\bfor (?:\w+ ){0,2}compatibility\b|\bplaceholder\b",
+    re.IGNORECASE,
+)
+"""In the first paragraph of a docstring or in a comment."""
 _CALLED = re.compile(
     r"(?:^|\b(?:is|are|be|get|gets) )(?:called|invoked|triggered|fired|executed)\b"
     r"|\bcall-?back\b|\bhook\b|\bevent handler\b|\boverrid",
@@ -88,7 +99,6 @@ _COMMENT = re.compile(
 _NULL_OBJECT = re.compile(
     r"(?:^_*|[a-z_])(?:Null|No[oO]p|Dummy|Fake|Mock|Disabled|Black[hH]ole|Void)(?![a-z])"
 )
-_ABSTRACT_NAME = re.compile(r"^_*Abstract|(?:Interface|Mixin|MixIn)$")
 _MANY_HOOKS = 3
 
 
@@ -101,8 +111,8 @@ class Surroundings:
     """(Qualified name, decorators) of functions with code."""
     after_import: frozenset[int]
     """Lines of the functions that stand in for an import that failed."""
-    handed_on: frozenset[str]
-    """Functions that are a value of something else: `self.add = self._refuse`, `return _refuse`."""
+    returned: frozenset[str]
+    """Names that functions return as they are: `return _refuse`."""
 
 
 def survey(source: Source, stubs: list[Stub]) -> Surroundings:
@@ -114,7 +124,7 @@ def survey(source: Source, stubs: list[Stub]) -> Surroundings:
         aliases,
         frozenset(written | bound),
         frozenset(_after_imports(source.tree)),
-        frozenset(_handed_on(source.tree)),
+        frozenset(_returned(source.tree)),
     )
 
 
@@ -127,10 +137,17 @@ def stays_empty(stub: Stub, why: str, around: Surroundings, classes: Classes, co
         or _is_for_types(stub, around)
         or (stub.qualname, _decorators(node)) in around.written
         or (node.returns is not None and last_name(node.returns) in _NOT_RETURNING)
-        or (raises and (node.lineno in around.after_import or stub.name in around.handed_on))
+        or (raises and (node.lineno in around.after_import or stub.qualname in around.returned))
     ):
         return True
-    if _by_class(stub, why, classes) or _by_words(stub, raises=raises, comments=comments):
+    message, is_computed = _read_message(node) if raises else ("", False)
+    if _UNFINISHED.search(message):
+        return False
+    if (
+        is_computed
+        or _by_class(stub, why, classes)
+        or _by_words(stub, message, raises=raises, comments=comments)
+    ):
         return True
     if raises:
         return False
@@ -164,19 +181,24 @@ def _by_class(stub: Stub, why: str, classes: Classes) -> bool:
         return False
     owner = stub.owners[-1]
     facts = classes.find(stub.source.path, owner)
-    if _NULL_OBJECT.search(owner.name) or (facts is not None and classes.is_overridden(facts, stub.name)):
-        return True
-    above = classes.inherited(facts, stub.name) if facts is not None else None
+    if facts is not None and classes.is_overridden(facts, stub.name):
+        # who calls `super().close()` counts on code; a hook that does nothing is often called so too
+        is_base = why == "pass" or not classes.is_extended(facts, stub.name)
+        if is_base:
+            return True
     if why == "raise NotImplementedError":
         bases = {last_name(base) for item in stub.owners for base in item.bases}
         metas = {last_name(item.value) for owner in stub.owners for item in owner.keywords}
-        is_abstract = bool({"ABC", "ABCMeta"} & (bases | metas)) or _ABSTRACT_NAME.search(owner.name)
-        return bool(is_abstract) or above is Body.CODE
-    if stub.name in _MAY_DO_NOTHING and not (_returns(stub.node) and stub.docstring):
+        return bool({"ABC", "ABCMeta"} & (bases | metas))
+    is_silent = not (_returns(stub.node) or stub.docstring)
+    if _NULL_OBJECT.search(owner.name) or (
+        stub.name in _MAY_DO_NOTHING and not (_returns(stub.node) and stub.docstring)
+    ):
         return True
-    return above in (Body.CODE, Body.NOTHING) or (
-        why == "pass" and facts is not None and _has_hooks(facts, stub.name)
-    )
+    above = classes.inherited(facts, stub.name) if facts is not None else None
+    if above in (Body.CODE, Body.NOTHING) and (why == "pass" or is_silent):
+        return True
+    return why == "pass" and facts is not None and _has_hooks(facts, stub.name)
 
 
 def _has_hooks(facts: ClassFacts, name: str) -> bool:
@@ -185,35 +207,29 @@ def _has_hooks(facts: ClassFacts, name: str) -> bool:
     return len(others) >= _MANY_HOOKS
 
 
-def _by_words(stub: Stub, *, raises: bool, comments: str) -> bool:
+def _by_words(stub: Stub, message: str, *, raises: bool, comments: str) -> bool:
     """Whether message, docstring or comments say so."""
-    message, is_computed = _read_message(stub.node) if raises else ("", False)
-    docstring = " ".join(stub.docstring.split("\n\n")[0].split())
-    if _UNFINISHED.search(f"{message} {docstring} {comments}"):
+    first = _first_paragraph(stub.docstring)
+    if _UNFINISHED.search(f"{first} {comments}"):
         return False
-    owner = (ast.get_docstring(stub.owners[-1]) or "").split("\n\n")[0] if stub.owners else ""
     if _COMMENT.search(comments) or _RAISES.search(stub.docstring):
         return True
+    rules = [
+        (_FOR_OTHERS, stub.docstring),
+        (_REFUSED, first),
+        (_REFUSED, comments),
+        (_DOES_NOTHING, stub.docstring),
+    ]
     if raises:
-        return is_computed or any(
-            rule.search(text)
-            for rule, text in (
-                (_FOR_OTHERS, f"{message} {stub.docstring if stub.owners else ''}"),
-                (_REFUSAL, message),
-                (_DOES_NOTHING, docstring),
-                (_REFUSAL, comments),
-            )
-        )
-    return any(
-        rule.search(text)
-        for rule, text in (
-            (_FOR_OTHERS, stub.docstring),
-            (_CALLED, docstring),
-            (_DOES_NOTHING, stub.docstring),
-            (_DOES_NOTHING, comments),
-            (_DOES_NOTHING, owner),
-        )
-    )
+        rules += [(_OTHERS, message), (_REFUSAL, message), (_REFUSAL, comments)]
+    else:
+        owner = ast.get_docstring(stub.owners[-1]) if stub.owners else None
+        rules += [(_CALLED, first), (_DOES_NOTHING, comments), (_DOES_NOTHING, _first_paragraph(owner or ""))]
+    return any(rule.search(text) for rule, text in rules)
+
+
+def _first_paragraph(docstring: str) -> str:
+    return " ".join(docstring.split("\n\n", maxsplit=1)[0].split())
 
 
 def _read_message(node: FunctionNode) -> tuple[str, bool]:
@@ -239,11 +255,7 @@ def _after_imports(tree: ast.Module) -> Iterator[int]:
                         yield item.lineno
 
 
-def _handed_on(tree: ast.Module) -> Iterator[str]:
+def _returned(tree: ast.Module) -> Iterator[str]:
     for node in every_statement(tree.body):
-        if isinstance(node, ast.Assign | ast.Return):
-            value = node.value
-            if isinstance(value, ast.Name) or (
-                isinstance(value, ast.Attribute) and last_name(value.value) in ("self", "cls")
-            ):
-                yield last_name(value)
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Name):
+            yield node.value.id

@@ -6,6 +6,7 @@ import ast
 import io
 import os
 import re
+import sys
 import tokenize
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,11 +62,22 @@ class Source:
         return Source(self.path, text, self.encoding, parse_strictly(text))
 
 
+class UnreadFileError(UserError):
+    """A file that is no Python, or is written for another version."""
+
+    def __init__(self, path: Path, line: int | None, reason: str) -> None:
+        """`line` is 1-based, where the parser names one."""
+        super().__init__(f"{path}:{line}: {reason}" if line else f"{path}: {reason}")
+        self.line = line or 1
+        self.reason = reason
+
+
 def read_source(path: Path) -> Source:
     """The file at `path`.
 
     Raises:
-        UserError: it cannot be read, decoded or parsed; path and line are named.
+        UserError: it cannot be read.
+        UnreadFileError: it cannot be decoded or parsed; path and line are named.
     """
     try:
         data = path.read_bytes()
@@ -78,21 +90,23 @@ def parse_source(path: Path, data: bytes) -> Source:
     """The file at `path` with the content `data`.
 
     Raises:
-        UserError: it cannot be decoded or parsed; path and line are named.
+        UnreadFileError: it cannot be decoded or parsed; path and line are named.
     """
+    refused = f"does not parse as Python {sys.version_info[0]}.{sys.version_info[1]}"
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         text = data.decode(encoding)
         return Source(path, text, encoding, parse_strictly(text))
     except SyntaxError as error:
-        where = f"{path}:{error.lineno}" if error.lineno else str(path)
-        raise UserError(f"{where}: does not parse as Python: {error.msg}") from error
+        raise UnreadFileError(path, error.lineno, f"{refused}: {error.msg}") from error
     except (ValueError, RecursionError, MemoryError) as error:
-        raise UserError(f"{path}: does not parse as Python: {error}") from error
+        raise UnreadFileError(path, None, f"{refused}: {error}") from error
 
 
 _ROOT_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg", ".hg")
 _SKIPPED = frozenset({"__pycache__", "node_modules", "build", "dist", "site-packages"})
+_SHEBANG = re.compile(rb"#!.*\bpython[\d.]*\b")
+_MOST_SHEBANG_BYTES = 256
 _TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 
 
@@ -145,8 +159,19 @@ def leads_inside(path: Path, root: Path) -> bool:
 
 
 def list_python(root: Path) -> list[Path]:
-    """The repository's Python files."""
-    return [root / name for name in list_files(root) if name.endswith(".py")]
+    """The repository's Python files: `.py`, and scripts without an ending."""
+    return [root / name for name in list_files(root) if name.endswith(".py") or is_script(root / name)]
+
+
+def is_script(path: Path) -> bool:
+    """Whether the file at `path` has no ending and its first line names Python: `#!/usr/bin/env python3`."""
+    if path.suffix:
+        return False
+    try:
+        with path.open("rb") as file:
+            return _SHEBANG.match(file.readline(_MOST_SHEBANG_BYTES)) is not None
+    except OSError:
+        return False
 
 
 def list_tests(root: Path) -> list[str]:
@@ -190,23 +215,37 @@ def read_targets(words: list[str]) -> list[tuple[Path, str]]:
     """(file, qualified name or empty text) for each FILE, folder or FILE::QUALNAME.
 
     Raises:
-        UserError: there is no such file, or it is a link that leads out of the repository.
+        UserError: there is no such file, it is a link that leads out of the repository, or no word names a
+            Python file or a folder that has one.
     """
     found: list[tuple[Path, str]] = []
     for word in words:
         name, _, qualname = word.partition("::")
-        path = Path(name).absolute()
+        path = Path(os.path.abspath(name))  # noqa: PTH100 - `..` is taken away, a link is not followed
         if path.is_dir():
-            root = find_root(path)
-            found += [(file, "") for file in list_python(root) if path in file.parents]
-        elif path.is_file():
-            if path.suffix in (".py", ".pyi"):
-                if not leads_inside(path, find_root(path)):
-                    raise UserError(
-                        f"{name}: a link that leads out of the repository; nothing is read or written "
-                        "through it, give the file itself"
-                    )
-                found.append((path, qualname))
-        else:
+            found += [(file, "") for file in _list_beneath(path)]
+        elif not path.is_file():
             raise UserError(f"{name}: no such file; give Python files, folders, or FILE::FUNCTION")
+        elif path.suffix in (".py", ".pyi") or is_script(path):
+            if not leads_inside(path, find_root(path)):
+                raise UserError(
+                    f"{name}: a link that leads out of the repository; nothing is read or written "
+                    "through it, give the file itself"
+                )
+            found.append((path, qualname))
+    if not found:
+        raise UserError(
+            f"no Python file in {', '.join(words)}, so nothing was looked at; name files that end in .py, "
+            "scripts that begin with #! and python, or folders of them (what git ignores does not count)"
+        )
     return list(dict.fromkeys(found))
+
+
+def _list_beneath(folder: Path) -> list[Path]:
+    """The Python files of the repository that lie in `folder`, which may be reached through a link in it."""
+    root = find_root(folder)
+    real = Path(os.path.realpath(folder))
+    top = Path(os.path.realpath(root))
+    if folder != root and real.is_relative_to(top):
+        folder = root / real.relative_to(top)
+    return [file for file in list_python(root) if folder in file.parents]

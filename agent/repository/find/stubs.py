@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sstar_code.agent.repository.find.project_files import Source
 
 __all__ = [
+    "IGNORED",
     "MARKER",
     "FunctionNode",
     "Shape",
@@ -47,7 +48,7 @@ __all__ = [
 ]
 
 MARKER = re.compile(r"#\s*sstar:\s*implement\b[^\r\n]*")
-_IGNORED = re.compile(r"#\s*sstar:\s*ignore\b")
+IGNORED = re.compile(r"#\s*sstar:\s*ignore\b")
 
 
 def find_stubs(source: Source, classes: Classes | None = None) -> list[Stub]:
@@ -73,7 +74,7 @@ def _why_open(stub: Stub, lines: list[str], around: Surroundings | None, classes
     node = stub.node
     own = [line for line in lines[first_line(node) - 1 : node.end_lineno] if "#" in line]
     text = "".join(own)
-    if _IGNORED.search(text):
+    if IGNORED.search(text):
         return ""
     if MARKER.search(text) and not _marks_inner(node, lines):
         return "marked"
