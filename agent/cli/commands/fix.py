@@ -24,6 +24,7 @@ from sstar_code.problems.plain_text import escape_text
 if TYPE_CHECKING:
     from sstar_code.agent.repository.find.project_files import Source
     from sstar_code.agent.repository.find.stubs import Stub
+    from sstar_code.agent.repository.findings import Finding
     from sstar_code.agent.repository.write_function import WriteResult
 
 _PANEL = "Repository"
@@ -94,11 +95,13 @@ def command(
     if interactive and not sys.stdin.isatty():
         raise UserError("--interactive needs a terminal to ask at; leave it out")
     settings = _fix_number(settings)
-    stubs = find_open(read_targets(files or ["."]))
+    stubs, unread = find_stubs_to_write(read_targets(files or ["."]))
+    for item in unread:
+        say(f"sstar: {item.path}:{item.line}: {item.message}")
     if not stubs:
-        sys.stdout.write(publish([], reports) if reports.form != "text" or output.json_ else "")
-        say("sstar: nothing is open")
-        return 0
+        sys.stdout.write(publish(unread, reports) if reports.form != "text" or output.json_ else "")
+        say("sstar: nothing is open" + (" in what could be read" if unread else ""))
+        return int(any(item.outcome != "skipped" for item in unread))
     roots = {find_root(stub.source.path) for stub in stubs}
     if len(roots) > 1:
         raise UserError(f"the files belong to {len(roots)} repositories; give those of one at a time")
@@ -145,6 +148,7 @@ def command(
         _emit(emit_tests, results)
     _show(
         results,
+        unread,
         diff,
         FindingOptions("json", reports.sarif, reports.junit, reports.summary) if output.json_ else reports,
     )
@@ -179,28 +183,28 @@ def _fix_number(settings: Settings) -> Settings:
     return replace(settings, least=None)
 
 
-def find_open(targets: list[tuple[Path, str]]) -> list[Stub]:
-    """The functions to be written: those named, open or not, and every open one of the other files.
+def find_stubs_to_write(targets: list[tuple[Path, str]]) -> tuple[list[Stub], list[Finding]]:
+    """The functions to be written (those named, open or not, else every open one), and the files left unread.
 
     Raises:
-        UserError: a file cannot be read, or has no such function.
+        UserError: a file cannot be read, or has no function of the name, or the file of one does not parse.
     """
+    from sstar_code.agent.repository.find.assess import find_open, group_by_root
     from sstar_code.agent.repository.find.project_files import read_source
-    from sstar_code.agent.repository.find.stubs import find_function, find_stubs
+    from sstar_code.agent.repository.find.stubs import find_function
 
+    unread: list[Finding] = []
     found: dict[str, Stub] = {}
+    for root, files in group_by_root(targets).items():
+        stubs, more = find_open(root, files)
+        found |= {stub.label: stub for stub in stubs}
+        unread += more
+    are_open = {(stub.source.path, stub.qualname) for stub in found.values()}
     for path, qualname in targets:
-        source = read_source(path)
-        stubs = find_stubs(source)
-        if qualname:
-            named = [item for item in stubs if item.qualname == qualname]
-            other = None if named else find_function(source, qualname)
-            if not named and other is None:
-                names = ", ".join(item.qualname for item in stubs[:5]) or "none"
-                raise UserError(f"{path}: no function {qualname!r}; open ones are: {names}")
-            stubs = named or [item for item in (other,) if item]
-        found |= {stub.label: found.get(stub.label, stub) for stub in stubs}
-    return list(found.values())
+        if qualname and (path, qualname) not in are_open:
+            stub = find_function(read_source(path), qualname)
+            found |= {stub.label: stub} if stub is not None else {}
+    return list(found.values()), unread
 
 
 def _ask(question: str) -> str:
@@ -230,8 +234,8 @@ def _emit(path: Path, results: list[WriteResult]) -> None:
     say(f"sstar: {count} tests in {path}" if count else f"sstar: no confirmed input, so {path} is not made")
 
 
-def _show(results: list[WriteResult], diff: bytes, reports: FindingOptions) -> None:
-    told = publish([item.finding for item in results], reports)
+def _show(results: list[WriteResult], unread: list[Finding], diff: bytes, reports: FindingOptions) -> None:
+    told = publish([*unread, *(item.finding for item in results)], reports)
     if reports.form != "text":
         sys.stdout.write(told)
         return

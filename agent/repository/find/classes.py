@@ -106,12 +106,16 @@ class Classes:
 
     def is_extended(self, facts: ClassFacts, name: str) -> bool:
         """Whether a class that derives from `facts` counts on the code of its `name`: `super().name()`."""
-        return any(name in item.extended for item in self._descendants(facts))
+        callers = (item for item in self._descendants(facts) if name in item.extended)
+        return any(self._nearest(item, name) is facts for item in callers)
 
     def inherited(self, facts: ClassFacts, name: str) -> Body | None:
         """What `name` is in the nearest class above that has it; None where none of the repository has."""
-        found = (item.bodies[name] for item in self._ancestors(facts) if name in item.bodies)
-        return next(found, None)
+        found = self._nearest(facts, name)
+        return None if found is None else found.bodies[name]
+
+    def _nearest(self, facts: ClassFacts, name: str) -> ClassFacts | None:
+        return next((item for item in self._ancestors(facts) if name in item.bodies), None)
 
     def add_relatives(self, names: Iterable[str], paths: Iterable[Path]) -> None:
         """Add from the files at `paths` the classes above and below those called `names`.

@@ -189,7 +189,7 @@ def _by_class(stub: Stub, why: str, classes: Classes) -> bool:
     if why == "raise NotImplementedError":
         bases = {last_name(base) for item in stub.owners for base in item.bases}
         metas = {last_name(item.value) for owner in stub.owners for item in owner.keywords}
-        return bool({"ABC", "ABCMeta"} & (bases | metas))
+        return bool({"ABC", "ABCMeta"} & (bases | metas)) or owner.name.lstrip("_").startswith("Abstract")
     is_silent = not (_returns(stub.node) or stub.docstring)
     if _NULL_OBJECT.search(owner.name) or (
         stub.name in _MAY_DO_NOTHING and not (_returns(stub.node) and stub.docstring)
