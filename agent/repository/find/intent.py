@@ -80,12 +80,14 @@ _DOES_NOTHING = re.compile(
     r"|\bon purpose\b|\bempty (?:method|function|implementation|body)\b",
     re.IGNORECASE,
 )
-_REFUSED = re.compile(
-    r"^ignored?s?\b|\bcannot\b|\bforbidden\b|\bnot (?:necessary|needed|supported|used)\b|\bunsupported\b"
-    r"|\bfor (?:\w+ ){0,2}compatibility\b|\bplaceholder\b",
-    re.IGNORECASE,
+_IGNORES = re.compile(
+    r"^ignored?s?\b|\bforbidden operation\b|\bfor (?:\w+ ){0,2}compatibility\b|\bplaceholder\b", re.IGNORECASE
 )
-"""In the first paragraph of a docstring or in a comment."""
+"""In the first paragraph of a docstring."""
+_NOT_NEEDED = re.compile(
+    r"\bnot (?:necessary|needed|required|supported|used)\b|\bcan(?:no|')t\b|\bunused\b", re.IGNORECASE
+)
+"""In a comment."""
 _CALLED = re.compile(
     r"(?:^|\b(?:is|are|be|get|gets) )(?:called|invoked|triggered|fired|executed)\b"
     r"|\bcall-?back\b|\bhook\b|\bevent handler\b|\boverrid",
@@ -216,12 +218,12 @@ def _by_words(stub: Stub, message: str, *, raises: bool, comments: str) -> bool:
         return True
     rules = [
         (_FOR_OTHERS, stub.docstring),
-        (_REFUSED, first),
-        (_REFUSED, comments),
+        (_IGNORES, first),
+        (_NOT_NEEDED, comments),
         (_DOES_NOTHING, stub.docstring),
     ]
     if raises:
-        rules += [(_OTHERS, message), (_REFUSAL, message), (_REFUSAL, comments)]
+        rules += [(_OTHERS, message), (_REFUSAL, message)]
     else:
         owner = ast.get_docstring(stub.owners[-1]) if stub.owners else None
         rules += [(_CALLED, first), (_DOES_NOTHING, comments), (_DOES_NOTHING, _first_paragraph(owner or ""))]
