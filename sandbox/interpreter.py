@@ -51,6 +51,8 @@ _INSTALLATIONS = (
     ("HATCH_DATA_DIR", ".local/share/hatch", "pythons/*/*/bin"),
 )  # fmt: skip
 """Where the tools that install interpreters for a user put them: variable, folder of the home, below it."""
+_BEHIND_SHIMS = ("versions/*/bin", "installs/python/*/bin")
+"""Where they lie beside a folder `shims` of such a tool, wherever that was installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,10 @@ def list_own_folders(root: Path) -> frozenset[str]:
         with contextlib.suppress(RuntimeError, OSError):  # no home folder, or one of somebody else
             top = Path(os.environ.get(variable) or Path.home() / home)
             pythons += [str(path) for folder in top.glob(below) for path in _pythons(folder)]
+    for top in (Path(folder).parent for folder in folders if Path(folder).name == "shims"):
+        pythons += [
+            str(path) for below in _BEHIND_SHIMS for folder in top.glob(below) for path in _pythons(folder)
+        ]
     found = {
         os.path.realpath(place)
         for path in pythons

@@ -116,6 +116,24 @@ def test_own_folders_are_not_of_the_repository(root, monkeypatch):
     assert not any(Path(folder).is_relative_to(root) for folder in folders)
 
 
+@pytest.mark.parametrize("below", ["versions/3.99.1/bin", "installs/python/3.99.1/bin"])
+def test_an_environment_behind_a_shim_is_used(root, tmp_path, monkeypatch, bare, below):
+    """PATH has only scripts of pyenv, asdf or mise, installed in no usual place: they are seen through."""
+    tool = tmp_path / "opt" / "tool"
+    (tool / "shims").mkdir(parents=True)
+    (tool / "shims" / "python3").write_text("#!/bin/sh\nexit 1\n")
+    (tool / "shims" / "python3").chmod(0o755)
+    (tool / below).mkdir(parents=True)
+    (tool / below / "python3").symlink_to(BASE)
+    place = make_environment(root, tool / below)
+    for name in ("PYENV_ROOT", "ASDF_DATA_DIR", "MISE_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert isinstance(read_environment(root, ".venv"), str)
+    monkeypatch.setenv("PATH", str(tool / "shims"))
+    assert find_python(root) == str(place / "bin" / "python")
+
+
 def test_an_honest_environment_works(held, root, bare):
     """Its packages are there, in every sandbox, its scripts run, and nothing in it can be changed."""
     place = make_environment(root)
