@@ -38,6 +38,8 @@ _EXCLUDING = frozenset({
     "overload", "abstractmethod", "abstractproperty", "abstractclassmethod", "abstractstaticmethod",
     "singledispatch", "singledispatchmethod", "fixture",
 })  # fmt: skip
+_GIVING = frozenset({"group", "callback", "command", "hookspec", "hookimpl"})
+"""Decorators under which an empty body is at home, though they also stand before code."""
 _TYPES_ONLY = frozenset({"Protocol", "Interface"})
 _NOT_RETURNING = frozenset({"NoReturn", "Never"})
 _MAY_DO_NOTHING = frozenset({
@@ -111,6 +113,8 @@ class Surroundings:
     aliases: Mapping[str, tuple[str, str]]
     written: frozenset[tuple[str, str]]
     """(Qualified name, decorators) of functions with code."""
+    usual: frozenset[str]
+    """Decorators of functions with code."""
     after_import: frozenset[int]
     """Lines of the functions that stand in for an import that failed."""
     returned: frozenset[str]
@@ -121,10 +125,13 @@ def survey(source: Source, stubs: list[Stub]) -> Surroundings:
     """Read of a file what matters to its functions `stubs`."""
     aliases = read_aliases(source.tree)
     bound = {(name, "") for name, (module, _) in aliases.items() if module}
-    written = {(item.qualname, _decorators(item.node)) for item in stubs if not is_open_body(item.node)}
+    coded = [item for item in stubs if not is_open_body(item.node)]
+    written = {(item.qualname, _decorators(item.node)) for item in coded}
+    usual = {original_name(decorator, aliases) for item in coded for decorator in item.node.decorator_list}
     return Surroundings(
         aliases,
         frozenset(written | bound),
+        frozenset(usual - _GIVING),
         frozenset(_after_imports(source.tree)),
         frozenset(_returned(source.tree)),
     )
@@ -153,7 +160,9 @@ def stays_empty(stub: Stub, why: str, around: Surroundings, classes: Classes, co
         return True
     if raises:
         return False
-    return bool(decorators - _PLAIN_DECORATORS) or (why == "pass" and not (_returns(node) or stub.docstring))
+    return bool(decorators - _PLAIN_DECORATORS - around.usual) or (
+        why == "pass" and not (_returns(node) or stub.docstring)
+    )
 
 
 def _returns(node: FunctionNode) -> bool:

@@ -1,11 +1,8 @@
 """Finds functions that are left open, from the syntax tree alone; nothing is imported or run.
 
 Open is a function whose body, after its docstring, is one `...`, `pass` or `raise NotImplementedError`, or
-that holds the comment `# sstar: implement`. Not open is what has to look like that, or usually does: abstract
-methods (also by convention: a subclass in the file overrides it, or it says that subclasses do), members of a
-Protocol, overloads, what stands under `if TYPE_CHECKING`, bodies that a decorator gives their meaning (of
-command groups, of fixtures), a `pass` without docstring or return type (a hook that does nothing), what
-stands in a test file, and whatever holds the comment `# sstar: ignore`.
+that holds the comment `# sstar: implement`. Not open is what is meant to stay empty (`intent` says what that
+is), what stands in a test file, and whatever holds the comment `# sstar: ignore`.
 """
 
 from __future__ import annotations

@@ -81,6 +81,9 @@ STAYS = {
     "called by others": {
         "a.py": 'class A:\n    def f(self, x):\n        """Called when a user joins."""\n        pass\n'
     },
+    "command group": {
+        "a.py": '@click.group()\ndef f():\n    """Tool."""\n    pass\n@click.group()\ndef g(): return 1\n'
+    },
     "null object": {"a.py": "class NullWriter:\n    def write(self, data: bytes) -> None: ...\n"},
     "null object by its docstring": {
         "a.py": 'class Sink:\n    """Does nothing with what it gets."""\n'
@@ -117,6 +120,9 @@ FORGOTTEN = {
     "a promise in a base class": {
         "a.py": BASE.replace("Error", "Error('later')"),
         "b.py": BELOW,
+    },
+    "under a decorator that others with code have": {
+        "a.py": '@timed\ndef f():\n    """Sort."""\n    ...\n@timed\ndef g(): return 1\n'
     },
     "no protocol of types": {
         "a.py": "from twisted.internet.protocol import Protocol\n"
