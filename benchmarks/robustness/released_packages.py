@@ -117,7 +117,7 @@ def count_seen(root: Path, drawn: list[Stub], form: str) -> tuple[int, list[str]
         first = body[0].lineno - 1
         lines[first : stub.node.end_lineno] = [b" " * body[0].col_offset + form.encode()]
         stub.source.path.write_bytes(b"\n".join(lines))
-    found = {(item.path, item.qualname) for item in check(texts)}
+    found = {(item.path, item.qualname) for item in check(texts)} if texts else set()
     for path, data in texts.items():
         path.write_bytes(data)
     names = [(stub.source.path.relative_to(root).as_posix(), stub.qualname) for stub in drawn]
