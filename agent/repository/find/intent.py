@@ -67,7 +67,7 @@ _FOR_OTHERS = re.compile(
 _REFUSAL = re.compile(
     r"\b(?:not|n't|no longer|never|un)[ -]?(?:\w+ )?(?:support|allow|possible|available|applicable|permit"
     r"|provided|necessary|needed|meaningful|enabled|valid)|\bno support\b|\bcan ?not\b|\bcan't\b|\bunable\b"
-    r"|\bforbidden\b|\bdisabled\b|\bnot \w+able\b|\b(?:does not|doesn't|do not|don't|has not) implement"
+    r"|\bforbidden\b|\bdisabled\b|\bnot \w+able\b|\b(?:does not|doesn't|do not|don't) \w+|^use\b"
     r"|\bnot implemented (?:by|for|in|on|with|when|if)\b|\bremoved\b|\bdeprecated\b|\bno longer\b|\binstead\b"
     r"|\bplease\b|\buse \W?[\w.]+\W? (?:to|for|or)\b|\b(?:needs?|requires?|only|missing|should|must)\b",
     re.IGNORECASE,

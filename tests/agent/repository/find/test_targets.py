@@ -112,3 +112,11 @@ def test_a_folder_behind_a_link_and_the_one_above(here):
         read_targets(["out"])
     assert (here / "pkg" / "a.py", "") in read_targets([".."])
     assert (here / "pkg" / "a.py", "") in read_targets([str(Path("pkg") / "..")])
+
+
+def test_every_open_function_of_a_repository_is_reported(shop, fix):
+    """All kinds of them, none of them taken for one that stays empty, and nothing else."""
+    ended = fix({}, shop.root, "--format", "json", command="check")
+    names = [item["qualname"] for item in json.loads(ended.out)["findings"]]
+    assert sorted(names) == sorted({*shop.answers, "untold", "outer.<locals>.inner", "unproved"})
+    assert len(names) >= 30
