@@ -83,7 +83,8 @@ _DOES_NOTHING = re.compile(
     re.IGNORECASE,
 )
 _IGNORES = re.compile(
-    r"^ignored?s?\b|\bforbidden operation\b|\bfor (?:\w+ ){0,2}compatibility\b|\bplaceholder\b", re.IGNORECASE
+    r"^ignored?s?\b|^not needed\b|\bforbidden operation\b|\bfor (?:\w+ ){0,2}compatibility\b|\bplaceholder\b",
+    re.IGNORECASE,
 )
 """In the first paragraph of a docstring."""
 _NOT_NEEDED = re.compile(
@@ -192,19 +193,20 @@ def _by_class(stub: Stub, why: str, classes: Classes) -> bool:
         return False
     owner = stub.owners[-1]
     facts = classes.find(stub.source.path, owner)
-    if facts is not None and classes.is_overridden(facts, stub.name):
+    is_base = (
+        facts is not None
+        and classes.is_overridden(facts, stub.name)
         # who calls `super().close()` counts on code; a hook that does nothing is often called so too
-        is_base = why == "pass" or not classes.is_extended(facts, stub.name)
-        if is_base:
-            return True
+        and (why == "pass" or not classes.is_extended(facts, stub.name))
+    )
+    if is_base or _NULL_OBJECT.search(owner.name):
+        return True
     if why == "raise NotImplementedError":
         bases = {last_name(base) for item in stub.owners for base in item.bases}
         metas = {last_name(item.value) for owner in stub.owners for item in owner.keywords}
         return bool({"ABC", "ABCMeta"} & (bases | metas)) or owner.name.lstrip("_").startswith("Abstract")
     is_silent = not (_returns(stub.node) or stub.docstring)
-    if _NULL_OBJECT.search(owner.name) or (
-        stub.name in _MAY_DO_NOTHING and not (_returns(stub.node) and stub.docstring)
-    ):
+    if stub.name in _MAY_DO_NOTHING and not (_returns(stub.node) and stub.docstring):
         return True
     above = classes.inherited(facts, stub.name) if facts is not None else None
     if above in (Body.CODE, Body.NOTHING) and (why == "pass" or is_silent):
