@@ -156,7 +156,7 @@ def command(
     say(f"sstar: {summarize(done, len(results), len(changes), is_written=write)}")
     if fixing.failure is not None:
         raise fixing.failure
-    return int(done < len(results))
+    return int(done < len(results) or any(item.outcome != "skipped" for item in unread))
 
 
 def summarize(done: int, total: int, files: int, *, is_written: bool) -> str:

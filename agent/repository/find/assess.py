@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from sstar_code.agent.repository.find.classes import Classes
 from sstar_code.agent.repository.find.doctests import explain_malformed, find_examples
+from sstar_code.agent.repository.find.places import locate
 from sstar_code.agent.repository.find.project_files import (
     UnreadFileError,
     find_root,
     is_test_file,
     list_python,
     list_tests,
-    locate,
     read_source,
     read_words,
 )
