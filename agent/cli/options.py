@@ -147,8 +147,7 @@ FLAGS: Mapping[type, Mapping[str, Any]] = {
         "role_models": _model(
             "--role-model",
             metavar="ROLE=NAME[@URL]",
-            help="Another model for one role: drafter (first samples), feedback, editor (repairs), or "
-            "selector (inputs and judgements). Repeat it for several.",
+            help="Another model for drafter, feedback, editor (repairs) or selector. Repeat it for several.",
         ),
         "no_model_check": _model(
             "--no-model-check", help="Ask -m also where the server's list of models lacks it, or is closed."
@@ -246,6 +245,7 @@ FLAGS: Mapping[type, Mapping[str, Any]] = {
         ),
         "lessons": _method(
             "--lessons",
+            metavar="WHOSE",
             help="Tell later prompts what repairs found wrong: off, problem, set (other problems' too).",
         ),
     },

@@ -198,19 +198,29 @@ async def evaluate(
     methods = [name for name in dict.fromkeys((*BASELINES, context.settings.select)) if name != "oracle"]
     lost: list[Problem] = []
 
-    def finish(problem: Problem, outcome: ProblemOutcome) -> None:
-        outcomes[problem.id] = outcome
-        on_problem(outcome, kept=False)
-
-    async def begin(problem: Problem) -> None:
+    async def work(problem: Problem, *, is_last: bool = False) -> None:
         nonlocal closed
-        outcome = await _work(problem, context, methods, store)
-        if context.allocation is not None:
-            context.allocation.budget.close(problem.id)
-        if outcome.error == LOST:
+        with about(problem=problem.id), problem_span(problem.id):
+            log_event("problem.begun")
+            try:
+                solution = await solve(problem, context, methods)
+                with working_on(problem.id, "grade"):
+                    verdicts, fault = await _grade(solution, context)
+                outcome = keep_solution(solution, verdicts, store, fault=fault)
+            except Exception as error:  # noqa: BLE001 - what is no matter of one problem is raised again
+                line = f"{describe_fault(error, problem.id)}; --retry errors tries it again"
+                outcome = ProblemOutcome(problem.id, (), {}, (), error=line)
+                store.put_problem(problem.id, outcome.to_json(), [], [])
+            log_event(
+                "problem.finished", solved=outcome.solved, chosen=dict(outcome.chosen), error=outcome.error
+            )
+        if outcome.error == LOST and not is_last:
             lost.append(problem)
         else:
-            finish(problem, outcome)
+            outcomes[problem.id] = outcome
+            on_problem(outcome, kept=False)
+        if context.allocation is not None and not is_last:
+            context.allocation.budget.close(problem.id)
         open_ids.discard(problem.id)
         closed.set()
         closed = anyio.Event()
@@ -224,27 +234,11 @@ async def evaluate(
             while len(open_ids) >= (len(left) if is_spread else most_open()):
                 await closed.wait()
             open_ids.add(problem.id)
-            group.start_soon(begin, problem)
+            group.start_soon(work, problem)
             await anyio.sleep(_SETTLE_S)
     for problem in lost:
-        finish(problem, await _work(problem, context, methods, store))
+        await work(problem, is_last=True)
     return [outcomes[problem.id] for problem in problems]
-
-
-async def _work(problem: Problem, context: SolveContext, methods: list[str], store: Store) -> ProblemOutcome:
-    with about(problem=problem.id), problem_span(problem.id):
-        log_event("problem.begun")
-        try:
-            solution = await solve(problem, context, methods)
-            with working_on(problem.id, "grade"):
-                verdicts, fault = await _grade(solution, context)
-            outcome = keep_solution(solution, verdicts, store, fault=fault)
-        except Exception as error:  # noqa: BLE001 - what is no matter of one problem is raised again
-            line = f"{describe_fault(error, problem.id)}; --retry errors tries it again"
-            outcome = ProblemOutcome(problem.id, (), {}, (), error=line)
-            store.put_problem(problem.id, outcome.to_json(), [], [])
-        log_event("problem.finished", solved=outcome.solved, chosen=dict(outcome.chosen), error=outcome.error)
-        return outcome
 
 
 def keep_solution(
