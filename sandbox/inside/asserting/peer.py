@@ -125,8 +125,8 @@ class Peer:
                     raise Unreadable(f"its answer cannot be read: {failure}"[:300]) from None
                 if error is None:
                     return value
-                if isinstance(error, StopIteration) and operation == "call":
-                    raise RuntimeError("it raised StopIteration")  # else a loop over calls would end early
+                if isinstance(error, (StopIteration, StopAsyncIteration)) and operation != "next":
+                    raise RuntimeError("it raised StopIteration")  # else a loop over them would end early
                 raise error
 
     def _read(self, head: list[Any], body: bytes, arguments: tuple[Any, ...]) -> tuple[Any, Any]:

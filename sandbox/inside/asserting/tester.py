@@ -148,7 +148,9 @@ class _Asking(peer.Peer):
         return found
 
     def look_up_attribute(self, name: str) -> Any:
-        """The same for `solution.name`."""
+        """The same for `solution.name`; which names `import *` takes is not the candidate's to say."""
+        if name[:2] == "__":
+            raise AttributeError(name)
         try:
             return self.look_up(name)
         except NameError:

@@ -168,3 +168,40 @@ def test_a_loop_over_calls_does_not_end_early(attacked):
     test = "for got, want in zip(map(f, [1, 2]), [1, 2]): assert got == want"
     (run,) = attacked.run(Program("def f(x): raise StopIteration", Mode.ASSERT, "f"), test)
     assert (run.status, run.failure.type) == (Status.RE, "RuntimeError")
+
+
+_ENDS_A_LOOP = {
+    "a class": ("class C:\n    def __init__(self): raise StopIteration", "C().get(n) == n + 9"),
+    "an attribute": (
+        "class C:\n    @property\n    def value(self): raise StopIteration",
+        "C().value == n + 9",
+    ),
+    "an item": ("class C:\n    def __getitem__(self, n): raise StopIteration", "C()[n] == n + 9"),
+    "a name": (
+        """import sstar_code.sandbox.inside.asserting.candidate as here
+def stop(*_): raise StopIteration
+here._Answering._look_up = stop""",
+        "f(n) == n + 9",
+    ),
+}
+"""What a program raises StopIteration for, and what a test says of each number of a list."""
+
+
+@pytest.mark.parametrize("what", _ENDS_A_LOOP)
+def test_nothing_that_is_asked_ends_a_loop_of_the_test_early(attacked, what):
+    """`all(map(...))` is true of no items: a StopIteration of the program's must not leave it with none."""
+    (code, said) = _ENDS_A_LOOP[what]
+    (run,) = attacked.run(Program(code, Mode.ASSERT, "f"), f"assert all(map(lambda n: {said}, [1, 2]))")
+    assert (run.status, run.failure.type) == (Status.RE, "RuntimeError")
+
+
+def test_a_candidate_does_not_say_which_names_a_test_imports(attacked):
+    """`from solution import *` with a list of names would put the program's own in the place of Python's."""
+    code = (
+        "__all__ = ['f', 'math', 'sorted']\ndef f(n): return 0\nsorted = lambda seen: [1, 2, 3]\n"
+        "class math:\n    isclose = staticmethod(lambda *seen: True)"
+    )
+    tests = ["import math", "from solution import *", "assert {}"]
+    for said in ("math.isclose(f(1), 12345.5)", "sorted([f(1)]) == [1, 2, 3]"):
+        (run,) = attacked.run(Program(code, Mode.ASSERT, "f"), "\n".join(tests).format(said))
+        assert (run.status, run.failure.type) == (Status.RE, "AssertionError")
