@@ -184,6 +184,22 @@ def test_the_action_installs_its_own_checkout():
     assert re.findall(r"pip\"? install .*", action) == ['pip" install --quiet "$GITHUB_ACTION_PATH"']
 
 
+def test_the_action_runs_nothing_of_the_repository(tmp_path):
+    """Its steps begin in the checkout, where a module may be called like one of Python's own."""
+    action = (ROOT / "action.yml").read_text(encoding="utf-8")
+    install = re.findall(r"run: \|\n((?: {8}.*\n)+)", action)[0]
+    repository, temporary = tmp_path / "repository", tmp_path / "temporary"
+    for folder in (repository, temporary):
+        folder.mkdir()
+    for name in ("venv", "ensurepip", "pip", "subprocess", "sitecustomize"):
+        (repository / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n", "utf-8")
+    prepare = "\n".join(line for line in install.splitlines() if "GITHUB_ACTION_PATH" not in line)
+    environment = clean_environment() | {"RUNNER_TEMP": str(temporary)}
+    subprocess.run(["bash", "-ec", prepare], cwd=repository, env=environment, check=True)
+    assert (temporary / "sstar" / "bin" / "pip").exists()
+    assert not (tmp_path / "ran").exists()
+
+
 @functools.cache
 def product_strings() -> str:
     """Every text of the product's sources, values left out, one a line."""
