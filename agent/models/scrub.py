@@ -19,13 +19,15 @@ _SECRET_NAME = (
     r"|authorization|password|passwd|secret|credential"
 )
 _IS_SECRET = re.compile(_SECRET_NAME, re.IGNORECASE)
+# A server decides what is in a text and how long it is: no repetition may start anywhere without a bound.
 _PATTERNS = (
-    (re.compile(r"(\b\w[\w+.-]*://)[^\s/@'\"]+@"), rf"\1{BLOT}@"),
+    (re.compile(r"(\b\w[\w+.-]{0,40}://)[^\s/@'\"]+@"), rf"\1{BLOT}@"),
     (re.compile(r"(\bBearer\s+)[\w.~+/=-]{6,}", re.IGNORECASE), rf"\1{BLOT}"),
     (re.compile(r"\b(sk-|sk_|gsk_|hf_|xai-|nvapi-|AIza)[\w-]{8,}"), rf"\1{BLOT}"),
     (
         re.compile(
-            rf"([\w-]*(?:{_SECRET_NAME})[\w-]*['\"]?\s*[=:\s]\s*['\"]?)(?!{re.escape(BLOT)})[^\s'\",&}}]{{6,}}",
+            rf"((?:{_SECRET_NAME})[\w-]{{0,40}}['\"]?\s{{0,9}}[=:\s]\s{{0,9}}['\"]?)(?!{re.escape(BLOT)})"
+            r"[^\s'\",&}]{6,}",
             re.IGNORECASE,
         ),
         rf"\1{BLOT}",

@@ -51,10 +51,12 @@ class Connection:
         import httpx2
         import openai
 
+        from sstar_code.agent.models.openai.bounded_transport import BoundedTransport
+
         proxy = find_proxy(self.base_url)  # none for this machine's own servers, which a proxy cannot reach
         context = make_ssl_context(self.base_url, proxy)
         key = self._key or "EMPTY"
-        headers = {"Authorization": f"Bearer {key}"}
+        headers = {"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"}
         if is_azure(self.base_url):
             headers["api-key"] = key
         client = openai.AsyncOpenAI(
@@ -65,11 +67,14 @@ class Connection:
             default_headers=headers,
             http_client=openai.DefaultAsyncHttpxClient(
                 timeout=httpx2.Timeout(self._timeout_s, connect=min(_CONNECT_TIMEOUT_S, self._timeout_s)),
-                limits=httpx2.Limits(max_connections=self._most, max_keepalive_connections=self._most),
                 follow_redirects=False,  # a key goes to the address that was given, and to no other
                 trust_env=False,  # proxy and certificates are read above, where a fault of theirs is told
-                verify=context,
-                proxy=None if proxy is None else proxy.url,
+                transport=BoundedTransport(
+                    verify=context,
+                    proxy=None if proxy is None else proxy.url,
+                    trust_env=False,
+                    limits=httpx2.Limits(max_connections=self._most, max_keepalive_connections=self._most),
+                ),
             ),
         )
         if not self.base_url.startswith("https://api.openai.com/"):

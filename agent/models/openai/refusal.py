@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sstar_code.problems import SstarError
 
 _MAX_MESSAGE = 300
+_MOST_READ = 8_000
+"""Characters of each of its parts that are read: servers repeat whole prompts after what they have to say."""
 _MAX_LISTED = 20
 REQUEST_STATUSES = frozenset({400, 403, 406, 409, 413, 422, 451, 500, 501})
 """Statuses of a response that may be about this one request; a server of poor manners says 500."""
@@ -128,7 +130,7 @@ class Refusal:
     code: str = ""
     param: str = ""
     words: str = ""
-    """All that the response says, uncapped: message, codes, names of fields."""
+    """All that the response says, capped far later: message, codes, names of fields."""
     fields: tuple[str, ...] = ()
     """Fields of the body that a validator names, like `seed` for `["body", "seed"]`."""
     is_page: bool = False
@@ -175,15 +177,15 @@ def read_refusal(status: int, body: str, *, secret: str = "") -> Refusal:
     is_page = (
         data is None and re.match(r"\s*(?:<!doctype|<html|<\?xml|<head)", body, re.IGNORECASE) is not None
     )
-    title = _TITLE.search(body) if is_page else None
+    title = _TITLE.search(body[:_MOST_READ]) if is_page else None
     if title and title[1].strip():
         text = f"a web page: {title[1]}"
-    line = " ".join(text.split())
+    line = " ".join(text[:_MOST_READ].split())
     line = scrub(line, [secret] if secret else ())
     if secret:
         line = line.replace(secret, "***")
     short = line if len(line) <= _MAX_MESSAGE else line[: _MAX_MESSAGE - 1] + "…"
-    words = " ".join([line, code, param, *parts])
+    words = " ".join([line, *(part[:_MOST_READ] for part in (code, param, *parts))])
     return Refusal(status, short or "no message", code, param, words, tuple(fields), is_page)
 
 

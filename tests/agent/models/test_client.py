@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import sys
@@ -63,6 +64,32 @@ async def test_leaves_out_what_is_not_set():
         async with make_client(server) as model:
             await model.ask(make_request(temperature=None))
     assert set(server.received[0].body) == {"model", "messages"}
+
+
+_PACKED = {
+    "endless": ({}, b" " * (17 << 20)),
+    "packed": ({"Content-Encoding": "gzip"}, gzip.compress(b" " * (17 << 20))),
+    "packed twice": ({"Content-Encoding": "gzip, gzip"}, gzip.compress(gzip.compress(b" " * (17 << 20)))),
+    "not packed as it says": ({"Content-Encoding": "gzip"}, b"{}"),
+}
+
+
+@pytest.mark.parametrize("name", _PACKED)
+async def test_a_response_without_bound_is_a_broken_connection(name):
+    """How much memory a response takes here is not the server's to decide, however it is packed."""
+    (headers, body) = _PACKED[name]
+    with ServerDouble(lambda _: Reply(body, 200, headers)) as server:
+        told = await ask_expecting(ModelError, server, retry_policy=RetryPolicy(attempts=1))
+    assert "broke the connection: its response" in told
+
+
+async def test_an_answer_that_is_packed_all_the_same_is_read():
+    """None is asked for, since it could unpack to any length; a proxy may pack it nevertheless."""
+    packed = gzip.compress(chat("4").body)
+    with ServerDouble(lambda _: Reply(packed, 200, {"Content-Encoding": "gzip"})) as server:
+        async with make_client(server) as model:
+            answer = await model.ask(make_request())
+    assert answer.text == "4"
 
 
 async def test_sixteen_slow_samples_are_in_flight_together():

@@ -11,6 +11,8 @@ from sstar_code.agent.models.openai.adjustments import Adjustments, find_refused
 from sstar_code.agent.models.openai.completion import read_answer
 from sstar_code.agent.models.openai.refusal import explain, read_refusal
 from sstar_code.agent.models.retry import read_retry_after
+from sstar_code.agent.models.scrub import scrub
+from tests.support.growth import assert_linear
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
@@ -194,3 +196,12 @@ def test_words_that_are_in_no_situation(message, kind):
     """The kind is read from the words, not from the sentence."""
     refusal = read_refusal(400, f'{{"error": {{"message": "{message}"}}}}')
     assert type(explain(refusal, url="u", key_name="K", has_key=True, max_tokens=8, name="x")) is kind
+
+
+@pytest.mark.parametrize("letters", ["a", "a-", "secret", "<title", "sk-", "u://", "password ", "\n"])
+def test_a_long_refusal_is_read_in_proportion_to_its_length(letters):
+    """A server says what it likes, and as much: the search for secrets in it must not hold the run up."""
+    assert_linear(lambda size: scrub(letters * (size // len(letters))), 4_000)
+    for start in ("", "<html>"):
+        refusal = read_refusal(400, start + letters * (1 << 20))
+        assert len(refusal.message) <= 300
