@@ -13,6 +13,7 @@ import json
 import os
 import re
 import stat
+import tomllib
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,6 +49,9 @@ _BOM = b"\xef\xbb\xbf"
 _FILLED = re.compile(rb"[^ \t\r\n\f\v]")
 _TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _TOKENS = re.compile(rb'(?:[^"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")++', re.DOTALL)
+_MOST_PARTS = 100
+_PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.){0,200}+"|'[^'\n]{0,200}+')"""
+_LONG_NAME = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{_MOST_PARTS}}}")
 _FOUR = re.compile(rb"[\xf0-\xff]")
 _HALF = re.compile(rb"\\u[dD]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -315,6 +319,20 @@ def _weigh(piece: bytes) -> int:
 def _width(data: bytes) -> int:
     """Bytes for a character in the text that `data`, UTF-8, is."""
     return 1 if data.isascii() else 4 if _FOUR.search(data) else 2
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The table that the TOML `text` holds.
+
+    Raises:
+        ValueError: it is no TOML, or has what the parser takes more than linear time for.
+    """
+    if _LONG_NAME.search(text):
+        raise ValueError(f"a name of more than {_MOST_PARTS} parts")
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def check_depth(value: Any) -> None:

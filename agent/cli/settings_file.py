@@ -13,13 +13,13 @@ import os
 import pwd
 import re
 import stat
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sstar_code.problems import UserError
+from sstar_code.problems.bounds import parse_toml
 from sstar_code.problems.errors import suggest
 
 _MOST_BYTES = 1 << 20
@@ -226,8 +226,8 @@ def _parse(path: Path, data: bytes) -> dict[str, Any]:
     if len(data) > _MOST_BYTES:
         raise UserError(f"{path}: has more than 1 MiB, so it is no settings file; make it shorter")
     try:
-        return tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        return parse_toml(data.decode("utf-8"))
+    except ValueError as error:
         raise UserError(f"{path}: cannot be read as TOML: {error}") from error
 
 

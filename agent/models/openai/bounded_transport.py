@@ -37,9 +37,13 @@ class BoundedTransport(httpx2.AsyncHTTPTransport):
             await response.aclose()
         headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _LEFT_OUT]
         content = _unpack(bytes(body), response.headers.get("content-encoding", ""))
-        return httpx2.Response(
+        given = httpx2.Response(
             response.status_code, headers=headers, content=content, extensions=response.extensions
         )
+        given.encoding = (
+            "utf-8"  # as JSON is; decoding by a name that the server chooses may fail, or never end
+        )
+        return given
 
 
 def _unpack(body: bytes, encoding: str) -> bytes:

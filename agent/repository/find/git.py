@@ -19,6 +19,8 @@ from pathlib import Path
 _TIMEOUT_S = 60
 _LONGEST = 1 << 16
 """Bytes read of a `.git` file, or of a configuration for the kind of its hashes."""
+_unanswered: set[Path] = set()
+"""Work trees for which git did not end in time: a pipe in the place of `.gitignore` holds it up."""
 _OVERRIDES = (
     "core.fsmonitor=false",
     "core.untrackedCache=false",
@@ -34,7 +36,7 @@ def list_by_git(root: Path, *words: str) -> list[str] | None:
     """Paths that `git ls-files` lists with `words` in the work tree `root`; None without a repository."""
     program = _find_git()
     real = _find_git_folder(root / ".git")
-    if program is None or real is None:
+    if program is None or real is None or root in _unanswered:
         return None
     with tempfile.TemporaryDirectory(prefix="sstar-git-") as name:
         stand_in = Path(name)
@@ -50,7 +52,10 @@ def list_by_git(root: Path, *words: str) -> list[str] | None:
                 timeout=_TIMEOUT_S,
                 check=False,
             )
-        except (OSError, subprocess.TimeoutExpired):
+        except subprocess.TimeoutExpired:
+            _unanswered.add(root)
+            return None
+        except OSError:
             return None
     if asked.returncode != 0:
         return None

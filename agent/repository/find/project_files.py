@@ -18,6 +18,8 @@ from sstar_code.problems import UserError
 from sstar_code.problems.python_source import parse_strictly
 from sstar_code.sandbox.secret_files import is_secret_name
 
+_MOST_BYTES = 4 << 20
+"""Of one file of source: no person wrote a longer one, and its tree takes a hundred times that."""
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 
 
@@ -80,9 +82,12 @@ def read_source(path: Path) -> Source:
         UnreadFileError: it cannot be decoded or parsed; path and line are named.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; give Python files") from error
+    if len(data) > _MOST_BYTES:
+        raise UserError(f"{path}: has more than {_MOST_BYTES >> 20} MiB, so it is not read; give other files")
     return parse_source(path, data)
 
 
@@ -186,7 +191,8 @@ def is_test_file(path: str) -> bool:
 
 def read_words(path: Path) -> frozenset[str]:
     """The words of a file, names among them."""
-    return frozenset(re.findall(r"\w+", path.read_text("utf-8", "replace")))
+    with path.open("rb") as file:
+        return frozenset(re.findall(r"\w+", file.read(_MOST_BYTES).decode("utf-8", "replace")))
 
 
 def _walk_folder(root: Path, top: Path) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import configparser
 import shlex
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -16,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from sstar_code.problems.bounds import parse_toml
 from sstar_code.sandbox.snapshot import read_beneath
 
 _FILES = (
@@ -141,8 +141,8 @@ def _words(value: Any) -> list[str]:
 
 def _read_toml(text: str, keys: Sequence[str]) -> dict[str, Any] | None:
     try:
-        found: Any = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+        found: Any = parse_toml(text)
+    except ValueError:
         return None
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None

@@ -22,6 +22,7 @@ from sstar_code.agent.models import (
     Stage,
 )
 from sstar_code.agent.testing.server import Reply, ServerDouble, chat, failure
+from sstar_code.problems import SstarError
 from tests.support.client import KEY, ask_expecting, make_client, make_request, replies
 
 pytestmark = pytest.mark.anyio
@@ -81,6 +82,14 @@ async def test_a_response_without_bound_is_a_broken_connection(name):
     with ServerDouble(lambda _: Reply(body, 200, headers)) as server:
         told = await ask_expecting(ModelError, server, retry_policy=RetryPolicy(attempts=1))
     assert "broke the connection: its response" in told
+
+
+@pytest.mark.parametrize("charset", ["idna", "punycode", "undefined", "utf-16"])
+async def test_a_server_does_not_choose_how_its_words_are_decoded(charset):
+    """Some of Python's codecs fail whatever they are told about errors, and one takes for ever."""
+    (body, kind) = (failure(400, "x" * (1 << 20)).body, f"application/json; charset={charset}")
+    with ServerDouble(lambda _: Reply(body, 400, {"Content-Type": kind})) as server:
+        assert "(400): xxx" in await ask_expecting(SstarError, server)
 
 
 async def test_an_answer_that_is_packed_all_the_same_is_read():

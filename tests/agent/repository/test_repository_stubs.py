@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from sstar_code.agent.repository.find.assess import check_files
-from sstar_code.agent.repository.find.project_files import parse_source
+from sstar_code.agent.repository.find.project_files import parse_source, read_source, read_words
 from sstar_code.agent.repository.find.stubs import find_stubs
+from sstar_code.problems import UserError
 
 OPEN = {
     "ellipsis": "def f(): ...",
@@ -88,3 +90,13 @@ def test_what_there_is_to_go_by_is_told(tmp_path):
         "left open (...); 1 example, named in 1 test file, typed; `sstar fix` can"
     )
     assert "no docstring, type, example or test" in second.message
+
+
+def test_no_more_of_a_file_is_read_than_anybody_writes(tmp_path):
+    """A file of holes is as long as it likes and takes no room on the disk of whoever sends it."""
+    path = tmp_path / "test_long.py"
+    path.touch()
+    os.truncate(path, 1 << 42)
+    with pytest.raises(UserError, match="more than 4 MiB"):
+        read_source(path)
+    assert read_words(path) == frozenset()

@@ -51,9 +51,18 @@ def test_unknown_key_is_named_with_the_near_one(tmp_path):
         load_config(KNOWN, tmp_path)
 
 
-@pytest.mark.parametrize("text", ["n = = 2\n", "a = " + "[" * 100_000, "\xff", "# " + "x" * (1 << 20)])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("n = = 2\n", "a = " + "[" * 100_000, "\xff", "# " + "x" * (1 << 20)),
+        *("a." * 500_000 + "a = 1", "[" + "a . " * 200_000 + "a]", '"\\""."=".' * 90_000 + "a = 1"),
+    ],
+)
 def test_broken_file_is_named(tmp_path, text):
-    """A file that is no TOML, nested without end, not UTF-8 or far too long is named with the fault."""
+    """A file that is no TOML, nested without end, not UTF-8 or far too long is named with the fault.
+
+    So is one with a name of very many parts, for which the parser would take for ever.
+    """
     (tmp_path / "sstar.toml").write_text(text, encoding="latin-1")
     with pytest.raises(UserError, match=r"sstar\.toml: (cannot be read as TOML|has more than 1 MiB)"):
         load_config(KNOWN, tmp_path)

@@ -209,3 +209,16 @@ def test_mark_that_leads_nowhere(tmp_path):
         make_mark(mark)
         assert list_by_git(tmp_path) is None
         mark.unlink()
+
+
+def test_git_that_does_not_end_is_asked_once(repository, monkeypatch):
+    """A pipe called `.gitignore` holds git up until its time is over: not once more for every question."""
+    asked = []
+
+    def wait(words, *_, timeout, **__):
+        asked.append(words)
+        raise subprocess.TimeoutExpired(words, timeout)
+
+    monkeypatch.setattr(subprocess, "run", wait)
+    assert [list_files(repository) for _ in range(3)] == [["a.py", "b.py", "ignored.py", "local.py"]] * 3
+    assert len(asked) == 1
