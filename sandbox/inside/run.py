@@ -194,6 +194,8 @@ def attend(state: SupervisorState, pid: int, pause: Callable[[float], object]) -
 def begin(state: SupervisorState, limits: dict[str, Any], spent_s: float = 0.0) -> Start:
     """The facts of a run that begins now."""
     state.page[0] = 0
+    if state.scratch:  # else its change time tells whether and when an earlier run wrote there
+        os.utime(state.scratch, ns=(0, 0))
     token = os.urandom(8).hex().encode("ascii")
     uid = state.next_uid()
     most_kb = limits["memory_mb"] << 10 if state.watches_memory else 0

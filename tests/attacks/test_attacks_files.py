@@ -170,6 +170,19 @@ def test_a_runs_own_folder_is_empty_for_the_next(attacked, code):
     assert alone.stdout == clean.stdout
 
 
+def test_a_runs_own_folder_does_not_tell_when_another_wrote(attacked):
+    """When its folder was last changed is every run's own time, or that of none."""
+    look = (
+        "import time\nprint(os.stat('.').st_ctime_ns)\nclock = time.CLOCK_REALTIME + 5\n"
+        "now = time.clock_gettime(clock)\nwhile time.clock_gettime(clock) == now: pass"  # a tick of the kernel's
+    )
+    write = "try: open('left', 'w').close()\nexcept OSError: pass\n"
+    seen = [run.stdout for run in attacked.run(_RUN, look, write + look, look, look)]
+    del seen[1]
+    assert all(seen)
+    assert len(set(seen)) in (1, len(seen))
+
+
 _RUN = "import os, sys\nexec(compile(sys.stdin.read(), 'attack', 'exec'))"
 
 

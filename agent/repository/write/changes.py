@@ -87,7 +87,8 @@ def check_outputs(paths: Iterable[Path | None], root: Path) -> None:
     """
     top = os.path.realpath(root)
     for path in paths:
-        is_inside = path is not None and path.absolute().is_relative_to(root)
+        # `..` is taken away: what lies beside the repository is no link of it
+        is_inside = path is not None and Path(os.path.abspath(path)).is_relative_to(root)  # noqa: PTH100
         if path is not None and is_inside and not Path(os.path.realpath(path)).is_relative_to(top):
             raise UserError(f"{path}: a link that leads out of the repository; nothing is written through it")
 
