@@ -174,7 +174,7 @@ def test_a_runs_own_folder_does_not_tell_when_another_wrote(attacked):
     """When its folder was last changed is every run's own time, or that of none."""
     look = (
         "import time\nprint(os.stat('.').st_ctime_ns)\nclock = time.CLOCK_REALTIME + 5\n"
-        "now = time.clock_gettime(clock)\nwhile time.clock_gettime(clock) == now: pass"  # a tick of the kernel's
+        "now = time.clock_gettime(clock)\nwhile time.clock_gettime(clock) == now: pass"  # the kernel's tick
     )
     write = "try: open('left', 'w').close()\nexcept OSError: pass\n"
     seen = [run.stdout for run in attacked.run(_RUN, look, write + look, look, look)]
