@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from sstar_code.problems import UserError
+from sstar_code.problems import ProblemFileError, UserError
+from sstar_code.problems.bounds import read_json
 from sstar_code.problems.errors import shorten
 
 _LONGEST_BYTES = 128 << 20
@@ -41,14 +42,25 @@ def is_of_the_machine(error: sqlite3.Error) -> bool:
 
 
 def refuse_links(path: Path) -> None:
-    """See that neither the database nor what belongs to it is a link, or no file.
+    """See that neither the database (or another file) nor what belongs to it is a link, or no file.
 
     Raises:
         UserError: one is; it is named.
     """
     for place in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))):
         if place.is_symlink() or (os.path.lexists(place) and not place.is_file()):
-            raise UserError(f"{place}: a link, or no file; a run store is a file of its own")
+            raise UserError(f"{place}: a link, or no file; what belongs to a run is a file of its own")
+
+
+def read_own_json(path: Path) -> Any:
+    """The value in a file of JSON of a run folder, which may come from anybody: no link is followed.
+
+    Raises:
+        ProblemFileError: it is a link, cannot be read, is too long or is not JSON.
+    """
+    if path.is_symlink():
+        raise ProblemFileError(path, None, "is a link; what belongs to a run is a file of its own")
+    return read_json(path)
 
 
 def protect(database: sqlite3.Connection) -> None:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sstar_code.agent.models.scrub import scrub_values
+from sstar_code.agent.run.bounds import read_own_json
 from sstar_code.agent.run.files import write_json
 from sstar_code.agent.run.lock import lock
 from sstar_code.agent.run.store import Store
 from sstar_code.problems import ProblemFileError, UserError
-from sstar_code.problems.bounds import read_json
 from sstar_code.problems.errors import blame_path
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not path.exists():
         raise UserError(f"{folder}: no run folder (it has no {MANIFEST}); name the --out of a run")
     try:
-        manifest: dict[str, Any] = read_json(path)
+        manifest: dict[str, Any] = read_own_json(path)
         check_kinds(manifest, _MANIFEST)
         check_kinds(manifest["config"], _CONFIG)
         check_kinds(manifest.get("chosen") or {}, _CHOSEN)
@@ -212,7 +212,7 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
 def read_summary(folder: Path) -> dict[str, Any]:
     """The object in `summary.json` of `folder`; empty while the first start is going on."""
     try:
-        summary = read_json(folder / "summary.json")
+        summary = read_own_json(folder / "summary.json")
         check_kinds(summary, _SUMMARY)
     except (ProblemFileError, ValueError, TypeError, RecursionError):
         return {}

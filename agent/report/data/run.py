@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.jobs.merge_runs import asked_for
+from sstar_code.agent.run.bounds import refuse_links
 from sstar_code.agent.run.folder import read_summary
 from sstar_code.agent.run.history.added import split_work
 from sstar_code.agent.run.history.kinds import name_set, read_run
@@ -26,6 +28,7 @@ from sstar_code.agent.run.outcomes import (
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.run.summary import ChoiceCost, Count, cost_choice
 from sstar_code.problems import UserError
+from sstar_code.problems.bounds import LineReader, open_file, parse_json
 
 if TYPE_CHECKING:
     from sstar_code.problems import Problem
@@ -200,16 +203,17 @@ def read_verdicts(folder: Path, select: str) -> dict[str, ProblemOutcome]:
     """
     samples: dict[str, list[SampleOutcome]] = {}
     path = folder / "verdicts.jsonl"
+    if not os.path.lexists(path):
+        return {}
     try:
-        with path.open(encoding="utf-8") as lines:
-            for line in lines:
-                row = json.loads(line)
+        refuse_links(path)
+        with open_file(path) as stream:
+            for line in LineReader(path, stream):
+                row = parse_json(line.data)
                 verdict = row["verdict"] if row["total_tests"] else None
                 mine = samples.setdefault(row["problem_id"], [])
                 passed = row["verdict"] == "AC"
                 mine.append(SampleOutcome(len(mine), 1, row["passed_tests"], passed, verdict, verdict))
-    except FileNotFoundError:
-        return {}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: cannot be read as verdicts ({error}); grade again with --fresh") from error
     chosen = {select: 0} if select else {}

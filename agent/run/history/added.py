@@ -7,14 +7,15 @@ came with the added ones.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from sstar_code.agent.run.bounds import read_own_json
 from sstar_code.agent.run.files import write_json
 from sstar_code.agent.run.outcomes import StageCount, read_record
+from sstar_code.problems import ProblemFileError
 
 _FILE = "before_added_methods.json"
 _NEVER_ADDED = ("generate", "debug", "grade")
@@ -65,10 +66,10 @@ def _subtract(whole: StageCount, part: StageCount) -> StageCount:
 
 def _read(folder: Path) -> ByProblem:
     try:
-        rows = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        rows = read_own_json(folder / _FILE)
         return {
             one: {name: read_record(StageCount, count) for name, count in stages.items()}
             for one, stages in rows.items()
         }
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (ProblemFileError, ValueError, TypeError, AttributeError):
         return {}

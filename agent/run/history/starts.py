@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
+from sstar_code.agent.run.bounds import read_own_json
 from sstar_code.agent.run.files import write_json
 from sstar_code.agent.run.folder import read_summary
+from sstar_code.problems import ProblemFileError
 
 _FILE = "starts.json"
 _EVERY_S = 5.0
@@ -46,7 +47,7 @@ class Starts:
 def _read(folder: Path) -> list[float]:
     """Seconds of each earlier start; of a run of an older version those that its summary tells."""
     try:
-        return [float(seconds) for seconds in json.loads((folder / _FILE).read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError):
+        return [float(seconds) for seconds in read_own_json(folder / _FILE)]
+    except (ProblemFileError, ValueError, TypeError):
         told = read_summary(folder).get("seconds")
         return [float(told)] if isinstance(told, int | float) else []

@@ -8,10 +8,13 @@ import random
 import shutil
 import sqlite3
 import zlib
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 import pytest
 
+from sstar_code.agent.report.data.run import read_verdicts
+from sstar_code.agent.run.folder import read_manifest, read_summary
+from sstar_code.agent.run.history.starts import Starts
 from sstar_code.agent.run.store import Store
 from sstar_code.problems import UserError
 from tests.support.small_run import make_small_run
@@ -181,6 +184,33 @@ def test_store_that_is_a_link(run, report, folder, name, kind):
     with pytest.raises(UserError, match="a link, or no file"):
         Store(run / "run.db")
     assert (folder / "victim").read_bytes() == before
+
+
+_BESIDE = ("manifest.json", "summary.json", "before_added_methods.json", "starts.json", "verdicts.jsonl")
+
+
+@pytest.mark.parametrize("name", _BESIDE)
+@pytest.mark.parametrize("kind", ["link", "pipe", "holes", "deep"])
+def test_a_file_beside_the_store_is_bounded_and_no_link(run, report, folder, name, kind):
+    """It is not waited for, not read without a bound, and what a link leads to is not read at all."""
+    place = run / name
+    (folder / "elsewhere").write_bytes(place.read_bytes() if place.exists() else b"{}")
+    place.unlink(missing_ok=True)
+    if kind == "link":
+        place.symlink_to(folder / "elsewhere")
+    elif kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.write_text("[" * 300_000)
+        os.truncate(place, 1 << 42 if kind == "holes" else 300_000)
+    assert report()[0] == (2 if name == "manifest.json" else 0)
+    with pytest.raises(UserError) if name == "manifest.json" else nullcontext():
+        read_manifest(run)
+    assert read_summary(run) == {} or name != "summary.json"
+    Starts(run)
+    if name == "verdicts.jsonl":
+        with pytest.raises(UserError, match=r"verdicts\.jsonl"):
+            read_verdicts(run, "")
 
 
 def mutate(data, draw):
