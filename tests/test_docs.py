@@ -188,9 +188,8 @@ def test_the_action_runs_nothing_of_the_repository(tmp_path):
     """Its steps begin in the checkout, where a module may be called like one of Python's own."""
     action = (ROOT / "action.yml").read_text(encoding="utf-8")
     install = re.findall(r"run: \|\n((?: {8}.*\n)+)", action)[0]
-    repository, temporary = tmp_path / "repository", tmp_path / "temporary"
-    for folder in (repository, temporary):
-        folder.mkdir()
+    (repository := tmp_path / "repository").mkdir()
+    (temporary := tmp_path / "temporary").mkdir()
     for name in ("venv", "ensurepip", "pip", "subprocess", "sitecustomize"):
         (repository / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n", "utf-8")
     prepare = "\n".join(line for line in install.splitlines() if "GITHUB_ACTION_PATH" not in line)
