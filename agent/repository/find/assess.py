@@ -92,8 +92,9 @@ def find_open(root: Path, targets: Iterable[tuple[Path, str]]) -> tuple[list[Stu
 
 def _report_unread(path: Path, error: UnreadFileError, classes: Classes) -> list[Finding]:
     """What is said of a file that does not parse: nothing where it asks for that."""
-    if IGNORED.search(path.read_text("utf-8", "replace")):
-        return []
+    with path.open("rb") as file:
+        if IGNORED.search(file.read(_MOST_BYTES).decode("utf-8", "replace")):
+            return []
     assert classes.root is not None
     is_data = is_test_file(path.as_posix()) or classes.are_tests(path)
     name = path.relative_to(classes.root).as_posix()

@@ -79,7 +79,7 @@ def read_source(path: Path) -> Source:
 
     Raises:
         UserError: it cannot be read.
-        UnreadFileError: it cannot be decoded or parsed; path and line are named.
+        UnreadFileError: it is too long, or cannot be decoded or parsed; path and line are named.
     """
     try:
         with path.open("rb") as file:
@@ -87,7 +87,7 @@ def read_source(path: Path) -> Source:
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; give Python files") from error
     if len(data) > _MOST_BYTES:
-        raise UserError(f"{path}: has more than {_MOST_BYTES >> 20} MiB, so it is not read; give other files")
+        raise UnreadFileError(path, None, f"has more than {_MOST_BYTES >> 20} MiB")
     return parse_source(path, data)
 
 
