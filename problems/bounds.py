@@ -367,13 +367,17 @@ def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
+_HOLD_TEXT = frozenset({str, dict, list})
+
+
 def has_surrogate(value: Any) -> bool:
     """Whether a text in a value of JSON holds half of a character, which no file can be written with."""
     if isinstance(value, str):
         return not value.isascii() and _SURROGATE.search(value) is not None
     if isinstance(value, dict):
         return any(has_surrogate(key) or has_surrogate(item) for key, item in value.items())
-    return isinstance(value, list) and any(map(has_surrogate, value))
+    # Numbers, of which there may be millions, cost no call.
+    return isinstance(value, list) and any(has_surrogate(item) for item in value if type(item) in _HOLD_TEXT)
 
 
 def _show(size: int) -> str:

@@ -131,7 +131,7 @@ class Row:
         kinds = kind if isinstance(kind, tuple) else (kind,)
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             wanted = " or ".join(_NAMES.get(one, one.__name__) for one in kinds)
-            raise self.fail(f"key {key!r} must be {wanted}, got {shorten(json.dumps(value), 60)}")
+            raise self.fail(f"key {key!r} must be {wanted}, got {_show(value)}")
         return value
 
     def need(self, key: str, kind: type | tuple[type, ...]) -> Any:
@@ -196,9 +196,19 @@ def _parse(path: Path, line: int, raw: bytes) -> Any:
         raise ProblemFileError(path, line, f"is not JSON that can be read: {error}") from error
 
 
+def _show(value: Any) -> str:
+    """The beginning of `value` as JSON; no more of it is written out, since it may be long."""
+    parts: list[str] = []
+    for part in json.JSONEncoder().iterencode(value):
+        parts.append(part)
+        if len(parts) == 60:
+            break
+    return shorten("".join(parts), 60)
+
+
 def _row(path: Path, line: int, item: Any, span: tuple[int, int] | None = None) -> Row:
     if not isinstance(item, dict):
-        raise ProblemFileError(path, line, f"a JSON object is expected, got {shorten(json.dumps(item), 60)}")
+        raise ProblemFileError(path, line, f"a JSON object is expected, got {_show(item)}")
     return Row(path, line, item, span)
 
 

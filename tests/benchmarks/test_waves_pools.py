@@ -58,7 +58,11 @@ def test_table_and_curves_show_what_was_measured():
     """A row with the saving and the difference; a picture that parses."""
     points = [
         measure("pool", arm, [[EASY, SPLIT]], 1, lambda trial, count=count: trial.draw_all(count))
-        for arm, count in (("fixed", 20), ("waves", 5), ("even", 5), ("spread", 5))
+        for arm, count in (
+            *(("fixed", 20), ("waves", 5), ("even", 5), ("spread", 5)),
+            *(("allocate", 10), ("allocate, even", 10)),
+        )
     ]
     assert "| pool | 2 | 20.0 | 100.0% | 5.0 | 75% |" in show(points)
+    assert "| 10.0 | 50.0% | 50.0% |" in show(points)
     ET.fromstring(draw_curves([("pool", [(p.arm, p.samples, p.rate) for p in points])]))

@@ -7,7 +7,7 @@ import zlib
 import httpx2
 
 MOST_BYTES = 16 << 20
-"""Of one response, unpacked: several times the longest answer of any model."""
+"""The longest response that is read, unpacked: several times the longest answer of any model."""
 _GZIP_OR_ZLIB = 47
 _LEFT_OUT = (b"content-encoding", b"content-length", b"transfer-encoding")
 

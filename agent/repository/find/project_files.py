@@ -19,7 +19,7 @@ from sstar_code.problems.python_source import parse_strictly
 from sstar_code.sandbox.secret_files import is_secret_name
 
 _MOST_BYTES = 4 << 20
-"""Of one file of source: no person wrote a longer one, and its tree takes a hundred times that."""
+"""The longest file of source that is read: nobody wrote a longer one, and its tree takes 100 times that."""
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 
 
