@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -13,6 +14,8 @@ from tests.support.bombs.files import PLACES, list_contents
 from tests.support.bombs.rows import CHANGES, ROWS
 
 _MOST_MB, _MOST_S = 300, 5.0
+_USUAL_S = 0.2
+"""What it takes to parse a million numbers on a machine where the bound of seconds holds with room."""
 _NAMES = [*list_contents({}, "a")]
 _OTHERS = [reader for reader in ROWS if reader != "jsonl"]
 _CASES = [("jsonl", name) for name in _NAMES] + [
@@ -44,8 +47,23 @@ def _check(found, path):
     assert found["err"].count("\n") == 1, found
     assert len(found["err"]) < 700, found
     assert str(path) in found["err"], found
+    _check_cost(found)
+
+
+def _check_cost(found):
     assert found["mb"] < _MOST_MB, found
-    assert found["cpu_s"] < _MOST_S, found
+    assert found["cpu_s"] < _MOST_S or found["cpu_s"] < _MOST_S * _measure_slowness(), found
+
+
+def _measure_slowness():
+    """How many times the CPU time this machine takes now of one on which the bound of seconds was set."""
+    text = "[" + "1.5," * 1_000_000 + "1]"
+    spent_s = []
+    for _ in range(5):
+        started_s = time.process_time()
+        json.loads(text)
+        spent_s.append(time.process_time() - started_s)
+    return sorted(spent_s)[2] / _USUAL_S
 
 
 @pytest.mark.parametrize(("reader", "name"), _CASES)
