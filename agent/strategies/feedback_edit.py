@@ -18,13 +18,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.generation.develop import Target, has_ended, next_round, seed_for
-from sstar_code.agent.generation.lineage import Lineage
+from sstar_code.agent.generation.develop import Target, next_round, seed_for
 from sstar_code.agent.models.request import CallError, Purpose, Request, Stage
 from sstar_code.agent.strategies.rewrite import rewrite_program
-from sstar_code.agent.strategies.sample import grow_together
+from sstar_code.agent.strategies.sample import grow_by
 
 if TYPE_CHECKING:
+    from sstar_code.agent.generation.lineage import Lineage
     from sstar_code.agent.solving.context import SolveContext
     from sstar_code.agent.solving.settings import Settings
     from sstar_code.agent.strategies.protocol import OnSample
@@ -51,15 +51,7 @@ class FeedbackEdit:
         self, problem: Problem, context: SolveContext, on_sample: OnSample
     ) -> tuple[Lineage, ...]:
         """All drafts at once; each is told of and edited while others are still written."""
-
-        async def develop(number: int) -> Lineage:
-            lineage = await next_round(Lineage(number, ()), problem, context)
-            while len(lineage.rounds) <= context.settings.rounds and not has_ended(lineage, problem):
-                lineage = await self._edit(lineage, problem, context)
-            on_sample(lineage)
-            return lineage
-
-        return await grow_together(range(context.settings.n), develop)
+        return await grow_by(self._edit, problem, context, on_sample)
 
     def most_calls(self, settings: Settings) -> int:
         """The drafts; for each edit `tries` times feedback and the edit."""

@@ -100,3 +100,25 @@ async def grow_together(numbers: Sequence[int], grow: Callable[[int], Awaitable[
         for number in numbers:
             group.start_soon(keep, number)
     return tuple(grown[number] for number in numbers)
+
+
+async def grow_by(
+    improve: Callable[[Lineage, Problem, SolveContext], Awaitable[Lineage]],
+    problem: Problem,
+    context: SolveContext,
+    on_sample: OnSample,
+) -> tuple[Lineage, ...]:
+    """`n` samples at once: a first answer each, then `improve` up to `rounds` times until it has ended.
+
+    Raises:
+        As `Strategy`.
+    """
+
+    async def grow(number: int) -> Lineage:
+        lineage = await next_round(Lineage(number, ()), problem, context)
+        while len(lineage.rounds) <= context.settings.rounds and not has_ended(lineage, problem):
+            lineage = await improve(lineage, problem, context)
+        on_sample(lineage)
+        return lineage
+
+    return await grow_together(range(context.settings.n), grow)

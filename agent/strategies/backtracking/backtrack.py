@@ -18,15 +18,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.generation.develop import Target, has_ended, next_round, seed_for
-from sstar_code.agent.generation.lineage import Lineage
+from sstar_code.agent.generation.develop import Target, next_round, seed_for
 from sstar_code.agent.generation.prefix import Prefix, check_continues
 from sstar_code.agent.models.request import Message, Purpose, Request, Stage
 from sstar_code.agent.strategies.backtracking.rollback import list_cuts
 from sstar_code.agent.strategies.backtracking.trace import trace_failure
-from sstar_code.agent.strategies.sample import grow_together
+from sstar_code.agent.strategies.sample import grow_by
 
 if TYPE_CHECKING:
+    from sstar_code.agent.generation.lineage import Lineage
     from sstar_code.agent.solving.context import SolveContext
     from sstar_code.agent.solving.settings import Settings
     from sstar_code.agent.strategies.protocol import OnSample
@@ -48,15 +48,7 @@ class Backtrack:
         self, problem: Problem, context: SolveContext, on_sample: OnSample
     ) -> tuple[Lineage, ...]:
         """All samples at once, each on its own."""
-
-        async def develop(number: int) -> Lineage:
-            lineage = await next_round(Lineage(number, ()), problem, context)
-            while len(lineage.rounds) <= context.settings.rounds and not has_ended(lineage, problem):
-                lineage = await self._roll_back(lineage, problem, context)
-            on_sample(lineage)
-            return lineage
-
-        return await grow_together(range(context.settings.n), develop)
+        return await grow_by(self._roll_back, problem, context, on_sample)
 
     def most_calls(self, settings: Settings) -> int:
         """A first answer and every continuation of each sample, and the look at what the server can."""

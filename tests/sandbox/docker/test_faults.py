@@ -21,6 +21,7 @@ from sstar_code.sandbox.docker.engine import connect_engine
 from sstar_code.sandbox.docker.probe import probe_engine
 from sstar_code.sandbox.docker.sandbox import DockerSandbox
 from sstar_code.sandbox.image.build import image_tag
+from tests.support import skip_unless_required
 
 pytestmark = [
     pytest.mark.anyio,
@@ -78,7 +79,7 @@ def own_engine(engine, docker_image, monkeypatch):
         try:
             own.start()
         except ChildProcessError as error:
-            pytest.skip(f"a second engine does not start here: {error}")
+            skip_unless_required("DOCKER", f"a second engine does not start here: {error}")
         client = connect_engine()
         for _ in client.load_image(b"".join(engine.get_image(docker_image))):
             pass

@@ -172,7 +172,7 @@ class _Counted(DictMemory):
 
 @pytest.mark.anyio
 async def test_what_was_run_is_kept_before_the_rest_is(monkeypatch):
-    """Of a batch that is cancelled, as by Ctrl-C or a kill, no more is lost than the part under way."""
+    """A batch that is cancelled, as by Ctrl-C or a kill, loses no more than the part under way."""
     monkeypatch.setattr(pool, "PART_S", 0.0)  # each run is a part
     memory = _Counted(3)
     sandbox = PooledSandbox("test", lambda: PipeWorker(command(find_interpreter()), Settings()), workers=1)
