@@ -12,7 +12,7 @@ DEMO := runs/demo
 TINY := tests/live/tiny_coder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-failed test-live tiny-coder recordings check format image bench constraints fuzz mutants clean
+.PHONY: help setup demo test test-slow test-failed test-live tiny-coder recordings check format image bench constraints fuzz mutants clean
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,11 +37,14 @@ demo: setup ## the whole method on the bundled problems with a recorded model
 	$(BIN)/sstar eval examples -m replay:examples --n 6 --rounds 2 --select sstar --fresh --out $(DEMO)-by-hand
 
 test: setup ## the tests (no network; engine tests are skipped with a reason where no engine answers)
-	$(BIN)/python -m pytest -n 2 -m "not live"
+	$(BIN)/python -m pytest -n 2 -m "not live and not slow"
+
+test-slow: setup ## what is marked slow: in full what `make test` shows in part
+	$(BIN)/python -m pytest -n 2 -m slow
 
 test-failed: setup ## only the tests that failed the last time, one after the other
 	@echo "A test that passes here depends on chance or on load. Please mend it."
-	$(BIN)/python -m pytest -m "not live" -v --last-failed --last-failed-no-failures none
+	$(BIN)/python -m pytest -m "not live and not slow" -v --last-failed --last-failed-no-failures none
 
 test-live: setup ## the tests against a real vLLM on the CPU (its own environment, about 4 GB)
 	.ci/live

@@ -24,8 +24,7 @@ FOLDER = Path(str(files("sstar_code.problems") / "bundled" / "lists"))
 ABOUT = json.loads((FOLDER / "recording.json").read_text(encoding="utf-8"))
 DEMO = ("eval", "lists", "-m", "replay:lists", "--n", "8", "--rounds", "2", "--out", "run", "--json")
 FEW_RUNS = "kinds$|capital|having|absolute"
-"""Seven problems that every stage is asked about, with 1,351 of the demo's 21,869 runs. Docker gets these
-alone, since on a busy machine each run there waits for the engine's processes too."""
+"""Seven problems that every stage is asked about, with 1,351 of the demo's 21,869 runs."""
 AGAIN = "record what is missing: python -m scripts.record.lists --add"
 
 
@@ -38,8 +37,12 @@ def assert_all_recorded(run: Path, said: str):
 
 @pytest.mark.parametrize(
     ("sandbox", "chosen", "count"),
-    [("local", (), 24), pytest.param("docker", ("--filter", FEW_RUNS), 7, marks=pytest.mark.docker)],
-    ids=["local", "docker"],
+    [
+        ("local", ("--filter", FEW_RUNS), 7),
+        pytest.param("docker", ("--filter", FEW_RUNS), 7, marks=pytest.mark.docker),
+        pytest.param("local", (), 24, marks=pytest.mark.slow),
+    ],
+    ids=["local", "docker", "all"],
 )
 def test_every_call_of_the_demo_is_recorded(request, sstar, folder, *, sandbox, chosen, count):
     """No call is missing, by either method, in either sandbox; nothing errs; the rates are in their order."""
