@@ -147,8 +147,12 @@ def create_container(
         "runtime": spec.runtime,
     }
     host_config = client.create_host_config(**settings | dict(host or {}))
-    # The SDK has no names for these; each takes the place of the engine's own list.
-    host_config |= {"MaskedPaths": _MASKED, "ReadonlyPaths": list(spec.read_only_paths)}
+    # The SDK has no names for these; each list takes the place of the engine's own.
+    host_config |= {
+        "MaskedPaths": _MASKED,
+        "ReadonlyPaths": list(spec.read_only_paths),
+        "CgroupnsMode": "private",  # /proc names no control group of the machine
+    }
     made = client.create_container(
         spec.image,
         entrypoint=entrypoint or command(_PYTHON),

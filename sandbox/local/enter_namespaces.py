@@ -29,8 +29,8 @@ from typing import Any
 
 __all__: list[str] = []
 
-_NEW_NS, _NEW_UTS, _NEW_IPC, _NEW_USER, _NEW_PID, _NEW_NET = (
-    0x00020000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000,
+_NEW_NS, _NEW_CGROUP, _NEW_UTS, _NEW_IPC, _NEW_USER, _NEW_PID, _NEW_NET = (
+    0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000,
 )  # fmt: skip
 _READ_ONLY, _NO_SUID, _NO_DEV, _NO_EXEC, _REMOUNT, _NO_ATIME, _BIND, _RECURSIVE, _PRIVATE = (
     1, 2, 4, 8, 32, 1024, 4096, 16384, 1 << 18,
@@ -63,6 +63,7 @@ def _take_namespaces(*, user: bool) -> None:
     (uid, gid) = (os.getuid(), os.getgid())
     flags = _NEW_NS | _NEW_UTS | _NEW_IPC | _NEW_PID | _NEW_NET | (_NEW_USER if user else 0)
     _check(_libc.unshare(flags), "unshare")
+    _libc.unshare(_NEW_CGROUP)  # so that /proc does not name the machine's groups; a kernel may have none
     if user:
         # Never uid 0 inside: the exec at the end must lose every capability.
         Path("/proc/self/setgroups").write_text("deny", "ascii")

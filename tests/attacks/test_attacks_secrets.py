@@ -182,6 +182,19 @@ def test_the_machine_is_not_in_sight(attacked):
     assert (run.status, run.stdout) == (Status.OK, "[]\n"), run
 
 
+def test_the_machines_groups_are_not_in_sight(attacked):
+    """A run is at the root of every control group that it sees, wherever this machine keeps it."""
+    code = (
+        "import os\nnamed = []\n"
+        "for name in ('cgroup', 'cpuset'):\n"
+        "    if os.path.exists(path := '/proc/self/' + name):\n"
+        "        named += [line.rpartition(':')[2].strip() for line in open(path)]\n"
+        "print(set(named) - {'/'})"
+    )
+    (run,) = attacked.run(code, "")
+    assert (run.status, run.stdout) == (Status.OK, "set()\n"), run
+
+
 def test_processes_in_sight(attacked):
     """A run sees its own process; in Docker and bubblewrap also those that started it, by number and name."""
     way = getattr(attacked.sandbox, "way", None)
