@@ -94,8 +94,13 @@ _RECORD = ".owner.json"
 
 def make_folder() -> Path:
     """A new temporary folder that says whose it is. It is removed by its owner, else by `reap_folders`."""
+    record = json.dumps(describe_owner().to_labels())
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    (folder / _RECORD).write_text(json.dumps(describe_owner().to_labels()), "utf-8")
+    try:
+        (folder / _RECORD).write_text(record, "utf-8")
+    except BaseException:  # an interrupt, too: without its record nobody could tell whose it was
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return folder
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -114,6 +116,9 @@ def _root(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit with its code."""
     words = sys.argv[1:] if arguments is None else arguments
+    with suppress(ValueError):  # not on the main thread
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # else a command would end without tidying up
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
     completing = completion.VARIABLE in os.environ
     is_empty = not words and not completing
     words = words or ["--help"]

@@ -13,8 +13,9 @@ import re
 import shutil
 import stat
 import subprocess
-import tempfile
 from pathlib import Path
+
+from sstar_code.sandbox.ownership import hold_folder, reap_folders
 
 _TIMEOUT_S = 60
 _LONGEST = 1 << 16
@@ -38,8 +39,8 @@ def list_by_git(root: Path, *words: str) -> list[str] | None:
     real = _find_git_folder(root / ".git")
     if program is None or real is None or root in _unanswered:
         return None
-    with tempfile.TemporaryDirectory(prefix="sstar-git-") as name:
-        stand_in = Path(name)
+    reap_folders()  # that of a command that was killed while git hung
+    with hold_folder() as stand_in:
         try:
             _fill(stand_in, real)
             options = [word for setting in _OVERRIDES for word in ("-c", setting)]

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
 
 import pytest
 
@@ -222,3 +227,47 @@ def test_git_that_does_not_end_is_asked_once(repository, monkeypatch):
     monkeypatch.setattr(subprocess, "run", wait)
     assert [list_files(repository) for _ in range(3)] == [["a.py", "b.py", "ignored.py", "local.py"]] * 3
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_stays_of_a_command_that_is_stopped_while_git_hangs(
+    repository, tmp_path, monkeypatch, number
+):
+    """Neither git nor a temporary folder; what is left of one that was killed is removed by the next."""
+    place, program = tmp_path / "place", tmp_path / "bin" / "git"
+    place.mkdir()
+    program.parent.mkdir()
+    (started, told) = (tmp_path / "started", tmp_path / "pid")
+    program.write_text(f"#!/bin/sh\necho $$ > {started}\nmv {started} {told}\nexec sleep 600\n")
+    program.chmod(0o755)
+    environment = os.environ | {"PATH": f"{program.parent}:{os.environ['PATH']}", "TMPDIR": str(place)}
+    words = [sys.executable, "-c", "from sstar_code.agent.cli.main import main; main()", "check", "."]
+    process = subprocess.Popen(words, cwd=repository, env=environment, stderr=subprocess.PIPE)
+    _wait_until(told.exists)
+    git = int(told.read_text())
+    assert list(place.iterdir())
+    process.send_signal(number)
+    process.communicate(timeout=180)
+    if number == signal.SIGKILL:
+        os.kill(git, signal.SIGKILL)
+        monkeypatch.setattr(tempfile, "tempdir", str(place))
+        list_by_git(repository)
+    else:
+        assert process.returncode == 130
+        _wait_until(lambda: not _runs(git))
+    assert list(place.iterdir()) == []
+
+
+def _runs(pid):
+    try:
+        with Path(f"/proc/{pid}/stat").open() as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _wait_until(condition):
+    deadline = time.monotonic() + 180
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
