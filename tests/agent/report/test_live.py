@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import sys
 import threading
 from contextlib import closing, contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -95,6 +97,29 @@ def test_view_says_where_and_ends(sstar, folder):
     assert sstar("view", "nothing").code == 2
     with RunServer(folder / "run", {}) as server, pytest.raises(UserError, match="--port"):
         RunServer(folder / "run", {}, port=server.server_port)
+
+
+def test_the_browser_is_opened_without_the_address_among_its_arguments(sstar, folder, monkeypatch):
+    """Every user of the machine can read those; the file that they name only this user can."""
+    make_run(folder / "run", problems=1, samples=1)
+    browser = folder / "browser"
+    browser.write_text(
+        f"#!{sys.executable}\nimport os, pathlib, sys, urllib.parse\n"
+        "page = pathlib.Path(urllib.parse.urlsplit(sys.argv[1]).path)\n"
+        "modes = [oct(path.stat().st_mode & 0o777) for path in (page.parent, page)]\n"
+        f"told = [' '.join(sys.argv), *modes, str(page), page.read_text()]\n"
+        f"pathlib.Path({str(folder)!r}, 'told').write_text(chr(10).join(told))\n"
+    )
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    ended = sstar("view", "run", "--open", "--for", "0.2")
+    assert ended.code == 0, ended.err
+    (arguments, of_folder, of_page, page, text) = (folder / "told").read_text().split("\n", 4)
+    url = ended.out.strip()
+    assert url in text
+    assert urlsplit(url).path.strip("/") not in arguments
+    assert (of_folder, of_page) == ("0o700", "0o600")
+    assert not Path(page).exists()
 
 
 def test_only_who_has_the_address_is_answered(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -46,10 +48,23 @@ def command(
     server = RunServer(run, problems, port=port)
     say("sstar: serving to this machine alone, to those who have the address; Ctrl-C ends it")
     put(server.url)
-    if open_:
-        import webbrowser
-
-        webbrowser.open(server.url)
-    serve(server, for_s)
+    with _opened(server.url) if open_ else nullcontext():
+        serve(server, for_s)
     say("sstar: the page is no longer served")
     return 0
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[None]:
+    """Open `url` in the browser, by a file of this user alone: everybody sees a process's arguments."""
+    import webbrowser
+
+    from sstar_code.sandbox.ownership import hold_folder, reap_folders
+
+    reap_folders()
+    with hold_folder() as folder:
+        page = folder / "open.html"
+        page.touch(0o600)
+        page.write_text(f'<!doctype html><meta http-equiv="refresh" content="0;url={url}">\n', "ascii")
+        webbrowser.open(page.as_uri())
+        yield
