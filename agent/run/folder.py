@@ -111,12 +111,13 @@ def note_adjustment(folder: Path, line: str) -> None:
     """Add to the manifest of `folder` what an endpoint did not take, since answers depend on it; once.
 
     Raises:
-        InfrastructureError: the manifest cannot be written.
+        UserError: the manifest is not ours.
+        InfrastructureError: it cannot be written.
     """
     path = folder / MANIFEST
     if not path.exists():
         return
-    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest = read_manifest(folder)
     known = manifest.setdefault("adjustments", [])
     if line not in known:
         known.append(line)
@@ -124,13 +125,12 @@ def note_adjustment(folder: Path, line: str) -> None:
 
 
 def read_adjustments(folder: Path) -> list[str]:
-    """What `note_adjustment` kept; empty also where there is no manifest."""
+    """What `note_adjustment` kept; empty also where there is no manifest of ours."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        lines: list[str] = read_manifest(folder).get("adjustments", [])
+    except UserError:
         return []
-    lines = manifest.get("adjustments") if isinstance(manifest, dict) else None
-    return [str(line) for line in lines] if isinstance(lines, list) else []
+    return lines
 
 
 def note_environment(folder: Path, environment: Environment) -> bool:
@@ -224,6 +224,7 @@ _MANIFEST: Kinds = {
     "config": dict,
     "data": (str, _NONE),
     "servers": [dict],
+    "adjustments": [str],
     "environment": (dict, _NONE),
     **dict.fromkeys(("chosen", "preset"), (dict, _NONE)),
 }

@@ -13,6 +13,9 @@ from typing import TextIO
 from sstar_code.problems import InfrastructureError, UserError
 from sstar_code.problems.files import open_to_append
 
+_MOST_CHARS = 1000
+"""Characters read of what is said of who holds a lock: the folder may be anybody's."""
+
 
 class StoreError(InfrastructureError):
     """The store cannot be written (disk full, read-only folder, ...)."""
@@ -56,7 +59,7 @@ def _write_holder(file: TextIO) -> None:
 def _read_holder(file: TextIO) -> str:
     file.seek(0)
     try:
-        holder = json.loads(file.read())
+        holder = json.loads(file.read(_MOST_CHARS))
         return f" (process {holder['pid']} on {holder['host']}, since {holder['since']})"
-    except (ValueError, KeyError, TypeError):  # it has just begun, or its disk was full
+    except (ValueError, KeyError, TypeError, RecursionError):  # it has just begun, or its disk was full
         return ""

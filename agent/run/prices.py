@@ -44,7 +44,7 @@ def read_price_list(path: Path | None = None) -> PriceList:
         data = json.loads(bundled.read_text("utf-8") if path is None else path.read_text("utf-8"))
     except OSError as error:
         raise UserError(f"--prices {path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"--prices {path}: not JSON: {error}") from error
     rows = data.get("models", data) if isinstance(data, dict) else {}
     rows = rows if isinstance(rows, dict) else {}

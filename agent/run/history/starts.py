@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 
@@ -47,7 +48,8 @@ class Starts:
 def _read(folder: Path) -> list[float]:
     """Seconds of each earlier start; of a run of an older version those that its summary tells."""
     try:
-        return [float(seconds) for seconds in read_own_json(folder / _FILE)]
-    except (ProblemFileError, ValueError, TypeError):
+        seconds = [float(value) for value in read_own_json(folder / _FILE)]
+        return seconds if math.isfinite(sum(seconds)) else []
+    except (ProblemFileError, ValueError, TypeError, OverflowError):
         told = read_summary(folder).get("seconds")
         return [float(told)] if isinstance(told, int | float) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from contextlib import closing
@@ -10,7 +11,15 @@ import pytest
 
 from sstar_code.agent.models import Answer, Purpose, Request, Stage
 from sstar_code.agent.run.files import write_json
-from sstar_code.agent.run.folder import default_folder, drop_barren, open_folder
+from sstar_code.agent.run.folder import (
+    default_folder,
+    drop_barren,
+    note_adjustment,
+    open_folder,
+    read_adjustments,
+)
+from sstar_code.agent.run.history.starts import Starts
+from sstar_code.agent.run.lock import lock
 from sstar_code.agent.run.store import Store
 from sstar_code.problems import UserError
 
@@ -116,3 +125,47 @@ def test_a_start_that_came_to_nothing_leaves_nothing(tmp_path):
         drop_barren(folder)
         assert folder.exists() is kept
         assert folder.parent.exists() is kept
+
+
+def test_adjustments_are_kept_once(tmp_path):
+    """What an endpoint did not take is in the manifest, beside what was there."""
+    open_folder(tmp_path, {"config": {"n": 1}}, fresh=False)
+    for line in ("no seed", "no top_p", "no seed"):
+        note_adjustment(tmp_path, line)
+    assert read_adjustments(tmp_path) == ["no seed", "no top_p"]
+    assert read_adjustments(tmp_path / "nothing") == []
+
+
+@pytest.mark.parametrize("kind", ["deep", "link", "pipe", "kinds", "sparse"])
+def test_adjustments_of_a_manifest_that_is_not_ours(tmp_path, kind):
+    """Reading them hangs nowhere and follows nothing; writing is refused in one line."""
+    path = tmp_path / "manifest.json"
+    whole = json.dumps({"config": {}, "adjustments": ["theirs"]})
+    if kind == "deep":
+        path.write_text(whole[:-1] + ', "more": ' + "[" * 100_000)
+    elif kind == "link":
+        (tmp_path / "other.json").write_text(whole)
+        path.symlink_to(tmp_path / "other.json")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "kinds":
+        path.write_text(whole.replace('["theirs"]', '{"a": 1}'))
+    else:
+        with path.open("wb") as file:
+            file.truncate(1 << 40)
+    assert read_adjustments(tmp_path) == []
+    with pytest.raises(UserError, match=r"manifest\.json: .*name another --out$"):
+        note_adjustment(tmp_path, "no seed")
+
+
+def test_lock_and_starts_that_somebody_made_up(tmp_path):
+    """A holder's name without depth or end is not told; seconds that are no number count for nothing."""
+    path = tmp_path / "run.lock"
+    path.write_text("[" * 100_000)
+    with path.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(UserError, match="another sstar is working in this folder; wait"):
+            lock(path)
+    for text in ("[1" + "0" * 400 + "]", "[1e999]", "[[1]]"):
+        (tmp_path / "starts.json").write_text(text)
+        assert Starts(tmp_path).seconds < 180
