@@ -12,6 +12,8 @@ UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 """The exceptions by which the parser refuses a text."""
 MAX_SOURCE = 1 << 19
 """Characters that are parsed: a tree takes 600 times as many bytes."""
+LINE_CHARS = 20
+"""Characters that take as long to parse, and their tree to look through, as the shortest line does."""
 
 
 def parse_strictly(text: str | bytes) -> ast.Module:
@@ -51,8 +53,9 @@ def parse_expression(text: str) -> ast.expr | None:
 def limit_parsing(chars: int) -> Iterator[None]:
     """Let `parse_python` and `parse_expression` read `chars` characters in all inside of the block.
 
+    A line, or a statement behind a semicolon, counts for `LINE_CHARS` more, since each is a tree of its own.
     Whoever tries many readings of one text stays within a time that does not depend on how it is written.
-    What is beyond is not Python; blocks inside each other count for both.
+    What is beyond is not Python, and costs nothing; blocks inside each other count for both.
     """
     outer = _left.get()
     budget = [chars] if outer is None else [min(chars, outer[0])]
@@ -74,5 +77,14 @@ def _is_affordable(text: str | bytes) -> bool:
     budget = _left.get()
     if budget is None:
         return True
-    budget[0] -= len(text)
-    return budget[0] >= 0
+    cost = len(text) + LINE_CHARS * _count_lines(text)
+    if cost > budget[0]:
+        return False
+    budget[0] -= cost
+    return True
+
+
+def _count_lines(text: str | bytes) -> int:
+    if isinstance(text, bytes):
+        return 1 + text.count(b"\n") + text.count(b";")
+    return 1 + text.count("\n") + text.count(";")

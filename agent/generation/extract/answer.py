@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 _MAX_CHARS = 400_000
 """Characters that are looked at, the last ones: about as many as 100,000 tokens are."""
-_FREE_CHARS, _READINGS = 500_000, 4
+_FREE_CHARS, _READINGS = 700_000, 4
 """Characters that are parsed at most in an answer: the first number, and so many times its length."""
 _MAX_STARTS = 4
 _MAX_WORDS = 100

@@ -18,6 +18,7 @@ _MAX_CUTS = 8
 CONTINUES = re.compile(r"[\s)\]}#]|(?:else|elif|except|finally)\b")
 _DEFINES = re.compile(r"^(?:async def|def|class|@)", re.MULTILINE)
 _DEF_LINE = re.compile(r"^([ \t]*)(?:async )?def\b", re.MULTILINE)
+_LEAVES = re.compile(r"\b(?:return|yield|await)\b")
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
@@ -78,7 +79,7 @@ def _fit(code: str, tree: ast.Module, problem: Problem, starter: str) -> tuple[s
         return code, tree
     owner, _, name = problem.entry_point.rpartition(".")
     is_bound = any((owner or name) in bound_names(node) for node in tree.body)
-    if _returns(tree) and not is_bound:
+    if _LEAVES.search(code) and _returns(tree) and not is_bound:
         margins = [found[1] for found in _DEF_LINE.finditer(starter)]
         body = textwrap.indent(code, (margins[-1] if margins else "") + "    ")
         whole = parse_python(f"{starter}\n{body}")

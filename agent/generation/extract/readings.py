@@ -9,7 +9,7 @@ import html
 import re
 import textwrap
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from sstar_code.agent.generation.extract.fences import PYTHON_TAGS
 from sstar_code.problems.python_source import parse_python
@@ -35,9 +35,8 @@ _LOOKALIKE = str.maketrans(
 """Characters that only look like Python's own, and what they stand for; the last ones stand for nothing."""
 _NUMBER = re.compile(r"\s*(\d{1,5})(?:\s*[|:.)│→](?!\d)|\t|(?=\s)|$)")
 _RULE = re.compile(r"\s{0,8}[|│┃](?: |$)")
-_HERE_DOCUMENT = re.compile(
-    r"<<-?[ \t]{0,8}(['\"]?)(\w{1,40})\1[^\n]{0,200}\n(.*?)^\2[ \t]*$", re.DOTALL | re.MULTILINE
-)
+_HERE_START = re.compile(r"<<-?[ \t]{0,8}(['\"]?)(\w{1,40})\1[^\n]{0,200}\n")
+_MAX_HERE = 20
 _DIFF_HEADS = ("+++", "---", "@@", "diff ", "index ", "new file", "***", "\\ No newline")
 _PROMPT = re.compile(r"\s{0,40}(?:>>>|\.\.\.:?|In \[\d*\]:)(?: |$)")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
@@ -67,14 +66,13 @@ def unwrap(text: str, tag: str) -> str:
     """
     if tag in ("diff", "patch", "udiff"):
         return _apply_diff(text.strip("\n"))
-    found = (
-        _HERE_DOCUMENT.search(text)
-        if "<<" in text and parse_python(text[: text.find("<<")]) is None
-        else None
-    )
-    if found is None and text.lstrip().startswith("cat "):
-        found = _HERE_DOCUMENT.search(text)
-    return found[3] if found else text
+    is_shell = text.lstrip().startswith("cat ")
+    if "<<" in text and (is_shell or parse_python(text[: text.find("<<")]) is None):
+        for start in islice(_HERE_START.finditer(text), _MAX_HERE):
+            end = re.compile(rf"^{start[2]}[ \t]*$", re.MULTILINE).search(text, start.end())
+            if end is not None:
+                return text[start.end() : end.start()]
+    return text
 
 
 def drop_labels(text: str) -> str:

@@ -235,6 +235,30 @@ def test_time_is_linear_in_the_length_of_the_answer(piece):
     assert_linear(lambda size: extract_code(piece * (size // len(piece)), METHOD), 25_000)
 
 
+@pytest.mark.parametrize("head", ["```bash\ncat ", "cat "])
+def test_time_is_linear_in_the_number_of_here_documents(head):
+    """Shell commands that begin files without end; each is not looked for to the end of the answer."""
+    assert_linear(lambda size: extract_code(head + "<<a\n" * (size // 4), METHOD), 12_000)
+
+
+@pytest.mark.parametrize(
+    ("fence", "line"), [("```python\n", "a\n"), ("~~~\n", "a.b\n"), ("", "[PYTHON]\n"), ("```\n", "a;")]
+)
+def test_short_lines_without_end_are_not_parsed_again_and_again(fence, line, monkeypatch):
+    """A fence of 400,000 characters that nobody closed: what is parsed has at most 120,000 lines in all."""
+    parsed = 0
+
+    def count(text, *words, **more):
+        nonlocal parsed
+        parsed += 1 + text.count("\n") + text.count(";")
+        return real(text, *words, **more)
+
+    (real, text) = (python_source.ast.parse, fence + line * ((399_000 - len(fence)) // len(line)))
+    monkeypatch.setattr(python_source.ast, "parse", count)
+    extract_code(text, FUNCTION)
+    assert parsed < 120_000
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
