@@ -3,7 +3,9 @@
     python -m benchmarks.recorded.forgeries FOLDER [--sandbox docker|local] [--every N] [--only NAME]
 
 FOLDER holds humaneval/ and mbpp/. Each forgery of forgeries.txt is made a program for every problem, and
-graded on its assert-style tests. A table says how many of them were accepted: none should be.
+graded on its assert-style tests. A table says how many of them were accepted: none should be. The set's own
+references are graded too: all of them should be accepted. `--every N` takes every Nth pair of a problem and a
+forgery, so that all problems and all forgeries come.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from sstar_code.sandbox import Sandbox, Verdict
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.grade import run_tests
 
+_REFERENCE = "reference"
 _TEXT = Path(__file__).with_suffix(".txt")
 
 
@@ -45,21 +48,39 @@ def write_forgery(name: str, entry_point: str) -> str:
     return FORGERIES[name].replace("FUNCTION", entry_point)
 
 
-async def is_accepted(sandbox: Sandbox, problem: Problem, code: str) -> bool:
-    """Whether the problem's assert-style tests accept the program."""
-    tests = [test for test in problem.hidden_tests if test.program is not None]
-    report = await run_tests(sandbox, replace(problem, time_limit_s=2.0), code, tests, stop_on_failure=True)
+async def is_accepted(sandbox: Sandbox, problem: Problem, code: str, time_limit_s: float = 2.0) -> bool:
+    """Whether the problem's assert-style tests, where it has any, accept the program."""
+    tests = [test for test in problem.hidden_tests if test.program is not None] or problem.hidden_tests
+    given = replace(problem, time_limit_s=time_limit_s)
+    report = await run_tests(sandbox, given, code, tests, stop_on_failure=True)
     return bool(tests) and report.verdict is Verdict.AC
 
 
-async def _count(sandbox: Sandbox, problems: list[Problem], names: list[str]) -> Counter[str]:
-    accepted: Counter[str] = Counter()
-    async with sandbox:
-        for name in names:
-            for problem in problems:
-                code = write_forgery(name, problem.entry_point or "f")
-                accepted[name] += await is_accepted(sandbox, problem, code)
-    return accepted
+async def _count(
+    sandbox: Sandbox, problems: list[Problem], names: list[str], every: int
+) -> tuple[Counter[str], Counter[str]]:
+    """By name of a forgery: how many of its programs were graded, how many accepted."""
+    work = [(_REFERENCE, problem) for problem in problems]
+    for row, name in enumerate(names):
+        work += [(name, problem) for place, problem in enumerate(problems) if (place + row) % every == 0]
+    tried, accepted = Counter[str](), Counter[str]()
+
+    async def grade() -> None:
+        while work:
+            (name, problem) = work.pop()
+            is_right = name == _REFERENCE
+            reference = str(problem.metadata.get("reference"))
+            code = reference if is_right else write_forgery(name, problem.entry_point or "f")
+            good = await is_accepted(sandbox, problem, code, 20.0 if is_right else 2.0)
+            tried[name] += 1
+            accepted[name] += good
+            if good != is_right:
+                print(f"{problem.id}: {name}: {'accepted' if good else 'refused'}", flush=True)
+
+    async with sandbox, anyio.create_task_group() as group:
+        for _ in range(sandbox.workers):
+            group.start_soon(grade)
+    return tried, accepted
 
 
 def main() -> None:
@@ -67,7 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sandbox", default="local")
-    parser.add_argument("--every", type=int, default=1, help="take every Nth problem")
+    parser.add_argument("--every", type=int, default=1, help="take every Nth pair")
     parser.add_argument("--only", help="one forgery")
     options = parser.parse_args()
     names = [options.only] if options.only else list(FORGERIES)
@@ -77,11 +98,12 @@ def main() -> None:
         f"humaneval+:{options.folder / 'humaneval' / 'HumanEvalPlus.jsonl.gz'}",
         f"mbpp+:{options.folder / 'mbpp' / 'MbppPlus.jsonl.gz'}",
     ):
-        problems = list(load_set(spec).problems)[:: options.every]
-        accepted = anyio.run(_count, make_sandbox(options.sandbox), problems, names)
-        rows += [(spec.partition(":")[0], name, len(problems), accepted[name]) for name in names]
-        total = sum(accepted.values())
-        rows.append((spec.partition(":")[0], "all", len(problems) * len(names), total))
+        problems = list(load_set(spec).problems)
+        form = spec.partition(":")[0]
+        tried, accepted = anyio.run(_count, make_sandbox(options.sandbox), problems, names, options.every)
+        print(f"{form}: references {accepted.pop(_REFERENCE)} of {tried.pop(_REFERENCE)}", flush=True)
+        print(f"{form}: forgeries {accepted.total()} of {tried.total()}", flush=True)
+        rows += [(form, name, tried[name], accepted[name]) for name in names]
     print(write_table(["set", "forgery", "programs", "accepted"], rows))
 
 

@@ -3,7 +3,8 @@
     python -m benchmarks.sandbox.endurance [--runs 50000] [--sandbox local|docker] [--workers 2]
 
 Prints a row every tenth of the way: resident memory of this process and of its supervisors, in containers or
-not, open files, zombies below us, processes below us, containers of ours.
+not, the kernel's memory of the whole machine (other work is in it), open files, zombies below us, processes
+below us, containers of ours.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _COLUMNS = (
     "seconds",
     "host MB",
     "supervisors MB",
+    "kernel MB",
     "open files",
     "zombies",
     "processes",
@@ -51,6 +53,13 @@ def _read_status(pid: str) -> dict[str, str]:
 
 def _memory_mb(status: dict[str, str]) -> float:
     return int(status.get("VmRSS", "0 kB").split()[0]) / 1024
+
+
+def read_kernel_mb() -> float:
+    """Memory of the kernel that it cannot give back, in MB: slab, stacks, page tables, files in memory."""
+    rows = dict(line.split(":") for line in Path("/proc/meminfo").read_text("ascii").splitlines())
+    names = ("SUnreclaim", "KernelStack", "PageTables", "Shmem")
+    return sum(int(rows[name].split()[0]) for name in names) / 1024
 
 
 def _containers() -> list[dict[str, object]]:
@@ -83,6 +92,7 @@ def _measure(name: str) -> list[str]:
     return [
         f"{host:.1f}",
         f"{supervisors:.1f}",
+        f"{read_kernel_mb():.1f}",
         str(files),
         str(zombies),
         str(len(ours)),

@@ -287,3 +287,10 @@ def test_a_forgotten_import_of_math_is_added_once(assertion, program):
     """Mbpp/120 uses `math` without an import; what imports it, or does not use it, stays as it is."""
     problem = read(read_mbpp_plus, INPUTS | {"assertion": assertion, "plus_input": []})
     assert problem.public_tests[0].program == program
+
+
+def test_no_test_accepts_everything():
+    """A row without further inputs, as Mbpp/793, has its asserts and no test that has nothing to ask."""
+    problem = read(read_mbpp_plus, INPUTS | {"plus_input": {}})
+    assert len(problem.hidden_tests) == 2
+    assert all(test.program is None or "INPUTS = []" not in test.program for test in problem.hidden_tests)
