@@ -1,12 +1,13 @@
-"""Hostile and honest programs together: no honest one is misjudged, no hostile one accepted, nothing is left.
+"""Hostile and honest programs together: none gets another verdict than is its due, and nothing is left.
 
     python -m benchmarks.sandbox.together [--attacks FILE] [--count 500]
         [--ways docker,root,bubblewrap,namespaces] [--seed 0]
 
-FILE is in the form of `tests/attacks/files/attacks.jsonl`, the default; the programs of it that may not be
-accepted come again and again until there are enough. The ways of an ordinary user are tried as `nobody` where
-root asks. After each way everything that it may leave is counted: processes of its users and below this one,
-containers and control groups, temporary folders and files of its users, IPC objects, the kernel's memory.
+FILE is in the form of `tests/attacks/files/attacks.jsonl`, the default. Its programs come again and again
+until there are enough, and each is held to its allowed verdicts: one that prints that it was barred may be
+accepted. The ways of an ordinary user are tried as `nobody` where root asks. After each way everything that
+it may leave is counted: processes of its users and below this one, containers and control groups, temporary
+folders and files of its users, IPC objects, the kernel's memory.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ _WAYS = {"bubblewrap": "bubblewrap", "namespaces": "user namespaces"}
 _PLACES = (tempfile.gettempdir(), "/var/tmp", "/dev/shm")
 _PATIENCE_S = 60.0
 
-Task = tuple[bool, Problem, str]
-"""Whether the program is honest, the problem, the program."""
+Task = tuple[str, Problem, str, frozenset[str]]
+"""`honest`, `hostile`, or `barred` where AC is allowed too; problem, program, allowed verdicts."""
 
 
 def _make_sandbox(name: str) -> tuple[Sandbox, range]:
@@ -76,7 +77,7 @@ def _make_sandbox(name: str) -> tuple[Sandbox, range]:
 def _read_hostile(file: Path) -> Iterator[Task]:
     for line in file.read_text("utf-8").splitlines():
         row: dict[str, Any] = json.loads(line)
-        if "program" not in row or "input" in row or "AC" in row["allowed_verdicts"]:
+        if "program" not in row or "input" in row:
             continue
         tests = [
             Test(test.get("input", ""), test.get("output"), test.get("program")) for test in row["tests"]
@@ -90,7 +91,8 @@ def _read_hostile(file: Path) -> Iterator[Task]:
             hidden_tests=tuple(tests),
             time_limit_s=row.get("time_limit_s", 1.0),
         )
-        yield False, problem, row["program"]
+        allowed = frozenset(row["allowed_verdicts"])
+        yield "barred" if "AC" in allowed else "hostile", problem, row["program"], allowed
 
 
 def _make_honest(count: int) -> Iterator[Task]:
@@ -98,30 +100,33 @@ def _make_honest(count: int) -> Iterator[Task]:
         work = (TRIVIAL, CONTEST)[number % 2]
         tests = tuple(map(Test, *make_inputs(work, 3)))
         problem = Problem(f"{work.name}-{number}", "", Kind.STDIN, hidden_tests=tests, time_limit_s=20.0)
-        yield True, problem, work.make_program(number)
+        yield "honest", problem, work.make_program(number), frozenset({"AC"})
 
 
 def _make_tasks(file: Path, count: int, seed: int) -> list[Task]:
     hostile = [
-        (False, problem, f"{code}\n# {number}\n")
-        for number, (_, problem, code) in enumerate(islice(cycle(list(_read_hostile(file))), count))
+        (kind, problem, f"{code}\n# {number}\n", allowed)
+        for number, (kind, problem, code, allowed) in enumerate(
+            islice(cycle(list(_read_hostile(file))), count)
+        )
     ]
     tasks = [*hostile, *_make_honest(count)]
     random.Random(seed).shuffle(tasks)
     return tasks
 
 
-async def _grade(sandbox: Sandbox, tasks: list[Task]) -> Counter[tuple[bool, str]]:
-    """By honesty and verdict."""
-    counts: Counter[tuple[bool, str]] = Counter()
+async def _grade(sandbox: Sandbox, tasks: list[Task]) -> Counter[tuple[str, str]]:
+    """By kind and verdict; the verdict `NOT AS ALLOWED` counts those that are not."""
+    counts: Counter[tuple[str, str]] = Counter()
     left = list(tasks)
 
     async def work() -> None:
         while left:
-            (is_honest, problem, code) = left.pop()
+            (kind, problem, code, allowed) = left.pop()
             report = await run_tests(sandbox, problem, code, problem.hidden_tests)
-            counts[is_honest, str(report.verdict)] += 1
-            if (str(report.verdict) == "AC") != is_honest or str(report.verdict) == "IE":
+            counts[kind, str(report.verdict)] += 1
+            if str(report.verdict) not in allowed:
+                counts[kind, "NOT AS ALLOWED"] += 1
                 print(f"{problem.id}: {report.verdict}", flush=True)
 
     async with anyio.create_task_group() as group:
@@ -199,8 +204,8 @@ async def _try_way(name: str, tasks: list[Task]) -> list[str]:
         counts = await _grade(sandbox, tasks)
     left = _wait_for_end(uids)
     verdicts = [
-        ", ".join(f"{count} {verdict}" for (kind, verdict), count in sorted(counts.items()) if kind == honest)
-        for honest in (True, False)
+        ", ".join(f"{count} {verdict}" for (one, verdict), count in sorted(counts.items()) if one == kind)
+        for kind in ("honest", "hostile", "barred")
     ]
     rests = (
         left,
