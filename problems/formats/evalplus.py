@@ -277,6 +277,8 @@ def _from_inputs(row: Row) -> Problem:
     asserts = [
         ast.get_source_segment(source, node) or "" for node in statements if isinstance(node, ast.Assert)
     ]
+    if not asserts:
+        raise row.fail("key 'assertion' holds no assert")
     tests = [read_assert(text, entry_point, setup) for text in asserts]
     examples = read_arguments(source, entry_point)
     inputs = [_typed(arguments, examples) for arguments in row.get("plus_input", (list, dict), [])]

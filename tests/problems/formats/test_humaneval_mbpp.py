@@ -294,3 +294,9 @@ def test_no_test_accepts_everything():
     problem = read(read_mbpp_plus, INPUTS | {"plus_input": {}})
     assert len(problem.hidden_tests) == 2
     assert all(test.program is None or "INPUTS = []" not in test.program for test in problem.hidden_tests)
+
+
+def test_a_row_without_asserts_is_refused():
+    """An `assertion` that is Python and asserts nothing is one line, no traceback."""
+    with pytest.raises(ProblemFileError, match="'assertion' holds no assert"):
+        read(read_mbpp_plus, INPUTS | {"assertion": "[]"})
