@@ -1,11 +1,12 @@
 """Counts the programs that solve nothing and are accepted by assert-style tests all the same.
 
     python -m benchmarks.recorded.forgeries FOLDER [--sandbox docker|local] [--every N] [--only NAME]
+        [--sets humaneval,humaneval+,mbpp+]
 
 FOLDER holds humaneval/ and mbpp/. Each forgery of forgeries.txt is made a program for every problem, and
-graded on its assert-style tests. A table says how many of them were accepted: none should be. The set's own
-references are graded too: all of them should be accepted. `--every N` takes every Nth pair of a problem and a
-forgery, so that all problems and all forgeries come.
+graded on its tests, assert-style ones first. A table says how many of them were accepted: none should be. The
+set's own references are graded too: all of them should be accepted. `--every N` takes every Nth pair of a
+problem and a forgery, so that all problems and all forgeries come.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ def write_forgery(name: str, entry_point: str) -> str:
 
 
 async def is_accepted(sandbox: Sandbox, problem: Problem, code: str, time_limit_s: float = 2.0) -> bool:
-    """Whether the problem's assert-style tests, where it has any, accept the program."""
-    tests = [test for test in problem.hidden_tests if test.program is not None] or problem.hidden_tests
+    """Whether the problem's tests accept the program; assert-style ones, which are attacked, come first."""
+    tests = sorted(problem.hidden_tests, key=lambda test: test.program is None)
     given = replace(problem, time_limit_s=time_limit_s)
     report = await run_tests(sandbox, given, code, tests, stop_on_failure=True)
     return bool(tests) and report.verdict is Verdict.AC
@@ -90,6 +91,7 @@ def main() -> None:
     parser.add_argument("--sandbox", default="local")
     parser.add_argument("--every", type=int, default=1, help="take every Nth pair")
     parser.add_argument("--only", help="one forgery")
+    parser.add_argument("--sets", default="humaneval,humaneval+,mbpp+")
     options = parser.parse_args()
     names = [options.only] if options.only else list(FORGERIES)
     rows = []
@@ -98,8 +100,10 @@ def main() -> None:
         f"humaneval+:{options.folder / 'humaneval' / 'HumanEvalPlus.jsonl.gz'}",
         f"mbpp+:{options.folder / 'mbpp' / 'MbppPlus.jsonl.gz'}",
     ):
-        problems = list(load_set(spec).problems)
         form = spec.partition(":")[0]
+        if form not in options.sets.split(","):
+            continue
+        problems = list(load_set(spec).problems)
         tried, accepted = anyio.run(_count, make_sandbox(options.sandbox), problems, names, options.every)
         print(f"{form}: references {accepted.pop(_REFERENCE)} of {tried.pop(_REFERENCE)}", flush=True)
         print(f"{form}: forgeries {accepted.total()} of {tried.total()}", flush=True)

@@ -281,7 +281,10 @@ def _from_inputs(row: Row) -> Problem:
         raise row.fail("key 'assertion' holds no assert")
     tests = [read_assert(text, entry_point, setup) for text in asserts]
     examples = read_arguments(source, entry_point)
-    inputs = [_typed(arguments, examples) for arguments in row.get("plus_input", (list, dict), [])]
+    further = list(row.get("plus_input", (list, dict), []))
+    if not all(isinstance(arguments, list) for arguments in further):
+        raise row.fail("key 'plus_input' must be a list of lists of arguments")
+    inputs = [_typed(arguments, examples) for arguments in further]
     absolute = read_tolerance(row, "atol")
     rule = read_rule(row.text("task_id").removeprefix("Mbpp/"), asserts)
     if inputs:  # without any, as for Mbpp/793, the test would accept everything

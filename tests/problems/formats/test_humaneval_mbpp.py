@@ -300,3 +300,10 @@ def test_a_row_without_asserts_is_refused():
     """An `assertion` that is Python and asserts nothing is one line, no traceback."""
     with pytest.raises(ProblemFileError, match="'assertion' holds no assert"):
         read(read_mbpp_plus, INPUTS | {"assertion": "[]"})
+
+
+@pytest.mark.parametrize("inputs", [[None], [[1, 2], "ab"], {"a": 1}])
+def test_further_inputs_that_are_no_lists_of_arguments_are_refused(inputs):
+    """Likewise inputs of another type."""
+    with pytest.raises(ProblemFileError, match="'plus_input' must be a list of lists"):
+        read(read_mbpp_plus, INPUTS | {"plus_input": inputs})
