@@ -158,7 +158,7 @@ async def open_session(
             else:
                 model = StoredModel(endpoint, store, budget, max_in_flight=FIRST_WIDTH)
         programs = await stack.enter_async_context(
-            _make_sandbox(sandbox, say) if isinstance(sandbox, SandboxChoice) else sandbox
+            make_chosen(sandbox, say) if isinstance(sandbox, SandboxChoice) else sandbox
         )
         environment = getattr(programs, "environment", None)
         if model is not None and environment is not None and note_environment(folder, environment):
@@ -184,7 +184,8 @@ class _Start:
             drop_barren(self.folder)
 
 
-def _make_sandbox(choice: SandboxChoice, say: Callable[[str], None]) -> Sandbox:
+def make_chosen(choice: SandboxChoice, say: Callable[[str], None]) -> Sandbox:
+    """The sandbox that was chosen, not entered yet."""
     if choice.ray is not None:
         from sstar_code.agent.cluster.ray_sandbox import RaySandbox
 
@@ -220,18 +221,9 @@ async def open_model(
     from sstar_code.agent.models.load import LoadWatch
     from sstar_code.agent.models.recorded import Recorder, ReplayModel
 
-    model = make_asked(endpoint, say)
-    others = {role: make_asked(other, say) for role, other in endpoint.roles.items()}
-    recording = find_recording(endpoint.require_model())
-    if recording is not None:
-        say(f"sstar: {describe_recording(recording)}")
+    folder = None if store.path is None else store.path.parent
     async with AsyncExitStack() as stack:
-        asked = await _prepare(model, endpoint, stack, store, say)
-        if others:
-            made: dict[str, Model] = {}
-            for role, other in others.items():
-                made[role] = await _prepare(other, endpoint, stack, store, say, role=role)
-            asked = RoleModels(asked, made)
+        model, asked = await connect_endpoint(endpoint, stack, folder, say)
         if endpoint.record is not None:
             asked = stack.enter_context(Recorder(asked, endpoint.record))
         paced = model if isinstance(model, RetryingModel) else None
@@ -256,11 +248,36 @@ async def open_model(
             )
 
 
+async def connect_endpoint(
+    endpoint: Endpoint, stack: AsyncExitStack, folder: Path | None, say: Callable[[str], None]
+) -> tuple[AskedModel, Model]:
+    """The model that `endpoint` names, looked at and open as long as `stack`; and what calls are put to.
+
+    The two differ where roles have models of their own or thinking is capped. What the server is, is noted in
+    the manifest of `folder`, where there is one.
+
+    Raises:
+        As `open_model`.
+    """
+    model = make_asked(endpoint, say)
+    others = {role: make_asked(other, say) for role, other in endpoint.roles.items()}
+    recording = find_recording(endpoint.require_model())
+    if recording is not None:
+        say(f"sstar: {describe_recording(recording)}")
+    asked = await _prepare(model, endpoint, stack, folder, say)
+    if others:
+        made: dict[str, Model] = {}
+        for role, other in others.items():
+            made[role] = await _prepare(other, endpoint, stack, folder, say, role=role)
+        asked = RoleModels(asked, made)
+    return model, asked
+
+
 async def _prepare(
     model: AskedModel,
     endpoint: Endpoint,
     stack: AsyncExitStack,
-    store: Store,
+    folder: Path | None,
     say: Callable[[str], None],
     *,
     role: str = "",
@@ -270,7 +287,7 @@ async def _prepare(
 
     if isinstance(model, ReplayModel):
         return model
-    await _connect(model, stack, store, say, role)
+    await _connect(model, stack, folder, say, role)
     if endpoint.max_thinking is None:
         return model
     return await _cap_thinking(model, endpoint.max_thinking, say)
@@ -279,7 +296,7 @@ async def _prepare(
 async def _connect(
     model: OpenAIModel | EndpointPool | ManagedModel,
     stack: AsyncExitStack,
-    store: Store,
+    folder: Path | None,
     say: Callable[[str], None],
     role: str,
 ) -> None:
@@ -287,7 +304,6 @@ async def _connect(
     from sstar_code.agent.models.vllm.server import ManagedModel
     from sstar_code.agent.run.folder import note_adjustment, note_servers
 
-    folder = None if store.path is None else store.path.parent
     if isinstance(model, ManagedModel) and folder is not None:
         model.log = folder / (f"vllm-{role}.log" if role else "vllm.log")
     await stack.enter_async_context(model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from sstar_code.problems import SstarError
 from sstar_code.sandbox import SandboxError
 
 if TYPE_CHECKING:
+    from sstar_code.agent.generation.lineage import Lineage
     from sstar_code.agent.jobs.session import Session
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.solving.settings import Settings
@@ -24,13 +26,19 @@ if TYPE_CHECKING:
 
 
 async def solve_problem(
-    opening: AbstractAsyncContextManager[Session], problem: Problem, settings: Settings, prompts: Prompts
+    opening: AbstractAsyncContextManager[Session],
+    problem: Problem,
+    settings: Settings,
+    prompts: Prompts,
+    *,
+    on_sample: Callable[[Lineage], None] = lambda _: None,
 ) -> Solution:
     """Sample, repair, select; the solution with what it cost, earlier starts in the same folder included.
 
     The store keeps candidates and selection as of a problem of `evaluate`, but nothing is graded.
     A program that passes is never lost: where the endpoint goes or the budget is spent, the choice is made
-    among the samples that were answered, and the solution holds the `failure`.
+    among the samples that were answered, and the solution holds the `failure`. `on_sample` gets each sample
+    when it has ended.
 
     Raises:
         As `open_session`; InfrastructureError: the endpoint or the sandbox is gone; BudgetSpentError.
@@ -46,13 +54,12 @@ async def solve_problem(
         )
         with session.progress("samples", settings.n) as progress:
 
+            def count(made: Lineage) -> None:
+                progress.advance("passing" if made.survives else "failing")
+                on_sample(made)
+
             async def work() -> Solution:
-                return await solve(
-                    problem,
-                    context,
-                    [settings.select],
-                    on_sample=lambda made: progress.advance("passing" if made.survives else "failing"),
-                )
+                return await solve(problem, context, [settings.select], on_sample=count)
 
             try:
                 solution = await work()

@@ -117,6 +117,11 @@ class OpenAIModel(RetryingModel):
         """The address without credentials, for messages."""
         return self._connection.url
 
+    @property
+    def key(self) -> str:
+        """The key that each request carries; empty where the server wants none. Never to be shown."""
+        return self._key
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -1,0 +1,1 @@
+"""Commands that serve the method to other programs."""
