@@ -70,7 +70,7 @@ class Guard:
 
 
 def _digest(key: bytes) -> bytes:
-    """Of one length for all keys, so that comparing two takes the same time whatever they are."""
+    """A digest has one length for all keys, so comparing two takes the same time whatever they are."""
     return hashlib.sha256(key).digest()
 
 
