@@ -31,7 +31,7 @@ COMMAND_PAGES = sorted((DOCS / "commands").rglob("*.md"))
 SHOWN = [page for page in PAGES if "```console" in page.read_text(encoding="utf-8")]
 PACKAGES = ("problems", "sandbox", "selection", "agent")
 OTHERS_MODULES = {"pytest", "lcb_runner.runner.custom_evaluator"}
-NO_SANDBOX = ("check", "completion", "doctor", "help", "init", "ls", "merge", "runs", "serve", "view")
+NO_SANDBOX = ("check", "completion", "doctor", "help", "init", "ls", "mcp", "merge", "runs", "serve", "view")
 
 
 def clean_environment() -> dict[str, str]:

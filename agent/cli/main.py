@@ -36,7 +36,7 @@ from sstar_code.agent.cli.commands import eval as eval_command
 from sstar_code.agent.cli.commands.first_steps import completion, init
 from sstar_code.agent.cli.commands.first_steps import help as help_command
 from sstar_code.agent.cli.commands.run_folders import runs, view
-from sstar_code.agent.cli.commands.servers import serve
+from sstar_code.agent.cli.commands.servers import mcp, serve
 from sstar_code.agent.cli.display.help import GroupedCommand, GroupedCommands
 from sstar_code.agent.cli.display.lines import fold
 from sstar_code.agent.cli.display.terminal import BOLD, RED, paint
@@ -68,7 +68,10 @@ GROUPS: dict[str, dict[Any, str]] = {
         view: "Serve a live page of a run, to this machine alone.",
         merge: "Make one run folder of several, like the shards of a set.",
     },
-    "For other programs": {serve: "The OpenAI API: coding tasks are solved, all else is passed through."},
+    "For other programs": {
+        serve: "The OpenAI API: coding tasks are solved, all else is passed through.",
+        mcp: "Tools for coding agents: compare, choose, run and write programs.",
+    },
     "In a repository": {
         check: "Find functions that are left open, as a hook or in CI.",
         fix: "Write them, proved by examples and tests, and print a diff.",

@@ -6,24 +6,21 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from sstar_code.agent.calls.budget import BudgetSpentError, main_cause
 from sstar_code.agent.generation.lineage import explain_lack
-from sstar_code.agent.jobs.session import open_session
+from sstar_code.agent.jobs.session import SharedSandbox, open_session
 from sstar_code.agent.jobs.solve_problem import solve_problem
 from sstar_code.agent.models.request import Answer, ModelError, ModelUserError
 from sstar_code.agent.serving.errors import RefusedError
 from sstar_code.problems import InfrastructureError, SstarError, UserError
 from sstar_code.problems.errors import shorten
 from sstar_code.sandbox import SandboxError
-from sstar_code.sandbox.outcome import SandboxWrapper
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sstar_code.agent.generation.lineage import Lineage
     from sstar_code.agent.models import Model, Request
     from sstar_code.agent.prompts.templates import Prompts
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
     from sstar_code.agent.serving.task import Task
     from sstar_code.agent.serving.technique import Wish
     from sstar_code.agent.solving.solve import Solution
-    from sstar_code.sandbox import Execution, Limits, Program, Sandbox
+    from sstar_code.sandbox import Sandbox
 
 _GRACE_S = 60.0
 """Seconds that running programs and choosing may still take when no more calls are made."""
@@ -127,7 +124,7 @@ class Solver:
             self._model, tally, self._gate, tokens=min(tokens, default=None), end_s=started_s + seconds
         )
         opening: AbstractAsyncContextManager[Any] = open_session(
-            None, _Shared(self._sandbox), _say_nothing, endpoint=metered, quiet=True
+            None, SharedSandbox(self._sandbox), _say_nothing, endpoint=metered, quiet=True
         )
         done = 0
 
@@ -197,21 +194,6 @@ class _MeteredModel:
             raise BudgetSpentError("the seconds of a request are spent")
         self._gate.spend(self._tally.add(answer))
         return answer
-
-
-class _Shared(SandboxWrapper):
-    """A sandbox that is open already and stays so."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Nothing: others use it."""
-
-    async def run(
-        self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
-    ) -> list[Execution]:
-        return await self._sandbox.run(program, inputs, limits, stop_on_failure=stop_on_failure)
 
 
 def _say_nothing(_line: str) -> None:

@@ -1,0 +1,1 @@
+"""What the method knows of programs, as tools for coding agents."""

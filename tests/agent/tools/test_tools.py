@@ -1,0 +1,218 @@
+"""The tools of `sstar mcp`, called with the SDK's own client."""
+
+from __future__ import annotations
+
+import sys
+
+import anyio
+import pytest
+
+pytest.importorskip("mcp", reason="the extra `mcp` is not installed")
+
+import mcp
+
+from sstar_code.agent.models import Answer
+from sstar_code.agent.models.request import Usage
+from sstar_code.agent.prompts.templates import Prompts
+from sstar_code.agent.serving.limits import Gate, Limits
+from sstar_code.agent.serving.solver import Solver
+from sstar_code.agent.solving.settings import Settings
+from sstar_code.agent.testing import ScriptedModel
+from sstar_code.agent.tools import server as tools
+from sstar_code.agent.tools.jobs import Jobs
+from sstar_code.sandbox.local.sandbox import LocalSandbox
+from tests.support import ROOT
+
+pytestmark = pytest.mark.anyio
+
+MEDIAN = "def median(values: list[int]) -> float:\n    s = sorted(values)\n    return s[len(s) // 2]\n"
+BETTER = (
+    "def median(values: list[int]) -> float:\n    s = sorted(values)\n    m = len(s) // 2\n"
+    "    return s[m] if len(s) % 2 else (s[m - 1] + s[m]) / 2\n"
+)
+
+
+@pytest.fixture
+async def sandbox(sandbox_local):
+    async with LocalSandbox(2) as opened:
+        yield opened
+
+
+class RefusedError(Exception):
+    """What a tool answered in place of a result."""
+
+
+async def call(client, name, **arguments):
+    """The structured result of a tool."""
+    made = await client.call_tool(name, arguments)
+    if made.is_error:
+        raise RefusedError(made.content[0].text)
+    return made.structured_content
+
+
+async def test_tools_are_listed_with_schemas_and_cost_little_context(sandbox):
+    """Each has a schema of its result; all together take little room in a prompt."""
+    async with mcp.Client(tools.make_server(sandbox)) as client:
+        listed = (await client.list_tools()).tools
+    assert [tool.name for tool in listed] == ["distinguish", "choose", "run_tests"]
+    assert all(tool.output_schema for tool in listed)
+    assert sum(len(tool.description) for tool in listed) < 250
+
+
+async def test_distinguish_finds_a_small_input_without_a_model(sandbox):
+    """From the types of the signature alone, from an example, and on standard input."""
+    async with mcp.Client(tools.make_server(sandbox)) as client:
+        made = await call(client, "distinguish", first=MEDIAN, second=BETTER, function="median")
+        assert made["differ"]
+        assert len(made["input"]) < 12
+        assert made["first"] != made["second"]
+        plain = {"first": "print(int(input()) * 2)", "second": "print(int(input()) ** 2)"}
+        made = await call(client, "distinguish", **plain, inputs=["2\n"])
+        assert (made["input"].strip(), made["first"].strip(), made["second"].strip()) == ("1", "2", "1")
+        made = await call(client, "distinguish", first="x = input()", second="y = input()", inputs=["2\n"])
+        assert not made["differ"]
+        same = await call(client, "distinguish", first="print(1)", second="print(1)  # same", inputs=["2"])
+        assert (same["differ"], same["tried"]) == (False, 0)
+        with pytest.raises(RefusedError, match="give one or two"):
+            await call(client, "distinguish", first="1 / 0", second="raise ValueError")
+
+
+async def test_choose_goes_by_tests_and_by_behaviour(sandbox):
+    """Tests decide; without any the larger cluster is chosen, and the input that splits is told."""
+    async with mcp.Client(tools.make_server(sandbox)) as client:
+        double, square = "print(int(input()) * 2)", "print(int(input()) ** 2)"
+        candidates = [square, double, "n = int(input())\nprint(n + n)"]
+        tests = [{"input": "3\n", "output": "6"}]
+        made = await call(client, "choose", candidates=candidates, tests=tests)
+        assert made["chosen"] in (1, 2)
+        free = await call(client, "choose", candidates=candidates)
+        assert free["chosen"] in (1, 2)
+        assert sorted(map(len, free["clusters"])) == [1, 2]
+        assert free["telling_input"]
+
+
+async def test_run_tests_gives_every_program_on_every_input(sandbox):
+    """Failures are results; nothing that a program does is an error of the tool."""
+    async with mcp.Client(tools.make_server(sandbox)) as client:
+        programs = ["print(int(input()) + 1)", "while True: pass"]
+        rows = (await call(client, "run_tests", programs=programs, inputs=["1", "x"], seconds=0.5))["result"]
+    shown = [(row["program"], row["input"], row["status"]) for row in rows]
+    assert shown == [(0, 0, "OK"), (0, 1, "RE"), (1, 0, "TLE"), (1, 1, "TLE")]
+    assert rows[0]["output"].strip() == "2"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("choose", {"candidates": []}, "from 1 to 32"),
+        ("choose", {"candidates": ["x"], "tests": [1]}, "tests[0]"),
+        ("run_tests", {"programs": [], "inputs": [""]}, "from 1 to 32"),
+        ("run_tests", {"programs": ["x"], "inputs": [[1]]}, "input 0"),
+        ("run_tests", {"programs": ["x"], "inputs": [""] * 101}, "at most 100"),
+    ],
+)
+async def test_what_cannot_be_is_told_in_a_line(name, arguments, told):
+    """The error says what to give instead; no program is run."""
+    from sstar_code.agent.testing import FakeSandbox
+
+    async with mcp.Client(tools.make_server(FakeSandbox({}))) as client:
+        with pytest.raises(RefusedError, match=told.replace("[", r"\[").replace("]", r"\]")) as caught:
+            await call(client, name, **arguments)
+    assert "\n" not in str(caught.value)
+
+
+class Solving:
+    """A server with a scripted model."""
+
+    def __init__(self, sandbox, group, answers):
+        self.model = ScriptedModel(answers)
+        solver = Solver(self.model, sandbox, Prompts(), Gate(Limits()))
+        settings = Settings(n=2, rounds=0)
+        self.server = tools.make_server(
+            sandbox, model=self.model, solver=solver, settings=settings, jobs=Jobs(group)
+        )
+
+
+def answer(_request):
+    return Answer(f"```python\n{BETTER}```", usage=Usage(prompt=3, output=4))
+
+
+async def test_solve_function_writes_it_and_says_why(sandbox):
+    """Program, sentence, confidence and report; the client was told of each candidate."""
+    told = []
+
+    async def note(progress, total, message):
+        told.append(message)
+
+    async with anyio.create_task_group() as group:
+        solving = Solving(sandbox, group, answer)
+        async with mcp.Client(solving.server) as client:
+            made = await client.call_tool(
+                "solve_function",
+                {
+                    "statement": "Write median(values).",
+                    "tests": ["assert median([1, 2]) == 1.5"],
+                    "function": "median",
+                },
+                progress_callback=note,
+            )
+        group.cancel_scope.cancel()
+    result = made.structured_content
+    assert (result["state"], result["program"].strip()) == ("done", BETTER.strip())
+    assert "passes all 1 tests" in result["why"]
+    assert result["report"]["calls"] == 2
+    assert any("candidate" in line for line in told)
+
+
+async def test_long_work_goes_on_behind_a_handle(sandbox, monkeypatch):
+    """A call that takes long gives a handle; with it the result is had when it is there."""
+    monkeypatch.setattr(tools, "_WAIT_S", 0.0)
+    async with anyio.create_task_group() as group:
+        solving = Solving(sandbox, group, answer)
+        async with mcp.Client(solving.server) as client:
+            made = await call(client, "solve_function", statement="Write a function median(values).")
+            assert (made["state"], made["program"]) == ("running", "")
+            monkeypatch.setattr(tools, "_WAIT_S", 180.0)
+            ended = await call(client, "solve_function", job=made["job"])
+            assert (ended["state"], ended["job"]) == ("done", made["job"])
+            with pytest.raises(RefusedError, match="no job"):
+                await call(client, "solve_function", job="another")
+        group.cancel_scope.cancel()
+
+
+async def test_a_model_that_fails_is_a_state_with_the_reason(sandbox):
+    """The call itself did what it could."""
+    async with anyio.create_task_group() as group:
+        async with mcp.Client(Solving(sandbox, group, lambda _: "no program").server) as client:
+            made = await call(client, "solve_function", statement="Write a function median(values).")
+        group.cancel_scope.cancel()
+    assert made["state"] == "failed"
+    assert "held a program" in made["why"]
+
+
+async def test_two_calls_at_once_do_not_wait_for_each_other(sandbox):
+    """Both are answered, each with its own."""
+    async with mcp.Client(tools.make_server(sandbox)) as client:
+        found = {}
+
+        async def ask(number):
+            rows = await call(client, "run_tests", programs=[f"print({number})"], inputs=[""])
+            found[number] = rows["result"][0]["output"].strip()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask, 1)
+            group.start_soon(ask, 2)
+    assert found == {1: "1", 2: "2"}
+
+
+async def test_the_command_serves_on_stdin_and_stdout(sandbox_local):
+    """As a client starts it: a process that says nothing else on stdout, and ends with its input."""
+    script = "from sstar_code.agent.cli.main import main; main()"
+    server = mcp.StdioServerParameters(
+        command=sys.executable,
+        args=["-c", script, "mcp", "--sandbox", "local", "--workers", "1"],
+        env={"PYTHONPATH": str(ROOT / "src")},
+    )
+    async with mcp.Client(mcp.stdio_client(server)) as client:
+        rows = await call(client, "run_tests", programs=["print(3)"], inputs=[""])
+    assert rows["result"][0]["output"].strip() == "3"
