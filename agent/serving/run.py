@@ -159,6 +159,7 @@ async def _running(app: object, listening: socket.socket) -> AsyncIterator[None]
         date_header=False,
         proxy_headers=False,
         backlog=2048,
+        timeout_keep_alive=75,  # longer than clients keep an idle connection: none ends as it is used again
         h11_max_incomplete_event_size=64 << 10,
         timeout_graceful_shutdown=_GRACE_S,
     )

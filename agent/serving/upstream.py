@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     import httpx2
     from starlette.types import Send
 
-_CONNECT_TIMEOUT_S = 10.0
+_CONNECT_TIMEOUT_S = 30.0
+_TRIES = 3
+"""How often a request is sent whose connection ends before a byte of a response came."""
 _KEEP_S = 2.0
 """How long an idle connection is kept: less than servers keep it, so that none is used that just ends."""
 _SENT_ON = (
@@ -110,14 +112,7 @@ class Upstream:
             content=body if method == "POST" else None,
             extensions={"timeout": self._timeout},
         )
-        try:
-            response = await self._transport.handle_async_request(request)
-        except httpx2.TimeoutException as error:
-            raise self._fail(504, "gave no answer in time", type(error).__name__) from error
-        except httpx2.ConnectError as error:
-            raise self._fail(502, "cannot be reached", type(error).__name__) from error
-        except httpx2.TransportError as error:
-            raise self._fail(502, "broke the connection", type(error).__name__) from error
+        response = await self._send(request)
         try:
             if 300 <= response.status_code < 400 and response.status_code != 304:
                 raise self._fail(
@@ -126,6 +121,26 @@ class Upstream:
             yield response
         finally:
             await response.aclose()
+
+    async def _send(self, request: httpx2.Request) -> httpx2.Response:
+        """The response; where an idle connection ends just as it is used, over another one.
+
+        Raises:
+            RefusedError: as `ask`.
+        """
+        import httpx2
+
+        for left in reversed(range(_TRIES)):
+            try:
+                return await self._transport.handle_async_request(request)
+            except httpx2.TimeoutException as error:
+                raise self._fail(504, "gave no answer in time", type(error).__name__) from error
+            except httpx2.ConnectError as error:
+                raise self._fail(502, "cannot be reached", type(error).__name__) from error
+            except httpx2.TransportError as error:
+                if not left:
+                    raise self._fail(502, "broke the connection", type(error).__name__) from error
+        raise AssertionError("the last try returns or raises")
 
     @property
     def _timeout(self) -> Mapping[str, float]:

@@ -122,6 +122,39 @@ def test_an_upstream_that_dies_and_comes_back(start):
         assert served.post("/v1/chat/completions", CHAT)[0] == 200
 
 
+def test_a_connection_that_ends_as_it_is_used_again_loses_no_request(start):
+    """A server that closes idle connections may do so just then: the request goes over another one."""
+    answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+    served = start()
+    seen = []
+
+    def work(listening):
+        while len(seen) < 3:
+            connection, _ = listening.accept()
+            with connection:
+                connection.settimeout(PATIENCE_S)
+                got = b""
+                while len(seen) < 3 and (piece := connection.recv(65536)):
+                    got += piece
+                    if not got.endswith(json.dumps(CHAT).encode()):
+                        continue
+                    seen.append(got)
+                    got = b""
+                    if len(seen) == 2:
+                        break  # the second request of this connection gets no response
+                    connection.sendall(answer)
+
+    port = int(served.upstream.base_url.rpartition(":")[2].removesuffix("/v1"))
+    served.upstream._stop_listening()
+    served.upstream._server.server_close()
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        thread = threading.Thread(target=work, args=[listening])
+        thread.start()
+        assert [served.post("/v1/chat/completions", CHAT)[0] for _ in range(2)] == [200, 200]
+        thread.join()
+    assert len(seen) == 3
+
+
 def test_no_key_or_cookie_of_a_client_goes_on_and_none_comes_back(start, monkeypatch):
     """The upstream gets our key; the client's key, cookies and address stay here, and so do our cookies."""
     ours = {"set-cookie": "session=ours", "connection": "x-private", "x-private": "1"}
