@@ -24,7 +24,17 @@ FURTHER = frozenset({
     "--overwrite", "--sarif", "--junit", "--summary", "--shard", "--retry",
 })  # fmt: skip
 """Options that few runs need: help names them, and describes them with `--all`."""
-GROUPS = ("Options", "Problems", "Model", "Method", "Running programs", "Repository", "Reports", "Output")
+GROUPS = (
+    "Options",
+    "Problems",
+    "Model",
+    "Method",
+    "Running programs",
+    "Limits",
+    "Repository",
+    "Reports",
+    "Output",
+)
 """Groups of options in the order in which they are shown; others follow."""
 _MOST_COLUMNS = 100
 _NAMES_COLUMNS = 21
