@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sstar_code.selection.evidence.board import Board
@@ -31,14 +31,21 @@ class Pool:
     seed: int = 0
     reliability: Mapping[str, float] = field(default_factory=dict)
     """Source -> share of its candidates, over all problems at hand, that pass their public tests, 0..1."""
-    judge: JudgeRecord | None = None
-    """How the model behind `ask` does on known answers of the whole set; None: measured on this problem."""
+    measure_judge: Callable[[], Awaitable[JudgeRecord | None]] | None = None
+    """How the model behind `ask` does on known answers of the whole set, found out when a question is certain
+    to be put; None, or where it gives None: measured on this problem."""
     board: Board = field(init=False, repr=False, compare=False)
     """Shared by all methods: executions and answers, each found out once."""
 
     def __post_init__(self) -> None:
         board = Board(self.problem, self.candidates, self.sandbox, self.ask)
         object.__setattr__(self, "board", board)
+
+    def without_model(self) -> Pool:
+        """The same pool, on the same executions, for a method that may ask nothing."""
+        free = replace(self, ask=None)
+        object.__setattr__(free, "board", self.board)
+        return free
 
     def seed_for(self, purpose: str = "") -> str:
         """Seed of one random decision: the same in every run, another one for every purpose."""

@@ -24,7 +24,7 @@ class Question(StrEnum):
     COMPARE = "compare"
     """Which of two programs is right? Values: `first`, `second` (their code without comments)."""
     KIT = "kit"
-    """Write a generator of inputs and a validator."""
+    """Write a validator of inputs and, with the value `generate`, a generator."""
     REFERENCE = "reference"
     """Write a brute force and a check of outputs."""
     CHOOSE = "choose"
@@ -93,7 +93,7 @@ class Asked:
     clusters: tuple[tuple[int, ...], ...]
     """The clusters that gave each option."""
     answer: str
-    """`A` ... `D`, `neither`, `invalid`, `flips` (with the order), `unreadable` or `failed`."""
+    """`A` ... `D`, `neither`, `several`, `invalid`, `flips` (with the order), `unreadable` or `failed`."""
     posterior: tuple[float, ...]
     """The probability of each cluster after the answer."""
 

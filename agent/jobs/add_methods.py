@@ -81,8 +81,7 @@ async def add_methods(
         ask = judge = None
         if session.has_model:
             ask = Asking(session.model, prompts, config["seed"], config["max_tokens"])
-            if "adaptive" in methods:
-                judge = await SharedJudge(list(problems.values()), ask).measure()
+            judge = SharedJudge(list(problems.values()), ask).measure
         failed: dict[str, str] = {}
         limiter = anyio.CapacityLimiter(4 * session.sandbox.workers)
 
@@ -92,7 +91,9 @@ async def add_methods(
             wanted = [name for name in methods if name not in outcome.chosen]
             async with limiter:
                 with working_on(problem.id, "select"):
-                    pool = Pool(problem, candidates, session.sandbox, ask, config["seed"], judge=judge)
+                    pool = Pool(
+                        problem, candidates, session.sandbox, ask, config["seed"], measure_judge=judge
+                    )
                     try:
                         found = await select_all(pool, wanted)
                     except Exception as error:  # noqa: BLE001 - what is no matter of one problem is raised again

@@ -14,7 +14,7 @@ import anyio
 from sstar_code.agent.jobs.faults import LOST, describe_fault
 from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
 from sstar_code.agent.run.summary import Count
-from sstar_code.agent.solving.context import SEVERAL, Asking
+from sstar_code.agent.solving.context import SEVERAL, Asking, SharedJudge
 from sstar_code.agent.telemetry.events import working_on
 from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import run_tests
@@ -22,7 +22,6 @@ from sstar_code.selection import Candidate, Selection
 from sstar_code.selection.concurrency import run_together
 from sstar_code.selection.evidence.fingerprint import fingerprint
 from sstar_code.selection.evidence.weights import measure_reliability
-from sstar_code.selection.judging.calibration import measure_judge
 from sstar_code.selection.methods.registry import select_all
 from sstar_code.selection.pool import Pool, tier
 
@@ -265,9 +264,9 @@ async def select_samples(
     """
     errors = {} if errors is None else errors
     trust = measure_reliability(candidates)
-    record = None
-    if ask is not None and method == "adaptive" and _count_open(candidates) >= SEVERAL:
-        record = await measure_judge([item.problem for item in work], ask)
+    judge = None
+    if ask is not None and _count_open(candidates) >= SEVERAL:
+        judge = SharedJudge([item.problem for item in work], ask).measure
     results: dict[int, tuple[Problem, Selection]] = {}
     limiter = anyio.CapacityLimiter(at_once)
 
@@ -276,7 +275,7 @@ async def select_samples(
             selection = Selection(method, None, None)
             try:
                 if place not in errors:
-                    pool = Pool(problem, candidates[place], sandbox, ask, seed, trust, record)
+                    pool = Pool(problem, candidates[place], sandbox, ask, seed, trust, judge)
                     selection = (await select_all(pool, [method]))[method]
             except Exception as error:  # noqa: BLE001 - what is no matter of one problem is raised again
                 errors[place] = describe_fault(error, problem.id)

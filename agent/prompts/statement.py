@@ -12,11 +12,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sstar_code.problems import Kind
+from sstar_code.problems.checkers import DEFAULT_TOLERANCE
 
 if TYPE_CHECKING:
     from sstar_code.problems import Problem, Test
 
-__all__ = ["clean_statement", "list_unshown"]
+__all__ = ["clean_statement", "describe_checker", "list_unshown"]
 
 _CODE = re.compile(
     r"^(?P<fence>`{3,}|~{3,})[^\n]*\n.*?^(?P=fence)|(?<!`)`[^`\n]+`(?!`)|^>>> .*?(?:\n[ \t]*\n|\Z)",
@@ -176,6 +177,34 @@ _MOST_BETWEEN = {Kind.STDIN: 200, Kind.FUNCTION: 60}
 _MOST_PLACES = 100
 _AROUND_SIGNS = re.compile(r"\s*([^\w\s])\s*")
 _JSON_WORDS = {"True": "true", "False": "false", "None": "null"}
+
+
+_ANY_ORDER = {
+    Kind.STDIN: "Lines may stand in any order: two outputs with the same lines count as the same.",
+    Kind.FUNCTION: "Items may stand in any order: two lists with the same items count as the same.",
+}
+
+
+def describe_checker(problem: Problem) -> str:
+    """A sentence on which differences between two outputs of `problem` do not count; empty where all do.
+
+    Blanks at line ends are not spoken of: a reader does not see them.
+    """
+    if not isinstance(problem.checker, str):
+        return "A program checks the outputs: others than the expected one may be right too."
+    name, _, argument = problem.checker.partition(":")
+    if name == "floats" or (
+        problem.kind is Kind.FUNCTION and (name == "apps" or (name == "python" and argument))
+    ):
+        tolerance = argument or f"{DEFAULT_TOLERANCE:g}"
+        return f"Two numbers that differ by at most {tolerance}, absolute or relative, count as the same."
+    if name == "codecontests":
+        return (
+            "Two numbers that differ by at most 1e-05 count as the same, and so do texts that differ in case."
+        )
+    if name == "unordered":
+        return _ANY_ORDER[problem.kind]
+    return "Letter case does not count." if name == "any-case" else ""
 
 
 def list_unshown(problem: Problem, shown: Callable[[str], str]) -> tuple[Test, ...]:

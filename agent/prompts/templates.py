@@ -13,7 +13,8 @@ Values (`VALUES` says which template gets which), all text unless said otherwise
                  ("stdin", "function"), entry_point, starter_code,
                  public_tests (each: input, output, program; the last two may be None),
                  unshown_tests (those of them that the statement does not show), time_limit_s,
-                 memory_limit_mb, several_answers (other outputs than the tests' may be right)
+                 memory_limit_mb, several_answers (other outputs than the tests' may be right),
+                 same_output (a sentence on which differences between outputs do not count; may be empty)
     environment  python (like "3.11"), libraries (import names beside the standard library); None where
                  nothing is known of it, as for a function of a repository
     code         the program to repair, None where no answer held one
@@ -24,6 +25,7 @@ Values (`VALUES` says which template gets which), all text unless said otherwise
     earlier      the other rounds, oldest first: code, failures, passed, total each; empty for context "last"
     reason       why there is no code: "no code found", or that the answer was cut
     is_cut       whether the answer with `code` was cut
+    generate     for kit.j2: whether a generator of inputs is wanted, not the validator alone
     count        how many inputs or tests to write
     first second for distinguish.j2 and compare.j2 two programs
     cases        for judge.j2: input, first, second each
@@ -39,7 +41,8 @@ Values (`VALUES` says which template gets which), all text unless said otherwise
                  and "told" or "asked"
 
 Filters: `fence(tag)`, `cap(characters)`, `pyrepr` (an encoded value as a Python literal). Function:
-`call(test)`, like `f(1, 'a')`. Templates run in Jinja2's sandbox: a directory may come from a repository.
+`call(test)`, like `f(1, 'a')`, and `arguments(test)`, like `[1, 'a']`.
+Templates run in Jinja2's sandbox: a directory may come from a repository.
 """
 
 from __future__ import annotations
@@ -55,7 +58,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.models.request import Message
-from sstar_code.agent.prompts.statement import clean_statement, list_unshown
+from sstar_code.agent.prompts.statement import clean_statement, describe_checker, list_unshown
 from sstar_code.problems import UserError, values
 from sstar_code.problems.bounds import MIB, read_text
 from sstar_code.problems.files import why_outside
@@ -108,9 +111,15 @@ def show_call(name: str | None, test: Any) -> str:
     A `Class.method` is called on a fresh instance.
     """
     source = test["input"] if isinstance(test, Mapping) else getattr(test, "input", test)
-    arguments = ", ".join(show_value(line) for line in str(source).splitlines() if line.strip())
+    arguments = show_arguments(source)[1:-1]
     owner, dot, method = (name or "").rpartition(".")
     return f"{owner}().{method}({arguments})" if dot else f"{method}({arguments})"
+
+
+def show_arguments(test: Any) -> str:
+    """`[1, 'a']` for a test, or for the encoded arguments themselves."""
+    source = str(getattr(test, "input", test))
+    return f"[{', '.join(show_value(line) for line in source.splitlines() if line.strip())}]"
 
 
 def _show(value: Any) -> str:  # noqa: PLR0911 - one return a type is the clearest form
@@ -141,7 +150,7 @@ VALUES: dict[str, frozenset[str]] = {
     "inputs": frozenset({"problem", "count"}),
     "distinguish": frozenset({"problem", "first", "second", "count"}),
     "judge": frozenset({"problem", "cases", "style"}),
-    "kit": frozenset({"problem"}),
+    "kit": frozenset({"problem", "generate"}),
     "reference": frozenset({"problem"}),
     "choose": frozenset({"problem", "input", "outputs", "style"}),
     "tests": frozenset({"problem", "count"}),
@@ -188,6 +197,7 @@ class PromptProblem:
     time_limit_s: float
     memory_limit_mb: int
     several_answers: bool
+    same_output: str
 
     @classmethod
     def of(cls, problem: Problem) -> PromptProblem:
@@ -204,6 +214,7 @@ class PromptProblem:
             problem.time_limit_s,
             problem.memory_limit_mb,
             problem.several_answers,
+            describe_checker(problem),
         )
 
 
@@ -256,6 +267,7 @@ class Prompts:
             "plan": plan,
             "lessons": lessons,
             "call": partial(show_call, problem.entry_point),
+            "arguments": show_arguments,
         }
         try:
             text = self._environment.get_template(file).render({**context, **values})
@@ -308,7 +320,7 @@ class Prompts:
             raise self._explain(file, error) from error
         known = VALUES[file.removesuffix(".j2")]
         set_here = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "store"}
-        known_here = {"call", *self._environment.globals, *set_here}
+        known_here = {"call", "arguments", *self._environment.globals, *set_here}
         unknown = meta.find_undeclared_variables(tree) - known - known_here
         for node in tree.find_all(nodes.Name):
             if node.name in unknown:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _MOST_DRAWS = 4_000_000
 """Numbers drawn for one bootstrap at most: a second or two, whatever the size of the set."""
 
+_OF_SELECTION = ("inputs", "judge", "select")
+"""Stages of which selection consists."""
 _Z95 = statistics.NormalDist().inv_cdf(0.975)
 
 
@@ -281,6 +283,11 @@ class Summary:
         return cost_choice(self.count, self.select, self.stages.values())
 
     @property
+    def selection(self) -> StageCount:
+        """The work of all methods: calls for inputs, tools and judgements, runs of programs on inputs."""
+        return add_up(count for name, count in self.stages.items() if name in _OF_SELECTION)
+
+    @property
     def cost(self) -> str:
         """The cost in words, or why it is not known."""
         total = self.prices.cost(self.stages.values())
@@ -291,7 +298,7 @@ class Summary:
     def headline(self) -> dict[str, Any]:
         """The object that `--json` prints; rates are 0..1, null where nothing was graded."""
         value = {name: rate.value if rate.problems else None for name, rate in self.rates.items()}
-        total, choice_cost = add_up(self.stages.values()), self.choice_cost
+        total, choice_cost, selection = add_up(self.stages.values()), self.choice_cost, self.selection
         return {
             "problems": self.problems,
             "errors": len(self.errors),
@@ -309,6 +316,12 @@ class Summary:
                 "reasoning": total.reasoning,
                 "calls": total.calls,
                 "unknown_calls": total.unknown,
+            },
+            "selection": {
+                "calls": selection.calls,
+                "tokens": selection.tokens,
+                "executions": selection.executions,
+                "cpu_s": round(selection.cpu_s, 3),
             },
             "seconds": round(self.seconds, 3),
             **({} if self.which_set is None else {"which_set": self.which_set.as_json()}),

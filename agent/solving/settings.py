@@ -50,6 +50,8 @@ class Settings:
     """What is written before an answer, of `STYLES`: by samples, repairs and judges alike."""
     lessons: str = "off"
     """One of `LESSONS`: whether repairs say in a line what was wrong, and who is told."""
+    methods_with_model: bool = False
+    """The methods that are reported beside `select` may ask the model too, not use free evidence alone."""
     greedy: bool = False
     """One sample at temperature 0, whatever `n` and `temperature` say."""
 
@@ -71,7 +73,14 @@ class Settings:
         """For the manifest; what is at its default looks as it did before it could be chosen."""
         whole = asdict(self)
         del whole["greedy"]  # `n` and `temperature` say it
-        for name, default in (("least", None), ("strategy", ""), ("style", "cot"), ("lessons", "off")):
+        unsaid = {
+            "least": None,
+            "strategy": "",
+            "style": "cot",
+            "lessons": "off",
+            "methods_with_model": False,
+        }
+        for name, default in unsaid.items():
             if whole[name] == default:
                 del whole[name]
         return whole

@@ -10,9 +10,8 @@ from sstar_code.agent.run.outcomes import StageCount
 from sstar_code.agent.strategies.table import choose_strategy
 from sstar_code.agent.telemetry.events import working_on
 from sstar_code.selection import Candidate
-from sstar_code.selection.evidence.fingerprint import fingerprint
 from sstar_code.selection.methods.registry import select_all
-from sstar_code.selection.pool import Pool, tier
+from sstar_code.selection.pool import Pool
 
 if TYPE_CHECKING:
     from sstar_code.agent.generation.lineage import Lineage
@@ -71,21 +70,27 @@ async def solve(
     *,
     on_sample: Callable[[Lineage], None] = lambda _: None,
 ) -> Solution:
-    """Generate, repair, select. Hidden tests are not looked at."""
+    """Generate, repair, select. Hidden tests are not looked at.
+
+    Of `methods` only the one that counts asks the model, unless the settings say otherwise.
+    """
     if context.knowledge is not None:
         context = replace(context, others=context.knowledge.recall(problem))
     lineages = await choose_strategy(context.settings)(problem, context, on_sample)
     if context.knowledge is not None:
         context.knowledge.learn(problem, lineages)
-    candidates = candidates_of(problem, lineages)
-    differ = len({fingerprint(candidates[index].code) for index in tier(candidates)}) > 1
+    candidates, settings = candidates_of(problem, lineages), context.settings
     with working_on(problem.id, "select"):
-        judge = None
-        if context.judge is not None and differ and "adaptive" in methods:
-            judge = await context.judge.measure()
-        seed = context.settings.seed
-        pool = Pool(problem, candidates, context.sandbox, ask=context.ask, seed=seed, judge=judge)
-        return Solution(problem, lineages, await select_all(pool, methods), context.settings.select)
+        pool = Pool(
+            problem,
+            candidates,
+            context.sandbox,
+            ask=context.ask,
+            seed=settings.seed,
+            measure_judge=None if context.judge is None else context.judge.measure,
+        )
+        free = () if settings.methods_with_model else set(methods) - {settings.select}
+        return Solution(problem, lineages, await select_all(pool, methods, free=free), settings.select)
 
 
 def candidates_of(problem: Problem, lineages: Sequence[Lineage]) -> tuple[Candidate, ...]:

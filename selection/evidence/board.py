@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sstar_code.selection.protocols import Ask, Candidate, Distinguishing, Question, Reply
 
 
+MOST_CPU_S = 5.0
+"""CPU seconds per problem that a method may spend on runs, of candidates and of what a model wrote."""
 _KEPT_CHARS = 1 << 14
 """Characters of an output that are kept, as there are many; of a longer one length and hash are compared."""
 
@@ -38,6 +40,12 @@ class Ledger:
     """(candidate's index or other program's key, input)."""
     tokens: dict[str, int] = field(default_factory=dict)
     """Call -> tokens."""
+    left_s: float = MOST_CPU_S
+    """CPU seconds that may still be spent on runs (`CpuBudget`)."""
+    run_counts: dict[int, int] = field(default_factory=dict)
+    """Program -> runs of it that were charged."""
+    slowest_s: dict[int, float] = field(default_factory=dict)
+    """Program -> most that a run of it that ended well was charged."""
     notes: list[str] = field(default_factory=list)
 
     def conclude(
@@ -95,7 +103,7 @@ class Board:
 
         `cpu_s` caps the CPU time of what has not run yet; None: the problem's limit holds alone.
         """
-        wanted, limits = list(members), self._limits(cpu_s)
+        wanted, limits = list(members), self.limits(cpu_s)
         programs = self.programs(wanted)
         await run_together(
             partial(self._run_missing, program, self._programs[program], inputs, limits)
@@ -104,7 +112,8 @@ class Board:
         ledger.runs.update((program, text) for program in programs for text in inputs)
         return {index: [self._runs[self.program_of[index], text] for text in inputs] for index in wanted}
 
-    def _limits(self, cpu_s: float | None) -> Limits:
+    def limits(self, cpu_s: float | None) -> Limits:
+        """The limits of one run of a candidate, of at most `cpu_s` CPU seconds."""
         limits = replace(limits_for(self.problem), kept_chars=_KEPT_CHARS)
         return limits if cpu_s is None else replace(limits, cpu_s=min(limits.cpu_s, cpu_s))
 
@@ -117,19 +126,10 @@ class Board:
                 runs = await self._sandbox.run(program, missing, limits)
                 self._runs.update(zip(((key, text) for text in missing), runs, strict=True))
 
-    async def run_again(
-        self, members: Iterable[int], inputs: Sequence[str], ledger: Ledger, cpu_s: float
-    ) -> dict[int, list[Execution]]:
-        """The executions when `members` really run a second time, whatever is remembered anywhere."""
-        wanted, limits = list(members), self._limits(cpu_s)
-        programs = self.programs(wanted)
-        others = [  # another key, the same program
-            replace(self._programs[program], preamble=f"{self._programs[program].preamble}\n# again\n")
-            for program in programs
-        ]
-        runs = await run_together(partial(self.run_tool, other, inputs, limits, ledger) for other in others)
-        results = dict(zip(programs, runs, strict=True))
-        return {index: results[self.program_of[index]] for index in wanted}
+    def again(self, program: int) -> Program:
+        """The same program under another key, so that it really runs again, whatever is remembered."""
+        known = self._programs[program]
+        return replace(known, preamble=f"{known.preamble}\n# again\n")
 
     async def run_tool(
         self, program: Program, inputs: Sequence[str], limits: Limits, ledger: Ledger

@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind
@@ -21,9 +21,9 @@ from sstar_code.problems.checkers import accepts
 from sstar_code.problems.python_source import parse_python
 from sstar_code.problems.statements.literals import read_assert
 from sstar_code.problems.values import Opaque, decode, decode_lines, encode, encode_lines
-from sstar_code.sandbox.outcome import Limits, Mode, Program, Status
-from sstar_code.selection.concurrency import run_together
+from sstar_code.sandbox.outcome import Mode, Program, Status
 from sstar_code.selection.evidence.clustering import compare_with
+from sstar_code.selection.evidence.cpu_budget import CpuBudget
 from sstar_code.selection.inputs.contract.examples import public_inputs
 from sstar_code.selection.inputs.replies import CallShape, find_literals
 from sstar_code.selection.protocols import Question
@@ -124,8 +124,9 @@ async def run_written_tests(pool: Pool, members: Sequence[int], ledger: Ledger) 
     which the sandbox failed does not count.
     """
     tests = await _ask_tests(pool, ledger)
-    inputs = list(dict.fromkeys(test.input for test in tests))
-    runs = await pool.board.run(members, inputs, ledger)
+    texts = list(dict.fromkeys(test.input for test in tests))
+    inputs, runs = await CpuBudget(pool, ledger).run_most(members, texts)
+    tests = [test for test in tests if test.input in inputs]
     alike = cache(compare_with(pool.problem))
     passed: dict[int, set[int]] = {member: set() for member in members}
     lost: set[int] = set()
@@ -162,7 +163,8 @@ async def _ask_tests(pool: Pool, ledger: Ledger) -> list[WrittenTest]:
 _SIZES = {"tiny": 16, "boundary": 12, "random": 8, "worst": 3}
 """Size that the generator is asked for -> number of inputs of that size."""
 _MAX_INPUT_CHARS = 200_000
-_LIMITS = Limits(cpu_s=2.0, kept_chars=2 * _MAX_INPUT_CHARS)
+_SHARE = 0.5
+"""Share of the CPU seconds left that one tool may use: the candidates run on what it makes."""
 _LEAST_VALID = 0.5
 """Share of the generator's inputs below which the validator contradicts it: one of the two is wrong."""
 _BLOCK = re.compile(r"```[ \t]*(?:python|py)?[^\n`]*\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
@@ -211,8 +213,12 @@ async def call(
     """The values that `name` of `source` returns for `calls`; `Ellipsis` where it gives nothing usable."""
     program = Program(source, Mode.CALL, name)
     texts = [encode_lines(list(arguments)) for arguments in calls]
-    runs = await pool.board.run_tool(program, texts, _LIMITS, ledger)
-    return [decode_result(run.result or "") if run.status is Status.OK else ... for run in runs]
+    budget = CpuBudget(pool, ledger, _SHARE * ledger.left_s)
+    runs = await budget.run_tool(program, texts)
+    good = [run is not None and run.status is Status.OK for run in runs]
+    return [
+        decode_result(run.result or "") if run and fine else ... for run, fine in zip(runs, good, strict=True)
+    ]
 
 
 def decode_result(result: str) -> Any:
@@ -224,10 +230,13 @@ def decode_result(result: str) -> Any:
     return ... if isinstance(value, Opaque) else value
 
 
-async def ask_harness(pool: Pool, ledger: Ledger) -> Harness:
-    """One call: a generator and a validator, tried on the public inputs; the inputs that they agree on."""
+async def ask_harness(pool: Pool, ledger: Ledger, *, generate: bool = True) -> Harness:
+    """One call: a validator, tried on the public inputs, and where wanted a generator; what both agree on.
+
+    `generate`: new inputs are wanted; else it is asked only what is valid.
+    """
     harness = Harness()
-    reply = await pool.board.ask(Question.KIT, "kit", ledger)
+    reply = await pool.board.ask(Question.KIT, "kit", ledger, generate=generate)
     parts = find_functions(reply.text, ("generate", "valid")) if reply else {}
     if not parts:
         ledger.notes.append(
@@ -256,7 +265,8 @@ async def _generate(pool: Pool, harness: Harness, source: str, ledger: Ledger) -
     if not inputs:
         ledger.notes.append("harness: generator dropped: it gave no input")
         return
-    valid = await reject_invalid(pool, harness, inputs, ledger)
+    doubtful = await find_doubtful(pool, harness, inputs, ledger)
+    valid = [text for text in inputs if text not in doubtful]
     if len(valid) < _LEAST_VALID * len(inputs):
         count = f"{len(valid)} of {len(inputs)} inputs"
         ledger.notes.append(f"harness: generator and validator dropped: they agree on {count} only")
@@ -265,12 +275,14 @@ async def _generate(pool: Pool, harness: Harness, source: str, ledger: Ledger) -
     harness.inputs = valid
 
 
-async def reject_invalid(pool: Pool, harness: Harness, inputs: Sequence[str], ledger: Ledger) -> list[str]:
-    """The `inputs` that the validator does not reject; all where there is none or it crashes."""
+async def find_doubtful(
+    pool: Pool, harness: Harness, inputs: Sequence[str], ledger: Ledger
+) -> frozenset[str]:
+    """Those of `inputs` that the validator rejects; none where there is no validator, or where it crashes."""
     if harness.valid is None or not inputs:
-        return list(inputs)
+        return frozenset()
     said = await call(pool, harness.valid, "valid", [[unpack(pool.problem, text)] for text in inputs], ledger)
-    return [text for text, item in zip(inputs, said, strict=True) if item is not False]
+    return frozenset(text for text, item in zip(inputs, said, strict=True) if item is False)
 
 
 async def ask_reference(pool: Pool, harness: Harness, ledger: Ledger) -> None:
@@ -283,9 +295,7 @@ async def ask_reference(pool: Pool, harness: Harness, ledger: Ledger) -> None:
     public = _answered(pool.problem)
     calls = {"solve": [[data] for data, _ in public], "holds": [[data, right] for data, right in public]}
     tried = [name for name in calls if name in parts]
-    results = await run_together(
-        partial(call, pool, parts[name], name, calls[name], ledger) for name in tried
-    )
+    results = [await call(pool, parts[name], name, calls[name], ledger) for name in tried]
     for name, said in zip(tried, results, strict=True):
         if name == "holds":
             passes = [item is True for item in said]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sstar_code.sandbox.outcome import Execution, Failure, Status
@@ -13,6 +13,7 @@ from sstar_code.selection.evidence.clustering import (
     compare_with,
     label,
 )
+from sstar_code.selection.evidence.cpu_budget import CpuBudget
 from sstar_code.selection.inputs.replies import parse_inputs
 from sstar_code.selection.protocols import Question
 
@@ -25,6 +26,8 @@ _INPUTS = 2
 """Number of inputs that are run a second time; short ones, which cost least."""
 _QUICK_CPU_S = 0.03
 """CPU time in seconds below which all first runs of a program have to be for it to be run again."""
+_SHARE_S = 0.4
+"""CPU seconds for all second runs; programs that come after they are spent are not repeated."""
 _CPU_S = 0.12
 """CPU limit in seconds of a second run; one that takes four times as long is not the same either."""
 
@@ -40,18 +43,27 @@ async def find_nondeterministic(
     texts = sorted(inputs, key=lambda text: (len(text), text))[:_INPUTS]
     first = await pool.board.run(members, texts, ledger)
     quick = [member for member in members if all(map(_is_quick, first[member]))]
-    second = await pool.board.run_again(quick, texts, ledger, _CPU_S)
+    budget, limits = CpuBudget(pool, ledger, _SHARE_S), pool.board.limits(_CPU_S)
+    second = {
+        program: await budget.run_tool(pool.board.again(program), texts, limits)
+        for program in pool.board.programs(quick)
+    }
     alike = compare_with(pool.problem)
     found = frozenset(
         member
         for member in quick
-        for pair in zip(first[member], second[member], strict=True)
-        if Status.IE not in {run.status for run in pair}
-        and len(set(label([behaviour_of(run) for run in pair], alike))) > 1
+        for pair in zip(first[member], second[pool.board.program_of[member]], strict=True)
+        if _is_another(*pair, alike)
     )
     if found:
         ledger.notes.append(f"{len(found)} candidates do not do the same twice")
     return found
+
+
+def _is_another(first: Execution, second: Execution | None, alike: Callable[[str, str], bool]) -> bool:
+    if second is None or Status.IE in (first.status, second.status):
+        return False
+    return len(set(label([behaviour_of(first), behaviour_of(second)], alike))) > 1
 
 
 def _is_quick(run: Execution) -> bool:
@@ -87,8 +99,11 @@ async def ask_inputs(pool: Pool, ledger: Ledger) -> list[str]:
 
 
 async def observe(pool: Pool, members: Sequence[int], inputs: Sequence[str], ledger: Ledger) -> Clustering:
-    """Run `members` on `inputs` and group them by what they do; notes say which inputs do not count."""
-    runs = await pool.board.run(members, inputs, ledger)
+    """Run `members` on `inputs`, as far as the CPU seconds last, and group them by what they do.
+
+    Notes say which inputs do not count.
+    """
+    inputs, runs = await CpuBudget(pool, ledger).run_most(members, inputs)
     found = cluster_programs(pool.problem, inputs, runs)
     if found.all_failed:
         ledger.notes.append(

@@ -31,6 +31,14 @@ class Beliefs:
         total = math.fsum(masses)
         return cls(tuple(mass / total for mass in masses[:-1]), masses[-1] / total)
 
+    def add(self, scores: Sequence[float]) -> Beliefs:
+        """The beliefs after further evidence, a log-score for each cluster."""
+        masses = [
+            max(_FLOOR, mass * math.exp(score)) for mass, score in zip(self.clusters, scores, strict=True)
+        ]
+        total = math.fsum([*masses, self.none])
+        return Beliefs(tuple(mass / total for mass in masses), self.none / total)
+
     @property
     def best(self) -> int:
         """The likeliest cluster; the first of several."""

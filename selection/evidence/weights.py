@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import combinations
-from operator import eq
+from operator import eq, mul
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -55,28 +55,33 @@ def valid_places(found: Clustering, weights: Sequence[float]) -> list[int]:
     ]
 
 
-def agreement(found: Clustering, weights: Sequence[float], *, power: float = 1.0) -> list[float]:
+def agreement(
+    found: Clustering, weights: Sequence[float], *, power: float = 1.0, doubtful: Collection[str] = ()
+) -> list[float]:
     """The share of the programs, by weight, that do as each cluster does, 0..1.
 
     A program counts with the share of the valid inputs on which the two do the same, to `power`. With 1 that
     is the mean share of programs that give the same output, input by input; the higher it is, the more only
     those count that do the same nearly everywhere. 1 for all where there is no valid input. Programs that
     crash agree with each other; those that run out of time or memory agree with nobody, since nobody knows
-    what they would have answered.
+    what they would have answered. An input in `doubtful` counts `DOUBT` of one.
     """
     places, total = valid_places(found, weights), sum(weights)
     if not places or not total:
         return [1.0] * len(weights)
+    trust = [DOUBT if found.inputs[place] in doubtful else 1.0 for place in places]
+    whole = sum(trust)
     columns, alone = [], []
     for number in range(len(weights)):
         answered = [found.behaviours[place][number].status in (Status.OK, Status.RE) for place in places]
         pairs = zip(places, answered, strict=True)
         # a label of its own where it agrees with nobody
         columns.append([found.labels[place][number] if fits else -1 - number for place, fits in pairs])
-        alone.append(sum(answered))
-    scores = [weight * (own / len(places)) ** power for weight, own in zip(weights, alone, strict=True)]
+        alone.append(sum(map(mul, answered, trust)))
+    scores = [weight * (own / whole) ** power for weight, own in zip(weights, alone, strict=True)]
     for first, second in combinations(range(len(weights)), 2):
-        alike = (sum(map(eq, columns[first], columns[second])) / len(places)) ** power
+        same = map(eq, columns[first], columns[second])
+        alike = (sum(map(mul, same, trust)) / whole) ** power
         scores[first] += weights[second] * alike
         scores[second] += weights[first] * alike
     return [round(score / total, 12) for score in scores]  # equal ones stay equal, in whatever order added
@@ -128,6 +133,9 @@ NONE_RIGHT = 1.5
 """Score of "no cluster is right"."""
 BRUTE_FORCE, RULES = 3.0, -3.0
 """Scores of the harness's brute force and check for a share of 1; set by hand for want of records."""
+DOUBT = 0.5
+"""What an input counts that a validator rejects; set by hand. Validators that models write are stricter than
+hidden tests, so what programs do there is not thrown away."""
 _CHECKED = 12
 """Inputs, short ones first, on which the harness's brute force and rules are tried."""
 
@@ -158,7 +166,9 @@ def prefer(pool: Pool, cluster: Sequence[int]) -> int:
     return max(cluster, key=lambda index: (round(scores[pool.board.program_of[index]], 9), -index))
 
 
-def score_clusters(pool: Pool, found: Clustering, weights: Sequence[float]) -> list[dict[str, float]]:
+def score_clusters(
+    pool: Pool, found: Clustering, weights: Sequence[float], doubtful: Collection[str] = ()
+) -> list[dict[str, float]]:
     """The terms of each cluster: name of the evidence -> what it adds to the cluster's log-score.
 
     `agreement`: share of the programs, by weight, that do nearly the same (`NEARNESS`); where no input
@@ -168,7 +178,7 @@ def score_clusters(pool: Pool, found: Clustering, weights: Sequence[float]) -> l
     """
     places = valid_places(found, weights)
     total = sum(weights)
-    shares = agreement(found, weights, power=NEARNESS)
+    shares = agreement(found, weights, power=NEARNESS, doubtful=doubtful)
     if not places and len(pool.board.programs(index for cluster in found.clusters for index in cluster)) > 1:
         shares = [0.0] * len(weights)
     terms = []
@@ -186,17 +196,24 @@ def score_clusters(pool: Pool, found: Clustering, weights: Sequence[float]) -> l
 
 
 async def check_outputs(
-    pool: Pool, harness: Harness, found: Clustering, weights: Sequence[float], ledger: Ledger
+    pool: Pool,
+    harness: Harness,
+    found: Clustering,
+    weights: Sequence[float],
+    ledger: Ledger,
+    *,
+    doubtful: Collection[str] = (),
 ) -> list[dict[str, float]]:
     """The terms that the harness's brute force and rules add to each cluster; none where it has none.
 
     `brute force`: share of the inputs on which the cluster gives what the brute force gives. `rules`: share
-    of its outputs that break a rule of the statement.
+    of its outputs that break a rule of the statement. Inputs in `doubtful` come last.
     """
     terms: list[dict[str, float]] = [{} for _ in found.clusters]
     valid = valid_places(found, weights)
     splitting = [place for place in valid if len(set(found.labels[place])) > 1]
-    places = sorted(splitting, key=lambda place: len(found.inputs[place]))[:_CHECKED]
+    order = {place: (found.inputs[place] in doubtful, len(found.inputs[place])) for place in splitting}
+    places = sorted(splitting, key=order.__getitem__)[:_CHECKED]
     if harness.solve is not None and places:
         shares = await _compare(pool, harness.solve, found, places, ledger)
         for term, share in zip(terms, shares, strict=True):

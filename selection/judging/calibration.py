@@ -30,13 +30,17 @@ if TYPE_CHECKING:
     from sstar_code.selection.protocols import Ask
 
 PROBES = 20
-"""Questions with a known answer that are put once for a set, each in both orders."""
+"""Most questions with a known answer that are put once for a set, each in both orders."""
 BEST_ACCURACY = 0.95
 _PRIOR_RIGHT, _PRIOR_WRONG = 5.0, 1.0
 """Pseudo-answers, right and wrong, that a judge nobody has measured starts with."""
 _LEAST_ACCURACY = 0.65
 """Below, questions do more harm than good: by simulation a judge right 60% of the time lowers the result."""
-_ENOUGH_ANSWERS, _SAME_SHARE = 20, 0.9
+_BATCH = 5
+"""Questions put together, after which it is looked whether more are needed."""
+_SURE_ACCURACY = 0.85
+"""A judge that is one standard error better than this need not be measured any further."""
+_ENOUGH_ANSWERS, _SAME_SHARE = 10, 0.9
 """Answers, and the share of them that are equal in both orders, for the order to count as ignored."""
 _TRIES = 20
 _NUMBER = re.compile(r"-?\d+")
@@ -75,14 +79,31 @@ class JudgeRecord:
 
     @property
     def is_worth_asking(self) -> bool:
-        """Whether it is worth asking: one standard error below the accuracy is still better than a guess.
+        """Whether it is worth asking: one standard error below the accuracy is still better than a guess."""
+        return self._low > _LEAST_ACCURACY
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether more questions would hardly change what is done: it is very good, or no better than chance.
+
+        No better than chance is who is right on four answers in ten, on half of them while the order decides
+        every time, or on half of twenty.
+        """
+        if self.asked < 2 * _BATCH:
+            return False
+        by_chance = self.right <= 0.5 * self.asked and (not self.agreed or self.asked >= 4 * _BATCH)
+        return self._low > _SURE_ACCURACY or by_chance or self.right <= 0.4 * self.asked
+
+    @property
+    def _low(self) -> float:
+        """One standard error below the accuracy.
 
         The two answers to one question are not independent, so the error is that of half as many answers.
         """
         right, wrong = self._counts
         rate = right / (right + wrong)
         questions = _PRIOR_RIGHT + _PRIOR_WRONG + self.asked / 2
-        return rate - math.sqrt(rate * (1 - rate) / (questions + 1)) > _LEAST_ACCURACY
+        return rate - math.sqrt(rate * (1 - rate) / (questions + 1))
 
     @property
     def _counts(self) -> tuple[float, float]:
@@ -144,6 +165,7 @@ async def measure_judge(problems: Sequence[Problem], ask: Ask, *, probes: int = 
 
     It depends on the problems alone, not on which candidates are there or what is finished, so a run that
     was killed and started again finds the same. At most one test of a problem unless there are few problems.
+    It ends early where the record `is_settled`.
     """
     chosen: list[tuple[Problem, str, Choice]] = []
     ordered = sorted(problems, key=lambda problem: problem.id)
@@ -154,8 +176,12 @@ async def measure_judge(problems: Sequence[Problem], ask: Ask, *, probes: int = 
                 probe = make_probe(problem, number)
                 if probe is not None:
                     chosen.append((problem, f"probe-{number}", probe))
-    records = await run_together(partial(_put, ask, *item) for item in chosen)
-    return sum(records, JudgeRecord())
+    record = JudgeRecord()
+    for start in range(0, len(chosen), _BATCH):
+        if not record.is_settled:
+            batch = chosen[start : start + _BATCH]
+            record = sum(await run_together(partial(_put, ask, *item) for item in batch), record)
+    return record
 
 
 async def _put(ask: Ask, problem: Problem, ordinal: str, probe: Choice) -> JudgeRecord:

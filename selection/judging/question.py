@@ -41,7 +41,7 @@ _PERSUASION = re.compile(
     r"(?:the\s+)?(?:right|correct|best|true|wrong|incorrect|invalid)\b"
     r"|\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+|the\s+)?(?:previous|prior|above|other)\b"
     r"|\b(?:choose|pick|select|prefer|say|answer)\s+(?:output|option|sample|answer|program)\s+\w\b"
-    r"|^[^\w\n]*(?:final\s+)?answer\b[^\w\n]*[:=]\s*(?:[a-d]|neither|invalid)\b",
+    r"|^[^\w\n]*(?:final\s+)?answer\b[^\w\n]*[:=]\s*(?:[a-d]|neither|several|invalid)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 _MEANINGS = {
@@ -57,8 +57,8 @@ _MEANINGS = {
 }
 _FAILED = {
     Status.RE: "the program failed",
-    Status.TLE: "the program ran out of time",
-    Status.MLE: "the program ran out of memory",
+    Status.TLE: "the program was stopped after at most 0.5 s of CPU time",
+    Status.MLE: "the program used more memory than it may",
     Status.OLE: "the program wrote without end",
     Status.CE: "the program does not compile",
 }
@@ -81,6 +81,33 @@ def show_input(problem: Problem, text: str) -> str:
         return f"{name}({', '.join(map(repr, decode_lines(text)))})"
     except (ValueError, RecursionError):
         return text
+
+
+_NUMBER = re.compile(r"\d+")
+_EASY_DIGITS = 3
+_HALF_EFFORT = 400
+"""Effort at which a judge that works by hand is taken to be half as much better than a guess."""
+
+
+def effort(text: str) -> int:
+    """How long an input takes by hand: its characters, and five more for each digit beyond the third."""
+    long = sum(max(0, len(number) - _EASY_DIGITS) for number in _NUMBER.findall(text))
+    return len(text) + 5 * long
+
+
+def ease(text: str) -> float:
+    """How much of a judge's skill is left on an input of this effort, 0..1. Set by hand, not fitted."""
+    return 1 / (1 + effort(text) / _HALF_EFFORT)
+
+
+def is_empty(problem: Problem, text: str) -> bool:
+    """Whether an argument of a call, or a line of standard input, holds nothing."""
+    if problem.kind is Kind.STDIN:
+        return not all(line.strip() for line in text.rstrip("\n").split("\n"))
+    try:
+        return any(isinstance(value, str | list | dict) and not value for value in decode_lines(text))
+    except (ValueError, RecursionError):
+        return False
 
 
 def show_behaviour(problem: Problem, behaviour: Behaviour) -> str:
@@ -179,6 +206,8 @@ class Refusal(StrEnum):
 
     NEITHER = "neither"
     """Another output would be right."""
+    SEVERAL = "several"
+    """More than one of those shown is right."""
     INVALID = "invalid"
     """The statement does not allow, or does not cover, this input."""
 
@@ -255,6 +284,8 @@ def _meaning(line: str, count: int) -> Answer:
     said: set[int | Refusal] = set(named)
     if small & {"neither", "none"}:
         said.add(Refusal.NEITHER)
+    if small & {"several", "both"}:
+        said.add(Refusal.SEVERAL)
     if small & {"invalid", "outside"}:
         said.add(Refusal.INVALID)
     return said.pop() if len(said) == 1 else None

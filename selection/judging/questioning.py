@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sstar_code.sandbox.outcome import Status
 from sstar_code.selection.evidence.clustering import behaviour_of, compare_with, label
+from sstar_code.selection.evidence.cpu_budget import CpuBudget
 from sstar_code.selection.evidence.posterior import log_odds
-from sstar_code.selection.evidence.weights import valid_places
+from sstar_code.selection.evidence.weights import DOUBT, valid_places
 from sstar_code.selection.inputs.contract.contract import Contract
+from sstar_code.selection.inputs.contract.examples import public_inputs
 from sstar_code.selection.inputs.search.shrink import shrink_input
 from sstar_code.selection.judging.calibration import JudgeRecord, grade, make_probe
-from sstar_code.selection.judging.question import LETTERS, Refusal, persuades, present
+from sstar_code.selection.judging.question import LETTERS, Refusal, ease, effort, is_empty, persuades, present
 from sstar_code.selection.protocols import Asked, Derived, Question
 
 if TYPE_CHECKING:
@@ -27,8 +29,14 @@ if TYPE_CHECKING:
 _NEAR_BEST = 0.9
 """Share of the best expected gain from which on an input counts as near the best; the shortest is taken."""
 _LEAST_GAIN_BITS = 0.02
+_CALLS = 1.5
+"""Calls for an answer of a judge that may go by the order of the outputs: some are asked for twice."""
+_MOST_REFUSED = 3
+"""Inputs in a row of which the judge names no right output, nor that there is one; then it is done."""
+_UNTOLD = frozenset({Refusal.SEVERAL.value, Refusal.INVALID.value, "unreadable"})
 _SHRINK_TRIES = 150
-_SHRINK_CPU_S = 1.0
+_SHRINK_SHARE = 0.5
+"""Share of the CPU seconds left that making one input smaller may use."""
 _OWN_PROBES = 1
 
 
@@ -40,6 +48,8 @@ class Questioning:
     found: Clustering
     weights: Sequence[float]
     """The weight of each cluster: inputs on which most fail are not asked about."""
+    doubtful: Collection[str]
+    """Inputs that a validator rejects: they are asked about where nothing else tells as much."""
     beliefs: Beliefs
     ledger: Ledger
     calls_left: int
@@ -51,21 +61,30 @@ class Questioning:
     _used: set[str] = field(default_factory=set)
     _contract: Contract | None = None
 
-    async def run(self) -> None:
-        """Ask; `beliefs`, `asked` and `derived` hold what came of it."""
-        if self.pool.judge is not None:
-            self.record = self.pool.judge
-        elif self._pick() is not None and self.beliefs.lead < self.target:
-            await self._measure_judge()
-        while self.record.is_worth_asking and self._is_open():
-            place = self._pick()
-            if place is None:
-                break
-            await self._ask_about(place)
+    async def measure(self) -> None:
+        """Find out how far the judge is to be believed, if a question is certain to be put."""
+        if not self.gain:
+            return
+        shared = None if self.pool.measure_judge is None else await self.pool.measure_judge()
+        if shared is None:
+            await self._measure_here()
+        else:
+            self.record = shared
         if not self.record.is_worth_asking:
             self.ledger.notes.append(
                 f"judge: not asked, right on {self.record.right:g} of {self.record.asked} public tests"
             )
+
+    @property
+    def gain(self) -> float:
+        """Bits that a call for the next question is expected to tell of the clusters; 0 where none is put."""
+        if not self.record.is_worth_asking or not self._is_open():
+            return 0.0
+        return self._pick()[1] / (1.0 if self.record.ignores_order else _CALLS)
+
+    async def ask(self) -> None:
+        """Put the next question; `beliefs`, `asked` and `derived` hold what came of it. Needs a `gain`."""
+        await self._ask_about(self._pick()[0])
 
     def _is_open(self) -> bool:
         """Whether more answers are wanted and can change the choice; one against the leader may take two."""
@@ -73,9 +92,12 @@ class Questioning:
         answers = self.calls_left // (1 if self.record.ignores_order else 2)
         if not answers or len(ranked) < 2 or self.beliefs.lead >= self.target:
             return False
+        last = [item.answer for item in self.asked[-_MOST_REFUSED:]]
+        if len(last) == _MOST_REFUSED and set(last) <= _UNTOLD:
+            return False
         return math.log(ranked[0] / ranked[1]) < answers * log_odds(self.record.accuracy_twice)
 
-    async def _measure_judge(self) -> None:
+    async def _measure_here(self) -> None:
         """Measure the judge on one of this problem's own public tests, for want of a record of the set."""
         tests = range(len(self.pool.problem.public_tests))
         probes = [probe for number in tests if (probe := make_probe(self.pool.problem, number))]
@@ -93,27 +115,37 @@ class Questioning:
         )
         return choice.read(reply.text if reply else None)
 
-    def _pick(self) -> int | None:
-        """Place of the input whose answer is expected to tell most."""
+    def _pick(self) -> tuple[int, float]:
+        """Place of the input whose answer is expected to tell most, and how many bits; 0 bits: none does."""
         gains: dict[int, float] = {}
         for place in valid_places(self.found, self.weights):
             if self.found.inputs[place] not in self._used:
                 groups = self._group(self.found.labels[place])
                 if len({group for group in groups if group is not None}) > 1:
-                    gains[place] = self.beliefs.gain(groups, self.record.accuracy) * self._plausible(place)
+                    accuracy = 0.5 + (self.record.accuracy - 0.5) * ease(self.found.inputs[place])
+                    gains[place] = self.beliefs.gain(groups, accuracy) * self._plausible(place)
         best = max(gains.values(), default=0.0)
         if best < _LEAST_GAIN_BITS:
-            return None
+            return 0, 0.0
         near = [place for place, gain in gains.items() if gain >= _NEAR_BEST * best]
-        return min(near, key=lambda place: (len(self.found.inputs[place]), place))
+        chosen = min(near, key=lambda place: (effort(self.found.inputs[place]), place))
+        return chosen, gains[chosen]
 
     def _plausible(self, place: int) -> float:
-        """How likely the input is valid: share of the programs that do not fail; half beyond the contract."""
+        """How likely the input is valid: share of the programs that do not fail.
+
+        Half of it beyond the contract, and half where an argument or a line is empty as in no public test.
+        """
         row = zip(self.weights, self.found.behaviours[place], strict=True)
         share = sum(weight for weight, seen in row if seen.status is Status.OK) / sum(self.weights)
         if self._contract is None:
             self._contract = Contract.of(self.pool.problem)
-        return share if self._contract.admits(self.found.inputs[place]) else share / 2
+        text, problem = self.found.inputs[place], self.pool.problem
+        if is_empty(problem, text) and not any(is_empty(problem, shown) for shown in public_inputs(problem)):
+            share /= 2
+        if text in self.doubtful:
+            share *= DOUBT
+        return share if self._contract.admits(text) else share / 2
 
     def _group(self, labels: Sequence[int]) -> list[int | None]:
         """The label of each cluster; None where its output is not among the likeliest that can be shown."""
@@ -131,6 +163,9 @@ class Questioning:
             text = whole
         self._used.add(text)
         first = [cluster[0] for cluster in self.found.clusters]
+        budget = CpuBudget(self.pool, self.ledger)
+        if await budget.run(self.pool.board.programs(first), [text]) is None:
+            text = whole  # on which all have run
         runs = await self.pool.board.run(first, [text], self.ledger)
         seen = [behaviour_of(runs[index][0]) for index in first]
         groups = self._group(label(seen, compare_with(self.pool.problem)))
@@ -161,7 +196,7 @@ class Questioning:
         self, groups: Sequence[int | None], answer: Answer, named: int | None, accuracy: float
     ) -> Beliefs:
         """The beliefs after `answer`; as they are where it says nothing about the clusters."""
-        if answer is None or answer is Refusal.INVALID:
+        if answer in (None, Refusal.SEVERAL, Refusal.INVALID):
             return self.beliefs
         return self.beliefs.update(groups, named, accuracy)
 
@@ -180,8 +215,12 @@ class Questioning:
             return text  # every try would take as long again
         alike = compare_with(self.pool.problem)
 
+        budget = CpuBudget(self.pool, self.ledger, _SHRINK_SHARE * self.ledger.left_s)
+
         async def splits(texts: Sequence[str]) -> list[bool]:
-            runs = await self.pool.board.run(members, texts, self.ledger, _SHRINK_CPU_S)
+            if await budget.run(self.pool.board.programs(members), texts) is None:
+                return [False] * len(texts)
+            runs = await self.pool.board.run(members, texts, self.ledger)
             columns = (
                 [behaviour_of(runs[index][column]) for index in members] for column in range(len(texts))
             )

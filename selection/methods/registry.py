@@ -8,7 +8,7 @@ An entry point is an async function that takes a `Pool` and returns a `Selection
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -97,11 +97,14 @@ def choose(name: str) -> Method:
     )
 
 
-async def select_all(pool: Pool, names: Iterable[str] = tuple(METHODS)) -> dict[str, Selection]:
-    """The choice of each method, on the same executions and answers.
+async def select_all(
+    pool: Pool, names: Iterable[str] = tuple(METHODS), *, free: Collection[str] = ()
+) -> dict[str, Selection]:
+    """The choice of each method, on the same executions and answers; those in `free` may ask nothing.
 
     Raises:
         UserError: an unknown name; raised before anything is run.
     """
     methods = {name: choose(name) for name in names}
-    return {name: await method(pool) for name, method in methods.items()}
+    without_model = pool.without_model()
+    return {name: await method(without_model if name in free else pool) for name, method in methods.items()}

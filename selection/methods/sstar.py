@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sstar_code.selection.concurrency import run_together
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.clustering import Behaviour, Clustering, find_differences
+from sstar_code.selection.evidence.cpu_budget import CpuBudget
 from sstar_code.selection.evidence.fingerprint import strip_comments
 from sstar_code.selection.evidence.observe import ask_inputs, observe
 from sstar_code.selection.inputs.replies import parse_inputs
@@ -28,15 +29,23 @@ _DISTINGUISHING_INPUTS = 5
 _MAX_REPORTED = 50
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Match:
-    """How two clusters compared."""
+    """How two clusters compare."""
 
     pair: tuple[int, int]
-    points: tuple[float, float]
-    seen: tuple[tuple[str, Behaviour, Behaviour], ...]
-    """The cases that the judge was shown: an input, and the behaviours of the two clusters' programs."""
-    notes: tuple[str, ...]
+    sides: tuple[int, int]
+    """The programs that stand for the two."""
+    inputs: Sequence[str] = ()
+    """The model's inputs for this match."""
+    seen: Sequence[tuple[str, Behaviour, Behaviour]] = ()
+    """The cases that the judge is shown: an input, and the behaviours of the two programs."""
+    points: tuple[float, float] = (0.0, 0.0)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return f"{self.pair[0]}-{self.pair[1]}"
 
 
 async def select_sstar(pool: Pool) -> Selection:
@@ -61,8 +70,7 @@ async def select_sstar(pool: Pool) -> Selection:
     found = await _cluster(pool, members, ledger)
     matches: list[_Match] = []
     if pool.ask is not None:
-        pairs = combinations(range(len(found.clusters)), 2)
-        matches = await run_together(partial(_play, pool, found, pair, ledger) for pair in pairs)
+        matches = await _play(pool, found, ledger)
     elif len(found.clusters) > 1:
         ledger.notes.append("no model: the largest cluster is taken")
     points = [0.0] * len(found.clusters)
@@ -93,49 +101,66 @@ async def _cluster(pool: Pool, members: Sequence[int], ledger: Ledger) -> Cluste
     return await observe(pool, members, await find_model_free_inputs(pool, members, ledger), ledger)
 
 
-async def _play(pool: Pool, found: Clustering, pair: tuple[int, int], ledger: Ledger) -> _Match:
-    """One match between two clusters."""
-    name = f"{pair[0]}-{pair[1]}"
-    rng = random.Random(pool.seed_for(name))
-    sides = [rng.choice(found.clusters[number]) for number in pair]
-    notes: list[str] = []
-    inputs = await _ask_distinguishing(pool, sides, name, ledger, notes)
-    seen = await _run_both(pool, sides, inputs, ledger)
-    if not seen:
-        if inputs:
-            notes.append(f"match {name}: none of {len(inputs)} new inputs tells the two apart")
-        known = [found.inputs[place] for place in found.splitting(*pair)]
-        seen = await _run_both(pool, sides, known, ledger)
-    if not seen:
-        notes.append(f"match {name}: no input on which one of the two succeeds, so no judge is asked")
-        return _Match(pair, (0.0, 0.0), (), tuple(notes))
-    cases = [make_case(pool.problem, *shown) for shown in seen]
-    orders = {"cases": cases}, {"cases": swap_cases(cases)}
-    points, note = await ask_in_both_orders(pool.board, Question.JUDGE, name, orders, ledger)
-    return _Match(pair, points, tuple(seen), (*notes, note))
+async def _play(pool: Pool, found: Clustering, ledger: Ledger) -> list[_Match]:
+    """One match between any two clusters.
+
+    The model is asked about all at once; programs run for one match after the other, so that the CPU seconds
+    that are left go to the same matches every time.
+    """
+    matches = []
+    for first, second in combinations(range(len(found.clusters)), 2):
+        rng = random.Random(pool.seed_for(f"{first}-{second}"))
+        sides = rng.choice(found.clusters[first]), rng.choice(found.clusters[second])
+        matches.append(_Match((first, second), sides))
+    await run_together(partial(_ask_distinguishing, pool, match, ledger) for match in matches)
+    for match in matches:
+        await _find_cases(pool, found, match, ledger)
+    await run_together(partial(_judge, pool, match, ledger) for match in matches)
+    return matches
 
 
-async def _ask_distinguishing(
-    pool: Pool, sides: Sequence[int], name: str, ledger: Ledger, notes: list[str]
-) -> list[str]:
-    first, second = (strip_comments(pool.candidates[index].code) for index in sides)
+async def _ask_distinguishing(pool: Pool, match: _Match, ledger: Ledger) -> None:
+    first, second = (strip_comments(pool.candidates[index].code) for index in match.sides)
     reply = await pool.board.ask(
-        Question.DISTINGUISH, name, ledger, first=first, second=second, count=_DISTINGUISHING_INPUTS
+        Question.DISTINGUISH, match.name, ledger, first=first, second=second, count=_DISTINGUISHING_INPUTS
     )
     if reply is None:
-        notes.append(f"match {name}: the call for inputs failed")
-        return []
-    inputs = parse_inputs(reply.text, pool.problem, limit=2 * _DISTINGUISHING_INPUTS)
-    if not inputs:
-        notes.append(f"match {name}: no input could be read from the reply")
-    return inputs
+        match.notes.append(f"match {match.name}: the call for inputs failed")
+        return
+    match.inputs = parse_inputs(reply.text, pool.problem, limit=2 * _DISTINGUISHING_INPUTS)
+    if not match.inputs:
+        match.notes.append(f"match {match.name}: no input could be read from the reply")
+
+
+async def _find_cases(pool: Pool, found: Clustering, match: _Match, ledger: Ledger) -> None:
+    """The cases of a match: on the model's inputs or, where none tells the two apart, on known ones."""
+    match.seen = await _run_both(pool, match.sides, match.inputs, ledger)
+    if not match.seen:
+        if match.inputs:
+            match.notes.append(
+                f"match {match.name}: none of {len(match.inputs)} new inputs tells the two apart"
+            )
+        known = [found.inputs[place] for place in found.splitting(*match.pair)]
+        match.seen = await _run_both(pool, match.sides, known, ledger)
+
+
+async def _judge(pool: Pool, match: _Match, ledger: Ledger) -> None:
+    if not match.seen:
+        match.notes.append(
+            f"match {match.name}: no input on which one of the two succeeds, so no judge is asked"
+        )
+        return
+    cases = [make_case(pool.problem, *shown) for shown in match.seen]
+    orders = {"cases": cases}, {"cases": swap_cases(cases)}
+    match.points, note = await ask_in_both_orders(pool.board, Question.JUDGE, match.name, orders, ledger)
+    match.notes.append(note)
 
 
 async def _run_both(
     pool: Pool, sides: Sequence[int], inputs: Sequence[str], ledger: Ledger
 ) -> list[tuple[str, Behaviour, Behaviour]]:
     """The inputs on which the two programs really differ, short ones first, and what each did."""
-    runs = await pool.board.run(sides, inputs, ledger)
+    inputs, runs = await CpuBudget(pool, ledger).run_most(sides, inputs)
     seen = find_differences(pool.problem, inputs, runs[sides[0]], runs[sides[1]])
     return sorted(seen, key=lambda item: len(item[0]))[:_DISTINGUISHING_INPUTS]
 

@@ -68,6 +68,13 @@ def command(
             help="Only the K-th of N parts of the problems; `sstar merge` makes one run of the parts.",
         ),
     ] = None,
+    methods_with_model: Annotated[
+        bool,
+        typer.Option(
+            "--methods-with-model",
+            help="Methods reported beside --select may ask the model too, not use free evidence alone.",
+        ),
+    ] = False,
     dry_run: DryRunOpt = False,
     templates: PromptsOpt = None,
     preset: PresetOpt = None,
@@ -86,6 +93,7 @@ def command(
     """
     from sstar_code.agent.jobs.merge_runs import Shard
 
+    settings = replace(settings, methods_with_model=methods_with_model)
     if retry not in (None, "errors"):
         raise UserError(f"--retry {retry!r}: the only value is `errors`")
     runs = [
@@ -169,7 +177,9 @@ def _estimate(run: _Run, choices: _Choices) -> None:
         choose_prompts(choices.templates, choices.preset, run.endpoint.model),
         model=label,
         prices=choices.prices,
-        methods=dict.fromkeys(("majority", settings.select)),
+        methods=dict.fromkeys(
+            ("majority", settings.select) if settings.methods_with_model else (settings.select,)
+        ),
         as_json=choices.output.json_,
     )
 

@@ -76,6 +76,12 @@ def _write_lines(summary: Summary) -> Iterator[str]:
         f"{tokens['calls']} model calls, {tokens['prompt']:,} prompt and {tokens['output']:,} output tokens"
         f"{counted}, {summary.cost}, {summary.seconds:.1f} s"
     )
+    selection = summary.selection
+    if selection.calls or selection.executions:
+        yield (
+            f"of these for selection, all methods: {selection.calls} calls, {selection.tokens:,} tokens; "
+            f"{selection.executions:,} runs of programs, {selection.cpu_s:.1f} CPU s"
+        )
     cut = sum(stage.cut_thinking for stage in summary.stages.values())
     if cut:
         yield f"{cut} answers were cut while thinking: raise --max-tokens, or give --max-thinking"

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from sstar_code.problems import Kind, Test
 from sstar_code.sandbox.outcome import Status
 from sstar_code.selection.evidence.clustering import behaviour_of, compare_with, label
+from sstar_code.selection.evidence.cpu_budget import CPU_S, CpuBudget
 from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.contract.examples import public_inputs
-from sstar_code.selection.inputs.search.cpu_budget import CpuBudget
 from sstar_code.selection.inputs.strategies.streams import Mutations, large_inputs
 
 if TYPE_CHECKING:
@@ -21,12 +21,9 @@ if TYPE_CHECKING:
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool
 
-_CPU_S, _QUICK_CPU_S = 0.5, 0.2
-"""CPU limits in seconds of one run, and of one run of a program that is known to be quick. Small inputs need
-little; a mutated one may be beyond what the statement allows."""
 _MOST_CPU_S = 3.2
 """CPU seconds per problem for small inputs."""
-_MOST_LARGE_CPU_S = 1.4
+_MOST_LARGE_CPU_S = 1.0
 """CPU seconds per problem reserved for large inputs."""
 _PROBE_CPU_S, _MOST_PROBE_CPU_S = 0.1, 1.2
 """CPU limit in seconds of one run to find out what standard input looks like, and of all such runs together;
@@ -229,18 +226,18 @@ async def find_model_free_inputs(
 
     First come those inside the contract that split the programs of `members`, then others inside it, then
     those beyond it, last those on which most candidates fail. All programs have run on all that is
-    returned. At most about `max_runs` runs (distinct program and input) and 4.6 CPU seconds are spent.
+    returned. At most about `max_runs` runs (distinct program and input) and 4.2 CPU seconds are spent.
     """
     copies = Counter(sorted(pool.board.program_of[index] for index in members))
     codes = [pool.candidates[program].code for program in copies]
-    problem, budget = pool.problem, CpuBudget(pool, ledger, _MOST_CPU_S, _CPU_S, _QUICK_CPU_S)
+    problem, budget = pool.problem, CpuBudget(pool, ledger, _MOST_CPU_S)
     contract = Contract.of(problem)
     shown = any(text.strip() for text in public_inputs(problem))
     if contract.form is None and problem.kind is Kind.STDIN and not shown:
         probing = CpuBudget(pool, ledger, _MOST_PROBE_CPU_S, _PROBE_CPU_S, _PROBE_CPU_S)
         some = dict(copies.most_common(_PROBED_PROGRAMS))
         samples = await find_form(lambda texts: probing.run(list(some), texts), some)
-        budget.left_s -= _MOST_PROBE_CPU_S - probing.left_s
+        budget.share_s -= _MOST_PROBE_CPU_S - probing.share_s
         if samples:
             ledger.notes.append(f"no public test: inputs like {samples[0].strip()!r} are guessed")
             problem = replace(problem, public_tests=tuple(map(Test, samples)))
@@ -251,7 +248,7 @@ async def find_model_free_inputs(
     await search.focus(random.Random(pool.seed_for("focus")))
     if budget.is_empty:
         ledger.notes.append("model-free inputs: stopped where the CPU seconds for them were spent")
-    await search.large(CpuBudget(pool, ledger, _MOST_LARGE_CPU_S, _CPU_S, _CPU_S))
+    await search.large(CpuBudget(pool, ledger, _MOST_LARGE_CPU_S, CPU_S, CPU_S))
     if search.lost:
         ledger.notes.append(f"{search.lost} model-free inputs dropped: the sandbox failed on them")
     return [item.text for item in sorted(search.tried, key=lambda item: item.rank)]

@@ -5,8 +5,8 @@ import pytest
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.clustering import cluster_programs
-from sstar_code.selection.evidence.harness import ask_harness, ask_reference, find_functions, reject_invalid
-from sstar_code.selection.evidence.weights import check_outputs
+from sstar_code.selection.evidence.harness import ask_harness, ask_reference, find_doubtful, find_functions
+from sstar_code.selection.evidence.weights import agreement, check_outputs
 
 pytestmark = pytest.mark.anyio
 
@@ -113,14 +113,25 @@ async def test_failed_calls_leave_an_empty_harness(make_pool, scripted_ask):
     pool = make_pool([RIGHT, ODD], scripted_ask(), DOUBLE)
     harness, ledger = await ask_both(pool)
     assert [note for note in ledger.notes if "failed" in note] == ledger.notes != []
-    assert await reject_invalid(pool, harness, ["-7"], ledger) == ["-7"]
+    assert await find_doubtful(pool, harness, ["-7"], ledger) == frozenset()
 
 
-async def test_the_validator_rejects_free_inputs(make_pool, scripted_ask):
-    """Inputs that it does not take are left out; where it crashes nothing is."""
+async def test_the_validator_doubts_free_inputs(make_pool, scripted_ask):
+    """Those that it does not take are named; where it crashes nothing is said of an input."""
     pool = make_pool([RIGHT], scripted_ask(kit=GOOD_KIT), DOUBLE)
     harness = await ask_harness(pool, Ledger())
-    assert await reject_invalid(pool, harness, ["7", "-7", '"a"'], Ledger()) == ["7", '"a"']
+    assert await find_doubtful(pool, harness, ["7", "-7", '"a"'], Ledger()) == {"-7"}
+
+
+async def test_a_doubtful_input_weighs_less_and_is_not_lost(make_pool):
+    """What programs do on it still tells them apart; agreement on it counts half, and it is checked last."""
+    pool, ledger = make_pool([RIGHT, ODD], None, DOUBLE), Ledger()
+    inputs = ["1", "7"]
+    found = cluster_programs(DOUBLE, inputs, await pool.board.run([0, 1], inputs, ledger))
+    assert len(found.clusters) == 2
+    assert agreement(found, [1.0, 1.0]) == [0.75, 0.75]
+    assert agreement(found, [1.0, 1.0], doubtful={"7"}) == pytest.approx([5 / 6, 5 / 6])
+    assert agreement(found, [1.0, 1.0], doubtful={"1", "7"}) == [0.75, 0.75]
 
 
 async def test_brute_force_and_rules_speak_for_the_right_cluster(make_pool, scripted_ask):

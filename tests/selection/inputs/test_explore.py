@@ -10,8 +10,8 @@ from sstar_code.sandbox import Execution, Status
 from sstar_code.selection import Candidate, Pool
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.clustering import find_differences
+from sstar_code.selection.evidence.cpu_budget import CpuBudget, charge_s
 from sstar_code.selection.inputs.contract.contract import Contract
-from sstar_code.selection.inputs.search.cpu_budget import CpuBudget, charge_s
 from sstar_code.selection.inputs.search.explore import find_model_free_inputs
 from sstar_code.selection.inputs.search.shrink import shrink_input
 from sstar_code.selection.inputs.strategies.streams import Mutations

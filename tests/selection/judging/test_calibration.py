@@ -101,7 +101,29 @@ async def test_the_record_does_not_depend_on_the_order_of_problems():
     once, asked[:] = sorted(asked), []
     assert await measure_judge(problems[::-1], ask, probes=8) == first
     assert sorted(asked) == once
-    assert len(once) == 16
-    assert {name for name, _, _ in once} == {f"p{number:02}" for number in range(8)}
-    assert first.accuracy < 0.6  # "A" in both orders is right in exactly one
+    assert len(once) == 10  # it is clear after five questions that the order decides
+    assert {name for name, _, _ in once} == {f"p{number:02}" for number in range(5)}
+    assert first.accuracy < 0.65  # "A" in both orders is right in exactly one
     assert not first.is_worth_asking
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("judge", "questions"),
+    [(lambda place: 0, 5), (lambda place: None, 5), (lambda place: place % 3 % 2, 20)],
+    ids=["always right", "always the first shown", "wrong on a third"],
+)
+async def test_measuring_ends_when_it_is_clear(judge, questions):
+    """Five questions are enough for the best and for one that goes by the order; others get all twenty."""
+
+    async def ask(question, of, ordinal, **values):
+        await anyio.lowlevel.checkpoint()
+        said = judge(int(of.id[1:]))
+        if said is None:
+            return Reply("ANSWER: A", 1)
+        is_true = [output.strip() == str(1000 + int(of.id[1:])) for output in values["outputs"]]
+        return Reply(f"ANSWER: {'AB'[is_true.index(said == 0)]}", 1)
+
+    record = await measure_judge([problem(f"{1000 + number}\n", number) for number in range(30)], ask)
+    assert record.asked == 2 * questions
+    assert record.is_worth_asking is (judge(0) == judge(1) == 0)

@@ -2,25 +2,30 @@
 
 A batch starts only if all of its runs could take all they are allowed and the budget would still hold. What
 a run really took is charged afterwards, in steps, so that the same search on a busier machine, or after it
-was killed and started again, makes the same choices.
+was killed and started again, makes the same choices. Every run that a method makes is charged to its ledger;
+a stage may be given a share of what is left there.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from sstar_code.sandbox.grade import limits_for
-from sstar_code.sandbox.outcome import Status
+from sstar_code.sandbox.outcome import Limits, Status
 from sstar_code.selection.concurrency import run_together
 
 if TYPE_CHECKING:
-    from sstar_code.sandbox.outcome import Execution
+    from sstar_code.sandbox.outcome import Execution, Program
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.pool import Pool
 
+CPU_S, QUICK_CPU_S = 0.5, 0.2
+"""CPU limits in seconds of one run, and of one run of a program that is known to be quick. Small inputs need
+little; a generated one may be beyond what the statement allows."""
 _AT_ONCE = 3
 """Programs in a batch."""
 _MOST_INPUTS = 6
@@ -31,25 +36,33 @@ _CHARGES_S = ((0.008, 0.0025), (0.03, 0.02), (0.12, 0.08))
 """Steps (CPU time below which a run falls under the step, charge); slower runs are charged their limit."""
 _QUICK_CHARGE_S = 0.02
 """Highest charge of a known program's runs with which it counts as quick."""
+_TOOL_KEPT_CHARS = 400_000
+"""Characters that are kept of what a tool returns."""
 
 
 @dataclass(slots=True)
 class CpuBudget:
-    """CPU seconds that may be spent on runs of one pool's programs."""
+    """CPU seconds that may be spent on runs of one pool's programs: a share of what its ledger has left."""
 
     pool: Pool
     ledger: Ledger
-    left_s: float
-    cpu_s: float
+    share_s: float = math.inf
+    cpu_s: float = CPU_S
     """Limit of one run of a program that is not known yet or not quick."""
-    quick_cpu_s: float
+    quick_cpu_s: float = QUICK_CPU_S
     """Limit of one run of a program that is known to be quick."""
     runs: int = 0
     """New runs (program and input) so far."""
-    _count: dict[int, int] = field(default_factory=dict)
-    """Program -> its new runs."""
-    _slowest: dict[int, float] = field(default_factory=dict)
-    """Program -> most that a run of it that ended well was charged."""
+
+    @property
+    def left_s(self) -> float:
+        """CPU seconds that may still be spent."""
+        return min(self.share_s, self.ledger.left_s)
+
+    def spend(self, seconds: float) -> None:
+        """Charge `seconds`."""
+        self.share_s -= seconds
+        self.ledger.left_s -= seconds
 
     @property
     def is_empty(self) -> bool:
@@ -70,6 +83,43 @@ class CpuBudget:
             if not await self._run_some(programs[start : start + _AT_ONCE], texts):
                 return None
         return await self.pool.board.run(programs, texts, self.ledger)
+
+    async def run_most(
+        self, members: Sequence[int], texts: Sequence[str]
+    ) -> tuple[list[str], dict[int, list[Execution]]]:
+        """As many of `texts`, in order, as the budget lasts for, and the executions of `members` on them."""
+        programs, done = self.pool.board.programs(members), 0
+        while done < len(texts):
+            if await self.run(programs, texts[done : done + _MOST_INPUTS]) is None:
+                break
+            done += _MOST_INPUTS
+        tried = list(texts[:done])
+        rest = texts[done : done + _MOST_INPUTS]
+        tried += [text for text in rest if await self.run(programs, [text]) is not None]
+        if len(tried) < len(texts):
+            count = f"{len(texts) - len(tried)} of {len(texts)} inputs"
+            self.ledger.notes.append(f"{count} left out: the CPU seconds for them are spent")
+        return tried, await self.pool.board.run(members, tried, self.ledger)
+
+    async def run_tool(
+        self, program: Program, texts: Sequence[str], limits: Limits | None = None
+    ) -> list[Execution | None]:
+        """The executions of a program that is no candidate on each of `texts`; None for those left out.
+
+        `limits`: those of one run; None: the budget's CPU seconds. The program is given up after
+        `_KNOWN_AFTER` runs that used up their limit.
+        """
+        found: list[Execution | None] = []
+        limits, hopeless = limits or Limits(cpu_s=self.cpu_s, kept_chars=_TOOL_KEPT_CHARS), 0
+        while len(found) < len(texts) and self.left_s + 1e-9 >= limits.cpu_s and hopeless < _KNOWN_AFTER:
+            size = min(int((self.left_s + 1e-9) / limits.cpu_s), _MOST_INPUTS if found else 1)
+            batch = texts[len(found) : len(found) + size]
+            runs = await self.pool.board.run_tool(program, batch, limits, self.ledger)
+            for run in runs:
+                self.spend(charge_s(run, limits.cpu_s))
+                hopeless += run.status is Status.TLE
+            found += runs
+        return found + [None] * (len(texts) - len(found))
 
     async def _run_some(self, programs: Sequence[int], texts: Sequence[str]) -> bool:
         known = self.ledger.runs
@@ -97,17 +147,20 @@ class CpuBudget:
         new = [text for text in texts if (program, text) not in self.ledger.runs]
         runs = (await self.pool.board.run([program], new, self.ledger, limit_s))[program]
         self.runs += len(new)
-        self._count[program] = self._count.get(program, 0) + len(new)
+        ledger = self.ledger
+        ledger.run_counts[program] = ledger.run_counts.get(program, 0) + len(new)
         for run in runs:
-            self.left_s -= (charge := charge_s(run, limit_s))
+            self.spend(charge := charge_s(run, limit_s))
             if run.status is Status.OK:
-                self._slowest[program] = max(charge, self._slowest.get(program, 0.0))
+                ledger.slowest_s[program] = max(charge, ledger.slowest_s.get(program, 0.0))
 
     def _is_known(self, program: int) -> bool:
-        return program in self._slowest or self._count.get(program, 0) >= _KNOWN_AFTER
+        ledger = self.ledger
+        return program in ledger.slowest_s or ledger.run_counts.get(program, 0) >= _KNOWN_AFTER
 
     def _limit_s(self, program: int) -> float:
-        is_quick = self._is_known(program) and self._slowest.get(program, 0.0) <= _QUICK_CHARGE_S
+        slowest_s = self.ledger.slowest_s.get(program, 0.0)
+        is_quick = self._is_known(program) and slowest_s <= _QUICK_CHARGE_S
         return min(limits_for(self.pool.problem).cpu_s, self.quick_cpu_s if is_quick else self.cpu_s)
 
 
