@@ -140,13 +140,18 @@ class Board:
         ledger.runs.update((key, text) for text in inputs)
         return [self._runs[key, text] for text in inputs]
 
-    async def ask(self, question: Question, ordinal: str, ledger: Ledger, **values: Any) -> Reply | None:
-        """The model's reply to `question`; None where the call failed. Needs a model."""
+    async def ask(
+        self, question: Question, ordinal: str, ledger: Ledger, shown: Problem | None = None, **values: Any
+    ) -> Reply | None:
+        """The model's reply to `question`; None where the call failed. Needs a model.
+
+        `shown`: the problem as the model sees it; None: as it is.
+        """
         assert self.ask_model is not None
         key = json.dumps([question, ordinal, values], sort_keys=True)
         async with self._locks.setdefault(key, anyio.Lock()):
             if key not in self._replies:
-                self._replies[key] = await self.ask_model(question, self.problem, ordinal, **values)
+                self._replies[key] = await self.ask_model(question, shown or self.problem, ordinal, **values)
         reply = self._replies[key]
         ledger.tokens[key] = reply.tokens if reply else 0
         return reply

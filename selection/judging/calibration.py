@@ -1,8 +1,8 @@
 """How often the judge is right, measured on questions whose answer is known: the public tests.
 
-A question is a public input with the true output and a wrong one, made by a small change. It is easier
-than the real ones, and a statement may hold the answer, so the measured rate is never believed to be above
-`BEST_ACCURACY`. What it finds out is a judge that is not worth asking.
+A question is a public input with the true output and a wrong one, made by a small change; the statement is
+shown without the answer (`closed_book`), so that a judge that copies is found out. It is easier than the
+real ones, so the measured rate is never believed to be above `BEST_ACCURACY`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from sstar_code.sandbox.outcome import Status
 from sstar_code.selection.concurrency import run_together
 from sstar_code.selection.evidence.clustering import Behaviour, compare_with
 from sstar_code.selection.inputs.strategies.draw import mutate_value
+from sstar_code.selection.judging.closed_book import close_book
 from sstar_code.selection.judging.question import present
 from sstar_code.selection.protocols import Question
 
@@ -32,14 +33,18 @@ if TYPE_CHECKING:
 PROBES = 20
 """Most questions with a known answer that are put once for a set, each in both orders."""
 BEST_ACCURACY = 0.95
-_PRIOR_RIGHT, _PRIOR_WRONG = 5.0, 1.0
+_PRIOR_RIGHT, _PRIOR_WRONG = 3.0, 0.6
 """Pseudo-answers, right and wrong, that a judge nobody has measured starts with."""
 _LEAST_ACCURACY = 0.65
 """Below, questions do more harm than good: by simulation a judge right 60% of the time lowers the result."""
-_BATCH = 5
+_BATCH = 4
 """Questions put together, after which it is looked whether more are needed."""
+_ENOUGH_FOR_GOOD = 16
+"""Answers that a very good judge has to give: who guesses is right on eight questions in 0.4% of cases."""
 _SURE_ACCURACY = 0.85
 """A judge that is one standard error better than this need not be measured any further."""
+_ENOUGH_BY_CHANCE = 20
+"""Answers, half of them right, after which a judge counts as no better than chance."""
 _ENOUGH_ANSWERS, _SAME_SHARE = 10, 0.9
 """Answers, and the share of them that are equal in both orders, for the order to count as ignored."""
 _TRIES = 20
@@ -91,8 +96,9 @@ class JudgeRecord:
         """
         if self.asked < 2 * _BATCH:
             return False
-        by_chance = self.right <= 0.5 * self.asked and (not self.agreed or self.asked >= 4 * _BATCH)
-        return self._low > _SURE_ACCURACY or by_chance or self.right <= 0.4 * self.asked
+        by_chance = self.right <= 0.5 * self.asked and (not self.agreed or self.asked >= _ENOUGH_BY_CHANCE)
+        is_good = self._low > _SURE_ACCURACY and self.asked >= _ENOUGH_FOR_GOOD
+        return is_good or by_chance or self.right <= 0.4 * self.asked
 
     @property
     def _low(self) -> float:
@@ -119,14 +125,17 @@ class JudgeRecord:
         )
 
 
-def make_probe(problem: Problem, number: int) -> Choice | None:
-    """A question about the `number`th public test; its first option (group 0) is the true one.
+def make_probe(problem: Problem, number: int) -> tuple[Problem, Choice] | None:
+    """The problem as it is shown, and a question about its `number`th public test whose group 0 is true.
 
-    The other is the true output changed a little. None where the test has no output of its own or nothing
-    wrong can be made of it.
+    The other output is the true one changed a little. The problem is shown without the true output. None
+    where the test has no output of its own, nothing wrong can be made of it, or it cannot be kept secret.
     """
     test = problem.public_tests[number]
     if test.program is not None or test.output is None:
+        return None
+    closed = close_book(problem, number)
+    if closed is None:
         return None
     alike = compare_with(problem)
     rng = random.Random(f"probe:{problem.id}:{number}")
@@ -134,7 +143,7 @@ def make_probe(problem: Problem, number: int) -> Choice | None:
         other = _perturb(problem, test.output, rng)
         if other.split() != test.output.split() and not alike(test.output, other):
             seen = Behaviour(Status.OK, test.output), Behaviour(Status.OK, other)
-            return present(problem, test.input, seen)
+            return closed, present(problem, test.input, seen)
     return None
 
 
@@ -175,7 +184,7 @@ async def measure_judge(problems: Sequence[Problem], ask: Ask, *, probes: int = 
             if len(chosen) < probes and number < len(problem.public_tests):
                 probe = make_probe(problem, number)
                 if probe is not None:
-                    chosen.append((problem, f"probe-{number}", probe))
+                    chosen.append((probe[0], f"probe-{number}", probe[1]))
     record = JudgeRecord()
     for start in range(0, len(chosen), _BATCH):
         if not record.is_settled:

@@ -20,6 +20,7 @@ from sstar_code.selection.judging.question import LETTERS, Refusal, ease, effort
 from sstar_code.selection.protocols import Asked, Derived, Question
 
 if TYPE_CHECKING:
+    from sstar_code.problems import Problem
     from sstar_code.selection.evidence.board import Ledger
     from sstar_code.selection.evidence.clustering import Clustering
     from sstar_code.selection.evidence.posterior import Beliefs
@@ -100,18 +101,19 @@ class Questioning:
     async def _measure_here(self) -> None:
         """Measure the judge on one of this problem's own public tests, for want of a record of the set."""
         tests = range(len(self.pool.problem.public_tests))
-        probes = [probe for number in tests if (probe := make_probe(self.pool.problem, number))]
-        for number, probe in enumerate(probes[:_OWN_PROBES]):
+        probes = [made for number in tests if (made := make_probe(self.pool.problem, number))]
+        for number, (shown, probe) in enumerate(probes[:_OWN_PROBES]):
             answers = [
-                await self._put(probe, f"probe-{number}"),
-                await self._put(probe.swapped, f"probe-{number}/swapped"),
+                await self._put(probe, f"probe-{number}", shown),
+                await self._put(probe.swapped, f"probe-{number}/swapped", shown),
             ]
             self.record += grade(*answers)
 
-    async def _put(self, choice: Choice, ordinal: str) -> Answer:
+    async def _put(self, choice: Choice, ordinal: str, shown: Problem | None = None) -> Answer:
+        """The answer to `choice`; `shown` is the problem as the judge sees it, where it is another."""
         self.calls_left -= 1
         reply = await self.pool.board.ask(
-            Question.CHOOSE, ordinal, self.ledger, input=choice.input, outputs=list(choice.outputs)
+            Question.CHOOSE, ordinal, self.ledger, shown, input=choice.input, outputs=list(choice.outputs)
         )
         return choice.read(reply.text if reply else None)
 

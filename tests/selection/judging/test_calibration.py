@@ -36,7 +36,7 @@ def problem(output, number=0, kind=Kind.STDIN, checker="exact"):
 def test_a_probe_holds_the_truth_and_something_wrong(output, kind):
     """Two outputs: the true one, which is group 0, and one that the checker rejects."""
     asked = problem(output, kind=kind)
-    probe = make_probe(asked, 0)
+    _, probe = make_probe(asked, 0)
     assert set(probe.groups) == {0, 1}
     shown = dict(zip(probe.groups, probe.outputs, strict=True))
     assert shown[0] != shown[1]
@@ -47,7 +47,7 @@ def test_a_probe_holds_the_truth_and_something_wrong(output, kind):
 def test_what_the_checker_accepts_is_nothing_wrong():
     """A small change that is still right is passed over; where nothing can be changed there is no probe."""
     asked = problem("900\n", checker="floats:0.9")
-    probe = make_probe(asked, 0)
+    _, probe = make_probe(asked, 0)
     (wrong,) = (output for output in probe.outputs if output.split() != ["900"])
     assert not accepts("floats:0.9", Kind.STDIN, "900\n", wrong)
     assert make_probe(problem(" \n"), 0) is None
@@ -101,8 +101,8 @@ async def test_the_record_does_not_depend_on_the_order_of_problems():
     once, asked[:] = sorted(asked), []
     assert await measure_judge(problems[::-1], ask, probes=8) == first
     assert sorted(asked) == once
-    assert len(once) == 10  # it is clear after five questions that the order decides
-    assert {name for name, _, _ in once} == {f"p{number:02}" for number in range(5)}
+    assert len(once) == 8  # it is clear after four questions that the order decides
+    assert {name for name, _, _ in once} == {f"p{number:02}" for number in range(4)}
     assert first.accuracy < 0.65  # "A" in both orders is right in exactly one
     assert not first.is_worth_asking
 
@@ -110,11 +110,11 @@ async def test_the_record_does_not_depend_on_the_order_of_problems():
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     ("judge", "questions"),
-    [(lambda place: 0, 5), (lambda place: None, 5), (lambda place: place % 3 % 2, 20)],
+    [(lambda place: 0, 8), (lambda place: None, 4), (lambda place: place % 3 % 2, 20)],
     ids=["always right", "always the first shown", "wrong on a third"],
 )
 async def test_measuring_ends_when_it_is_clear(judge, questions):
-    """Five questions are enough for the best and for one that goes by the order; others get all twenty."""
+    """Few questions are enough for the best and for one that goes by the order; others get all twenty."""
 
     async def ask(question, of, ordinal, **values):
         await anyio.lowlevel.checkpoint()
