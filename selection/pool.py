@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sstar_code.sandbox.outcome import Sandbox
     from sstar_code.selection.evidence.clustering import Clustering
     from sstar_code.selection.judging.calibration import JudgeRecord
-    from sstar_code.selection.protocols import Ask, Candidate
+    from sstar_code.selection.protocols import Ask, Candidate, Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,15 @@ def expected_accuracy(candidates: Sequence[Candidate]) -> float | None:
     graded = [candidates[index].hidden_pass for index in tier(candidates)]
     known = [passed for passed in graded if passed is not None]
     return sum(known) / len(known) if known and len(known) == len(graded) else None
+
+
+def withhold(selection: Selection, least: float | None) -> Selection:
+    """The selection without a choice where its confidence is below `least` or not known; None: as it is."""
+    sure = selection.confidence is not None and least is not None and selection.confidence >= least
+    if least is None or sure or selection.chosen is None:
+        return selection
+    note = f"no answer: the confidence is {selection.confidence_in_words}, less than the {least:g} asked for"
+    return replace(selection, chosen=None, notes=(*selection.notes, note))
 
 
 MAX_OUTPUT_CHARS = 2_000

@@ -23,7 +23,7 @@ from sstar_code.selection.concurrency import run_together
 from sstar_code.selection.evidence.fingerprint import fingerprint
 from sstar_code.selection.evidence.weights import measure_reliability
 from sstar_code.selection.methods.registry import select_all
-from sstar_code.selection.pool import Pool, tier
+from sstar_code.selection.pool import Pool, tier, withhold
 
 if TYPE_CHECKING:
     from sstar_code.agent.jobs.session import Session
@@ -82,6 +82,7 @@ async def choose_run(
     failures: list[SstarError] | None = None,
     *,
     grade: str = "chosen",
+    abstain: float | None = None,
 ) -> list[Chosen]:
     """Try the programs of every problem on its public tests, then let the method of `settings` choose.
 
@@ -89,7 +90,8 @@ async def choose_run(
     the store keeps candidates, choice and verdicts, for reports.
 
     A problem whose programs cannot be tried, or over which an error is raised, is left without a choice and
-    says why; the others go on. `failures` are as in `Asking`.
+    says why; the others go on. So is one whose choice is less sure than `abstain`. `failures` are as in
+    `Asking`.
 
     Raises:
         As `open_session`, `try_samples` and `select_samples`.
@@ -142,7 +144,9 @@ async def choose_run(
                     progress.advance("lost" if made.outcome.error else "kept")
                 return made
 
-            parts = [(place, candidates[place], made) for place, (_, made) in enumerate(chosen)]
+            parts = [
+                (place, candidates[place], withhold(made, abstain)) for place, (_, made) in enumerate(chosen)
+            ]
             kept = await run_together(partial(keep, *part) for part in parts)
             for place, made in enumerate(kept):
                 if made.outcome.error == LOST:

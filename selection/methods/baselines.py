@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sstar_code.selection.evidence.board import Ledger
+from sstar_code.selection.evidence.fingerprint import strip_comments
 from sstar_code.selection.evidence.observe import ask_inputs, observe
 from sstar_code.selection.evidence.weights import agreement, cluster_weights
 from sstar_code.selection.inputs.contract.examples import public_inputs
@@ -86,6 +89,53 @@ async def select_majority(pool: Pool) -> Selection:
     largest = max(found.clusters, key=len)  # the first of several
     confidence = share(pool, largest[0], len(largest), members, compared=bool(found.inputs))
     return ledger.conclude("majority", largest[0], confidence, found.clusters, explain(found))
+
+
+async def select_functional(pool: Pool) -> Selection:
+    """As `majority` on free evidence; its confidence, to abstain by, is the largest cluster's share of all.
+
+    The share counts every candidate that holds a program, those that fail a public test among them. No call.
+
+    Source: functional clustering (arXiv 2506.11021): programs clustered by what they do on generated inputs,
+    and the largest cluster's share of the samples against a threshold below which no answer is given.
+    """
+    made = await select_majority(pool.without_model())
+    written = sum(bool(candidate.code.strip()) for candidate in pool.candidates)
+    confidence = made.confidence
+    if confidence:
+        confidence = max(map(len, made.clusters)) / max(1, written)
+    return replace(made, method="functional", confidence=confidence)
+
+
+async def select_diffcode(pool: Pool) -> Selection:
+    """The medoid of the largest cluster of equal behaviour: the text that is nearest to the others'. No call.
+
+    Source: DiffCodeGen (arXiv 2605.20473), which fuzzes all candidates guided by the lines that they reach.
+    Here the inputs are those of all methods, and the search is guided by which inputs tell programs apart:
+    lines reached are not measured. Nearness is the share of common tokens, comments left out.
+    """
+    members = tier(pool.candidates)
+    if not members:
+        return Selection("diffcode", None, 0.0)
+    ledger = Ledger()
+    found = await _observe_all(pool.without_model(), members, ledger)
+    largest = max(found.clusters, key=len)  # the first of several
+    words = {index: Counter(_WORD.findall(strip_comments(pool.candidates[index].code))) for index in largest}
+
+    def nearness(index: int) -> float:
+        return sum(_share_words(words[index], words[other]) for other in largest)
+
+    chosen = max(largest, key=lambda index: (round(nearness(index), 9), -index))
+    confidence = share(pool, chosen, len(largest), members, compared=bool(found.inputs))
+    return ledger.conclude("diffcode", chosen, confidence, found.clusters, explain(found))
+
+
+_WORD = re.compile(r"\w+|[^\w\s]")
+
+
+def _share_words(first: Counter[str], second: Counter[str]) -> float:
+    """Words in common of those that either has, 0..1 (Jaccard on multisets)."""
+    return (first & second).total() / max(1, (first | second).total())
 
 
 async def select_mbr(pool: Pool) -> Selection:

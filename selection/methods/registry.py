@@ -17,7 +17,9 @@ from sstar_code.problems.errors import suggest
 from sstar_code.problems.plugins import Plugin, list_plugins
 from sstar_code.selection.methods.adaptive import select_adaptive
 from sstar_code.selection.methods.baselines import (
+    select_diffcode,
     select_first,
+    select_functional,
     select_majority,
     select_mbr,
     select_oracle,
@@ -71,6 +73,8 @@ METHODS: Mapping[str, Method] = {
     "first": select_first,
     "majority": select_majority,
     "mbr": select_mbr,
+    "functional": select_functional,
+    "diffcode": select_diffcode,
     "codet": select_codet,
     "b4": select_b4,
     "tests": select_tests,

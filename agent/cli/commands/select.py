@@ -63,6 +63,16 @@ def command(
             help="What runs on the hidden tests at the end: chosen, all (for pass@1 and oracle), or none.",
         ),
     ] = "chosen",
+    abstain: Annotated[
+        float | None,
+        typer.Option(
+            "--abstain",
+            metavar="P",
+            min=0.0,
+            max=1.0,
+            help="Choose nothing where the confidence is below P, or not known.",
+        ),
+    ] = None,
     extract: ExtractOpt = False,
     emit_tests: EmitTestsOpt = None,
     overwrite: OverwriteOpt = False,
@@ -114,6 +124,7 @@ def command(
         seed=settings.seed,
         **({"extract": True} if extract else {}),
         **({"grade": grade} if grade != "chosen" else {}),
+        **({} if abstain is None else {"abstain": abstain}),
     )
     work = _make_work(matched.values())
     about = {**note_set(whole, tasks, data), "sources": _name_sources(work, samples)}
@@ -124,7 +135,9 @@ def command(
     )
     failures: list[SstarError] = []
     try:
-        chosen = run_async(lambda: choose_run(opening, work, settings, prompts, failures, grade=grade))
+        chosen = run_async(
+            lambda: choose_run(opening, work, settings, prompts, failures, grade=grade, abstain=abstain)
+        )
     finally:
         starts.note(now=True)
     which_set = read_which_set(read_manifest(folder))

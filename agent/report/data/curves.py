@@ -136,6 +136,47 @@ def calibrate(run: Run, method: str, bins: int = 10) -> Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """What comes of answering only the problems whose choice is at least so sure."""
+
+    confidence: float | None
+    """The lowest confidence that is answered; None: all are, those of no known confidence too."""
+    answered: Rate
+    """Share of the graded problems that are answered."""
+    wrong: Rate
+    """Share of wrong answers among those."""
+
+
+def trace_abstention(run: Run, method: str) -> tuple[Answered, ...]:
+    """Error against answered problems, the surest first: one row for every confidence that `method` states.
+
+    A choice of no known confidence comes last. Source: risk-coverage curves (El-Yaniv and Wiener 2010).
+    """
+    rows = [
+        (-1.0 if choice.confidence is None else choice.confidence, run.outcomes[one].is_right(choice.chosen))
+        for one in run.count.graded
+        if (choice := run.choices.get(one, {}).get(method)) is not None
+    ]
+    found = []
+    for least in sorted({confidence for confidence, _ in rows}, reverse=True):
+        told = [right for confidence, right in rows if confidence >= least]
+        found.append(
+            Answered(
+                None if least < 0 else least,
+                wilson(len(told), len(rows)),
+                wilson(told.count(False), len(told)),
+            )
+        )
+    return tuple(found)
+
+
+def thin_out(rows: Sequence[Answered]) -> list[Answered]:
+    """Those rows at which another tenth of the problems is answered, and the last."""
+    kept = {min(10, int(10 * row.answered.value)): row for row in reversed(rows)}
+    return [kept[tenth] for tenth in sorted(kept)]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One column of the flow: how many problems are in which state."""
 

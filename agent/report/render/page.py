@@ -19,7 +19,7 @@ from sstar_code.agent.report.data.curves import calibrate
 from sstar_code.agent.report.data.run import open_run
 from sstar_code.agent.report.data.scores import count_scores
 from sstar_code.agent.report.explain import LEGEND, TERMS, explain_choice, show_output
-from sstar_code.agent.report.render import figures, tables
+from sstar_code.agent.report.render import abstention, figures, tables
 from sstar_code.agent.run.files import write_text
 from sstar_code.agent.run.outcomes import add_up, read_record
 from sstar_code.agent.run.summary import LABELS
@@ -285,6 +285,7 @@ def build_page(run: Run, scores: Scores) -> str:
         rounds=tables.round_table(scores),
         stages=tables.stage_table(run),
         calibration=calibration,
+        abstention=(abstention.HEADS, abstention.abstention_rows(run)),
         verdict_key=figures.verdict_key(scores),
         token_key=figures.token_key(run),
         groups=groups,

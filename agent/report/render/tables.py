@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from sstar_code.agent.report.data.curves import calibrate
+from sstar_code.agent.report.data.curves import calibrate, trace_abstention
 from sstar_code.agent.report.data.scores import group_keys
 from sstar_code.agent.report.markup import Case, escape_markdown, escape_names, write_junit, write_table
+from sstar_code.agent.report.render.abstention import abstention_as_markdown
 from sstar_code.agent.run.outcomes import add_up
 from sstar_code.agent.run.summary import LABELS
 
@@ -300,6 +301,7 @@ def run_as_markdown(run: Run, scores: Scores) -> str:
         *(write_table(methods.heads, method_rows) if method_rows else ()),
         *(write_table(differences.heads, escape_names(differences.rows)) if differences.rows else ()),
         *(write_table(_AT_K, at_k) if at_k else ()),
+        *abstention_as_markdown(run),
         *(write_table(rounds.heads, rounds.rows) if rounds.rows else ()),
     ]
     for kind, groups in scores.groups.items():
@@ -344,6 +346,7 @@ def run_as_json(run: Run, scores: Scores) -> dict[str, Any]:
         "ungraded": count.ungraded,
         **counted,
         "calibration": asdict(calibrate(run, run.select)),
+        "abstention": [asdict(row) for row in trace_abstention(run, run.select)],
         "stages": {name: asdict(stage) for name, stage in ordered_stages(run).items()},
         "added_methods": {name: asdict(stage) for name, stage in run.added.items()},
         "outcomes": {one: judge_outcome(run, one) for one in run.problem_ids},

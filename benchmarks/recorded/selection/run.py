@@ -188,7 +188,12 @@ async def _try(
         record = records[trial.judge]
     if trial.method in BY_TESTS or trial.judge is not None:
         ask = SimulatedAsk(item.problem, item.candidates, counting, trial.judge, written)
-    pool = Pool(item.problem, item.candidates, counting, ask, reliability=trust, judge=record)
+
+    async def measured() -> JudgeRecord | None:
+        await anyio.lowlevel.checkpoint()
+        return record
+
+    pool = Pool(item.problem, item.candidates, counting, ask, reliability=trust, measure_judge=measured)
     selection = await choose(trial.method)(pool)
     chosen = item.candidates[selection.chosen] if selection.chosen is not None else None
     return Row(

@@ -115,7 +115,9 @@ def test_the_tiny_coder_is_asked_by_its_own_prompts(folder):
     """Its recording is replayed with the templates that it learnt, so that others may change."""
     own = find_prompts("replay:lists")
     assert own is not None
-    assert sorted(path.name for path in own.iterdir()) == ["debug.j2", "generate.j2"]
+    questions = ["choose.j2", "debug.j2", "distinguish.j2", "generate.j2"]
+    questions += ["inputs.j2", "judge.j2", "kit.j2", "reference.j2"]
+    assert sorted(path.name for path in own.iterdir()) == questions
     assert Prompts(own).digest != Prompts().digest
     for spec in ("replay:examples", "lists", None):
         assert find_prompts(spec) is None

@@ -16,7 +16,6 @@ from sstar_code.selection import Reply
 from sstar_code.selection.judging.calibration import make_probe, measure_judge
 from sstar_code.selection.judging.closed_book import LEFT_OUT, close_book
 
-
 VALUES = st.recursive(st.none() | st.integers() | st.text(max_size=5), st.lists, max_leaves=4)
 
 
