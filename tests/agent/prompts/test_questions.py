@@ -1,0 +1,112 @@
+"""The questions of selection say what a reader has to know to answer them."""
+
+from __future__ import annotations
+
+import pytest
+
+from sstar_code.agent.prompts.statement import describe_checker
+from sstar_code.agent.prompts.templates import NAMES, Prompts, show_arguments
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.selection.judging.question import Refusal, effort, is_empty, read_choice
+
+GONE = (
+    "Every seed gives another one",
+    "the largest inputs that the problem allows",
+    "An example: `data` and the output",
+    "try everything",
+    "order of the outputs means nothing",
+    "order of the two outputs means nothing",
+    "order of the programs means nothing",
+)
+"""What readers could not follow, or followed wrongly."""
+
+
+def call(checker="exact", kind=Kind.FUNCTION):
+    tests = (Test('[1, 2]\n"a"', "[1.5]"),)
+    return Problem(
+        "p", "S", kind, "f" if kind is Kind.FUNCTION else None, public_tests=tests, checker=checker
+    )
+
+
+def ask(name, problem=None, **values):
+    return Prompts().render(name, problem or call(), **values)[1].content
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_sentence_is_left_that_readers_stumbled_over(name):
+    """Each of them was asked about, or answered as nobody meant it."""
+    source = Prompts()._sources[name]
+    assert [words for words in GONE if words in source] == []
+
+
+def test_a_generator_is_told_sizes_and_time():
+    """How many items each size has, what to do where no limit stands, and how long a call may take."""
+    text = ask("kit", generate=True)
+    for words in ("at most 3 items", "at most 1,000", "also where no limit is stated", "0.5 s of CPU time"):
+        assert words in text
+    assert "[[1, 2], 'a']" in text
+    assert "generate" not in ask("kit", generate=False)
+    assert "does not say what is right for it" in ask("kit", generate=False)
+
+
+def test_a_brute_force_is_told_what_data_is():
+    """The arguments as a list, not as a call; the size of inputs; what to do where several outputs are right."""
+    text = ask("reference")
+    assert "data = [[1, 2], 'a']\noutput = [1.5]" in text
+    assert "about 10 items" in text
+    assert "leave `solve` out" in text
+
+
+@pytest.mark.parametrize(
+    ("checker", "kind", "words"),
+    [
+        ("exact", Kind.FUNCTION, ""),
+        ("lines", Kind.STDIN, ""),
+        ("floats:1e-4", Kind.STDIN, "at most 1e-4"),
+        ("python:1e-3", Kind.FUNCTION, "at most 1e-3"),
+        ("python", Kind.FUNCTION, ""),
+        ("apps", Kind.FUNCTION, "at most 1e-06"),
+        ("unordered", Kind.STDIN, "Lines may stand in any order"),
+        ("unordered", Kind.FUNCTION, "Items may stand in any order"),
+        ("any-case", Kind.STDIN, "Letter case"),
+        ({"program": "print(1)"}, Kind.STDIN, "others than the expected one"),
+    ],
+)
+def test_a_judge_is_told_which_differences_do_not_count(checker, kind, words):
+    """Tolerance, order and case as the checker has them, in the question itself."""
+    problem = call(checker, kind)
+    said = describe_checker(problem)
+    assert (words in said) if words else said == ""
+    assert said in ask("choose", problem, input="1", outputs=["1", "2"])
+
+
+def test_a_failed_program_is_explained_only_where_one_is_shown():
+    """What "no output" means stands where it is an option, and that a list is no tuple where one is shown."""
+    plain = ask("choose", input="1", outputs=["1", "2"])
+    assert "No output" not in plain
+    assert "tuple" not in plain
+    assert "No output" in ask("choose", input="1", outputs=["1", "no output: the program failed"])
+    assert "tuple" in ask("choose", input="1", outputs=["(1, 2)", "[1, 2]"])
+
+
+def test_more_than_one_may_be_right():
+    """The answer is offered and read, and is none of the outputs."""
+    assert "ANSWER: several" in ask("choose", input="1", outputs=["1", "2"])
+    assert read_choice("ANSWER: several", 2) is Refusal.SEVERAL
+    assert read_choice("ANSWER: both A and B", 2) is None
+
+
+def test_small_inputs_are_easier_and_empty_ones_doubtful():
+    """Digits beyond the third cost five characters each; an empty argument or line is seen."""
+    assert effort("999") == 3
+    assert effort("10000000000000023") == 17 + 5 * 14
+    assert is_empty(call(), '[]\n"a"')
+    assert is_empty(call(), '[1]\n""')
+    assert not is_empty(call(), '[1]\n"a"')
+    assert is_empty(call(kind=Kind.STDIN), "1\n\n2\n")
+    assert not is_empty(call(kind=Kind.STDIN), "1\n2\n")
+
+
+def test_arguments_are_shown_as_a_list():
+    """Of a test, or of the encoded arguments."""
+    assert show_arguments(call().public_tests[0]) == show_arguments('[1, 2]\n"a"') == "[[1, 2], 'a']"
