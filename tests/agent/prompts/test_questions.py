@@ -23,9 +23,8 @@ GONE = (
 
 def call(checker="exact", kind=Kind.FUNCTION):
     tests = (Test('[1, 2]\n"a"', "[1.5]"),)
-    return Problem(
-        "p", "S", kind, "f" if kind is Kind.FUNCTION else None, public_tests=tests, checker=checker
-    )
+    name = "f" if kind is Kind.FUNCTION else None
+    return Problem("p", "S", kind, name, public_tests=tests, checker=checker)
 
 
 def ask(name, problem=None, **values):
