@@ -17,11 +17,11 @@ def work(number, *codes):
 
 
 @pytest.mark.parametrize(
-    ("count", "second", "measured"),
-    [(8, "print(1 + 2)", True), (7, "print(1 + 2)", False), (8, "print(3)  # the same program", False)],
+    ("count", "second", "probes"),
+    [(8, "print(1 + 2)", 4), (7, "print(1 + 2)", 7), (8, "print(3)  # the same program", 0)],
 )
-async def test_the_judge_is_measured_for_a_set_where_it_may_be_asked_often(count, second, measured):
-    """At least eight problems have two different programs to choose among; a comment is no difference."""
+async def test_the_judge_is_measured_for_a_set_where_it_may_be_asked_often(count, second, probes):
+    """Of eight open problems four are enough to see that the order decides; of fewer each finds out by itself."""
     asked = []
 
     async def ask(question, problem, ordinal, **_):
@@ -29,8 +29,8 @@ async def test_the_judge_is_measured_for_a_set_where_it_may_be_asked_often(count
         return Reply("ANSWER: A", 1)
 
     jobs = [work(number, "print(3)", second) for number in range(count)]
-    sandbox = FakeSandbox(lambda *_: "3")
+    sandbox = FakeSandbox(lambda program, text: "4" if text.strip() and "1 + 2" in program.code else "3")
     candidates = await try_samples(jobs, sandbox=sandbox, at_once=1)
     chosen = await select_samples(jobs, candidates, "adaptive", sandbox=sandbox, ask=ask, seed=0, at_once=1)
     assert [selection.chosen for _, selection in chosen] == [0] * count
-    assert ("probe-0" in asked) is measured
+    assert asked.count("probe-0") == probes

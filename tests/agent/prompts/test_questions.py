@@ -49,7 +49,7 @@ def test_a_generator_is_told_sizes_and_time():
 
 
 def test_a_brute_force_is_told_what_data_is():
-    """The arguments as a list, not as a call; the size of inputs; what to do where several outputs are right."""
+    """The arguments as a list, not as a call; the size of inputs; what several right outputs mean."""
     text = ask("reference")
     assert "data = [[1, 2], 'a']\noutput = [1.5]" in text
     assert "about 10 items" in text
