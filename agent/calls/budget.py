@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sstar_code.problems import InfrastructureError, SstarError, UserError
@@ -21,8 +21,17 @@ class Budget:
     max_seconds: float | None = None
     max_tokens_problem: int | None = None
     """Tokens of one problem; when they are spent its calls fail and it is finished with what it has."""
+    caps: Mapping[str, int] = field(default_factory=dict)
+    """Tokens of single problems, in place of `max_tokens_problem`."""
+    choosing: Mapping[str, int] = field(default_factory=dict)
+    """As `caps`, for questions of selection, where they have other ones."""
     tokens: int = 0
     started_s: float = field(default_factory=time.monotonic)
+
+    def cap_of(self, problem_id: str, *, choosing: bool) -> int | None:
+        """Tokens that the problem may have spent before a call, one for `choosing`; None is without limit."""
+        cap = self.caps.get(problem_id, self.max_tokens_problem)
+        return self.choosing.get(problem_id, cap) if choosing else cap
 
     def check(self) -> None:
         """Before a call.

@@ -11,6 +11,7 @@ import anyio
 
 from sstar_code.agent.calls.budget import BudgetSpentError
 from sstar_code.agent.calls.concurrency import ConcurrencyController, PriorityLimiter, urgency
+from sstar_code.agent.calls.shares import Shares
 from sstar_code.agent.models import Answer, CallError, Model, Purpose, Request, Stage, request_key
 from sstar_code.agent.run.outcomes import StageCount
 from sstar_code.agent.telemetry.spans import observe_call
@@ -84,11 +85,11 @@ class StoredModel:
         """What the servers show of their load, where there are any."""
         self.tally = StageCount()
         """Everything this run has cost, earlier starts included."""
-        self._spent: dict[str, int] = {}
-        """Tokens by problem."""
+        self.shares = Shares(budget)
+        """What each problem has spent, and how many of its calls may be under way."""
         for problem_id, _, answer in store.answers():
             self.tally.add_answer(answer)
-            self._add_spent(problem_id, answer)
+            self.shares.add(problem_id, _count_tokens(answer))
         budget.tokens += self.tally.tokens
         self._stopped = ""
         """Why nothing is asked any more; empty while it is."""
@@ -117,7 +118,7 @@ class StoredModel:
                 if self._stopped:
                     raise NotAskedError(f"not asked: {self._stopped}")
                 rank = urgency(purpose, problem, closing=self._closing)
-                async with self._turn(key, rank, purpose.problem_id):
+                async with self._turn(key, rank, purpose):
                     sent = replace(request, priority=rank) if self._priorities else request
                     is_under_way = True
                     with observe_call(self.name, sent, self._store) as note:
@@ -167,13 +168,13 @@ class StoredModel:
             await anyio.sleep(self.concurrency.look_every_s)
 
     @asynccontextmanager
-    async def _turn(self, key: str, rank: int, problem_id: str) -> AsyncIterator[None]:
+    async def _turn(self, key: str, rank: int, purpose: Purpose) -> AsyncIterator[None]:
         """Wait for the turn of the call `key`; others that ask the same wait until the block has ended."""
         done = self._in_flight[key] = anyio.Event()
         try:
-            async with self.limiter.turn(rank):
+            async with self.shares.turn(purpose), self.limiter.turn(rank):
                 await self._check_budget()
-                self._check_cap(problem_id)
+                self._check_cap(purpose)
                 self._under_way[key] = done
                 yield
         finally:
@@ -190,19 +191,20 @@ class StoredModel:
                 await answered.wait()
             raise
 
-    def _check_cap(self, problem_id: str) -> None:
-        cap, spent = self._budget.max_tokens_problem, self._spent.get(problem_id, 0)
-        if cap is not None and spent >= cap:
-            raise CapSpentError(f"{problem_id}: {spent} of its {cap} tokens (--max-tokens-problem) are spent")
-
-    def _add_spent(self, problem_id: str, answer: Answer) -> int:
-        tokens = (answer.usage.prompt or 0) + (answer.usage.output or 0)
-        self._spent[problem_id] = self._spent.get(problem_id, 0) + tokens
-        return tokens
+    def _check_cap(self, purpose: Purpose) -> None:
+        if self.shares.is_spent(purpose):
+            problem_id = purpose.problem_id
+            flag = "" if problem_id in self._budget.caps else " (--max-tokens-problem)"
+            raise CapSpentError(f"{problem_id}: its tokens{flag} are spent: {self.shares.spent[problem_id]}")
 
     def _keep(self, request: Request, answer: Answer) -> None:
         self.asked += 1
         self._store.put_answer(request, answer)
-        self._budget.tokens += self._add_spent(request.purpose.problem_id, answer)
+        self._budget.tokens += _count_tokens(answer)
+        self.shares.add(request.purpose.problem_id, _count_tokens(answer))
         self.tally.add_answer(answer)
         self.concurrency.see_answer(answer.seconds, answer.usage.output)
+
+
+def _count_tokens(answer: Answer) -> int:
+    return (answer.usage.prompt or 0) + (answer.usage.output or 0)

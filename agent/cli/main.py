@@ -35,7 +35,7 @@ from sstar_code.agent.cli.commands import (
 from sstar_code.agent.cli.commands import eval as eval_command
 from sstar_code.agent.cli.commands.first_steps import completion, init
 from sstar_code.agent.cli.commands.first_steps import help as help_command
-from sstar_code.agent.cli.commands.run_folders import runs, view
+from sstar_code.agent.cli.commands.run_folders import compare, runs, view
 from sstar_code.agent.cli.commands.servers import mcp, serve
 from sstar_code.agent.cli.display.help import GroupedCommand, GroupedCommands
 from sstar_code.agent.cli.display.lines import fold
@@ -60,6 +60,7 @@ GROUPS: dict[str, dict[Any, str]] = {
         solve: "One problem: the program on stdout, why it was chosen on stderr.",
         eval_command: "A set: generate, debug, choose, grade; the same again resumes.",
         select: "Choose among existing samples, with or without a model.",
+        compare: "Strategies at equal tokens: one table, one figure.",
         grade: "Run existing samples against the tests; no model is asked.",
     },
     "Runs": {

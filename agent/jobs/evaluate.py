@@ -67,6 +67,7 @@ async def evaluate_run(
     prices: Prices,
     judged_on: Sequence[Problem] = (),
     retry_errors: bool = False,
+    methods: Sequence[str] | None = None,
 ) -> Summary:
     """Evaluate what the run that is opened has not finished yet, and write its results.
 
@@ -74,7 +75,7 @@ async def evaluate_run(
     `samples.jsonl`, `lcb.json` and `candidates.jsonl` show it; `summary.json` counts what is unfinished.
     An end before anything was finished writes nothing. With `retry_errors` finished problems with a call that
     failed for good are worked on again. `judged_on` is, for a shard, the whole set: the judge is measured on
-    it as one run over all of it would.
+    it as one run over all of it would. `methods` choose, in place of those that a run reports.
 
     Raises:
         As `open_session` and `evaluate`.
@@ -115,6 +116,7 @@ async def evaluate_run(
                     wait_for_capacity=model.wait_for_capacity,
                     on_problem=finish,
                     judged_on=judged_on,
+                    methods=methods,
                 )
         except BaseException:
             if outcomes:
@@ -175,6 +177,7 @@ async def evaluate(
     wait_for_capacity: Callable[[int], Awaitable[None]],
     on_problem: OnProblem,
     judged_on: Sequence[Problem] = (),
+    methods: Sequence[str] | None = None,
 ) -> list[ProblemOutcome]:
     """Solve and grade `problems`; those that `store` holds as finished are taken from there.
 
@@ -182,7 +185,7 @@ async def evaluate(
     returns: it is called with the number of first samples still to be asked for. A problem that the sandbox
     lost is tried once more when the others are done, and then kept out of the store, so that the same command
     tries it again; one over which an error was raised that nobody foresaw is kept with it, as the next start
-    would meet it again. `judged_on`: the problems on which the judge is measured, where they are not these.
+    would meet it again. `judged_on`, `methods`: as `evaluate_run`.
 
     Raises:
         InfrastructureError: the endpoint, the sandbox or the store is gone; what was finished is kept.
@@ -195,7 +198,8 @@ async def evaluate(
     context = replace(context, judge=SharedJudge(judged_on or problems, context.ask))
     open_ids: set[str] = set()
     closed = anyio.Event()
-    methods = [name for name in dict.fromkeys((*BASELINES, context.settings.select)) if name != "oracle"]
+    reported = (*BASELINES, context.settings.select) if methods is None else methods
+    names = [name for name in dict.fromkeys(reported) if name != "oracle"]
     lost: list[Problem] = []
 
     async def work(problem: Problem, *, is_last: bool = False) -> None:
@@ -203,7 +207,7 @@ async def evaluate(
         with about(problem=problem.id), problem_span(problem.id):
             log_event("problem.begun")
             try:
-                solution = await solve(problem, context, methods)
+                solution = await solve(problem, context, names)
                 with working_on(problem.id, "grade"):
                     verdicts, fault = await _grade(solution, context)
                 outcome = keep_solution(solution, verdicts, store, fault=fault)

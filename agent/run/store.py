@@ -298,12 +298,12 @@ class Store:
             )
             db.execute("UPDATE problems SET outcome = ? WHERE problem_id = ?", (outcome, problem_id))
 
-    def reopen(self, problem_ids: Iterable[str]) -> None:
-        """Let these problems count as unfinished, without failures; their answers and executions stay."""
+    def reopen(self, problem_ids: Iterable[str], *, steps: bool = False) -> None:
+        """Let these count as unfinished, without failures and with `steps` undecided; what was paid stays."""
         rows = [(problem_id,) for problem_id in problem_ids]
         with self._transaction() as db:
-            db.executemany("DELETE FROM problems WHERE problem_id = ?", rows)
-            db.executemany("DELETE FROM failed_calls WHERE problem_id = ?", rows)
+            for table in ("problems", "failed_calls", *["steps"] * steps):
+                db.executemany(f"DELETE FROM {table} WHERE problem_id = ?", rows)  # noqa: S608 - our names
 
     def absorb(self, path: Path) -> None:
         """Take over everything of the store at `path`, which has this version's schema.

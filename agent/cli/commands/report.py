@@ -11,8 +11,10 @@ import typer
 
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.cli.build import put, run_async, say
+from sstar_code.agent.cli.commands.run_folders.compare import show_comparison
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import ProblemSetOpt, PromptsOpt
+from sstar_code.agent.comparison.arms import is_comparison
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.problems import UserError
 from sstar_code.problems.plain_text import dump_json, escape_text
@@ -31,7 +33,8 @@ def command(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN...", help="Run folders of eval, solve, select and grade, also of one going on."
+            metavar="RUN...",
+            help="Run folders of eval, solve, select and grade, also of one going on; or one of compare.",
         ),
     ],
     *,
@@ -66,6 +69,14 @@ def command(
     """
     if format_ not in FORMATS:
         raise UserError(f"--format {format_!r}: it must be one of {', '.join(FORMATS)}")
+    if any(map(is_comparison, runs)):
+        if len(runs) > 1 or format_ not in ("md", "json") or page or plot or add_method:
+            raise UserError(
+                f"{next(filter(is_comparison, runs))}: a comparison is reported alone, with --format md or "
+                "json; its figure is comparison.svg in its folder"
+            )
+        show_comparison(runs[0], format_)
+        return 0
     several = len(runs) > 1
     if several and (format_ == "junit" or page or add_method):
         raise UserError("--format junit, --page and --add-method are for one run")

@@ -213,6 +213,19 @@ def test_an_evaluation_and_its_report(run, folder):
     check("files", read(folder, "run/summary.json"))
 
 
+def test_strategies_compared(run, folder, monkeypatch):
+    """The table, the second start that does nothing, and the report in each form."""
+    monkeypatch.setattr("sstar_code.agent.run.history.starts.Starts.seconds", property(lambda _: 1.5))
+    words = ("compare", "jsonl:set.jsonl", "-m", "tiny", "--n", "4", "--rounds", "1", "--out", "all")
+    words += ("--tokens", "1e3,4e3", "--strategies", "sample,beam:width=2", "--max-in-flight", "1")
+    run(*words)
+    run(*words, "--json")
+    run("report", "all", "--format", "md")
+    run("report", "all", "--format", "csv")
+    run(*words, "--tokens", "none")
+    check("compare", [*run.kept, sorted(path.name for path in (folder / "all").iterdir())])
+
+
 def test_one_problem(run, folder):
     """Solved and not, with reasons, as JSON, and with tests written."""
     for name, *more in (
