@@ -124,10 +124,12 @@ async def open_session(
     budget: Budget | None = None,
     watch: Watch | None = None,
     quiet: bool = False,
+    wrap: Callable[[Model], Model] = lambda model: model,
 ) -> AsyncIterator[Session]:
     """Open the store of `folder` (None: one that is not kept), the model if there is one, and the sandbox.
 
     Model and sandbox are the ones that are chosen, or any that are given; a sandbox that is given is entered.
+    What an endpoint serves is asked through `wrap`.
 
     Whatever happens inside, all of them are closed and the store holds what was answered and run until then.
 
@@ -154,7 +156,7 @@ async def open_session(
         model = None
         if endpoint is not None:
             if isinstance(endpoint, Endpoint):
-                opening = open_model(endpoint, store, budget, say)
+                opening = open_model(endpoint, store, budget, say, wrap)
                 model = await stack.enter_async_context(opening)
             else:
                 model = StoredModel(endpoint, store, budget, max_in_flight=FIRST_WIDTH)
@@ -227,7 +229,11 @@ def make_chosen(choice: SandboxChoice, say: Callable[[str], None]) -> Sandbox:
 
 @asynccontextmanager
 async def open_model(
-    endpoint: Endpoint, store: Store, budget: Budget, say: Callable[[str], None]
+    endpoint: Endpoint,
+    store: Store,
+    budget: Budget,
+    say: Callable[[str], None],
+    wrap: Callable[[Model], Model] = lambda model: model,
 ) -> AsyncIterator[StoredModel]:
     """The model, with every answer kept in `store`; an endpoint is looked at before anything is paid for.
 
@@ -245,7 +251,7 @@ async def open_model(
             asked = stack.enter_context(Recorder(asked, endpoint.record))
         paced = model if isinstance(model, RetryingModel) else None
         stored = StoredModel(
-            asked,
+            wrap(asked),
             store,
             budget,
             max_in_flight=endpoint.max_in_flight if paced else endpoint.max_in_flight or FIRST_WIDTH,

@@ -34,6 +34,7 @@ from sstar_code.agent.cli.options import (
 )
 from sstar_code.agent.cli.preset import choose_prompts, note_preset
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
+from sstar_code.agent.robustness.attacks import read_attacks
 from sstar_code.agent.run.outcomes import Prices
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sstar_code.agent.jobs.merge_runs import Shard
+    from sstar_code.agent.robustness.attacks import Attack
     from sstar_code.agent.run.summary import Summary
     from sstar_code.problems import Problem
     from sstar_code.problems.sets.load import ProblemSet
@@ -75,6 +77,14 @@ def command(
             help="Methods reported beside --select may ask the model too, not use free evidence alone.",
         ),
     ] = False,
+    attack: Annotated[
+        str | None,
+        typer.Option(
+            "--attack",
+            metavar="NAME,...",
+            help="Run it under harmless attacks too, or `all`, and tell how many chosen programs obey.",
+        ),
+    ] = None,
     dry_run: DryRunOpt = False,
     templates: PromptsOpt = None,
     preset: PresetOpt = None,
@@ -101,6 +111,10 @@ def command(
         for spec in dict.fromkeys(problem_sets)
         for model in _read_models(models)
     ]
+    if attack is not None:
+        if len(runs) > 1 or retry or shard or endpoint.record:
+            raise UserError("--attack is for one set and one model, without --retry, --shard and --record")
+        runs = [replace(runs[0], attack=one) for one in read_attacks(attack)]
     several = len(runs) > 1
     if several and endpoint.record is not None:
         raise UserError("--record is for one set and one model: a file holds the calls of one run")
@@ -113,15 +127,12 @@ def command(
     ended = []
     for number, run in enumerate(runs, start=1):
         if several:
-            say(f"sstar: {number} of {len(runs)}: {run.problem_set}, {run.endpoint.require_model()}")
+            say(f"sstar: {number} of {len(runs)}: {run}")
         begun = _begin(run, choices, several=several)
         summary = run_async(begun.work)
-        _show(begun, summary, choices)
+        _show(begun, summary, choices, table=attack is None)
         ended.append((run, begun.folder, summary))
-    if several:
-        _report_all(ended, output)
-    elif output.json_:
-        put_json(ended[0][2].headline())
+    _report_all(ended, choices, several=several)
     return 3 if any(summary.count.errors for _, _, summary in ended) else 0
 
 
@@ -131,6 +142,11 @@ class _Run:
 
     problem_set: str
     endpoint: Endpoint
+    attack: Attack | None = None
+
+    def __str__(self) -> str:
+        under = "" if self.attack is None else f", attack {self.attack.name}"
+        return f"{self.problem_set}, {self.endpoint.require_model()}{under}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +181,8 @@ def _load(run: _Run, choices: _Choices) -> tuple[ProblemSet, list[Problem], list
     problems = asked_for if part is None else part.take(asked_for)
     if not problems:
         raise UserError(f"--shard {part}: there are only {len(asked_for)} problems")
+    if run.attack is not None:
+        asked_for = problems = [run.attack.apply(problem) for problem in problems]
     return whole, asked_for, problems
 
 
@@ -215,13 +233,15 @@ def _begin(run: _Run, choices: _Choices, *, several: bool) -> _Begun:
         **settings.as_json(),
         **({} if part is None else {"shard": str(part)}),
         **({} if choices.preset is None else {"preset": choices.preset}),
+        **({} if run.attack is None else {"attack": run.attack.name}),
     )
     about = {
         **note_set(whole, asked_for, choices.data),
         "base_url": list(endpoint.base_urls),
         **note_preset(choices.preset, settings, endpoint, prompts, whole.name),
     }
-    out = output.out / default_folder("eval", config).name if several and output.out else output.out
+    name = default_folder("eval", config).name if run.attack is None else run.attack.name
+    out = output.out / name if several and output.out else output.out
     folder = open_run("eval", config, out, fresh=output.fresh, say=say, **about)
     opening = open_session(
         folder,
@@ -231,6 +251,7 @@ def _begin(run: _Run, choices: _Choices, *, several: bool) -> _Begun:
         budget=choices.budget,
         watch=choices.watch,
         quiet=output.json_,
+        **({} if run.attack is None else {"wrap": partial(run.attack.wrap, problems=problems)}),
     )
     work = partial(
         evaluate_run,
@@ -245,7 +266,7 @@ def _begin(run: _Run, choices: _Choices, *, several: bool) -> _Begun:
     return _Begun(folder, problems, work)
 
 
-def _show(begun: _Begun, summary: Summary, choices: _Choices) -> None:
+def _show(begun: _Begun, summary: Summary, choices: _Choices, *, table: bool) -> None:
     """Show the table of a run and write its page."""
     from sstar_code.agent.report.render.page import write_page
 
@@ -256,12 +277,22 @@ def _show(begun: _Begun, summary: Summary, choices: _Choices) -> None:
             first = summary.stages.get("generate")
             drawn = max(len(summary.failed_calls), first.calls if first else 0)
         say_failed(summary.failed_calls, drawn)
-    if not choices.output.json_:
+    if table and not choices.output.json_:
         print_summary(summary)
     say(f"sstar: page {write_page(begun.folder, {problem.id: problem for problem in problems})}")
 
 
-def _report_all(ended: list[tuple[_Run, Path, Summary]], output: OutputOptions) -> None:
+def _report_all(ended: list[tuple[_Run, Path, Summary]], choices: _Choices, *, several: bool) -> None:
+    """What stands below the tables of the runs: of attacks their matrix, of several runs one table."""
+    if ended[0][0].attack is not None:
+        _report_attacks(ended, choices)
+    elif several:
+        _report_several(ended, choices.output)
+    elif choices.output.json_:
+        put_json(ended[0][2].headline())
+
+
+def _report_several(ended: list[tuple[_Run, Path, Summary]], output: OutputOptions) -> None:
     """One table of all runs, and what the later ones changed against the first."""
     from sstar_code.agent.report.data.run import open_run
     from sstar_code.agent.report.data.scores import count_scores
@@ -284,6 +315,28 @@ def _report_all(ended: list[tuple[_Run, Path, Summary]], output: OutputOptions) 
         say(f"sstar: report {output.out / 'report.md'}")
     else:
         say(f"sstar: the same again: sstar report {' '.join(str(folder) for _, folder, _ in ended)}")
+
+
+def _report_attacks(ended: list[tuple[_Run, Path, Summary]], choices: _Choices) -> None:
+    """The matrix of all attacks."""
+    from sstar_code.agent.cli.display.table import put_table
+    from sstar_code.agent.robustness import matrix
+    from sstar_code.agent.run.files import write_text
+
+    settings, output = choices.settings, choices.output
+    folders = [(run.attack, folder) for run, folder, _ in ended if run.attack is not None]
+    rows = matrix.read_matrix(folders, settings.n)
+    if output.json_:
+        put_json(matrix.matrix_as_json(rows))
+    else:
+        heads, cells = matrix.matrix_as_cells(rows, settings.select)
+        put_table(heads, cells, right=heads[1:])
+        put("\n".join(matrix.list_notes(rows)))
+    if output.out is not None:
+        run = ended[0][0]
+        title = f"{run.problem_set}, {run.endpoint.require_model()}"
+        write_text(output.out / "attacks.md", matrix.matrix_as_markdown(rows, settings.select, title))
+        say(f"sstar: matrix {output.out / 'attacks.md'}")
 
 
 def _say_untested(problems: list[Problem]) -> None:
