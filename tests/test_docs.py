@@ -240,6 +240,7 @@ def test_the_architecture_page_shows_every_folder():
         "agent/prompts/repository",
         "agent/prompts/text",
         "agent/prompts/text/strategies",
+        "agent/robustness/texts",
     }
     assert shown == {str(folder.relative_to(ROOT)) for folder in holds_python} | data
 

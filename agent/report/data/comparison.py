@@ -43,7 +43,7 @@ class Row:
     teraflops: float | None = None
     """2 * parameters * tokens / 10^12; None where the number of parameters is not known."""
     dominated: tuple[str, ...] = ()
-    """Of `COSTS` those by which another row solves at least as much for at most as much, and one of both
+    """Those of `COSTS` by which another row solves at least as much for at most as much, and one of both
     is better."""
 
     def cost(self, name: str) -> float:
