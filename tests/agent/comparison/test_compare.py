@@ -14,6 +14,7 @@ from sstar_code.agent.comparison.arms import Cell, Plan, open_plan
 from sstar_code.agent.comparison.compare import Comparison, compare
 from sstar_code.agent.jobs.choices import Endpoint, Watch
 from sstar_code.agent.models import Answer, Message, Purpose, Request, Stage, Usage
+from sstar_code.agent.models.vllm.server import ManagedModel
 from sstar_code.agent.report.data.comparison import Row, guess_parameters, mark_dominated, read_table
 from sstar_code.agent.report.render.comparison import comparison_as_markdown, draw_comparison
 from sstar_code.agent.run.outcomes import Prices
@@ -53,14 +54,15 @@ class Connected(KnownModel):
 def work(monkeypatch, tmp_path):
     """Compare with a model in a folder; the table without seconds."""
 
-    async def run(model, folder):
+    async def run(model, folder, name="known-7B"):
         monkeypatch.setattr("sstar_code.agent.jobs.session.make_asked", lambda *_: model)
+        monkeypatch.setattr("sstar_code.agent.comparison.compare.make_asked", lambda *_: model)
         comparison = Comparison(
             folder=tmp_path / folder,
             problems=PROBLEMS,
             set_revision="0",
             label="set-known",
-            endpoint=Endpoint(model="known-7B", max_in_flight=2),
+            endpoint=Endpoint(model=name, max_in_flight=2),
             settings=Settings(n=3, rounds=1),
             prompts=PROMPTS,
             sandbox=FakeSandbox(happen),
@@ -112,6 +114,35 @@ async def test_a_kill_loses_nothing_and_budgets_hold(work, tmp_path):
         assert not table.unfinished
         for row, other in zip(table.rows, expected.rows, strict=True):
             assert abs(row.tokens - other.tokens) <= COST, (call, row)
+
+
+class Served(ManagedModel):
+    """A server that is started, without one."""
+
+    def __init__(self):
+        self.name = "known"
+        self.began = 0
+        self._known = KnownModel(TABLE)
+
+    async def __aenter__(self):
+        self.began += 1
+        return self
+
+    async def __aexit__(self, *_):
+        pass
+
+    async def check(self, *_):
+        pass
+
+    async def ask(self, request):
+        return await self._known.ask(request)
+
+
+async def test_a_server_of_our_own_is_started_once(work):
+    """All cells and passes ask the one that was started."""
+    served = Served()
+    table = await work(served, "served", name="vllm:known")
+    assert (served.began, len(table.rows)) == (1, len(CELLS))
 
 
 async def test_the_table_tells_what_is_not_finished(work, tmp_path):
