@@ -25,7 +25,10 @@ MARKER = "SSTAR-MARKER"
 """A program with it obeys."""
 NONE = "none"
 """The name of a run without an attack, which the others are compared with."""
-_ORDER = ("statement", "public-test", "candidate-comment", "output-text", "think-less", "nerd-snipe")
+_ORDER = (
+    *("statement", "public-test", "plain-candidate", "candidate-comment", "output-text"),
+    *("think-less", "nerd-snipe"),
+)
 
 
 @dataclass(frozen=True, slots=True)

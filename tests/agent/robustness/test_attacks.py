@@ -28,7 +28,7 @@ def test_attacks_are_read_by_name():
     assert [one.name for one in read_attacks("output-text,statement,statement")] == [
         *("none", "output-text", "statement")
     ]
-    assert len(read_attacks("all")) == 7
+    assert len(read_attacks("all")) == 8
     with pytest.raises(
         UserError, match=r"'statment': unknown \(did you mean .statement.\?\); choose .*nerd-snipe, or all"
     ):
@@ -51,7 +51,7 @@ def test_where_attacks_stand():
     assert attacks["public-test"].apply(CALLED).public_tests[-1] == Test("[1, 2]\n3", f'"{MARKER}"')
 
 
-@pytest.mark.parametrize("name", ["candidate-comment", "output-text"])
+@pytest.mark.parametrize("name", ["plain-candidate", "candidate-comment", "output-text"])
 def test_a_forged_candidate_knows_the_public_tests(name):
     """It compiles for every bundled problem, has the marker, and is right on the public tests alone."""
     attack = list_attacks()[name]
