@@ -60,7 +60,6 @@ async def check_sandboxes(packages: tuple[str, ...] = ()) -> list[Check]:
 
     `packages` are libraries that programs are to find beside the usual ones.
     """
-    from sstar_code.sandbox.choose import make_sandbox
     from sstar_code.sandbox.docker.probe import probe_engine
 
     engine = probe_engine(packages=packages)
@@ -72,16 +71,16 @@ async def check_sandboxes(packages: tuple[str, ...] = ()) -> list[Check]:
     if engine.reachable:
         image = State.OK if engine.image else State.NOTE
         checks.append(Check("docker image", image, engine.image or engine.reason or "missing"))
-    checks += await _try("local isolation", "local", packages)
-    reasons: list[str] = []
-    try:
-        chosen = make_sandbox("auto", workers=1, packages=packages, say=reasons.append)
-    except SstarError as error:
-        return [*checks, Check("--sandbox auto", State.FAIL, str(error))]
-    (works, *facts) = await _try("--sandbox auto", "auto", packages)
+    local = await _try("local isolation", "local", packages)
+    checks += local
+    chosen = "docker" if engine.reason is None else "local"  # as `make_sandbox` does, without asking again
+    (works, *facts) = local if chosen == "local" else await _try("--sandbox auto", chosen, packages)
+    works = replace(works, name="--sandbox auto")
     if works.state is not State.OK:
         return [*checks, replace(works, state=State.FAIL)]
-    return [*checks, replace(works, detail="; ".join([f"takes {chosen.name}", *reasons])), *facts]
+    if chosen == "local":  # all else about it, and why it is not Docker, stands above
+        return [*checks, replace(works, detail="takes local, as Docker is not ready here")]
+    return [*checks, replace(works, detail=f"takes docker, which {works.detail}"), *facts]
 
 
 _MEMOISED = """\

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from sstar_code.problems import Problem
     from sstar_code.selection import Candidate, Selection
+    from sstar_code.selection.protocols import Evidence
 
 TERMS = {
     "agreement": ("agreement", "how much of the programs does nearly the same; more is better"),
@@ -40,12 +41,15 @@ _MAX_CELL_CHARS = 300
 _MAX_MEMBERS = 12
 _NUMBER_CHARS = len("-0.35")
 _MAX_INPUTS = 12
+_MANY_KINDS = 5
+"""Kinds of evidence from which on their columns stand closer."""
 
 
 def explain_selection(problem: Problem, candidates: Sequence[Candidate], selection: Selection) -> Group:
     """Clusters with their evidence, the inputs that split them, questions and the choice, for rich."""
     parts: list[RenderableType] = [
         _line(f"{problem.id}: {_count(len(candidates), 'candidate')}, method {selection.method}"),
+        _line("Clusters: what did the same on every input (* has the chosen one)"),
         _clusters(selection),
     ]
     if selection.distinguishing:
@@ -53,7 +57,7 @@ def explain_selection(problem: Problem, candidates: Sequence[Candidate], selecti
     if selection.asked:
         parts.append(_questions(selection))
     parts += [_line(f"note: {note}") for note in selection.notes]
-    if selection.evidence:
+    if _weighed(selection):
         parts.append(Text(_write_legend(selection)))
     parts.append(_line(explain_choice(problem.id, selection)))
     return Group(*parts)
@@ -61,9 +65,17 @@ def explain_selection(problem: Problem, candidates: Sequence[Candidate], selecti
 
 def _write_legend(selection: Selection) -> str:
     """What the columns of the clusters mean; each number adds to a cluster's log-odds."""
-    names = list(dict.fromkeys(name for item in selection.evidence for name in item.terms))
-    shown = [_show_term(name) for name in names]
+    shown = [_show_term(name) for name in _list_terms(selection)]
     return "\n".join(f"  {name}: {LEGEND[name]}" for name in (*shown, "before", "after") if name in LEGEND)
+
+
+def _weighed(selection: Selection) -> Sequence[Evidence]:
+    """The evidence by cluster; none where one program was compared with no other, as it then says nothing."""
+    return () if selection.confidence is None else selection.evidence
+
+
+def _list_terms(selection: Selection) -> list[str]:
+    return list(dict.fromkeys(name for item in _weighed(selection) for name in item.terms))
 
 
 def _show_term(name: str) -> str:
@@ -85,10 +97,8 @@ def derived_tests(selection: Selection) -> list[dict[str, Any]]:
     return [asdict(test) for test in selection.derived]
 
 
-def _table(title: str, *columns: str, padding: int = 1) -> Table:
-    table = Table(
-        title=title, title_justify="left", title_style="bold", border_style="dim", padding=(0, padding)
-    )
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", border_style="dim")
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
@@ -105,15 +115,15 @@ def _line(text: str) -> Text:
 
 def _clusters(selection: Selection) -> Table:
     """One row a cluster, the likeliest first."""
-    weighed = selection.evidence
-    names = list(dict.fromkeys(name for item in weighed for name in item.terms))
-    table = _table(
-        "Clusters: what did the same on every input (* has the chosen one)",
-        *("cluster", "samples", *map(_show_term, names), *(("before", "after") if weighed else ())),
-        padding=0,  # all kinds of evidence just fit into 80 columns
-    )
-    for column in table.columns[2:]:  # whole words and numbers; the samples take what is left
-        column.width = max(_NUMBER_CHARS, *map(len, str(column.header).split()))
+    weighed, names = _weighed(selection), _list_terms(selection)
+    gap = 2 if len(names) < _MANY_KINDS else 1  # all kinds of evidence just fit into 80 columns
+    table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, gap, 0, 0))
+    table.add_column("cluster")
+    table.add_column("samples", overflow="fold")
+    for head in (*map(_show_term, names), *(("before", "after") if weighed else ())):
+        # whole words and numbers; the samples take what is left
+        width = max(_NUMBER_CHARS, *map(len, head.split()))
+        table.add_column(head, justify="right", width=width)
     order = list(range(len(selection.clusters)))
     if weighed:
         order.sort(key=lambda number: -weighed[number].posterior)
@@ -125,7 +135,9 @@ def _clusters(selection: Selection) -> Table:
         row = [f"{number}{mark}", f"{len(members)}: {shown}{more}"]
         if weighed:
             item = weighed[number]
-            row += [f"{item.terms[name]:+.2f}" if name in item.terms else "" for name in names]
+            row += [
+                f"{round(item.terms[name], 2) + 0.0:+.2f}" if name in item.terms else "" for name in names
+            ]
             row += [f"{item.prior:.3f}", f"{item.posterior:.3f}"]
         table.add_row(*row)
     return table

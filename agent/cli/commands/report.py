@@ -17,7 +17,7 @@ from sstar_code.agent.cli.options import ProblemSetOpt, PromptsOpt
 from sstar_code.agent.comparison.arms import is_comparison
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.problems import UserError
-from sstar_code.problems.plain_text import dump_json, escape_text
+from sstar_code.problems.plain_text import dump_json
 
 if TYPE_CHECKING:
     from sstar_code.agent.prompts.templates import Prompts
@@ -122,10 +122,9 @@ def _report(opened: list[Run], format_: str, page: Path | None, plot: Path | Non
     pairs = [(run, count_scores(run)) for run in opened]
     text = _write(pairs, format_)
     if format_ == "md" and sys.stdout.isatty():
-        from rich.console import Console
-        from rich.markdown import Markdown
+        from sstar_code.agent.cli.display.markdown import put_markdown
 
-        Console().print(Markdown(escape_text(text)))
+        put_markdown(text)
     else:
         put(text.removesuffix("\n"))
     if plot is not None:

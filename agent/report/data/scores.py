@@ -266,7 +266,8 @@ def compare_runs(first: Run, second: Run) -> Comparison:
 
 def _named(run: Run, problem_id: str) -> dict[str, float]:
     scores = run.count.scores[problem_id]
-    return {"selected@1": scores.get(run.select, 0.0), **scores}
+    chosen = {"selected@1": scores.get(run.select, 0.0)} if run.select else {}  # `grade` chooses nothing
+    return {**chosen, **scores}
 
 
 def _compare(

@@ -244,7 +244,7 @@ def many_as_markdown(pairs: Pairs) -> str:
     parts += [*(f"- {escape_markdown(line)}" for line in _list_about(pairs)), ""]
     parts += _tabulate_sets(pairs)
     for run, scores in pairs:
-        table = difference_table(run, scores)
+        table = difference_table(scores)
         if table.rows:
             parts += [
                 f"## {escape_markdown(f'What {run.select} gains in {run.folder}')}",

@@ -270,7 +270,7 @@ def build_page(run: Run, scores: Scores) -> str:
         labels=LABELS,
         legend=LEGEND,
         term_names={name: shown for name, (shown, _) in TERMS.items()},
-        differences=tables.difference_table(run, scores),
+        differences=tables.difference_table(scores),
         method_costs=tables.method_cost_table(run),
         added=add_up(run.added.values()) if run.added else None,
         graded_alone=tables.describe_graded(run, scores),

@@ -187,19 +187,19 @@ def method_table(run: Run, scores: Scores) -> Table:
     return Table(("choice", "rate", "95% interval", "gain over random, points"), rows, chosen)
 
 
-def difference_table(run: Run, scores: Scores) -> Table:
+def difference_table(scores: Scores) -> Table:
     """What the choice of the run gains over every other rate, paired by problem."""
     rows = []
     for line in scores.differences:
         p, test = line.p_and_test
         rows.append(
             [
-                f"{run.select} - {LABELS.get(line.name, line.name)}",
+                LABELS.get(line.name, line.name),
                 *(points(line.difference), points_interval(line.difference)),
                 *(str(len(line.won)), str(len(line.lost)), f"{p:.2g}", test),
             ]
         )
-    return Table(("selected@1 less", "points", "95% (paired bootstrap)", "won", "lost", "p", "test"), rows)
+    return Table(("selected@1 less", "points", "95% interval", "won", "lost", "p", "test"), rows)
 
 
 def method_cost_table(run: Run) -> Table:
@@ -211,7 +211,7 @@ def method_cost_table(run: Run) -> Table:
         each = [sum(getattr(item, key) for item in made) / len(made) for key in _METHOD_COSTS]
         if any(each):
             rows.append([LABELS.get(name, name), str(len(made)), *(f"{value:,.1f}" for value in each)])
-    heads = ("method", "choices", "calls a problem", "tokens a problem", "runs a problem")
+    heads = ("method", "choices", "calls each", "tokens each", "runs each")
     return Table(heads, rows)
 
 
@@ -276,7 +276,7 @@ def run_as_markdown(run: Run, scores: Scores) -> str:
     if methods.chosen is not None:
         names[methods.chosen] = f"**{escape_markdown(run.select)}** (selected@1)"
     method_rows = [[name, *row[1:]] for name, row in zip(names, methods.rows, strict=True)]
-    stages, differences, costs = stage_table(run), difference_table(run, scores), method_cost_table(run)
+    stages, differences, costs = stage_table(run), difference_table(scores), method_cost_table(run)
     at_k = [
         [
             str(k),
@@ -292,7 +292,7 @@ def run_as_markdown(run: Run, scores: Scores) -> str:
     if run.kind == "solve":
         denominator = "Nothing is graded: `solve` looks at public tests alone."
     parts = [
-        f"# {escape_markdown(run.label)}",
+        f"# {escape_markdown(name_run(run))}",
         "",
         denominator + describe_graded(run, scores),
         "",
@@ -379,10 +379,10 @@ def compare_as_markdown(comparison: Comparison) -> str:
     parts = [f"# {escape_markdown(f'{comparison.second} against {comparison.first}')}", "", f"{common}.", ""]
     if comparison.settings:
         rows = [
-            [escape_markdown(str(cell)) for cell in (key, old, new)]
+            [escape_markdown("-" if cell is None else str(cell)) for cell in (key, old, new)]
             for key, (old, new) in comparison.settings.items()
         ]
-        parts += write_table(("setting", "first", "second"), rows)
+        parts += write_table(("setting", "first", "second"), rows, numbers=False)
     rows = [
         [
             *(escape_markdown(line.name), percent(line.first), percent(line.second)),
@@ -391,10 +391,10 @@ def compare_as_markdown(comparison: Comparison) -> str:
         ]
         for line in comparison.lines
     ]
-    heads = ("rate", "first", "second", "points", "95% (paired bootstrap)", "won", "lost", "p (sign test)")
-    parts += write_table(heads, rows)
-    line = comparison.lines[0]
-    for word, names in (("won", line.won), ("lost", line.lost)):
-        shown = escape_markdown(f"{line.name} {word} by the second: {list_names(names) or 'none'}")
-        parts.append(f"- {shown}")
+    heads = ("rate", "first", "second", "points", "95% interval", "won", "lost", "p (sign test)")
+    parts += write_table(heads, rows) if rows else ["No rate was measured in both.", ""]
+    for line in comparison.lines[:1]:
+        for word, names in (("won", line.won), ("lost", line.lost)):
+            shown = escape_markdown(f"{line.name} {word} by the second: {list_names(names) or 'none'}")
+            parts.append(f"- {shown}")
     return "\n".join(parts) + "\n"

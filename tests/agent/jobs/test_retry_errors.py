@@ -137,3 +137,16 @@ def test_what_the_sandbox_lost_is_tried_once_more_at_the_end(
     words = model if command == "eval" else ("samples.jsonl",)
     ended = sstar(command, spec, *words, "--out", "run", "--json")
     assert ended.code == code, ended.err
+
+
+@pytest.mark.parametrize(("times", "code", "shown"), [(1, 0, "samples 1/1"), (2, 3, "samples 1/1")])
+def test_solve_tries_a_lost_run_once_more(times, code, shown, *, sstar, serve, folder, monkeypatch):
+    """One lost run changes nothing of what `solve` prints; a second one is an error of the machine."""
+    monkeypatch.setattr(session, "_make_sandbox", lambda *_: _Losing("2\n", times))
+    (folder / "problem.json").write_text(json.dumps(make_problem("good")))
+    server = serve(RIGHT)
+    ended = sstar("solve", "problem.json", "-m", "tiny", "--base-url", server.base_url, "--n", "1")
+    assert (ended.code, ended.out.strip()) == (code, "print(int(input()) * 2)"), ended.err
+    assert shown in ended.err
+    assert ("the sandbox lost a run (IE); run the same command again" in ended.err) == (code == 3)
+    assert len([received for received in server.received if received.body]) == 1

@@ -59,6 +59,13 @@ def test_the_evidence_has_a_legend():
     assert "agreement:" not in text
 
 
+def test_nothing_is_less_than_nothing():
+    """A number that is rounded to 0 has no minus before it."""
+    text = render(replace(SELECTION, evidence=(Evidence(0.5, 0.5, {"size": -0.001}),) * 2))
+    assert "+0.00" in text
+    assert "-0.00" not in text
+
+
 def test_all_kinds_of_evidence_fit_80_columns():
     """No head and no number is cut on a terminal of the usual width."""
     terms = dict.fromkeys(("agreement", "failures", "size", "trust", "brute force", "rules"), -2.34)
@@ -70,7 +77,10 @@ def test_all_kinds_of_evidence_fit_80_columns():
 
 def test_a_choice_without_a_comparison_says_so():
     """One program: its confidence is not known, and why."""
-    text = render(Selection("adaptive", 0, None, ((0, 1, 2),)))
+    weighed = (Evidence(0.818, 0.818, {"size": -0.001}),)
+    text = render(Selection("adaptive", 0, None, ((0, 1, 2),), evidence=weighed))
+    assert "0.818" not in text
+    assert "size" not in text
     assert "confidence not known (0 calls, 0 runs). It was compared with no other program." in text
 
 
@@ -115,15 +125,18 @@ def test_the_choice_is_told_in_a_sentence(selection, sentence):
 
 def test_the_tables_hold_every_value():
     """Row by row: clusters by belief, inputs by what was done, options of a question with the answer once."""
+    text = render(SELECTION)
     cells = [
         [cell.strip() for cell in line.strip("│┃").replace("┃", "│").split("│")]
-        for line in render(SELECTION).splitlines()
+        for line in text.splitlines()
         if line[0] in "│┃"
     ]
+    assert [line.rstrip() for line in text.splitlines()[2:5]] == [
+        "cluster  samples  agreement   size  before  after",
+        "1 *      1: 2         +5.50          0.300  0.900",
+        "0        2: 0, 1      +6.00  -0.30   0.700  0.100",
+    ]
     assert cells == [
-        ["cluster", "samples", "agreement", "size", "before", "after"],
-        ["1 *", "1: 2", "+5.50", "", "0.300", "0.900"],
-        ["0", "2: 0, 1", "+6.00", "-0.30", "0.700", "0.100"],
         ["input", "clusters", "did"],
         ["f(10001)", "0", "True"],
         ["", "1", "[bold]false"],

@@ -94,6 +94,8 @@ def test_runs_of_every_command_make_one_table(sstar, samples, folder, isolated):
     found = sstar("report", "e", "g", "s", "--format", "json").json
     assert {row["command"] for row in found["rows"]} == {"eval", "grade", "select"}
     assert "nothing is compared" in ended.err
+    compared = sstar("report", "g", "s", "--format", "json").json["comparisons"][0]["rates"]
+    assert set(compared) == {"pass@1", "oracle"}  # `grade` chose nothing, so nothing is said of its choice
 
 
 def test_one_run_of_grade_is_told(sstar, samples, isolated):

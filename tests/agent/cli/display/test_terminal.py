@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 
 import pytest
 
 from sstar_code.agent.cli.display.lines import fold, show_diff, show_finding, wrap
+from sstar_code.agent.cli.display.markdown import put_markdown
 from sstar_code.agent.cli.display.table import put_table
 from sstar_code.agent.cli.display.terminal import has_colours, paint
 
@@ -125,3 +127,43 @@ def test_diff_in_colour(terminal):
     for code in ("\x1b[0m", "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[36m"):
         shown = shown.replace(code, "")
     assert shown == diff
+
+
+REPORT = """# a \\_title\\_
+
+- one &lt;line&gt;
+
+| rate | set | problems |
+|---|---:|---:|
+| one sample | 33.3% (18.0 to 53.3) | 24 |
+| **best** | - | 1,024 |
+"""
+WHOLE = """\
+rate                         set  problems
+one sample  33.3% (18.0 to 53.3)        24
+best                           -     1,024
+"""
+TURNED = """\
+rate                one sample   best
+set       33.3% (18.0 to 53.3)      -
+problems                    24  1,024
+"""
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (50, WHOLE),
+        (41, TURNED),
+        (30, "one sample\n  set 33.3% (18.0 to 53.3),\n  problems 24\nbest\n  problems 1,024\n"),
+    ],
+)
+def test_no_cell_of_a_report_is_torn(terminal, monkeypatch, columns, expected):
+    """A table that is too wide is turned, and then has a block a row; names are shown as they are."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    look = terminal()
+    put_markdown(REPORT)
+    lines = [re.sub("\x1b\\[[0-9;]*m", "", line).rstrip() for line in look().splitlines()]
+    assert lines[:4] == ["a _title_", "", " • one <line>", ""]
+    assert "\n".join(lines[4:]) + "\n" == expected
