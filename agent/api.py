@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
@@ -25,7 +26,9 @@ from sstar_code.agent.jobs.solve_problem import solve_problem
 from sstar_code.agent.models.recorded import find_prompts
 from sstar_code.agent.models.request import Answer
 from sstar_code.agent.prompts.templates import Prompts
+from sstar_code.agent.run.history.which_set import note_choice
 from sstar_code.agent.run.outcomes import Prices
+from sstar_code.agent.solving.presets import choose_prompts, find_preset, note_preset
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import Problem, UserError, load_set
 from sstar_code.problems.formats.jsonl import to_json
@@ -67,6 +70,7 @@ async def asolve(
     *,
     model: str | Model | Chat,
     settings: Settings | None = None,
+    preset: str | None = None,
     base_url: str | Sequence[str] = (),
     sandbox: str | Sandbox = "auto",
     prompts: Path | None = None,
@@ -78,7 +82,8 @@ async def asolve(
         problem: a problem, or the text of a statement, whose examples become public tests.
         model: a name at `base_url`, `vllm:NAME` to have it served, `replay:FILE` for recorded calls, an
             asynchronous function of chat messages that returns text, or an object with `name` and `ask`.
-        settings: how many samples, rounds and so on; None: the method's own.
+        settings: how many samples, rounds and so on; None: those of `preset`, else the method's own.
+        preset: a leaderboard whose prompts and sampling are taken, a key of `sstar_code.PRESETS`.
         base_url: one or more OpenAI-compatible endpoints of that model; none: `OPENAI_BASE_URL`, else this
             machine. The key is in `OPENAI_API_KEY`.
         sandbox: `auto`, `docker`, `local`, `unsafe`, or a sandbox.
@@ -87,15 +92,16 @@ async def asolve(
             ended; None: nothing is kept.
 
     Raises:
-        UserError: the model, the sandbox or the folder cannot be used; the text says what to do.
+        UserError: the model, the preset, the sandbox or the folder cannot be used; the text says what to do.
         InfrastructureError: the endpoint or the sandbox is gone.
     """
     task = parse_statement(problem, id="problem") if isinstance(problem, str) else problem
-    settings, templates = settings or Settings(), Prompts(prompts or find_prompts(model))
-    asked = _find_model(model, base_url)
+    settings = settings or _choose_settings(preset)
+    asked, templates = _find_model(model, base_url, preset), choose_prompts(prompts, preset, model)
     if folder is not None:
         own = {"problem": to_json(task), **settings.as_json()}
-        _open("solve", folder, make_config(task.id, _describe(asked), templates, **own))
+        config = make_config(task.id, _describe(asked), templates, **own, **_name(preset))
+        _open("solve", folder, config, note_preset(preset, settings, _describe(asked), templates))
     opening = open_session(folder, _find_sandbox(sandbox), _say_nothing, endpoint=asked, quiet=True)
     return await solve_problem(opening, task, settings, templates)
 
@@ -106,6 +112,7 @@ async def aevaluate(
     *,
     model: str | Model | Chat,
     settings: Settings | None = None,
+    preset: str | None = None,
     base_url: str | Sequence[str] = (),
     sandbox: str | Sandbox = "auto",
     prompts: Path | None = None,
@@ -114,22 +121,33 @@ async def aevaluate(
     """Solve every problem and grade the choices on the hidden tests: what `sstar eval` does.
 
     `problems` are the problems, or a set's name as for `sstar eval`, like `lists` or `lcb:test6.jsonl`.
-    `folder` becomes a run folder that `sstar report` reads and the same call resumes; None: none is kept. The
-    others are those of `asolve`.
+    `folder` becomes a run folder that `sstar report` reads and the same call resumes; None: none is kept.
+    With a `preset` the folder and the summary say what departs from it. The others are those of `asolve`.
 
     Raises:
-        UserError: the set, the model, the sandbox or the folder cannot be used.
+        UserError: the set, the model, the preset, the sandbox or the folder cannot be used.
         InfrastructureError: the endpoint or the sandbox is gone; with a folder, what was finished is kept.
     """
-    tasks = load_set(problems).problems if isinstance(problems, str) else tuple(problems)
+    name = problems if isinstance(problems, str) else None
+    whole = None if name is None else load_set(name)
+    tasks = tuple(cast("Sequence[Problem]", problems) if whole is None else whole.problems)
     if not tasks:
         raise UserError("there is no problem to evaluate")
-    settings, templates = settings or Settings(), Prompts(prompts or find_prompts(model))
-    asked = _find_model(model, base_url)
+    settings = settings or _choose_settings(preset)
+    asked, templates = _find_model(model, base_url, preset), choose_prompts(prompts, preset, model)
     if folder is not None:
         own = {"problems": [task.id for task in tasks], **settings.as_json()}
-        own["set"] = problems if isinstance(problems, str) else "given in Python"
-        _open("eval", folder, make_config("evaluation", _describe(asked), templates, **own))
+        own["set"] = "given in Python" if name is None else name
+        about = {} if whole is None else {"set_name": whole.name, "data": str(whole.path)}
+        about |= note_choice(tasks, window=(None, None), filters=None, limit=None)
+        set_name = "given in Python" if whole is None else whole.name
+        about |= note_preset(preset, settings, _describe(asked), templates, set_name)
+        _open(
+            "eval",
+            folder,
+            make_config("evaluation", _describe(asked), templates, **own, **_name(preset)),
+            about,
+        )
     opening = open_session(folder, _find_sandbox(sandbox), _say_nothing, endpoint=asked, quiet=True)
     return await evaluate_run(opening, tasks, settings, templates, prices=Prices())
 
@@ -238,9 +256,22 @@ class _CallableModel:
         return Answer(text=text, model=self.name)
 
 
-def _find_model(model: str | Model | Chat, base_url: str | Sequence[str]) -> Endpoint | Model:
+def _choose_settings(preset: str | None) -> Settings:
+    return Settings() if preset is None else find_preset(preset).settings
+
+
+def _name(preset: str | None) -> dict[str, str]:
+    """The part of a run's configuration that names the preset."""
+    return {} if preset is None else {"preset": preset}
+
+
+def _find_model(
+    model: str | Model | Chat, base_url: str | Sequence[str], preset: str | None = None
+) -> Endpoint | Model:
+    """What is asked; a model that is no name samples as it likes, whatever the preset has."""
     if isinstance(model, str):
-        return Endpoint(model, (base_url,) if isinstance(base_url, str) else tuple(base_url))
+        asked = Endpoint(model, (base_url,) if isinstance(base_url, str) else tuple(base_url))
+        return asked if preset is None else replace(asked, top_p=find_preset(preset).top_p)
     if hasattr(model, "ask"):
         return cast("Model", model)
     if callable(model):
@@ -252,9 +283,9 @@ def _find_sandbox(sandbox: str | Sandbox) -> SandboxChoice | Sandbox:
     return SandboxChoice(sandbox) if isinstance(sandbox, str) else sandbox
 
 
-def _open(command: str, folder: Path, config: dict[str, Any]) -> None:
-    """Make or go on in `folder`, with the configuration that the command would write."""
-    open_run(command, json.loads(json.dumps(config)), folder, fresh=False, say=_say_nothing)
+def _open(command: str, folder: Path, config: dict[str, Any], about: dict[str, Any]) -> None:
+    """Make or go on in `folder`, with the configuration and facts `about` it that the command would write."""
+    open_run(command, json.loads(json.dumps(config)), folder, fresh=False, say=_say_nothing, **about)
 
 
 def _describe(asked: Endpoint | Model) -> Endpoint:

@@ -37,6 +37,7 @@ LEGEND = {
     "after": "probability at the end; that of the chosen cluster is the confidence",
 }
 """The words of the tables of evidence. Each kind adds to the log-odds of its cluster; 0 says nothing."""
+_ANSWERS = "  answer: the option that is right; neither; or invalid, where the statement rules the input out"
 _MAX_CELL_CHARS = 300
 _MAX_MEMBERS = 12
 _NUMBER_CHARS = len("-0.35")
@@ -51,14 +52,13 @@ def explain_selection(problem: Problem, candidates: Sequence[Candidate], selecti
         _line(f"{problem.id}: {_count(len(candidates), 'candidate')}, method {selection.method}"),
         _line("Clusters: what did the same on every input (* has the chosen one)"),
         _clusters(selection),
+        *([Text(_write_legend(selection))] if _weighed(selection) else ()),
     ]
     if selection.distinguishing:
         parts.append(_inputs(problem, selection))
     if selection.asked:
-        parts.append(_questions(selection))
+        parts += [_questions(selection), _line(_ANSWERS)]
     parts += [_line(f"note: {note}") for note in selection.notes]
-    if _weighed(selection):
-        parts.append(Text(_write_legend(selection)))
     parts.append(_line(explain_choice(problem.id, selection)))
     return Group(*parts)
 

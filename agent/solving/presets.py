@@ -49,6 +49,13 @@ class Preset:
         tokens = {} if self.max_tokens is None else {"max_tokens": self.max_tokens}
         return {**own, **tokens, "rounds": 0, "select": "first"}
 
+    @property
+    def settings(self) -> Settings:
+        """The same as settings, which do not know `top_p`: that is given to the endpoint."""
+        from sstar_code.agent.solving.settings import Settings
+
+        return Settings(**{name: value for name, value in self.values.items() if name != "top_p"})
+
 
 PRESETS: Mapping[str, Preset] = {
     preset.name: preset
@@ -98,6 +105,34 @@ def find_preset(name: str) -> Preset:
             f"--preset {name!r}: there is no such preset{suggest(name, PRESETS)}; give {', '.join(PRESETS)}"
         )
     return PRESETS[name]
+
+
+def choose_prompts(templates: Path | None, preset: str | None, model: object) -> Prompts:
+    """The templates of the folder `templates`, over the preset's or those of a bundled recording.
+
+    Raises:
+        UserError: a template cannot be used.
+    """
+    from sstar_code.agent.models.recorded import find_prompts
+    from sstar_code.agent.prompts.templates import Prompts
+
+    if preset is None:
+        return Prompts(templates or find_prompts(model))
+    return Prompts(find_preset(preset).prompts, templates)
+
+
+def note_preset(
+    preset: str | None, settings: Settings, endpoint: Endpoint, prompts: Prompts, set_name: str | None = None
+) -> dict[str, Any]:
+    """What a manifest keeps of the preset: its name, where it is from, and what departs from it.
+
+    Empty without a preset.
+    """
+    if preset is None:
+        return {}
+    found = find_preset(preset)
+    departures = list_departures(found, settings, endpoint, prompts, set_name)
+    return {"preset": {"name": preset, "source": found.source, "departures": departures}}
 
 
 def list_departures(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sstar_code.agent.api import solve as solve
     from sstar_code.agent.models.choose import make_model as make_model
     from sstar_code.agent.run.summary import Summary as Summary
+    from sstar_code.agent.solving.presets import PRESETS as PRESETS
     from sstar_code.agent.solving.settings import Settings as Settings
     from sstar_code.agent.solving.solve import Solution as Solution
     from sstar_code.problems import InfrastructureError as InfrastructureError
@@ -45,6 +46,7 @@ _HOMES = {
     "agent.api": ("aevaluate", "arun", "aselect", "asolve", "evaluate", "run", "select", "solve"),
     "agent.models.choose": ("make_model",),
     "agent.run.summary": ("Summary",),
+    "agent.solving.presets": ("PRESETS",),
     "agent.solving.settings": ("Settings",),
     "agent.solving.solve": ("Solution",),
     "problems": ("InfrastructureError", "Problem", "SstarError", "Test", "UserError", "load_set"),

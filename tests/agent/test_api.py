@@ -81,6 +81,27 @@ def test_a_set_is_evaluated_and_goes_on(sandbox_local, tmp_path):
         sstar_code.evaluate([problem], **options, folder=tmp_path / "run")
 
 
+def test_a_preset_asks_as_its_leaderboard(serve, sandbox_local, tmp_path):
+    """Prompts and sampling are the preset's, settings that are given win; the folder says what departs."""
+    server = serve(answer(RIGHT))
+    test = sstar_code.Test("1 2\n", "3\n")
+    problem = sstar_code.Problem("sum", SUM, "stdin", public_tests=(test,), hidden_tests=(test,))
+    options = {"model": "tiny", "base_url": server.base_url, "sandbox": "local", "preset": "lcb"}
+    summary = sstar_code.evaluate([problem], **options, folder=tmp_path / "run")
+    bodies = [received.body for received in server.received if received.body]
+    asked = {(body["temperature"], body["top_p"], body["max_tokens"]) for body in bodies}
+    assert (asked, len(bodies)) == ({(0.2, 0.95, 2000)}, 10)
+    assert "### Problem:" in bodies[0]["messages"][1]["content"]
+    assert summary.preset["departures"] == ["set given in Python, not lcb"]
+    settings = replace(sstar_code.PRESETS["lcb"].settings, n=1)
+    solution = sstar_code.solve(problem, **options, settings=settings, folder=tmp_path / "one")
+    assert solution.solved
+    kept = json.loads((tmp_path / "one" / "manifest.json").read_text())
+    assert (kept["preset"]["departures"], kept["config"]["preset"]) == (["n 1, not 10"], "lcb")
+    with pytest.raises(sstar_code.UserError, match="no such preset"):
+        sstar_code.solve(problem, **options | {"preset": "lbc"})
+
+
 def test_a_bundled_set_is_named(sandbox_local):
     """`lists` with its recorded model; nothing is left of a run without a folder."""
     settings = sstar_code.Settings(n=1, rounds=0, select="first")

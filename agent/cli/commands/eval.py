@@ -32,7 +32,6 @@ from sstar_code.agent.cli.options import (
     PromptsOpt,
     SetsArg,
 )
-from sstar_code.agent.cli.preset import choose_prompts, note_preset
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
 from sstar_code.agent.robustness.attacks import read_attacks
 from sstar_code.agent.run.outcomes import Prices
@@ -188,6 +187,8 @@ def _load(run: _Run, choices: _Choices) -> tuple[ProblemSet, list[Problem], list
 
 def _estimate(run: _Run, choices: _Choices) -> None:
     """Print what one set with one model would cost."""
+    from sstar_code.agent.solving.presets import choose_prompts
+
     label, settings = run.endpoint.require_model(), choices.settings
     show_estimate(
         _load(run, choices)[2],
@@ -217,6 +218,7 @@ def _begin(run: _Run, choices: _Choices, *, several: bool) -> _Begun:
     from sstar_code.agent.jobs.session import make_config, open_run, open_session
     from sstar_code.agent.run.folder import default_folder
     from sstar_code.agent.run.prices import choose_prices
+    from sstar_code.agent.solving.presets import choose_prompts, note_preset
 
     endpoint, settings, output, part = run.endpoint, choices.settings, choices.output, choices.part
     label = endpoint.require_model()

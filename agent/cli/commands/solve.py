@@ -20,7 +20,6 @@ from sstar_code.agent.cli.options import (
     PresetOpt,
     PromptsOpt,
 )
-from sstar_code.agent.cli.preset import choose_prompts, note_preset
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
 from sstar_code.agent.run.outcomes import Prices
 from sstar_code.agent.solving.settings import Settings
@@ -74,6 +73,7 @@ def command(
     from sstar_code.agent.jobs.solve_problem import solve_problem
     from sstar_code.agent.run.files import write_json
     from sstar_code.agent.run.history.which_set import tell_preset
+    from sstar_code.agent.solving.presets import choose_prompts, note_preset
     from sstar_code.problems.formats.jsonl import to_json
 
     label = endpoint.require_model()
