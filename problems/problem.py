@@ -18,6 +18,8 @@ MAX_PROGRAM = 1 << 19
 """Characters of the longest program that is run; AtCoder, the most generous site, takes as many bytes."""
 MAX_TESTS = 100_000
 """Tests of a problem that are read from a file; published sets have some hundreds."""
+READING_NOTES = "reading_notes"
+"""Key of a problem's metadata for the notes of its reading, in sets of statements."""
 
 
 class Kind(StrEnum):

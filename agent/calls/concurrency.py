@@ -17,7 +17,6 @@ import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from statistics import median
 from typing import TYPE_CHECKING
 
 import anyio
@@ -222,6 +221,8 @@ class ConcurrencyController:
         if not self._learns:
             self._grow()
         elif self._token_seconds:
+            from statistics import median
+
             self._judge(median(self._token_seconds))
             self._token_seconds.clear()
 

@@ -13,7 +13,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
@@ -101,6 +100,8 @@ for group, modules in GROUPS.items():
 
 def _print_version(value: bool) -> None:
     if value:
+        from importlib.metadata import version
+
         put(f"sstar {version('sstar-code')}")
         raise typer.Exit
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
-from xml.etree import ElementTree as ET
 
 from sstar_code.problems.plain_text import escape_controls, escape_text
 
@@ -33,6 +32,8 @@ class Case:
 
 def write_junit(suite_name: str, cases: Sequence[Case]) -> str:
     """A document with one suite. Control characters, most of which XML cannot hold, are escaped."""
+    from xml.etree import ElementTree as ET
+
     root = ET.Element("testsuites", name="sstar")
     suite = ET.SubElement(root, "testsuite", name=_legal(suite_name), tests=str(len(cases)))
     for outcome, attribute in _COUNTED.items():

@@ -10,7 +10,6 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -123,6 +122,8 @@ def write_markdown(findings: Sequence[Finding]) -> str:
 
 def write_sarif(findings: Sequence[Finding]) -> str:
     """A SARIF 2.1.0 log with one run; what passed is not in it."""
+    from importlib.metadata import version
+
     told = [item for item in findings if item.outcome != "passed"]
     names = sorted({item.rule for item in told})
     rules = [{"id": name, "shortDescription": {"text": RULES[name]}} for name in names]

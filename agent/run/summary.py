@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import statistics
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,7 +21,8 @@ _MOST_DRAWS = 4_000_000
 
 _OF_SELECTION = ("inputs", "judge", "select")
 """Stages of which selection consists."""
-_Z95 = statistics.NormalDist().inv_cdf(0.975)
+_Z95 = 1.9599639845400536
+"""`statistics.NormalDist().inv_cdf(0.975)`; its import would take longer than all else here."""
 
 
 @dataclass(frozen=True, slots=True)

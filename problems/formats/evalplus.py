@@ -11,7 +11,6 @@ from sstar_code.problems.formats.fields import check_count, read_tolerance, refu
 from sstar_code.problems.formats.reference_tests import NUMPY_STAND_IN, Rule, compare_with_reference
 from sstar_code.problems.problem import Kind, Problem, Test
 from sstar_code.problems.python_source import parse_python
-from sstar_code.problems.statements.examples import find_examples
 from sstar_code.problems.statements.literals import called_names, isolate, read_assert, read_literal
 
 if TYPE_CHECKING:
@@ -182,6 +181,8 @@ def _head(row: Row) -> str:
 def _humaneval_problem(
     row: Row, hidden: tuple[Test, ...], source: str, *, time_limit_s: float, memory_limit_mb: int
 ) -> Problem:
+    from sstar_code.problems.statements.examples import find_examples
+
     refuse_checker(row)
     identifier, prompt, entry_point = row.text("task_id"), row.text("prompt"), row.text("entry_point")
     left_out = _MISPRINTED.get(identifier, ()) + _IN_PROSE.get(identifier, ())

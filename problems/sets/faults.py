@@ -11,9 +11,8 @@ from sstar_code.problems import values
 from sstar_code.problems.checkers import validate_checker
 from sstar_code.problems.errors import ProblemFileError
 from sstar_code.problems.formats.trust import trusts_candidate
-from sstar_code.problems.problem import MAX_OUTPUT_MB, Kind
+from sstar_code.problems.problem import MAX_OUTPUT_MB, READING_NOTES, Kind
 from sstar_code.problems.python_source import UNREADABLE, parse_strictly
-from sstar_code.problems.statements.parse import READING_NOTES
 
 if TYPE_CHECKING:
     from sstar_code.problems.problem import Problem, Test

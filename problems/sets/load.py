@@ -27,9 +27,8 @@ from sstar_code.problems.formats.jsonl import read_problem, to_json
 from sstar_code.problems.formats.livecodebench import read_date, read_livecodebench
 from sstar_code.problems.formats.rows import Row, build_problems, read_rows
 from sstar_code.problems.plugins import Plugin, list_plugins
-from sstar_code.problems.problem import Problem
+from sstar_code.problems.problem import READING_NOTES, Problem
 from sstar_code.problems.sets.releases import fetch_release, find_release
-from sstar_code.problems.statements.parse import READING_NOTES, read_statement
 
 if TYPE_CHECKING:
     from sstar_code.problems.sets.faults import Fault
@@ -242,6 +241,8 @@ def _rows(name: str, path: Path, file: Path) -> Iterator[Row]:
 
 
 def _read_statement(file: Path) -> Row:
+    from sstar_code.problems.statements.parse import read_statement
+
     text = read_text(file, MIB)
     if not text.strip():
         raise ProblemFileError(file, None, "is empty; a problem statement is needed")

@@ -30,8 +30,6 @@ _STANDARD_INPUT = re.compile(
 )
 _PRINTS = re.compile(r"(?i)\b(?:print|display)(?:s|ed|ing)?\b")
 _EXAMPLE_LINE = re.compile(r"(?m)^[ \t]{0,40}(?:>>>|\.\.\.)[^\n]*$")
-READING_NOTES = "reading_notes"
-"""Key of a problem's metadata for the notes of its reading, in sets of statements."""
 _ENTRY_POINT = "solve"
 """Name given to a function that the statement never names."""
 

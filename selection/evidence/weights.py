@@ -11,7 +11,6 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from itertools import combinations
 from operator import eq, mul
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind
@@ -147,7 +146,11 @@ def _reliability_of(pool: Pool, index: int) -> float:
     """
     rates = pool.reliability
     known = [rates[source] for source in pool.candidates[index].sources if source in rates]
-    return log_odds(fmean(known)) - log_odds(fmean(rates.values())) if known else 0.0
+    return log_odds(_mean(known)) - log_odds(_mean(list(rates.values()))) if known else 0.0
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)  # importing `statistics` takes longer than most choices
 
 
 def prefer(pool: Pool, cluster: Sequence[int]) -> int:

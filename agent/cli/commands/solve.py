@@ -69,8 +69,6 @@ def command(
 
     Example: sstar solve task.md -m Qwen/Qwen2.5-Coder-7B-Instruct --n 8 > solution.py
     """
-    from sstar_code.agent.jobs.session import make_config, open_run, open_session
-    from sstar_code.agent.jobs.solve_problem import solve_problem
     from sstar_code.agent.run.files import write_json
     from sstar_code.agent.run.history.which_set import tell_preset
     from sstar_code.agent.solving.presets import choose_prompts, note_preset
@@ -81,6 +79,9 @@ def command(
     reading = read_problem(problem)
     task = reading.problem
     show_problem(reading)
+    from sstar_code.agent.jobs.session import make_config, open_run, open_session
+    from sstar_code.agent.jobs.solve_problem import solve_problem
+
     if dry_run:
         return show_estimate(
             [task],

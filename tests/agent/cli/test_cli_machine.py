@@ -13,6 +13,8 @@ from contextlib import closing
 
 import pytest
 
+from sstar_code import problems
+from sstar_code.agent import models
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.testing.server import chat
 from sstar_code.sandbox.docker.container import OWNER_LABEL
@@ -20,7 +22,10 @@ from tests.support import ROOT
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
 HEAVY = ("openai", "docker", "jinja2", "httpx2", "tenacity", "anyio", "sqlite3", "pydantic_core.core_schema")
-UNUSED_BY_HELP = (*HEAVY[:4], "rich")
+OURS = tuple(
+    f"sstar_code.{name}" for name in ("selection", "sandbox", "problems.sets.load", "agent.models.choose")
+)
+UNUSED_BY_HELP = (*HEAVY[:4], "rich", "asyncio", "statistics", *OURS)
 
 
 @pytest.fixture
@@ -44,6 +49,16 @@ def test_help_imports_nothing_heavy(word):
     )
     assert "sstar" in done.stdout
     assert done.stderr == "\n"
+
+
+def test_the_package_is_a_command():
+    """`python -m sstar_code` is `sstar`, and a name of a package that is not there is an AttributeError."""
+    words = [sys.executable, "-m", "sstar_code", "-V"]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout.startswith("sstar ")
+    for package in (problems, models):
+        assert all(getattr(package, name) for name in package.__all__)
+        with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+            package.nothing  # noqa: B018
 
 
 def test_reader_that_leaves_early_is_no_fault(spawn, samples, isolated, folder):
