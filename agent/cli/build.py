@@ -81,7 +81,8 @@ def show_estimate(
     from sstar_code.agent.jobs.estimate import estimate_run
 
     found = estimate_run(problems, settings, prompts, model=model, prices=prices, methods=list(methods))
-    say(f"sstar: a dry run of {len(problems)} problems with {settings.n} samples each: nothing is asked")
+    work = f"{len(problems)} problems with {settings.n} samples each"
+    say(f"sstar: a dry run of {work} by {model}: nothing is asked")
     if as_json:
         put_json(found.as_json())
     else:

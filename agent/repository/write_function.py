@@ -15,7 +15,7 @@ from sstar_code.agent.repository.find.stubs import find_again
 from sstar_code.agent.repository.findings import Finding, about_function
 from sstar_code.agent.repository.task.checks import Survey, explain_lack, find_checks, mark_open, survey
 from sstar_code.agent.repository.task.problem import make_task
-from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
+from sstar_code.agent.repository.write.splice import NO_FIT, MisfitError, put_candidate
 from sstar_code.agent.solving.solve import candidates_of
 from sstar_code.agent.strategies.table import choose_strategy
 from sstar_code.agent.telemetry.events import working_on
@@ -221,7 +221,8 @@ class FunctionWriter:
             return refuse(self.root, stub, f"no answer held a program{why}")
         failure = ""
         for note in best.best.failures[:1]:
-            words = " ".join(f"{note.call} {note.error} {note.message}".split())
+            error = "" if note.error == NO_FIT else note.error
+            words = ": ".join(" ".join(part.split()) for part in (note.call, error, note.message) if part)
             failure = f"; it fails so: {words[:200]}"
         passed = f"{best.best.passed} of {best.best.total} checks"
         return refuse(self.root, stub, f"the best of {len(lineages)} candidates passes {passed}{failure}")

@@ -101,8 +101,8 @@ def explain(address: str, error: BaseException, timeout_s: float) -> str:
 def explain_silence(address: str, timeout_s: float) -> str:
     """One line for an engine that takes a connection and then says nothing."""
     return (
-        f"the Docker engine at {address} did not answer within {timeout_s:g} s: it may be stuck; "
-        f"restart it (`sudo systemctl restart docker`), {_WITHOUT}"
+        f"the Docker engine at {address} did not answer within {timeout_s:g} s: it is stuck or the machine "
+        f"is busy; try again, restart it (`sudo systemctl restart docker`), {_WITHOUT}"
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sstar_code.agent.calls.budget import Budget
-from sstar_code.agent.cli.build import put, put_exact, run_async, say
+from sstar_code.agent.cli.build import put_exact, run_async, say, tell
 from sstar_code.agent.cli.display.lines import show_diff
 from sstar_code.agent.cli.findings import FilesArg, FindingOptions, PythonOpt, publish
 from sstar_code.agent.cli.grouped import grouped
@@ -243,5 +243,5 @@ def _show(results: list[WriteResult], unread: list[Finding], diff: bytes, report
         line for item in results for line in item.why or (f"{item.stub.qualname}: {item.finding.message}",)
     ]
     for line in lines:
-        put(line)
+        tell(line)
     put_exact(diff.decode("utf-8", "replace"), show=show_diff)

@@ -20,7 +20,7 @@ from sstar_code.agent.cli.display.terminal import (
 
 _PLACE = re.compile(r"(?P<place>[^\s:][^:]*:\d+(?::\d+)?): (?P<name>[^:\s]+): (?P<what>[^(;]*)(?P<rest>.*)")
 _QUOTED = re.compile(r"`[^`]{1,60}`|\(default: [^ ;)]+\)")
-_HARD_SPACE = "\0"
+HARD_SPACE = "\0"
 """Stands for a blank at which no line is broken."""
 _SIGNS = (("+++", BOLD), ("---", BOLD), ("@@", CYAN), ("+", GREEN), ("-", RED))
 
@@ -30,11 +30,11 @@ def wrap(text: str, width: int, *, indent: str = "") -> list[str]:
 
     No flag, path, address, default or short command between backquotes is torn.
     """
-    kept = _QUOTED.sub(lambda quoted: quoted[0].replace(" ", _HARD_SPACE), text)
+    kept = _QUOTED.sub(lambda quoted: quoted[0].replace(" ", HARD_SPACE), text)
     lines = textwrap.wrap(
         kept, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
     )
-    return [line.replace(_HARD_SPACE, " ") for line in lines]
+    return [line.replace(HARD_SPACE, " ") for line in lines]
 
 
 def fold(line: str, stream: IO[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from sstar_code.agent.cli.display.lines import fold
+from sstar_code.agent.cli.display.lines import HARD_SPACE, fold
 from sstar_code.agent.cli.display.terminal import BOLD, is_terminal, measure_width, open_console, paint
 from sstar_code.problems.plain_text import escape_line
 
@@ -34,7 +34,10 @@ def put_table(
     for first, *others in cells:
         sys.stdout.write(paint(first, BOLD, sys.stdout) + "\n")
         named = [f"{name} {cell}" for name, cell in zip(columns[1:], others, strict=True) if cell != "-"]
-        sys.stdout.write(fold("  " + ", ".join(named), sys.stdout) + "\n")
+        room = measure_width(sys.stdout) - 2 * len("  ")
+        kept = [part.replace(" ", HARD_SPACE) if len(part) < room else part for part in named]
+        line = fold("  " + ", ".join(kept), sys.stdout)
+        sys.stdout.write(line.replace(HARD_SPACE, " ") + "\n")
 
 
 def _measure(columns: Sequence[str], cells: Sequence[Sequence[str]], shown: Sequence[int]) -> int:

@@ -17,7 +17,7 @@ from sstar_code.agent.repository.find.doctests import judge_examples
 from sstar_code.agent.repository.find.project_files import split_lines
 from sstar_code.agent.repository.task.call import BEHAVIOURS
 from sstar_code.agent.repository.verify.runner import TEST_LIMITS, limits_as_json
-from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
+from sstar_code.agent.repository.write.splice import NO_FIT, MisfitError, put_candidate
 from sstar_code.problems.values import decode
 from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Program, SandboxWrapper, Status
 from sstar_code.sandbox.repository import RepositoryLostError
@@ -90,7 +90,7 @@ class CandidateSandbox:
         try:
             written = put_candidate(task.stub, program.code)
         except MisfitError as error:
-            return [Execution(Status.CE, failure=Failure("CannotBeUsed", str(error)))] * len(inputs)
+            return [Execution(Status.CE, failure=Failure(NO_FIT, str(error)))] * len(inputs)
         try:
             if program.mode is Mode.CALL:
                 runs = await self._call(task, written, inputs, limits)

@@ -122,6 +122,10 @@ def _width(line: str) -> int:
     return len(margin.expandtabs(8))
 
 
+NO_FIT = "CannotBeUsed"
+"""What a candidate fails with that does not fit into its file, to the model that is told."""
+
+
 class MisfitError(ValueError):
     """A candidate cannot take the function's place; the message says why, for the model."""
 

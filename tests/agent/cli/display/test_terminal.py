@@ -105,7 +105,7 @@ def test_table_fits_the_terminal(terminal, monkeypatch):
     monkeypatch.setenv("COLUMNS", "24")
     put_table(COLUMNS, ROWS, right=("size",), spare="revision")
     assert look() == (
-        "\x1b[1mlcb\x1b[0m\n  size 12, from hub:\n    somewhere, revision\n    0fe84c39\n"
+        "\x1b[1mlcb\x1b[0m\n  size 12,\n    from hub: somewhere,\n    revision 0fe84c39\n"
         "\x1b[1mmine\x1b[0m\n  from a [file]\\x1b\n"
     )
 
@@ -167,3 +167,13 @@ def test_no_cell_of_a_report_is_torn(terminal, monkeypatch, columns, expected):
     lines = [re.sub("\x1b\\[[0-9;]*m", "", line).rstrip() for line in look().splitlines()]
     assert lines[:4] == ["a _title_", "", " • one <line>", ""]
     assert "\n".join(lines[4:]) + "\n" == expected
+
+
+def test_a_block_is_broken_between_its_cells(terminal, monkeypatch):
+    """A date or a name of two words stays in one line where it fits into one."""
+    monkeypatch.setenv("COLUMNS", "30")
+    look = terminal()
+    put_table(
+        ("run", "command", "changed"), [["a" * 20, "eval of sets", "2026-11-30 12:39"], ["b", "x  y", "-"]]
+    )
+    assert look().splitlines()[1:3] == ["  command eval of sets,", "    changed 2026-11-30 12:39"]
