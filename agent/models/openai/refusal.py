@@ -29,7 +29,7 @@ _TOO_LONG = re.compile(
     r"context[ _-]?(?:length|size|window|limit)|max_model_len|max(?:imum)? model length"
     r"|too many (?:input )?tokens"
     r"|(?:prompt|inputs?|request|messages?|content|sequence|query)\b.{0,40}\btoo (?:long|large)"
-    r"|supports at most"
+    r"|supports at most(?! \d+ (?:completion|output|new) tokens)"
     r"|token count.{0,40}exceed"
     r"|max(?:imum)? (?:prompt|input|sequence|message|context|allowed content)[ _-]?(?:length|tokens|size)"
     r"|range of input length|model token limit|inputs?`? tokens \+|`inputs` must have"

@@ -309,6 +309,18 @@ SITUATIONS = [
         words=("--max-tokens", "8192"),
         calls=2,
     ),
+    Situation(
+        "`--max-tokens` is above what the model may answer, which is not its context",
+        always(
+            error(400, "max_tokens is too large: 8192. This model supports at most 4096 completion tokens")
+        ),
+        2,
+        0,
+        "refused --max-tokens 8192 (400): lower it",
+        "nothing is asked",
+        words=("--max-tokens", "8192"),
+        calls=-1,
+    ),
     *(
         Situation(
             what, all_but_user(reply), 0, 2, "are sent as part of the user's", kept="part of the user's"
