@@ -99,8 +99,13 @@ def load_problems(
         UserError: the set cannot be read, a filter cannot be used, or nothing is left.
     """
     from sstar_code.problems.sets.load import filter_problems, load_set, name_set
+    from sstar_code.problems.sets.releases import find_missing
 
     spec = name_set(spec)
+    missing = find_missing(spec)
+    if missing is not None:
+        size = f"{missing.size_mb:,} MB from {'the hub' if missing.on_hub else 'GitHub'}"
+        say(f"sstar: fetching {spec.partition('@')[0]}@{missing.tag}, {size}; it is kept for the next time")
     whole = load_set(
         spec,
         start_date=_read_date("--start-date", options.start_date),

@@ -356,6 +356,25 @@ async def _cap_thinking(model: Model, max_thinking: int, say: Callable[[str], No
     return CappedModel(model, cap, max_thinking)
 
 
+async def check_endpoint(endpoint: Endpoint) -> None:
+    """Promise that the endpoint answers and serves the model, before something long is begun for it.
+
+    A recording, and a server that is started with the run, are not looked at.
+
+    Raises:
+        UserError: the model, the address or the key is wrong.
+        InfrastructureError: no server answers.
+    """
+    from sstar_code.agent.models.recorded import ReplayModel
+    from sstar_code.agent.models.vllm.server import ManagedModel
+
+    model = make_asked(endpoint)
+    if isinstance(model, ReplayModel | ManagedModel):
+        return
+    async with model:
+        await model.check()
+
+
 def make_asked(endpoint: Endpoint, say: Callable[[str], None] = lambda _: None) -> AskedModel:
     """The model that `endpoint` names, not looked at yet.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -232,6 +233,19 @@ def find_cached(release: Release) -> bool:
     )
 
 
+def find_missing(spec: str) -> Release | None:
+    """The release that the set `spec` has to be fetched of; None where it is here, or is no published set.
+
+    Raises:
+        UserError: the set has no such release.
+    """
+    name, mark, tag = spec.partition("@")
+    if ":" in spec or not list_releases(name):
+        return None
+    release = find_release(name, tag if mark else None)
+    return None if find_cached(release) else release
+
+
 def _from_hub(name: str, release: Release, file: ReleasedFile) -> Path:
     try:
         hub: Any = importlib.import_module("huggingface_hub")
@@ -240,12 +254,17 @@ def _from_hub(name: str, release: Release, file: ReleasedFile) -> Path:
             f"set {name!r} alone is fetched from the hub: pip install 'huggingface_hub>=1.0', "
             f"or give {name}:PATH"
         ) from error
+    log = logging.getLogger("huggingface_hub")
+    level = log.level
+    log.setLevel(logging.ERROR)  # a line or two for each try would hide what is said at the end
     try:
         return Path(
             hub.hf_hub_download(release.repository, file.name, revision=release.revision, repo_type="dataset")
         )
     except (OSError, ValueError) as error:
         raise _failed(name, f"{release.repository}/{file.name} from the hub", error) from error
+    finally:
+        log.setLevel(level)
 
 
 def _github_path(release: Release, file: ReleasedFile) -> Path:

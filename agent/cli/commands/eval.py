@@ -215,14 +215,18 @@ class _Begun:
 def _begin(run: _Run, choices: _Choices, *, several: bool) -> _Begun:
     """Load the set and open the run folder; one of several runs has a folder of its own in `--out`."""
     from sstar_code.agent.jobs.evaluate import evaluate_run
-    from sstar_code.agent.jobs.session import make_config, open_run, open_session
+    from sstar_code.agent.jobs.session import check_endpoint, make_config, open_run, open_session
     from sstar_code.agent.run.folder import default_folder
     from sstar_code.agent.run.prices import choose_prices
     from sstar_code.agent.solving.presets import choose_prompts, note_preset
+    from sstar_code.problems.sets.load import name_set
+    from sstar_code.problems.sets.releases import find_missing
 
     endpoint, settings, output, part = run.endpoint, choices.settings, choices.output, choices.part
     label = endpoint.require_model()
     prompts = choose_prompts(choices.templates, choices.preset, endpoint.model)
+    if find_missing(name_set(run.problem_set)) is not None:  # gigabytes, which a wrong name would waste
+        run_async(lambda: check_endpoint(endpoint))
     whole, asked_for, problems = _load(run, choices)
     _say_untested(problems)
     prices = choose_prices(choices.prices, label)

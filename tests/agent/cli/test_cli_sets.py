@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from sstar_code.problems import InfrastructureError
+
 ROW = {
     "id": "twice",
     "statement": "Print twice the number.",
@@ -90,3 +92,21 @@ def test_rows_that_cannot_be_read_are_faults(sstar, folder):
     ended = sstar("validate", "jsonl:bad.jsonl", "--no-run")
     assert (ended.code, len(ended.out.splitlines())) == (1, 3)
     assert ended.out.splitlines()[0].startswith("bad.jsonl:1: key 'kind' is missing")
+
+
+def test_the_endpoint_is_looked_at_before_a_set_is_fetched(sstar, serve, folder, monkeypatch):
+    """A wrong model costs no download; a download is announced with its size before it begins."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    fetched = []
+
+    def fetch(name, release):
+        fetched.append(release.tag)
+        raise InfrastructureError("cannot fetch it")
+
+    monkeypatch.setattr("sstar_code.problems.sets.load.fetch_release", fetch)
+    words = ["eval", "mbpp+", "--base-url", serve("").base_url, "-m"]
+    ended = sstar(*words, "other")
+    assert (ended.code, "does not serve 'other'" in ended.err, fetched) == (2, True, [])
+    ended = sstar(*words, "tiny")
+    told = "sstar: fetching mbpp+@v0.2.0, 1 MB from GitHub; it is kept for the next time\n"
+    assert (ended.code, ended.err, fetched) == (3, f"{told}sstar: cannot fetch it\n", ["v0.2.0"])
