@@ -266,8 +266,8 @@ async def open_model(
         yield stored
         if isinstance(model, ReplayModel) and model.by_purpose:
             say(
-                f"sstar: {model.by_purpose} answers were replayed by position: "
-                "their prompts differ from the recording"
+                f"sstar: answers replayed by position, since their prompts differ from the recording: "
+                f"{model.by_purpose}"
             )
 
 

@@ -152,7 +152,10 @@ def _read_methods(run: Run, problem_id: str, caps: Caps) -> list[dict[str, Any]]
         if outcome.graded:
             row["right"] = outcome.is_right(row["chosen"])
         row["why"] = explain_choice(problem_id, read_record(Selection, row))
-        row["confidence"] = None if row["confidence"] is None else round(row["confidence"], 4)
+        if row["confidence"] is None:
+            row["evidence"] = []  # as in `explain_selection`: compared with nothing it says nothing
+        else:
+            row["confidence"] = round(row["confidence"], 4)
         for item in row.get("distinguishing", ()):
             inputs.show(item)
             item["outputs"] = {place: inputs.show_output(text) for place, text in item["outputs"].items()}

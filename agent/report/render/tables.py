@@ -81,7 +81,11 @@ def list_settings(run: Run) -> list[str]:
         "seed": "seed {}",
         "select": "selection {}",
     }
-    told = [text.format(config[key]) for key, text in words.items() if key in config]
+    told = [
+        text.format(config[key]).removesuffix("s" * (config[key] == 1))
+        for key, text in words.items()
+        if key in config
+    ]
     ways = [f"{name} {value}" for name, value in name_ways(config).items()] if "n" in config else []
     return [f"sstar {run.kind}", *told, *ways]
 
