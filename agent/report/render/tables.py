@@ -81,11 +81,8 @@ def list_settings(run: Run) -> list[str]:
         "seed": "seed {}",
         "select": "selection {}",
     }
-    told = [
-        text.format(config[key]).removesuffix("s" * (config[key] == 1))
-        for key, text in words.items()
-        if key in config
-    ]
+    known = {text: config[key] for key, text in words.items() if key in config}
+    told = [text.format(value).removesuffix("s" * (value == 1)) for text, value in known.items()]
     ways = [f"{name} {value}" for name, value in name_ways(config).items()] if "n" in config else []
     return [f"sstar {run.kind}", *told, *ways]
 
