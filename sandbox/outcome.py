@@ -323,3 +323,19 @@ def execution_key(program: Program, text: str, limits: Limits) -> str:
         del facts["call"]  # it had no name when stores that are read today were written
     body = json.dumps([facts, text, bounds], sort_keys=True)
     return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class SharedSandbox(SandboxWrapper):
+    """A sandbox for several users at once: it is open already and stays so."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing is stopped: others use it."""
+
+    async def run(
+        self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
+    ) -> list[Execution]:
+        """As the sandbox inside."""
+        return await self._sandbox.run(program, inputs, limits, stop_on_failure=stop_on_failure)

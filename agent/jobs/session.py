@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -25,7 +25,6 @@ from sstar_code.agent.run.folder import default_folder, drop_barren, note_enviro
 from sstar_code.agent.telemetry.events import log_event
 from sstar_code.agent.telemetry.progress import Progress
 from sstar_code.agent.telemetry.spans import ObservedSandbox
-from sstar_code.sandbox.outcome import SandboxWrapper
 
 if TYPE_CHECKING:
     from sstar_code.agent.jobs.choices import Watch
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from sstar_code.agent.models.vllm.server import ManagedModel
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.run.store import Store
-    from sstar_code.sandbox import Execution, Limits, Program, Sandbox
+    from sstar_code.sandbox import Sandbox
     from sstar_code.sandbox.memo import MemoSandbox
 
 
@@ -172,22 +171,6 @@ async def open_session(
         remembering = MemoSandbox(ObservedSandbox(programs), store)
         starting.holds = False
         yield Session(folder, store, say, quiet, budget, programs, remembering, model)
-
-
-class SharedSandbox(SandboxWrapper):
-    """A sandbox for several sessions: it is open already and stays so."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Nothing is stopped: others use it."""
-
-    async def run(
-        self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
-    ) -> list[Execution]:
-        """As the sandbox inside."""
-        return await self._sandbox.run(program, inputs, limits, stop_on_failure=stop_on_failure)
 
 
 @dataclass(slots=True)

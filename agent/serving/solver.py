@@ -12,13 +12,14 @@ import anyio
 
 from sstar_code.agent.calls.budget import BudgetSpentError, main_cause
 from sstar_code.agent.generation.lineage import explain_lack
-from sstar_code.agent.jobs.session import SharedSandbox, open_session
+from sstar_code.agent.jobs.session import open_session
 from sstar_code.agent.jobs.solve_problem import solve_problem
 from sstar_code.agent.models.request import Answer, ModelError, ModelUserError
 from sstar_code.agent.serving.errors import RefusedError
 from sstar_code.problems import InfrastructureError, SstarError, UserError
 from sstar_code.problems.errors import shorten
 from sstar_code.sandbox import SandboxError
+from sstar_code.sandbox.outcome import SharedSandbox
 
 if TYPE_CHECKING:
     from sstar_code.agent.generation.lineage import Lineage

@@ -13,7 +13,6 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from sstar_code.agent.api import aselect
-from sstar_code.agent.jobs.session import SharedSandbox
 from sstar_code.agent.serving.errors import RefusedError
 from sstar_code.agent.serving.solver import Solved, Solver, Tally
 from sstar_code.agent.serving.task import read_task
@@ -28,6 +27,7 @@ from sstar_code.agent.tools.behaviour import (
     run_programs,
 )
 from sstar_code.problems import Problem, SstarError, Test
+from sstar_code.sandbox.outcome import SharedSandbox
 
 if TYPE_CHECKING:
     from sstar_code.agent.models import Model

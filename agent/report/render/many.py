@@ -1,4 +1,4 @@
-"""Any number of runs as one table: Markdown, CSV, LaTeX and JSON."""
+"""Two runs side by side, and any number of runs as one table: Markdown, CSV, LaTeX and JSON."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from sstar_code.agent.report.data.scores import compare_runs
 from sstar_code.agent.report.markup import escape_markdown, escape_names, write_table
 from sstar_code.agent.report.render.tables import (
-    compare_as_markdown,
     difference_table,
     interval,
+    list_names,
     percent,
     points,
+    points_interval,
 )
 from sstar_code.agent.run.history.which_set import tell_preset
 from sstar_code.agent.run.outcomes import StageCount, add_up
@@ -286,3 +287,34 @@ def _tabulate_sets(pairs: Pairs) -> list[str]:
     rows = [[name, *(cells.get((name, model), "") for model in models)] for name in sets]
     heads = ["set", *map(escape_markdown, models)]
     return ["## selected@1 (pass@1 where nothing was chosen)", "", *write_table(heads, escape_names(rows))]
+
+
+def compare_as_markdown(comparison: Comparison) -> str:
+    """Two runs side by side: differences with intervals, then who won which problems."""
+    common = f"{comparison.common} problems in common"
+    if comparison.only_first or comparison.only_second:
+        common += (
+            f"; only in the first: {comparison.only_first}, only in the second: {comparison.only_second}"
+        )
+    parts = [f"# {escape_markdown(f'{comparison.second} against {comparison.first}')}", "", f"{common}.", ""]
+    if comparison.settings:
+        rows = [
+            [escape_markdown("-" if cell is None else str(cell)) for cell in (key, old, new)]
+            for key, (old, new) in comparison.settings.items()
+        ]
+        parts += write_table(("setting", "first", "second"), rows, numbers=False)
+    rows = [
+        [
+            *(escape_markdown(line.name), percent(line.first), percent(line.second)),
+            *(points(line.difference), points_interval(line.difference)),
+            *(str(len(line.won)), str(len(line.lost)), "" if line.p is None else f"{line.p:.2g}"),
+        ]
+        for line in comparison.lines
+    ]
+    heads = ("rate", "first", "second", "points", "95% interval", "won", "lost", "p (sign test)")
+    parts += write_table(heads, rows) if rows else ["No rate was measured in both.", ""]
+    for line in comparison.lines[:1]:
+        for word, names in (("won", line.won), ("lost", line.lost)):
+            shown = escape_markdown(f"{line.name} {word} by the second: {list_names(names) or 'none'}")
+            parts.append(f"- {shown}")
+    return "\n".join(parts) + "\n"

@@ -15,7 +15,7 @@ from sstar_code.agent.run.summary import LABELS
 
 if TYPE_CHECKING:
     from sstar_code.agent.report.data.run import Choice, Run
-    from sstar_code.agent.report.data.scores import Comparison, Scores
+    from sstar_code.agent.report.data.scores import Scores
     from sstar_code.agent.run.outcomes import StageCount
     from sstar_code.agent.run.summary import Difference, Rate
 
@@ -368,34 +368,3 @@ def run_as_junit(run: Run) -> str:
             )
         )
     return write_junit(run.label, cases)
-
-
-def compare_as_markdown(comparison: Comparison) -> str:
-    """Two runs side by side: differences with intervals, then who won which problems."""
-    common = f"{comparison.common} problems in common"
-    if comparison.only_first or comparison.only_second:
-        common += (
-            f"; only in the first: {comparison.only_first}, only in the second: {comparison.only_second}"
-        )
-    parts = [f"# {escape_markdown(f'{comparison.second} against {comparison.first}')}", "", f"{common}.", ""]
-    if comparison.settings:
-        rows = [
-            [escape_markdown("-" if cell is None else str(cell)) for cell in (key, old, new)]
-            for key, (old, new) in comparison.settings.items()
-        ]
-        parts += write_table(("setting", "first", "second"), rows, numbers=False)
-    rows = [
-        [
-            *(escape_markdown(line.name), percent(line.first), percent(line.second)),
-            *(points(line.difference), points_interval(line.difference)),
-            *(str(len(line.won)), str(len(line.lost)), "" if line.p is None else f"{line.p:.2g}"),
-        ]
-        for line in comparison.lines
-    ]
-    heads = ("rate", "first", "second", "points", "95% interval", "won", "lost", "p (sign test)")
-    parts += write_table(heads, rows) if rows else ["No rate was measured in both.", ""]
-    for line in comparison.lines[:1]:
-        for word, names in (("won", line.won), ("lost", line.lost)):
-            shown = escape_markdown(f"{line.name} {word} by the second: {list_names(names) or 'none'}")
-            parts.append(f"- {shown}")
-    return "\n".join(parts) + "\n"

@@ -13,13 +13,9 @@ from sstar_code.agent.models.request import Purpose, Request, Stage
 from sstar_code.agent.report.data.curves import calibrate, majority_at, trace_flow
 from sstar_code.agent.report.data.run import open_run
 from sstar_code.agent.report.data.scores import compare_runs, count_scores
+from sstar_code.agent.report.render.many import compare_as_markdown
 from sstar_code.agent.report.render.page import Caps, read_details
-from sstar_code.agent.report.render.tables import (
-    compare_as_markdown,
-    run_as_json,
-    run_as_junit,
-    run_as_markdown,
-)
+from sstar_code.agent.report.render.tables import run_as_json, run_as_junit, run_as_markdown
 from sstar_code.agent.run.files import write_json
 from sstar_code.agent.run.folder import read_manifest
 from sstar_code.agent.run.outcomes import ProblemOutcome

@@ -20,14 +20,10 @@ import pytest
 from sstar_code.agent.report.data.curves import calibrate, majority_at, tokens_per_sample, trace_flow
 from sstar_code.agent.report.data.run import Choice, open_run
 from sstar_code.agent.report.data.scores import compare_runs, count_scores
+from sstar_code.agent.report.render.many import compare_as_markdown
 from sstar_code.agent.report.render.page import build_page
 from sstar_code.agent.report.render.plot import draw_plot
-from sstar_code.agent.report.render.tables import (
-    compare_as_markdown,
-    run_as_json,
-    run_as_junit,
-    run_as_markdown,
-)
+from sstar_code.agent.report.render.tables import run_as_json, run_as_junit, run_as_markdown
 from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome, StageCount
 from tests.support.small_run import make_small_run
 

@@ -69,11 +69,11 @@ def command(
 
     Example: sstar compare examples -m replay:examples --strategies sample --tokens 2e4,6e4
     """
-    from sstar_code.agent.cli.preset import choose_prompts
     from sstar_code.agent.comparison.arms import Plan, list_cells, open_plan, read_budgets, read_strategies
     from sstar_code.agent.comparison.compare import Comparison, compare
     from sstar_code.agent.run.folder import default_folder
     from sstar_code.agent.run.prices import choose_prices
+    from sstar_code.agent.solving.presets import choose_prompts
 
     names = [name.strip() for name in styles.split(",") if name.strip()]
     cells = list_cells(read_strategies(strategies), names, read_budgets(tokens))
