@@ -8,7 +8,7 @@ fields as flags. `Annotated[Settings, "select", "seed"]` takes only these fields
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, fields
 from functools import wraps
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -17,9 +17,10 @@ import typer
 
 from sstar_code.agent.cli.options import AS_TYPED, FLAGS
 from sstar_code.agent.cli.preset import CONTEXT, follow_preset
-from sstar_code.agent.jobs.choices import SandboxChoice
+from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.agent.run.outcomes import Prices
 from sstar_code.agent.solving.settings import Settings, read_samples
+from sstar_code.problems import UserError
 
 
 def grouped(command: Callable[..., int]) -> Callable[..., int]:
@@ -50,6 +51,7 @@ def grouped(command: Callable[..., int]) -> Callable[..., int]:
             name: _make(kind, {_field_of(kind, key): values.pop(key) for key in keys})
             for name, (kind, keys) in records.items()
         }
+        _check_together(given.values())
         return command(**values, **given)
 
     if "preset" in signature.parameters:
@@ -60,6 +62,27 @@ def grouped(command: Callable[..., int]) -> Callable[..., int]:
     flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     flat.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return flat
+
+
+def _check_together(records: Iterable[Any]) -> None:
+    """Refuse options that two records have and that do not go together.
+
+    Raises:
+        UserError: thinking is capped in two ways, or led where several models write programs.
+    """
+    every = list(records)
+    endpoint = next((item for item in every if isinstance(item, Endpoint)), None)
+    settings = next((item for item in every if isinstance(item, Settings)), None)
+    if endpoint is None or settings is None or not settings.thinking.is_led:
+        return
+    if endpoint.max_thinking is not None:
+        raise UserError("--max-thinking: beside other options of thinking the cap is --think-max; give that")
+    others = [role for role in endpoint.roles if role in ("drafter", "editor")]
+    if others:
+        raise UserError(
+            f"--role-model {others[0]}=...: options of thinking need one model for all programs; leave one "
+            "of them out"
+        )
 
 
 def _read_fields(kind: type, wanted: list[str]) -> list[inspect.Parameter]:

@@ -15,6 +15,7 @@ import typer
 
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.cli.display import complete
+from sstar_code.agent.cli.flags import THINKING, flag
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
 from sstar_code.agent.run.outcomes import Prices
 from sstar_code.agent.solving.settings import Settings, read_samples
@@ -38,13 +39,6 @@ class OutputOptions:
     out: Path | None = None
     fresh: bool = False
     json_: bool = False
-
-
-def _flag(*names: str, panel: str | None = None, env: tuple[str, ...] = (), **more: Any) -> Any:
-    """A flag that `SSTAR_NAME` sets too, and the variables `env`."""
-    long = next(name for name in names if name.startswith("--"))
-    variable = "SSTAR_" + long.removeprefix("--").replace("-", "_").upper()
-    return typer.Option(*names, envvar=[variable, *env], show_envvar=False, rich_help_panel=panel, **more)
 
 
 def check_n(value: str) -> str:
@@ -73,7 +67,7 @@ def check_strategy(value: str) -> str:
 
 
 _model, _method, _run, _data, _output = (
-    partial(_flag, panel=panel) for panel in ("Model", "Method", "Running programs", "Problems", "Output")
+    partial(flag, panel=panel) for panel in ("Model", "Method", "Running programs", "Problems", "Output")
 )
 _FRESH = typer.Option(
     "--fresh/--resume",
@@ -248,6 +242,7 @@ FLAGS: Mapping[type, Mapping[str, Any]] = {
             metavar="WHOSE",
             help="Tell later prompts what repairs found wrong: off, problem, set (other problems' too).",
         ),
+        **THINKING,
     },
     SandboxChoice: {
         "name": _run(

@@ -100,9 +100,15 @@ class Request:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     extra: dict[str, object] = field(default_factory=dict)
-    """Further body fields, sent as they are (`top_k`, `min_p`, ...)."""
+    """Further body fields, sent as they are (`top_k`, `min_p`, ...). With `prompt`, a list of token ids and
+    texts, that prompt is continued in place of messages (`continues_prompt`)."""
     priority: int | None = None
     """Which goes first at a full server that can choose, lower first; it changes no answer."""
+
+    @property
+    def continues_prompt(self) -> bool:
+        """It goes to the server's completions endpoint: what comes back is text as the model wrote it."""
+        return "prompt" in self.extra
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,18 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """An answer as the server's own token ids, where it was asked for them (`return_token_ids`)."""
+
+    prompt: tuple[int, ...] = ()
+    """Those of the prompt; left out where the request gave them."""
+    output: tuple[int, ...] = ()
+    """All that were generated, one that ended the answer included."""
+    stopped_by: str = ""
+    """The stop word or the id of the token that ended it, as text; empty where it ended otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The answer to one call, with its counts."""
 
@@ -130,6 +148,7 @@ class Answer:
     usage: Usage = Usage()
     model: str = ""
     seconds: float = 0.0
+    tokens: Tokens | None = None
 
     @property
     def is_cut_thinking(self) -> bool:

@@ -210,7 +210,8 @@ class RetryingModel(ABC):
         self._refused.add(request.purpose.problem_id)
         async with self._probing:
             if not self._answered and self._answers_others is None:
-                short = replace(request, messages=(Message("user", _PROBE),))
+                others = {name: value for name, value in request.extra.items() if name != "prompt"}
+                short = replace(request, messages=(Message("user", _PROBE),), extra=others)
                 try:
                     await self.attempt(short)
                 except (TransientError, SstarError):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 END_OF_THINKING = "\n\nI have to answer now.\n</think>\n\n"
 """The text that is written for a model to end its thinking."""
 
-_QUESTION = "How many primes are there below 60? Think step by step, check each number, then answer."
+QUESTION = "How many primes are there below 60? Think step by step, check each number, then answer."
 _BUDGET = 24
 _SLACK = 40
 """Tokens of the closing phrase, and of what a server counts otherwise."""
@@ -59,7 +59,7 @@ def _count_thinking(answer: Answer) -> float:
 async def probe_cap(ask: Callable[[Request], Awaitable[Answer]]) -> Cap:
     """Which way of ending thinking works at the server behind `ask`; some hundred tokens are spent."""
     question = Request(
-        (Message("user", _QUESTION),),
+        (Message("user", QUESTION),),
         Purpose("", Stage.GENERATE),
         temperature=0.7,
         max_tokens=_BUDGET + 160,
@@ -81,7 +81,7 @@ async def probe_cap(ask: Callable[[Request], Awaitable[Answer]]) -> Cap:
         second = await ask(_continue(question, first, 64))
     except (ModelUserError, CallError):
         return Cap.NONE
-    return Cap.CONTINUE if _was_read(first, second) else Cap.NONE
+    return Cap.CONTINUE if was_read(first, second) else Cap.NONE
 
 
 def _continue(request: Request, first: Answer, max_tokens: int | None) -> Request:
@@ -95,7 +95,7 @@ def _continue(request: Request, first: Answer, max_tokens: int | None) -> Reques
     )
 
 
-def _was_read(first: Answer, second: Answer) -> bool:
+def was_read(first: Answer, second: Answer) -> bool:
     """Whether the model was shown its thinking, and answered: some templates drop what was thought before."""
     if first.usage.prompt is None or second.usage.prompt is None or first.usage.output is None:
         return False
@@ -143,7 +143,7 @@ class CappedModel:
         Both calls count: their tokens and seconds are added up. An answer that does not think and is longer
         than `max_thinking` is continued in the same way.
         """
-        if request.extra.get("continue_final_message"):
+        if request.extra.get("continue_final_message") or request.continues_prompt:
             return await self._model.ask(request)  # it goes on behind what was thought
         if self._cap is Cap.SERVER:
             return await self._model.ask(_with_budget(request, self._max_thinking))

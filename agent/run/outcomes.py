@@ -58,8 +58,8 @@ class StageCount:
                 setattr(self, item.name, (getattr(self, item.name) or 0) + count)
 
     def add_answer(self, answer: Answer) -> None:
-        """Count one answer."""
-        usage = answer.usage
+        """Count one answer. A piece of one, told by its tokens, ends at a limit that was set for it."""
+        usage, is_piece = answer.usage, answer.tokens is not None
         self.add(
             StageCount(
                 calls=1,
@@ -69,9 +69,9 @@ class StageCount:
                 reasoning=usage.reasoning,
                 seconds=answer.seconds,
                 unknown=usage.output is None or usage.estimated,
-                cut=answer.finish_reason == "length",
-                cut_thinking=answer.is_cut_thinking,
-                only_thinking=answer.is_only_thinking,
+                cut=answer.finish_reason == "length" and not is_piece,
+                cut_thinking=answer.is_cut_thinking and not is_piece,
+                only_thinking=answer.is_only_thinking and not is_piece,
             )
         )
 

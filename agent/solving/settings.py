@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+from sstar_code.agent.thinking.options import Thinking, read_thinking
 from sstar_code.problems import UserError
 
 AUTO = "2..32"
@@ -13,8 +14,11 @@ AUTO = "2..32"
 STYLES = ("cot", "direct", "draft", "plan")
 """Chain of thought (arXiv 2205.11916), the answer alone, a draft in few words (Chain of Draft, arXiv
 2502.18600), and ideas first (as PlanSearch, arXiv 2409.03733)."""
-
-
+_LATER = (
+    *("least", "strategy", "style", "lessons", "methods_with_model"),
+    *("think_min", "think_max", "think_wait"),
+)
+"""Settings that older runs did not know."""
 LESSONS = ("off", "problem", "set")
 """Whose lessons a prompt shows: none, those of the problem, or also those of problems finished before."""
 
@@ -24,7 +28,7 @@ class Settings:
     """Settings of the method; the defaults are S*'s (arXiv 2502.14382, section 5.1).
 
     Raises:
-        UserError: an unknown method, context, style or source of lessons.
+        UserError: an unknown method, context, style or source of lessons, or thinking that cannot be led so.
     """
 
     n: int = 16
@@ -52,6 +56,12 @@ class Settings:
     """One of `LESSONS`: whether repairs say in a line what was wrong, and who is told."""
     methods_with_model: bool = False
     """The methods that are reported beside `select` may ask the model too, not use free evidence alone."""
+    think_min: int | None = None
+    """Tokens that a thinking model has to think before each program; None: as few as it likes."""
+    think_max: int | None = None
+    """Tokens after which its thinking is ended."""
+    think_wait: str = ""
+    """How often thinking that ends is gone on with, and by which words: `K[:TEXT]` of `agent.thinking`."""
     greedy: bool = False
     """One sample at temperature 0, whatever `n` and `temperature` say."""
 
@@ -65,6 +75,7 @@ class Settings:
             raise UserError(f"--style {self.style!r}: it must be one of {', '.join(STYLES)}")
         if self.lessons not in LESSONS:
             raise UserError(f"--lessons {self.lessons!r}: it must be one of {', '.join(LESSONS)}")
+        _ = self.thinking
         if self.greedy:
             for name, value in (("n", 1), ("least", None), ("temperature", 0.0)):
                 object.__setattr__(self, name, value)
@@ -73,22 +84,24 @@ class Settings:
         """For the manifest; what is at its default looks as it did before it could be chosen."""
         whole = asdict(self)
         del whole["greedy"]  # `n` and `temperature` say it
-        unsaid = {
-            "least": None,
-            "strategy": "",
-            "style": "cot",
-            "lessons": "off",
-            "methods_with_model": False,
-        }
-        for name, default in unsaid.items():
-            if whole[name] == default:
-                del whole[name]
+        for item in fields(self):
+            if item.name in _LATER and whole[item.name] == item.default:
+                del whole[item.name]
         return whole
 
     @property
     def strategy_name(self) -> str:
         """The name of the strategy, without its settings."""
         return self.strategy.partition(":")[0] or ("sample" if self.least is None else "waves")
+
+    @property
+    def thinking(self) -> Thinking:
+        """What is asked of thinking.
+
+        Raises:
+            UserError: an option of it has another form.
+        """
+        return read_thinking(self.think_min, self.think_max, self.think_wait)
 
     @property
     def ways(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sstar_code.agent.run.outcomes import StageCount
 from sstar_code.agent.strategies.table import choose_strategy
 from sstar_code.agent.telemetry.events import working_on
+from sstar_code.agent.thinking.lead import LedModel
 from sstar_code.selection import Candidate
 from sstar_code.selection.methods.registry import select_all
 from sstar_code.selection.pool import Pool
@@ -74,6 +75,9 @@ async def solve(
 
     Of `methods` only the one that counts asks the model, unless the settings say otherwise.
     """
+    if context.settings.thinking.is_led:
+        led = LedModel(context.model, problem, context.sandbox, context.settings.thinking)
+        context = replace(context, model=led)
     if context.knowledge is not None:
         context = replace(context, others=context.knowledge.recall(problem))
     lineages = await choose_strategy(context.settings)(problem, context, on_sample)

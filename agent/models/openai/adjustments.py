@@ -23,6 +23,9 @@ _ESSENTIAL = frozenset(
     {
         "model",
         "messages",
+        "prompt",
+        "stop_token_ids",
+        "logit_bias",
         "stream",
         "continue_final_message",
         "add_generation_prompt",
@@ -112,7 +115,7 @@ class Adjustments:
         """
         if is_too_long(refusal) or is_filtered(refusal):
             return None
-        roles = {message["role"] for message in body["messages"]}
+        roles = {message["role"] for message in body.get("messages", ())}
         if roles & {"system", "developer"} and refuses_system(refusal):
             self.system_role = "user"
             return "system messages are sent as part of the user's"

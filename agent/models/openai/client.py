@@ -24,6 +24,12 @@ from sstar_code.agent.models.openai.completion import (
     read_completion,
 )
 from sstar_code.agent.models.openai.connection import Connection
+from sstar_code.agent.models.openai.continuation import (
+    PromptEncoder,
+    drop_known,
+    make_text_body,
+    read_as_chat,
+)
 from sstar_code.agent.models.openai.refusal import (
     explain,
     explain_missing,
@@ -97,6 +103,7 @@ class OpenAIModel(RetryingModel):
             timeout_s=timeout_s,
             most=self.max_in_flight + 4,
         )  # beside the calls, a look at what is served
+        self._encoder = PromptEncoder(self.read_page, name)
         self._info: ServerInfo | None = None
         self._noted: set[str] = set()
 
@@ -134,25 +141,33 @@ class OpenAIModel(RetryingModel):
 
     async def attempt(self, request: Request) -> Answer:
         """Try once; as `RetryingModel.attempt`. What the server does not take is left out and asked again."""
+        path = "/completions" if request.continues_prompt else "/chat/completions"
         while True:
             body = self.adjustments.build_body(request, self.name, self._more)
+            if request.continues_prompt:
+                body = make_text_body(body, await self._encoder.encode(body["prompt"]))
             if self.priorities and request.priority is not None:
                 body["priority"] = request.priority
             started_s = time.perf_counter()
-            response = await self._connection.send(
-                join(self.base_url, "/chat/completions"), body, timeout_s=self._timeout_s
-            )
+            response = await self._connection.send(join(self.base_url, path), body, timeout_s=self._timeout_s)
             seconds = time.perf_counter() - started_s
             fault: str | None = None
             if response.status_code < 300:
                 try:
-                    data = read_completion(response.content)
+                    content = response.content
+                    data = read_completion(read_as_chat(content) if request.continues_prompt else content)
                 except NoCompletionError as error:
                     refusal, fault = self._read_fault(error), str(error)
                     is_json = error.is_json
                 else:
-                    answer = read_answer(data, model=self.name, seconds=seconds, opened=self.opens_thinking)
-                    return self._count(answer, body)
+                    answer = read_answer(
+                        data,
+                        model=self.name,
+                        seconds=seconds,
+                        opened=self.opens_thinking,
+                        raw=request.continues_prompt,
+                    )
+                    return self._count(drop_known(answer, request), body)
             else:
                 refusal = read_refusal(response.status_code, response.text, secret=self._key)
             learnt = self.adjustments.learn(refusal, body)
@@ -197,7 +212,8 @@ class OpenAIModel(RetryingModel):
         if usage.prompt is not None and usage.output is not None:
             return answer
         self._note(f"{self.url} gives no token counts: they are worked out from the texts", None)
-        prompt = estimate_tokens(*(message["content"] for message in body["messages"]))
+        texts = (message["content"] for message in body.get("messages", ()))
+        prompt = len(body["prompt"]) if "prompt" in body else estimate_tokens(*texts)
         output = estimate_tokens(answer.text, answer.reasoning)
         counted = Usage(
             prompt=prompt if usage.prompt is None else usage.prompt,

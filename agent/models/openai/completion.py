@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sstar_code.agent.models.openai.adjustments import drop_surrogates
-from sstar_code.agent.models.request import Answer, Usage
+from sstar_code.agent.models.request import Answer, Tokens, Usage
 from sstar_code.agent.models.think_tags import OPEN_TAG, has_end, split_thinking
 
 _STREAM_FIELDS = ("data:", "event:", "id:", "retry:")
@@ -238,7 +238,26 @@ def _read_count(data: Any, *path: str) -> int | None:
     return data if isinstance(data, int) and not isinstance(data, bool) and data >= 0 else None
 
 
-def read_answer(data: dict[str, Any], *, model: str, seconds: float, opened: bool = False) -> Answer:
+def _read_ids(*given: Any) -> tuple[int, ...]:
+    """The first list of token ids among `given`."""
+    found = next((ids for ids in given if isinstance(ids, list) and ids), [])
+    return tuple(item for item in found if isinstance(item, int))
+
+
+def _read_tokens(data: dict[str, Any], choice: dict[str, Any]) -> Tokens | None:
+    """Token ids and the reason of the end, as vLLM gives them; None where there are none of them."""
+    stop = choice.get("stop_reason", choice.get("matched_stop"))
+    tokens = Tokens(
+        prompt=_read_ids(data.get("prompt_token_ids"), choice.get("prompt_token_ids")),
+        output=_read_ids(choice.get("token_ids")),
+        stopped_by=str(stop) if isinstance(stop, str | int) else "",
+    )
+    return tokens if tokens != Tokens() else None
+
+
+def read_answer(
+    data: dict[str, Any], *, model: str, seconds: float, opened: bool = False, raw: bool = False
+) -> Answer:
     """The answer in a chat completion; no content is an empty text, never an error.
 
     Where there is no content, the text is what the model gives to a tool, or its refusal; then the
@@ -250,6 +269,7 @@ def read_answer(data: dict[str, Any], *, model: str, seconds: float, opened: boo
         seconds: how long the call took.
         opened: the model's template opens `<think>`, so an answer that was cut before any `</think>` is all
             thinking.
+        raw: the text is a part of an answer, so nothing in it is taken for thinking.
     """
     choices = data.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else {}
@@ -259,7 +279,7 @@ def read_answer(data: dict[str, Any], *, model: str, seconds: float, opened: boo
     text = _read_text(message.get("content"))
     reasoning = _read_thinking(message)
     finish_reason = str(choice.get("finish_reason") or "unknown")
-    if not reasoning:
+    if not reasoning and not raw:
         if opened and finish_reason == "length" and not has_end(text):
             text = OPEN_TAG + text.lstrip().removeprefix(OPEN_TAG)
         text, reasoning = split_thinking(text)
@@ -280,6 +300,7 @@ def read_answer(data: dict[str, Any], *, model: str, seconds: float, opened: boo
         ),
         model=str(data.get("model") or model),
         seconds=seconds,
+        tokens=_read_tokens(data, choice),
     )
 
 

@@ -1,0 +1,41 @@
+"""How a flag is made, and the flags of thinking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import typer
+
+
+def flag(*names: str, panel: str | None = None, env: tuple[str, ...] = (), **more: Any) -> Any:
+    """A flag that `SSTAR_NAME` sets too, and the variables `env`."""
+    long = next(name for name in names if name.startswith("--"))
+    variable = "SSTAR_" + long.removeprefix("--").replace("-", "_").upper()
+    return typer.Option(*names, envvar=[variable, *env], show_envvar=False, rich_help_panel=panel, **more)
+
+
+_method = partial(flag, panel="Method")
+
+THINKING: Mapping[str, Any] = {
+    "think_min": _method(
+        "--think-min",
+        metavar="TOKENS",
+        min=1,
+        help="Tokens that a thinking model has to think before a program: it is told to wait.",
+    ),
+    "think_max": _method(
+        "--think-max",
+        metavar="TOKENS",
+        min=1,
+        help="Tokens after which its thinking is ended, continued token by token; see --max-thinking too.",
+    ),
+    "think_wait": _method(
+        "--think-wait",
+        metavar="K[:TEXT]",
+        help="Go on with thinking that ends, K times, by `Wait` or TEXT, or by what the draft in it does on "
+        "the public tests: K:execute.",
+    ),
+}
+"""Field of the settings -> its flag."""

@@ -1,0 +1,58 @@
+"""What may be asked of thinking, as options write it: `--think-wait 2:execute`, `--switch-penalty 3:600`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sstar_code.problems import UserError
+
+EXECUTE = "execute"
+"""The text of `--think-wait` that stands for what the draft program did."""
+_WAIT = "Wait"
+_MOST_WAITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """How the thinking before an answer is led. As it is by default it is left alone."""
+
+    least: int | None = None
+    """Tokens of thinking before the model may answer."""
+    most: int | None = None
+    """Tokens of thinking after which it has to answer; None: as many as the answer may have."""
+    waits: int = 0
+    """How often thinking that ends is gone on with."""
+    wait: str = _WAIT
+    """The words that it is gone on with."""
+    executes: bool = False
+    """Go on with what the draft in the thinking does on the public tests, where there is one."""
+
+    @property
+    def is_led(self) -> bool:
+        """Whether anything is asked of it."""
+        return self != Thinking()
+
+
+def read_thinking(think_min: int | None, think_max: int | None, think_wait: str) -> Thinking:
+    """The options by their flags' names; empty texts are options that were not given.
+
+    Raises:
+        UserError: a text has another form, or the least is more than the most.
+    """
+    if think_min is not None and think_max is not None and think_min > think_max:
+        raise UserError(f"--think-min {think_min} is more than --think-max {think_max}")
+    waits, text = _read_wait(think_wait) if think_wait else (0, _WAIT)
+    executes = text == EXECUTE
+    return Thinking(think_min, think_max, waits, _WAIT if executes else text, executes)
+
+
+def _read_wait(given: str) -> tuple[int, str]:
+    """`2` -> (2, "Wait"), `1:Hmm` -> (1, "Hmm")."""
+    found = re.fullmatch(r"\s*(\d{1,3})\s*(?::(.*))?", given, re.DOTALL)
+    waits = int(found[1]) if found else 0
+    if found is None or not 1 <= waits <= _MOST_WAITS or (found[2] is not None and not found[2].strip()):
+        raise UserError(
+            f"--think-wait {given!r}: it must be K, K:TEXT or K:{EXECUTE}, with K from 1 to {_MOST_WAITS}"
+        )
+    return waits, (found[2] or _WAIT).strip()
