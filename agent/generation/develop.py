@@ -257,6 +257,7 @@ async def _try_answer(
         repeats=own.index if own else None,
         unchanged=target is not None and code is not None and code == target.best.code,
         why=extraction.why,
+        thinking=answer.reasoning,
         finish_reason=answer.finish_reason,
         usage=answer.usage,
         seconds=answer.seconds,

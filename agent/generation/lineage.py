@@ -54,6 +54,8 @@ class Round:
     """The lesson of the answer, or what was recalled for it, in a line (`generation.memory`)."""
     helped: bool = False
     """Whether there is such a note and more public tests pass than before."""
+    thinking: str = field(default="", repr=False)
+    """What the model thought before it answered, where it shows that."""
     finish_reason: str = ""
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0

@@ -21,6 +21,7 @@ from sstar_code.agent.solving.solve import Solution, solve
 from sstar_code.agent.strategies.table import choose_strategy, keep_ways
 from sstar_code.agent.telemetry.events import about, log_event, working_on
 from sstar_code.agent.telemetry.spans import problem_span
+from sstar_code.agent.thinking.drafts import assess_thinking
 from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import run_tests
 from sstar_code.selection.pool import tier
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from sstar_code.agent.calls.stored_model import StoredModel
     from sstar_code.agent.jobs.session import Session
     from sstar_code.agent.prompts.templates import Prompts
-    from sstar_code.agent.run.outcomes import Prices
+    from sstar_code.agent.run.outcomes import Prices, ThoughtOutcome
     from sstar_code.agent.run.store import Store
     from sstar_code.agent.run.summary import Summary
     from sstar_code.agent.solving.settings import Settings
@@ -210,7 +211,9 @@ async def evaluate(
                 solution = await solve(problem, context, names)
                 with working_on(problem.id, "grade"):
                     verdicts, fault = await _grade(solution, context)
-                outcome = keep_solution(solution, verdicts, store, fault=fault)
+                with working_on(problem.id, "thinking"):
+                    thoughts = await assess_thinking(solution.lineages, problem, context.sandbox)
+                outcome = keep_solution(solution, verdicts, store, fault=fault, thoughts=thoughts)
             except Exception as error:  # noqa: BLE001 - what is no matter of one problem is raised again
                 line = f"{describe_fault(error, problem.id)}; --retry errors tries it again"
                 outcome = ProblemOutcome(problem.id, (), {}, (), error=line)
@@ -246,7 +249,13 @@ async def evaluate(
 
 
 def keep_solution(
-    solution: Solution, verdicts: dict[str, Verdict], store: Store, *, fault: str = "", graded: bool = True
+    solution: Solution,
+    verdicts: dict[str, Verdict],
+    store: Store,
+    *,
+    fault: str = "",
+    graded: bool = True,
+    thoughts: tuple[ThoughtOutcome, ...] = (),
 ) -> ProblemOutcome:
     """What came of a problem, stored unless the sandbox lost a run of it or its checker has a `fault`.
 
@@ -266,7 +275,7 @@ def keep_solution(
     if Verdict.IE in verdicts.values() or any(lineage.lost for lineage in solution.lineages):
         why = f"{fault}; mend it" if fault else LOST
         return _outcome(solution, verdicts, error=why, graded=graded)
-    outcome = _outcome(solution, verdicts, graded=graded)
+    outcome = replace(_outcome(solution, verdicts, graded=graded), thoughts=thoughts)
     store.put_problem(
         problem.id,
         outcome.to_json(),

@@ -243,6 +243,23 @@ class SampleOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class ThoughtOutcome:
+    """The thinking of one answer: the programs that it holds, run on the public tests."""
+
+    sample: int
+    round: int
+    tokens: int | None
+    """None where the server did not say."""
+    drafts: int
+    right: int
+    """Drafts that pass every public test."""
+    first_right: float | None
+    """Share of the thinking that was written when the first of these was complete, 0..1."""
+    solved: bool
+    """The answer's own program passes every public test."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProblemOutcome:
     """A finished problem."""
 
@@ -254,6 +271,8 @@ class ProblemOutcome:
     """Samples of the best tier: those that passed the most public tests."""
     error: str | None = None
     """One line where the sandbox or the model failed for this problem; every rate counts it as wrong."""
+    thoughts: tuple[ThoughtOutcome, ...] = ()
+    """One for each answer that was thought about, where the model shows what it thinks."""
 
     @property
     def graded(self) -> bool:
@@ -282,7 +301,8 @@ class ProblemOutcome:
 
     def to_json(self) -> str:
         """The outcome as one line."""
-        return json.dumps(asdict(self))
+        whole = asdict(self)
+        return json.dumps(whole if self.thoughts else {k: v for k, v in whole.items() if k != "thoughts"})
 
     @classmethod
     def from_json(cls, text: str) -> ProblemOutcome:

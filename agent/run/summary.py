@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.run.outcomes import Prices, StageCount, add_stages, add_up
+from sstar_code.agent.thinking.underthinking import Underthinking, measure_underthinking
 
 if TYPE_CHECKING:
     from sstar_code.agent.run.history.which_set import WhichSet
@@ -288,6 +289,11 @@ class Summary:
         return add_up(count for name, count in self.stages.items() if name in _OF_SELECTION)
 
     @property
+    def underthinking(self) -> Underthinking | None:
+        """What the thinking of the answers held; None where none is known."""
+        return measure_underthinking(self.count.ended)
+
+    @property
     def cost(self) -> str:
         """The cost in words, or why it is not known."""
         total = self.prices.cost(self.stages.values())
@@ -346,6 +352,7 @@ class Summary:
             **({"added_methods": asdict_all(self.added)} if self.added else {}),
             "failed": self.errors,
             "cost": self.prices.as_json(self.stages.values()),
+            **({} if self.underthinking is None else {"thinking": self.underthinking.as_json()}),
             **({"adjustments": list(self.adjustments)} if self.adjustments else {}),
             "server_load": None if self.load is None else dict(self.load),
             "by_problem": {problem_id: asdict_all(stages) for problem_id, stages in self.by_problem.items()},

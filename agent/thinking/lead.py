@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import anyio
 
 from sstar_code.agent.calls.roles import role_of
-from sstar_code.agent.generation.extract import extract_code
 from sstar_code.agent.generation.feedback import describe_failures, summarize_tests
-from sstar_code.agent.models.request import Answer, Stage
+from sstar_code.agent.models.request import Stage
 from sstar_code.agent.models.thinking import END_OF_THINKING
 from sstar_code.agent.prompts.templates import render_macro
 from sstar_code.agent.telemetry.events import working_on
 from sstar_code.agent.thinking.continuing import Draft, find_way
+from sstar_code.agent.thinking.drafts import list_drafts
 from sstar_code.sandbox.grade import run_tests
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sstar_code.agent.models.request import Model, Request
+    from sstar_code.agent.models.request import Answer, Model, Request
     from sstar_code.agent.thinking.continuing import Way
     from sstar_code.agent.thinking.options import Thinking
     from sstar_code.problems import Problem
@@ -110,10 +110,10 @@ class LedModel:
                 return
             words, is_right = thinking.wait, False
             if thinking.executes:
-                code = extract_code(Answer(draft.thinking), self._problem).code
-                if code is not None and code != tried:
-                    tried = code
-                    words, is_right = await self._execute(code, draft.request)
+                drafts = list_drafts(draft.thinking, self._problem)
+                if drafts and drafts[-1].code != tried:
+                    tried = drafts[-1].code
+                    words, is_right = await self._execute(tried, draft.request)
             before = draft.thinking
             draft.write(("" if before.endswith("\n") else "\n") + words)
             if is_right:

@@ -91,6 +91,8 @@ def _write_lines(summary: Summary) -> Iterator[str]:
             f"{thought} answers were thinking alone, in which the last program counts: the server may not "
             "know where this model's thinking ends"
         )
+    if summary.underthinking is not None:
+        yield str(summary.underthinking)
     for line in summary.adjustments:
         yield f"not as asked: {line}"
     for problem_id, line in count.errors.items():

@@ -27,6 +27,7 @@ from sstar_code.agent.run.outcomes import (
 )
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.run.summary import ChoiceCost, Count, cost_choice
+from sstar_code.agent.thinking.underthinking import Underthinking, measure_underthinking
 from sstar_code.problems import UserError
 from sstar_code.problems.bounds import LineReader, open_file, parse_json
 
@@ -115,7 +116,13 @@ class Run:
         """What belongs beside every number of the run, in lines: set, preset, what the choice took."""
         lines = [f"set: {self.which_set}"]
         lines += [f"preset: {tell_preset(self.preset)}"] if self.preset else []
-        return [*lines, str(self.choice_cost)] if self.choice_cost else lines
+        lines += [str(self.choice_cost)] if self.choice_cost else []
+        return [*lines, str(self.underthinking)] if self.underthinking else lines
+
+    @property
+    def underthinking(self) -> Underthinking | None:
+        """What the thinking of the answers held; None where none is known."""
+        return measure_underthinking(self.outcomes.values())
 
     @property
     def model(self) -> str:

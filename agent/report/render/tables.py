@@ -340,6 +340,7 @@ def run_as_json(run: Run, scores: Scores) -> dict[str, Any]:
         "select": run.select,
         "selected": None if run.choice_cost is None else asdict(run.choice_cost),
         "seconds": run.summary.get("seconds"),
+        **({"thinking": run.underthinking.as_json()} if run.underthinking else {}),
         "asked": len(count.scores),
         "graded": len(count.graded),
         "errors": count.errors,
