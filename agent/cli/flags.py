@@ -37,5 +37,10 @@ THINKING: Mapping[str, Any] = {
         help="Go on with thinking that ends, K times, by `Wait` or TEXT, or by what the draft in it does on "
         "the public tests: K:execute.",
     ),
+    "switch_penalty": _method(
+        "--switch-penalty",
+        metavar="ALPHA:TOKENS",
+        help="Take ALPHA from the logits of words that begin another thought, for TOKENS of each: 3:600.",
+    ),
 }
 """Field of the settings -> its flag."""

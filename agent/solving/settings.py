@@ -16,7 +16,7 @@ STYLES = ("cot", "direct", "draft", "plan")
 2502.18600), and ideas first (as PlanSearch, arXiv 2409.03733)."""
 _LATER = (
     *("least", "strategy", "style", "lessons", "methods_with_model"),
-    *("think_min", "think_max", "think_wait"),
+    *("think_min", "think_max", "think_wait", "switch_penalty"),
 )
 """Settings that older runs did not know."""
 LESSONS = ("off", "problem", "set")
@@ -62,6 +62,8 @@ class Settings:
     """Tokens after which its thinking is ended."""
     think_wait: str = ""
     """How often thinking that ends is gone on with, and by which words: `K[:TEXT]` of `agent.thinking`."""
+    switch_penalty: str = ""
+    """`ALPHA:TOKENS`: what is taken from the words that begin another thought, and how long in each."""
     greedy: bool = False
     """One sample at temperature 0, whatever `n` and `temperature` say."""
 
@@ -101,7 +103,7 @@ class Settings:
         Raises:
             UserError: an option of it has another form.
         """
-        return read_thinking(self.think_min, self.think_max, self.think_wait)
+        return read_thinking(self.think_min, self.think_max, self.think_wait, self.switch_penalty)
 
     @property
     def ways(self) -> dict[str, str]:

@@ -50,6 +50,8 @@ class TokenServer(ServerDouble):
         self.gives_ids = gives_ids
         self.continues = continues
         self.parses = parses
+        self.instead: dict[str, str] = {}
+        """Token -> the one that is written in its place where `logit_bias` is against it."""
         self.bodies: list[dict[str, Any]] = []
         """The bodies of all calls of both endpoints, in order."""
         self._ids: dict[str, int] = {}
@@ -123,7 +125,11 @@ class TokenServer(ServerDouble):
     ) -> tuple[list[int], str, int | str | None]:
         """The tokens up to a stop, the limit or the end; why it ended, and by which stop."""
         stops, words = body.get("stop_token_ids") or (), body.get("stop") or ()
+        bias = {int(token): value for token, value in (body.get("logit_bias") or {}).items()}
         for count, token in enumerate(ids[:limit], start=1):
+            if bias.get(token, 0) < 0 and self._texts[token] in self.instead:
+                ids[count - 1 : count] = self.encode(self.instead[self._texts[token]])
+                token = ids[count - 1]  # noqa: PLW2901 - another one is drawn
             if token in stops:
                 return ids[:count], "stop", token
             word = next((word for word in words if word in self.decode(ids[:count])), None)

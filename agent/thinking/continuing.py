@@ -11,7 +11,8 @@ Every piece is a call of its own, so a model with a store keeps each.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.calls.stored_model import NotAskedError
 from sstar_code.agent.models.request import CallError, Message, ModelUserError, Purpose, Request, Stage, Usage
@@ -143,21 +144,23 @@ class Draft:
     """Whether the model began to think; else the first answer is the whole."""
     ended: bool = False
     """Whether it ended its thinking with its last words."""
+    is_over: bool = False
+    """Whether it stopped writing by itself, at the end of its thinking or in the middle."""
 
     @property
     def used(self) -> int:
         """Tokens generated so far."""
         return sum(answer.usage.output or 0 for answer in self.answers)
 
-    async def think(self, max_tokens: int | None, fields: Mapping[str, object] | None = None) -> Answer:
+    async def think(self, max_tokens: int | None, fields: Mapping[str, Any] = MappingProxyType({})) -> Answer:
         """Let the model think on for up to `max_tokens`, or until it ends its thinking.
 
-        `fields` are added to the body of the call.
+        `fields` are added to the body of the call; with stop words among them it may also end at one.
 
         Raises:
             As `Model.ask`.
         """
-        request = self._next_request(max_tokens, fields or {})
+        request = self._next_request(max_tokens, fields)
         answer = await self.model.ask(request)
         is_first = not self.answers
         self.answers.append(answer)
@@ -165,6 +168,8 @@ class Draft:
             self._add_exactly(answer, is_first=is_first)
         else:
             self._add_text(answer, is_first=is_first)
+        by = "" if answer.tokens is None else answer.tokens.stopped_by
+        self.is_over = self.ended or (answer.finish_reason != "length" and by not in fields.get("stop", ()))
         return answer
 
     def _next_request(self, max_tokens: int | None, fields: Mapping[str, object]) -> Request:
@@ -248,9 +253,9 @@ class Draft:
         self.answers.append(last)
         return self._close(last, rest.lstrip("\n"), thought)
 
-    def cut(self) -> Answer:
-        """The answer as it stands, all thinking, where there is no room for more."""
-        return self._close(replace(self.answers[-1], finish_reason="length"), "", self.used)
+    def close(self, finish_reason: str) -> Answer:
+        """The answer as it stands, all thinking: there is no room for more, or it ended in the middle."""
+        return self._close(replace(self.answers[-1], finish_reason=finish_reason), "", self.used)
 
     def _close(self, last: Answer, text: str, thought: int) -> Answer:
         """The answer of all calls, with what they cost together."""

@@ -10,6 +10,7 @@ the draft program in the thinking does on the public tests. A draft that passes 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import anyio
@@ -22,6 +23,7 @@ from sstar_code.agent.prompts.templates import render_macro
 from sstar_code.agent.telemetry.events import working_on
 from sstar_code.agent.thinking.continuing import Draft, find_way
 from sstar_code.agent.thinking.drafts import list_drafts
+from sstar_code.agent.thinking.switch import find_switch_tokens, think_on
 from sstar_code.sandbox.grade import run_tests
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class LedModel:
         self._sandbox = sandbox
         self._thinking = thinking
         self._way: Way | None = None
+        self._switches: tuple[int, ...] = ()
         self._finding = anyio.Lock()
 
     def cancel(self, problem_id: str, samples: Collection[int] | None = None) -> int:
@@ -86,20 +89,32 @@ class LedModel:
         async with self._finding:
             if self._way is None:
                 self._way = await find_way(self._model, self._problem.id)
+            if self._thinking.penalty is not None and not self._switches:
+                self._switches = await find_switch_tokens(self._model, self._problem.id, self._way)
         limit = request.max_tokens
         most = self._thinking.most
         budget = most if limit is None else limit if most is None else min(most, limit)
         draft = Draft(self._model, request, self._way)
-        await draft.think(budget)
+        await self._think(draft, budget)
         if not draft.thinks:
-            return draft.answers[0]
+            return replace(draft.answers[0], tokens=None)
         await self._force(draft, budget)
+        if draft.is_over and not draft.ended:
+            return draft.close(draft.answers[-1].finish_reason)
         if not draft.ended:
             if most is None or most == limit:
-                return draft.cut()
+                return draft.close("length")
             draft.write(END_OF_THINKING)
         left = None if limit is None else limit - draft.used
-        return draft.cut() if left is not None and left <= 0 else await draft.answer(left)
+        return draft.close("length") if left is not None and left <= 0 else await draft.answer(left)
+
+    async def _think(self, draft: Draft, budget: int | None) -> None:
+        """Let the model think until it ends its thinking, or has `budget` tokens in all."""
+        penalty = self._thinking.penalty
+        if penalty is not None:
+            await think_on(draft, budget, penalty, self._switches)
+        else:
+            await draft.think(None if budget is None else budget - draft.used)
 
     async def _force(self, draft: Draft, budget: int | None) -> None:
         """Go on with thinking that ended, as often and as long as is asked for."""
@@ -121,7 +136,7 @@ class LedModel:
                 draft.ended = True
                 return
             start = len(draft.thinking)
-            await draft.think(None if budget is None else budget - draft.used)
+            await self._think(draft, budget)
             forced += 1
             if len(draft.thinking[start:].strip()) < _LEAST_ADDED:
                 return

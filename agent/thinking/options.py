@@ -11,6 +11,17 @@ EXECUTE = "execute"
 """The text of `--think-wait` that stands for what the draft program did."""
 _WAIT = "Wait"
 _MOST_WAITS = 64
+_MOST_BIAS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchPenalty:
+    """The penalty on switching thoughts."""
+
+    alpha: float
+    """What is taken from the logits of the words that switch."""
+    tokens: int
+    """How long, from the beginning of each thought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +38,7 @@ class Thinking:
     """The words that it is gone on with."""
     executes: bool = False
     """Go on with what the draft in the thinking does on the public tests, where there is one."""
+    penalty: SwitchPenalty | None = None
 
     @property
     def is_led(self) -> bool:
@@ -34,7 +46,9 @@ class Thinking:
         return self != Thinking()
 
 
-def read_thinking(think_min: int | None, think_max: int | None, think_wait: str) -> Thinking:
+def read_thinking(
+    think_min: int | None, think_max: int | None, think_wait: str, switch_penalty: str = ""
+) -> Thinking:
     """The options by their flags' names; empty texts are options that were not given.
 
     Raises:
@@ -44,7 +58,18 @@ def read_thinking(think_min: int | None, think_max: int | None, think_wait: str)
         raise UserError(f"--think-min {think_min} is more than --think-max {think_max}")
     waits, text = _read_wait(think_wait) if think_wait else (0, _WAIT)
     executes = text == EXECUTE
-    return Thinking(think_min, think_max, waits, _WAIT if executes else text, executes)
+    penalty = _read_penalty(switch_penalty) if switch_penalty else None
+    return Thinking(think_min, think_max, waits, _WAIT if executes else text, executes, penalty)
+
+
+def _read_penalty(given: str) -> SwitchPenalty:
+    """`3:600` -> 3 for 600 tokens."""
+    found = re.fullmatch(r"\s*(\d{1,3}(?:\.\d{1,6})?):(\d{1,7})\s*", given)
+    if found is None or not 0 < float(found[1]) <= _MOST_BIAS or not int(found[2]):
+        raise UserError(
+            f"--switch-penalty {given!r}: it must be ALPHA:TOKENS like 3:600, with ALPHA up to {_MOST_BIAS}"
+        )
+    return SwitchPenalty(float(found[1]), int(found[2]))
 
 
 def _read_wait(given: str) -> tuple[int, str]:
