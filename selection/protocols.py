@@ -67,6 +67,8 @@ class Candidate:
     sources: tuple[str, ...] = ()
     """The writers of the program: models, or model and method. Several where the same text came from several;
     none where it is not known or all candidates have the same."""
+    weight: float = 1.0
+    """What its vote counts in `majority`: how sure its writer was, where that is known."""
 
     @property
     def survives(self) -> bool:

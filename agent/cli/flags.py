@@ -42,5 +42,11 @@ THINKING: Mapping[str, Any] = {
         metavar="ALPHA:TOKENS",
         help="Take ALPHA from the logits of words that begin another thought, for TOKENS of each: 3:600.",
     ),
+    "confidence": _method(
+        "--confidence",
+        metavar="keep=SHARE[,...]",
+        help="Give up samples that the model is less sure of than of this share of its first ones: keep=0.9.",
+    ),
+    "cut_loops": _method("--cut-loops", help="End thinking that repeats itself, and have it answered."),
 }
 """Field of the settings -> its flag."""

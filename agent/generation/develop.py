@@ -15,7 +15,7 @@ from sstar_code.agent.generation.feedback import describe_failures, summarize_te
 from sstar_code.agent.generation.lineage import Lineage, Round
 from sstar_code.agent.generation.memory import read_lesson
 from sstar_code.agent.generation.plans import plan_for
-from sstar_code.agent.models.request import CallError, ContextError, Purpose, Request, Stage
+from sstar_code.agent.models.request import UNSURE, CallError, ContextError, Purpose, Request, Stage
 from sstar_code.agent.prompts.templates import render_macro
 from sstar_code.agent.telemetry.events import about, working_on
 from sstar_code.sandbox import Verdict
@@ -156,7 +156,8 @@ def has_ended(lineage: Lineage, problem: Problem) -> bool:
     if not lineage.rounds:
         return False
     last = lineage.rounds[-1]
-    if last.solved or last.error or last.verdict is Verdict.IE or not problem.public_tests:
+    is_given_up = last.finish_reason == UNSURE
+    if last.solved or last.error or is_given_up or last.verdict is Verdict.IE or not problem.public_tests:
         return True
     return problem.several_answers and last.unchanged
 
@@ -258,6 +259,7 @@ async def _try_answer(
         unchanged=target is not None and code is not None and code == target.best.code,
         why=extraction.why,
         thinking=answer.reasoning,
+        confidence=answer.confidence,
         finish_reason=answer.finish_reason,
         usage=answer.usage,
         seconds=answer.seconds,

@@ -56,6 +56,8 @@ class Round:
     """Whether there is such a note and more public tests pass than before."""
     thinking: str = field(default="", repr=False)
     """What the model thought before it answered, where it shows that."""
+    confidence: float | None = None
+    """How sure the model was, where the answer was watched: `Answer.confidence`."""
     finish_reason: str = ""
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0

@@ -87,6 +87,20 @@ class Purpose:
     """Tells apart calls of one stage, sample and round, like `pair-0-2/swapped`."""
 
 
+UNSURE = "unsure"
+"""The `finish_reason` of an answer that was given up while it came: its model was not sure of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What is looked at while an answer comes, token by token with its log probabilities."""
+
+    window: int
+    """Tokens over which confidence is a mean."""
+    least: float | None = None
+    """Confidence below which the answer is given up; None: it is measured only."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """Everything that is asked of a model in one call."""
@@ -104,6 +118,7 @@ class Request:
     texts, that prompt is continued in place of messages (`continues_prompt`)."""
     priority: int | None = None
     """Which goes first at a full server that can choose, lower first; it changes no answer."""
+    watch: Watch | None = None
 
     @property
     def continues_prompt(self) -> bool:
@@ -149,6 +164,8 @@ class Answer:
     model: str = ""
     seconds: float = 0.0
     tokens: Tokens | None = None
+    confidence: float | None = None
+    """The least mean over a window of its tokens, where it was watched: the larger, the surer."""
 
     @property
     def is_cut_thinking(self) -> bool:
@@ -186,5 +203,7 @@ def request_key(request: Request) -> str:
     """
     body = asdict(request)
     del body["purpose"], body["priority"]
+    if request.watch is None:  # as it was before there was one
+        del body["watch"]
     text = json.dumps(body, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

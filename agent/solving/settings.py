@@ -14,9 +14,9 @@ AUTO = "2..32"
 STYLES = ("cot", "direct", "draft", "plan")
 """Chain of thought (arXiv 2205.11916), the answer alone, a draft in few words (Chain of Draft, arXiv
 2502.18600), and ideas first (as PlanSearch, arXiv 2409.03733)."""
-_LATER = (
-    *("least", "strategy", "style", "lessons", "methods_with_model"),
-    *("think_min", "think_max", "think_wait", "switch_penalty"),
+_LATER = frozenset(
+    {"least", "strategy", "style", "lessons", "methods_with_model"}
+    | {"think_min", "think_max", "think_wait", "switch_penalty", "confidence", "cut_loops"}
 )
 """Settings that older runs did not know."""
 LESSONS = ("off", "problem", "set")
@@ -64,6 +64,10 @@ class Settings:
     """How often thinking that ends is gone on with, and by which words: `K[:TEXT]` of `agent.thinking`."""
     switch_penalty: str = ""
     """`ALPHA:TOKENS`: what is taken from the words that begin another thought, and how long in each."""
+    confidence: str = ""
+    """`keep=SHARE[,warmup=N][,window=TOKENS]`: first samples that are less sure than these are given up."""
+    cut_loops: bool = False
+    """End thinking that repeats itself."""
     greedy: bool = False
     """One sample at temperature 0, whatever `n` and `temperature` say."""
 
@@ -103,7 +107,14 @@ class Settings:
         Raises:
             UserError: an option of it has another form.
         """
-        return read_thinking(self.think_min, self.think_max, self.think_wait, self.switch_penalty)
+        return read_thinking(
+            self.think_min,
+            self.think_max,
+            self.think_wait,
+            self.switch_penalty,
+            self.confidence,
+            cut_loops=self.cut_loops,
+        )
 
     @property
     def ways(self) -> dict[str, str]:

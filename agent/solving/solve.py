@@ -76,7 +76,8 @@ async def solve(
     Of `methods` only the one that counts asks the model, unless the settings say otherwise.
     """
     if context.settings.thinking.is_led:
-        led = LedModel(context.model, problem, context.sandbox, context.settings.thinking)
+        settings = context.settings
+        led = LedModel(context.model, problem, context.sandbox, settings.thinking, samples=settings.n)
         context = replace(context, model=led)
     if context.knowledge is not None:
         context = replace(context, others=context.knowledge.recall(problem))
@@ -100,4 +101,7 @@ async def solve(
 def candidates_of(problem: Problem, lineages: Sequence[Lineage]) -> tuple[Candidate, ...]:
     """What selection chooses among; a sample without a program is an empty one."""
     total = len(problem.public_tests)
-    return tuple(Candidate(lineage.code or "", lineage.best.passed, total) for lineage in lineages)
+    return tuple(
+        Candidate(lineage.code or "", lineage.best.passed, total, weight=lineage.rounds[0].confidence or 1.0)
+        for lineage in lineages
+    )

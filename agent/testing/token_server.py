@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any
 
 from sstar_code.agent.testing.server import Reply, ServerDouble, failure
 
-_TOKEN = re.compile(r"</?think>|<\|\w+\|>|\n|[ ]*\w+|[ ]*[^\w\s]|\s")
+_TOKEN = re.compile(r"</?think>|<\|\w+\|>|\n|[ ]+(?=<)|[ ]*\w+|[ ]*[^\w\s]|\s")
 _USER, _ASSISTANT = "<|user|>", "<|assistant|>"
 _END = "<|end|>"
 
@@ -50,6 +50,10 @@ class TokenServer(ServerDouble):
         self.gives_ids = gives_ids
         self.continues = continues
         self.parses = parses
+        self.sureness: Callable[[str], float] | None = lambda _: 1.0
+        """The confidence of a token, as its log probabilities tell; None: the server tells none."""
+        self.left = 0
+        """Streams whose client went before their end."""
         self.instead: dict[str, str] = {}
         """Token -> the one that is written in its place where `logit_bias` is against it."""
         self.bodies: list[dict[str, Any]] = []
@@ -118,7 +122,30 @@ class TokenServer(ServerDouble):
             choice["token_ids"] = ids
             (data if is_chat else choice)["prompt_token_ids"] = prompt
         data["usage"] = {"prompt_tokens": len(prompt), "completion_tokens": len(ids)}
+        if body.get("stream"):
+            return Reply(
+                self._stream(ids, len(prompt), reason), headers={"content-type": "text/event-stream"}
+            )
         return Reply(json.dumps(data).encode())
+
+    def _stream(self, ids: list[int], prompt: int, reason: str) -> Generator[bytes, None, None]:
+        """A token an event, with its log probabilities."""
+        is_whole = False
+        try:
+            for count, token in enumerate(ids, start=1):
+                text = self.decode([token])
+                choice: dict[str, Any] = {"index": 0, "delta": {"content": "" if text == _END else text}}
+                if self.sureness is not None:
+                    top = [{"token": text, "logprob": -self.sureness(text)}] * 2
+                    choice["logprobs"] = {"content": [{"token": text, "top_logprobs": top}]}
+                usage = {"prompt_tokens": prompt, "completion_tokens": count}
+                yield b"data: " + json.dumps({"choices": [choice], "usage": usage}).encode() + b"\n\n"
+                yield b""  # is the client still there?
+            end = {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
+            yield b"data: " + json.dumps(end).encode() + b"\n\ndata: [DONE]\n\n"
+            is_whole = True
+        finally:
+            self.left += not is_whole
 
     def _generate(
         self, ids: list[int], limit: int, body: Mapping[str, Any]

@@ -144,6 +144,10 @@ class Draft:
     """Whether the model began to think; else the first answer is the whole."""
     ended: bool = False
     """Whether it ended its thinking with its last words."""
+    age: int = 0
+    """Tokens since its present thought began, where that is watched."""
+    loops: bool = False
+    """Whether it repeats itself."""
     is_over: bool = False
     """Whether it stopped writing by itself, at the end of its thinking or in the middle."""
 
@@ -233,6 +237,7 @@ class Draft:
             self.pieces.append(text)
         self.thinking += text
         self.ended = False
+        self.age = 0
 
     async def answer(self, max_tokens: int | None) -> Answer:
         """The whole answer, with what the model writes behind its thinking; the thinking has to be ended.

@@ -21,8 +21,10 @@ from sstar_code.agent.models.request import Stage
 from sstar_code.agent.models.thinking import END_OF_THINKING
 from sstar_code.agent.prompts.templates import render_macro
 from sstar_code.agent.telemetry.events import working_on
+from sstar_code.agent.thinking.confidence import WatchedSamples
 from sstar_code.agent.thinking.continuing import Draft, find_way
 from sstar_code.agent.thinking.drafts import list_drafts
+from sstar_code.agent.thinking.loops import PIECE, is_looping
 from sstar_code.agent.thinking.switch import find_switch_tokens, think_on
 from sstar_code.sandbox.grade import run_tests
 
@@ -60,15 +62,20 @@ def _is_for_program(request: Request) -> bool:
 class LedModel:
     """Asks `model` for programs of `problem` so that their thinking is as `thinking` says.
 
-    Other questions go through as they are, and so do answers that begin with a given text.
+    Other questions go through as they are, and so do answers that begin with a given text. `samples` is how
+    many first samples there are at most.
     """
 
-    def __init__(self, model: Model, problem: Problem, sandbox: Sandbox, thinking: Thinking) -> None:
+    def __init__(
+        self, model: Model, problem: Problem, sandbox: Sandbox, thinking: Thinking, *, samples: int = 1
+    ) -> None:
         self.name = model.name
         self._model = model
         self._problem = problem
         self._sandbox = sandbox
         self._thinking = thinking
+        plan = thinking.confidence
+        self._watched = None if plan is None else WatchedSamples(model, plan, samples)
         self._way: Way | None = None
         self._switches: tuple[int, ...] = ()
         self._finding = anyio.Lock()
@@ -84,7 +91,9 @@ class LedModel:
             ModelUserError: the model does not think, or the server cannot continue.
             ModelError: as `Model.ask`.
         """
-        if not _is_for_program(request):
+        if self._watched is not None and self._watched.wants(request):
+            return await self._watched.ask(request)
+        if self._watched is not None or not _is_for_program(request):
             return await self._model.ask(request)
         async with self._finding:
             if self._way is None:
@@ -102,19 +111,26 @@ class LedModel:
         if draft.is_over and not draft.ended:
             return draft.close(draft.answers[-1].finish_reason)
         if not draft.ended:
-            if most is None or most == limit:
+            if (most is None or most == limit) and not draft.loops:
                 return draft.close("length")
             draft.write(END_OF_THINKING)
         left = None if limit is None else limit - draft.used
         return draft.close("length") if left is not None and left <= 0 else await draft.answer(left)
 
     async def _think(self, draft: Draft, budget: int | None) -> None:
-        """Let the model think until it ends its thinking, or has `budget` tokens in all."""
-        penalty = self._thinking.penalty
-        if penalty is not None:
-            await think_on(draft, budget, penalty, self._switches)
-        else:
-            await draft.think(None if budget is None else budget - draft.used)
+        """Let the model think until it ends its thinking, has `budget` tokens in all, or repeats itself."""
+        thinking = self._thinking
+        while True:
+            end = budget
+            if thinking.cuts_loops:
+                end = draft.used + PIECE if budget is None else min(budget, draft.used + PIECE)
+            if thinking.penalty is not None:
+                await think_on(draft, end, thinking.penalty, self._switches)
+            else:
+                await draft.think(None if end is None else end - draft.used)
+            draft.loops = thinking.cuts_loops and not draft.is_over and is_looping(draft.thinking)
+            if draft.is_over or draft.loops or end == budget or not draft.thinks:
+                return
 
     async def _force(self, draft: Draft, budget: int | None) -> None:
         """Go on with thinking that ended, as often and as long as is asked for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sstar_code.problems import UserError
 
@@ -12,6 +12,7 @@ EXECUTE = "execute"
 _WAIT = "Wait"
 _MOST_WAITS = 64
 _MOST_BIAS = 100
+_WARMUP, _WINDOW = 16, 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,18 @@ class SwitchPenalty:
     """What is taken from the logits of the words that switch."""
     tokens: int
     """How long, from the beginning of each thought."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """Which first samples are given up while they are written."""
+
+    keep: float
+    """Share of the warm-up's samples that would be kept, 0..1."""
+    warmup: int = _WARMUP
+    """First samples that are written to their end, and set the least confidence."""
+    window: int = _WINDOW
+    """Tokens over which confidence is a mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +52,9 @@ class Thinking:
     executes: bool = False
     """Go on with what the draft in the thinking does on the public tests, where there is one."""
     penalty: SwitchPenalty | None = None
+    cuts_loops: bool = False
+    """End thinking that repeats itself."""
+    confidence: Confidence | None = None
 
     @property
     def is_led(self) -> bool:
@@ -47,7 +63,13 @@ class Thinking:
 
 
 def read_thinking(
-    think_min: int | None, think_max: int | None, think_wait: str, switch_penalty: str = ""
+    think_min: int | None,
+    think_max: int | None,
+    think_wait: str = "",
+    switch_penalty: str = "",
+    confidence: str = "",
+    *,
+    cut_loops: bool = False,
 ) -> Thinking:
     """The options by their flags' names; empty texts are options that were not given.
 
@@ -59,7 +81,30 @@ def read_thinking(
     waits, text = _read_wait(think_wait) if think_wait else (0, _WAIT)
     executes = text == EXECUTE
     penalty = _read_penalty(switch_penalty) if switch_penalty else None
-    return Thinking(think_min, think_max, waits, _WAIT if executes else text, executes, penalty)
+    led = Thinking(think_min, think_max, waits, _WAIT if executes else text, executes, penalty, cut_loops)
+    if confidence and led.is_led:
+        raise UserError(
+            "--confidence: it watches an answer that is one call; leave the options that lead it out"
+        )
+    return replace(led, confidence=_read_confidence(confidence)) if confidence else led
+
+
+def _read_confidence(given: str) -> Confidence:
+    """`keep=0.9,warmup=8,window=1024`."""
+    parts = [part.partition("=") for part in given.split(",")]
+    values = {name.strip(): value.strip() for name, _, value in parts}
+    try:
+        made = Confidence(
+            float(values.pop("keep")), int(values.pop("warmup", _WARMUP)), int(values.pop("window", _WINDOW))
+        )
+    except (KeyError, ValueError):
+        made = None
+    if made is None or values or not (0 < made.keep < 1 and made.warmup >= 2 and made.window >= 1):
+        raise UserError(
+            f"--confidence {given!r}: it must be keep=SHARE[,warmup=N][,window=TOKENS] like keep=0.9, with a "
+            "share between 0 and 1 and two samples of warm-up or more"
+        )
+    return made
 
 
 def _read_penalty(given: str) -> SwitchPenalty:

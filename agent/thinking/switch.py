@@ -59,16 +59,15 @@ async def think_on(draft: Draft, budget: int | None, penalty: SwitchPenalty, tok
         As `Model.ask`.
     """
     bias = {str(token): -penalty.alpha for token in tokens}
-    age = 0
     while budget is None or draft.used < budget:
         left = None if budget is None else budget - draft.used
         fields: dict[str, object] = {"stop": list(WORDS), "include_stop_str_in_output": True}
-        if age < penalty.tokens:
+        if draft.age < penalty.tokens:
             fields["logit_bias"] = bias
-            young = penalty.tokens - age
+            young = penalty.tokens - draft.age
             left = young if left is None else min(left, young)
         answer = await draft.think(left, fields)
+        is_switch = answer.tokens is not None and answer.tokens.stopped_by in WORDS
+        draft.age = 0 if is_switch else draft.age + (answer.usage.output or 0)
         if draft.is_over or not draft.thinks:
             return
-        is_switch = answer.tokens is not None and answer.tokens.stopped_by in WORDS
-        age = 0 if is_switch else age + (answer.usage.output or 0)

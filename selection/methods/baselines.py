@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections import Counter
@@ -86,7 +87,9 @@ async def select_majority(pool: Pool) -> Selection:
         return Selection("majority", None, 0.0)
     ledger = Ledger()
     found = await _observe_all(pool, members, ledger)
-    largest = max(found.clusters, key=len)  # the first of several
+    weights = [candidate.weight for candidate in pool.candidates]
+    # the first of several; weights are all 1 but where the writer's confidence is known
+    largest = max(found.clusters, key=lambda cluster: math.fsum(weights[index] for index in cluster))
     confidence = share(pool, largest[0], len(largest), members, compared=bool(found.inputs))
     return ledger.conclude("majority", largest[0], confidence, found.clusters, explain(found))
 

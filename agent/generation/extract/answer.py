@@ -37,7 +37,7 @@ from sstar_code.agent.generation.extract.segments import (
     list_tagged,
 )
 from sstar_code.agent.generation.extract.trim import trim
-from sstar_code.agent.models.request import Answer
+from sstar_code.agent.models.request import UNSURE, Answer
 from sstar_code.agent.models.think_tags import cut_later_thinking, split_thinking
 from sstar_code.problems.python_source import limit_parsing, parse_python
 
@@ -85,7 +85,7 @@ def extract_code(answer: Answer | str, problem: Problem) -> Extraction:
 
 
 def _extract(answer: Answer, problem: Problem, *, is_known: bool) -> Extraction:
-    is_cut = answer.finish_reason == "length"
+    is_cut = answer.finish_reason in ("length", UNSURE)
     text, thinking = split_thinking(_normalise(answer.text))
     text, later = cut_later_thinking(text)
     best = _search(text, problem, is_cut=is_cut)
@@ -115,6 +115,7 @@ def _explain(answer: Answer, text: str, thinking: str) -> str:
         "content_filter": "stopped by the server's content filter",
         "refusal": f"refused: {shown}",
         "length": f"cut {cut}",
+        UNSURE: "given up, since the model was less sure than of its first samples",
         "tool_calls": "a call of a tool, without code",
         "function_call": "a call of a tool, without code",
     }

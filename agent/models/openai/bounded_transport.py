@@ -6,6 +6,8 @@ import zlib
 
 import httpx2
 
+from sstar_code.agent.models.openai.watch import WATCHER
+
 MOST_BYTES = 16 << 20
 """The longest response that is read, unpacked: several times the longest answer of any model."""
 _GZIP_OR_ZLIB = 47
@@ -28,13 +30,17 @@ class BoundedTransport(httpx2.AsyncHTTPTransport):
         """
         response = await super().handle_async_request(request)
         body = bytearray()
+        watcher = WATCHER.get() if response.status_code < 300 else None
         try:
             async for piece in response.aiter_raw():
-                body += piece
+                body += piece if watcher is None else watcher.feed(piece)
+                if watcher is not None and watcher.has_enough:
+                    break  # closing the connection ends the server's work on it
                 if len(body) > MOST_BYTES:
                     raise httpx2.RemoteProtocolError(f"its response is longer than {MOST_BYTES >> 20} MB")
         finally:
             await response.aclose()
+        body += b"" if watcher is None else watcher.end()
         headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _LEFT_OUT]
         content = _unpack(bytes(body), response.headers.get("content-encoding", ""))
         given = httpx2.Response(

@@ -41,6 +41,7 @@ from sstar_code.agent.models.openai.refusal import (
 )
 from sstar_code.agent.models.openai.served import ServerInfo, read_models, serves
 from sstar_code.agent.models.openai.surroundings import speaks_tls
+from sstar_code.agent.models.openai.watch import STREAMED, StreamWatcher, watching
 from sstar_code.agent.models.request import ModelError, ModelUserError, Usage
 from sstar_code.agent.models.retry import RetryingModel, TransientError, is_transient, read_retry_after
 
@@ -141,15 +142,15 @@ class OpenAIModel(RetryingModel):
 
     async def attempt(self, request: Request) -> Answer:
         """Try once; as `RetryingModel.attempt`. What the server does not take is left out and asked again."""
-        path = "/completions" if request.continues_prompt else "/chat/completions"
         while True:
-            body = self.adjustments.build_body(request, self.name, self._more)
-            if request.continues_prompt:
-                body = make_text_body(body, await self._encoder.encode(body["prompt"]))
-            if self.priorities and request.priority is not None:
-                body["priority"] = request.priority
+            body = await self._build_body(request)
+            watcher = None if request.watch is None else StreamWatcher(request.watch)
+            path = "/completions" if request.continues_prompt else "/chat/completions"
             started_s = time.perf_counter()
-            response = await self._connection.send(join(self.base_url, path), body, timeout_s=self._timeout_s)
+            with watching(watcher):
+                response = await self._connection.send(
+                    join(self.base_url, path), body, timeout_s=self._timeout_s
+                )
             seconds = time.perf_counter() - started_s
             fault: str | None = None
             if response.status_code < 300:
@@ -167,6 +168,7 @@ class OpenAIModel(RetryingModel):
                         opened=self.opens_thinking,
                         raw=request.continues_prompt,
                     )
+                    answer = answer if watcher is None else watcher.note(answer)
                     return self._count(drop_known(answer, request), body)
             else:
                 refusal = read_refusal(response.status_code, response.text, secret=self._key)
@@ -184,6 +186,18 @@ class OpenAIModel(RetryingModel):
                 status=refusal.status,
             )
         raise await self._explain(refusal, request.max_tokens, location=response.headers.get("location", ""))
+
+    async def _build_body(self, request: Request) -> dict[str, Any]:
+        """The body of an attempt, as far as the endpoint is known to take it."""
+        adjustments = self.adjustments
+        body = adjustments.build_body(request, self.name, self._more)
+        if request.continues_prompt:
+            body = make_text_body(body, await self._encoder.encode(body["prompt"]))
+        if request.watch is not None:
+            body |= {name: value for name, value in STREAMED.items() if name not in adjustments.left_out}
+        if self.priorities and request.priority is not None:
+            body["priority"] = request.priority
+        return body
 
     def _read_fault(self, error: NoCompletionError) -> Refusal:
         """The error inside a response that claims success, as if it had come with its own status."""
