@@ -16,7 +16,7 @@ from sstar_code.agent.repository.findings import Finding, about_function
 from sstar_code.agent.repository.task.checks import Survey, explain_lack, find_checks, mark_open, survey
 from sstar_code.agent.repository.task.problem import make_task
 from sstar_code.agent.repository.write.splice import NO_FIT, MisfitError, put_candidate
-from sstar_code.agent.solving.solve import candidates_of
+from sstar_code.agent.solving.solve import candidates_of, lead_thinking
 from sstar_code.agent.strategies.table import choose_strategy
 from sstar_code.agent.telemetry.events import working_on
 from sstar_code.sandbox.grade import assemble
@@ -132,9 +132,8 @@ class FunctionWriter:
             candidates = [Candidate(code, 0, 0) for code in state.sampled.get(stub.label, ())]
         else:
             self.say(f"sstar: {stub.qualname}: {task.checks.summary}")
-            lineages = await choose_strategy(self.context.settings)(
-                task.writing, self.context, lambda _: None
-            )
+            context = lead_thinking(task.writing, self.context)
+            lineages = await choose_strategy(context.settings)(task.writing, context, lambda _: None)
             state.blocked[stub.label] = state.blocked.get(stub.label, frozenset()) | task.blocked
             candidates = [
                 replace(item, code=assemble(task.writing, item.code) if item.code else "")

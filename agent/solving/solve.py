@@ -75,10 +75,7 @@ async def solve(
 
     Of `methods` only the one that counts asks the model, unless the settings say otherwise.
     """
-    if context.settings.thinking.is_led:
-        settings = context.settings
-        led = LedModel(context.model, problem, context.sandbox, settings.thinking, samples=settings.n)
-        context = replace(context, model=led)
+    context = lead_thinking(problem, context)
     if context.knowledge is not None:
         context = replace(context, others=context.knowledge.recall(problem))
     lineages = await choose_strategy(context.settings)(problem, context, on_sample)
@@ -96,6 +93,15 @@ async def solve(
         )
         free = () if settings.methods_with_model else set(methods) - {settings.select}
         return Solution(problem, lineages, await select_all(pool, methods, free=free), settings.select)
+
+
+def lead_thinking(problem: Problem, context: SolveContext) -> SolveContext:
+    """The context with a model whose thinking is led as the settings say; as it is where they say nothing."""
+    settings = context.settings
+    if not settings.thinking.is_led:
+        return context
+    led = LedModel(context.model, problem, context.sandbox, settings.thinking, samples=settings.n)
+    return replace(context, model=led)
 
 
 def candidates_of(problem: Problem, lineages: Sequence[Lineage]) -> tuple[Candidate, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from sstar_code.agent.calls.budget import Budget
@@ -221,3 +223,30 @@ def test_commands_tell_what_does_not_go_together(sstar, serve, write_set, folder
         ended = sstar(*words, *more, "--out", f"run-{len(told)}")
         assert ended.code == 2, ended.err
         assert told in " ".join(ended.err.split())
+
+
+def test_a_run_is_led_and_resumed(sstar, write_set, isolated, folder):
+    """`eval` runs the draft in the sandbox and tells the model; the same command again asks nothing."""
+    stages = (f"{FIRST}</think>\n\n{SQUARE}", f" I double it.\n{DOUBLE}\nDone.</think>\n\n{DOUBLE}", "Done.")
+    marker = r"\nLet me run[\s\S]*?(?:not right yet\.|</think>\n\n)"
+    problem = {
+        "id": "double",
+        "statement": "Print twice the number.",
+        "kind": "stdin",
+        "public_tests": [{"input": "3\n", "output": "6"}],
+        "hidden_tests": [{"input": "5\n", "output": "10"}],
+    }
+    with TokenServer(Script(*stages, marker=marker)) as server:
+        words = ["eval", write_set(problem), "-m", "tiny", "--n", "2", "--rounds", "0", "--json", *isolated]
+        words += ["--base-url", server.base_url, "--think-wait", "3:execute", "--out", "run"]
+        ended = sstar(*words)
+        assert ended.code == 0, ended.err
+        asked = len(server.bodies)
+        again = sstar(*words)
+        assert len(server.bodies) == asked == 2 + 2 * 3
+    assert ended.json["pass@1"] == again.json["pass@1"] == 1.0, "the program of the thinking is taken"
+    assert ended.json["tokens"]["calls"] == asked
+    thinking = json.loads((folder / "run" / "summary.json").read_text())["thinking"]
+    assert (thinking["answers"], thinking["drafts"], thinking["with_right"]) == (2, 4, 2)
+    other = sstar(*[word for word in words if word not in ("--think-wait", "3:execute")])
+    assert other.code == 2

@@ -1,0 +1,99 @@
+"""Thinking that is led piece by piece, against a real vLLM: it is what one call would write."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from sstar_code.agent.calls.budget import Budget
+from sstar_code.agent.calls.stored_model import StoredModel
+from sstar_code.agent.models import Message, OpenAIModel, Purpose, Request, Stage
+from sstar_code.agent.models.request import UNSURE, Watch
+from sstar_code.agent.run.store import Store
+from sstar_code.agent.thinking.continuing import Draft, find_way
+from sstar_code.agent.thinking.options import SwitchPenalty
+from sstar_code.agent.thinking.switch import find_switch_tokens, think_on
+
+URL = os.environ.get("SSTAR_LIVE_URL", "")
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.anyio,
+    pytest.mark.skipif(not URL, reason="no live server: run make test-live"),
+]
+
+
+def make_client() -> OpenAIModel:
+    """A client under which the model's template opens thinking."""
+    more = {"chat_template_kwargs": {"enable_thinking": True}}
+    return OpenAIModel("tiny", base_url=URL, api_key=os.environ.get("SSTAR_LIVE_KEY", ""), more=more)
+
+
+def make_request(**fields) -> Request:
+    options = {"temperature": 0.0, "max_tokens": 90, "seed": 5} | fields
+    return Request((Message("user", "def add(a, b):"),), Purpose("p", Stage.GENERATE), **options)
+
+
+async def think_in(model, pieces, request):
+    """The tokens of thinking that is written in so many pieces of equal length."""
+    way = await find_way(model, "p")
+    assert way.is_exact
+    draft = Draft(model, request, way)
+    for _ in range(pieces):
+        await draft.think(request.max_tokens // pieces)
+    return [token for answer in draft.answers for token in answer.tokens.output]
+
+
+async def test_what_is_continued_is_what_one_call_writes():
+    """Token for token, in one piece, three or nine, at temperature 0 with a seed."""
+    async with make_client() as model:
+        stored = StoredModel(model, Store(), Budget(), max_in_flight=2)
+        whole = await think_in(stored, 1, make_request())
+        assert len(whole) == 90
+        for pieces in (3, 9):
+            assert await think_in(stored, pieces, make_request()) == whole
+
+
+async def test_a_text_that_is_put_in_changes_what_follows_alone():
+    """What was written stays as it is, and the next piece rests on the text."""
+    async with make_client() as model:
+        way = await find_way(model, "p")
+        draft = Draft(model, make_request(), way)
+        first = await draft.think(20)
+        draft.write("\nWait, x = 1\n")
+        prompt = list(draft.pieces)
+        await draft.think(20)
+        assert draft.pieces[: len(prompt)] == prompt
+        assert tuple(prompt[-21:-1]) == first.tokens.output
+        again = Draft(model, make_request(), way)
+        await again.think(40)
+        assert draft.answers[1].tokens.output != again.answers[0].tokens.output[20:]
+
+
+async def test_a_bias_of_nothing_changes_no_token():
+    """The pieces of a switch penalty are those of one call where it penalises tokens that do not come."""
+    async with make_client() as model:
+        way = await find_way(model, "p")
+        whole = await think_in(model, 1, make_request())
+        tokens = await find_switch_tokens(model, "p", way)
+        assert tokens
+        penalty = SwitchPenalty(3.0, 20)
+        never = tuple(token for token in range(900, 1_000) if token not in whole)[:4]
+        draft = Draft(model, make_request(), way)
+        await think_on(draft, 90, penalty, never)
+        assert [token for answer in draft.answers for token in answer.tokens.output] == whole
+        assert len(draft.answers) == 2
+
+
+async def test_a_stream_tells_how_sure_the_model_is():
+    """The confidence of a whole answer is measured; with a least above it the answer is given up early."""
+    async with make_client() as model:
+        request = make_request(temperature=1.0, extra={"ignore_eos": True}, watch=Watch(8))
+        whole = await model.ask(request)
+        assert whole.confidence is not None
+        assert whole.confidence > 0
+        assert whole.usage.output == 90
+        cut = await model.ask(make_request(temperature=1.0, watch=Watch(8, 1e6)))
+        assert cut.finish_reason == UNSURE
+        assert 8 <= cut.usage.output < 90
