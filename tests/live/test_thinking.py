@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections import Counter
 
 import pytest
 
@@ -97,3 +99,41 @@ async def test_a_stream_tells_how_sure_the_model_is():
         cut = await model.ask(make_request(temperature=1.0, watch=Watch(8, 1e6)))
         assert cut.finish_reason == UNSURE
         assert 8 <= cut.usage.output < 90
+
+
+async def detokenize(model, token):
+    """The text of one token."""
+    page = await model.read_page("/detokenize", {"model": "tiny", "tokens": [token]})
+    return json.loads(page)["prompt"]
+
+
+async def test_the_penalty_is_that_of_a_logits_processor(monkeypatch):
+    """Token for token what comes where each token's bias is decided by the age of its thought."""
+    async with make_client() as model:
+        way = await find_way(model, "p")
+        request = make_request()
+        draft = Draft(model, request, way)
+        await draft.think(90)
+        written = draft.answers[0].tokens.output
+        texts = {token: await detokenize(model, token) for token in set(written)}
+        often = [
+            (count, token)
+            for token, count in Counter(written).items()
+            if texts[token].strip() and draft.thinking.count(texts[token]) == count
+        ]
+        _, switch = max(often)
+        monkeypatch.setattr("sstar_code.agent.thinking.switch.WORDS", (texts[switch],))
+        penalty = SwitchPenalty(4.0, 12)
+        led = Draft(model, request, way)
+        await think_on(led, 90, penalty, (switch,))
+        ids, age, expected = list(draft.answers[0].tokens.prompt), 0, []
+        for _ in range(90):
+            fields = {"stop_token_ids": [way.end_id], "return_token_ids": True}
+            if age < penalty.tokens:
+                fields["logit_bias"] = {str(switch): -penalty.alpha}
+            step = make_request(max_tokens=1, extra={"prompt": [*ids, *expected], **fields})
+            (token,) = (await model.ask(step)).tokens.output
+            expected.append(token)
+            age = 0 if token == switch else age + 1
+        assert [token for answer in led.answers for token in answer.tokens.output] == expected
+        assert expected != list(written), "the penalty has changed something"
