@@ -59,7 +59,7 @@ class StageCount:
 
     def add_answer(self, answer: Answer) -> None:
         """Count one answer. A piece of one, told by its tokens, ends at a limit that was set for it."""
-        usage, is_piece = answer.usage, answer.tokens is not None
+        usage, is_piece = answer.usage, answer.tokens is not None and bool(answer.tokens.output)
         self.add(
             StageCount(
                 calls=1,

@@ -37,15 +37,17 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     bare.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
-        special_tokens=["<|endoftext|>", "<|im_start|>", END, "<think>", "</think>"],
+        special_tokens=["<|endoftext|>", "<|im_start|>", END],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     sources = [inspect.getsource(module) for module in (json, inspect, statistics, textwrap)]
     bare.train_from_iterator(sources, trainer)
-    return PreTrainedTokenizerFast(
+    tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=bare, eos_token=END, pad_token="<|endoftext|>", chat_template=TEMPLATE
     )
+    tokenizer.add_tokens(["<think>", "</think>"])  # single tokens that a text shows, as with Qwen3
+    return tokenizer
 
 
 def make_model(folder: Path, max_length: int) -> None:
