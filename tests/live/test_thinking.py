@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
-from dataclasses import replace
 
 import pytest
 
@@ -105,36 +103,34 @@ async def detokenize(model, token):
     return json.loads(page)["prompt"]
 
 
-async def find_word(model, way):
-    """A request, the tokens of its thinking, and one of them whose text no other token makes."""
-    for prompt in ("def add(a, b):", "import json", "x = 1", "class Stack:", "while True:", "return None"):
-        draft = Draft(model, replace(make_request(), messages=(Message("user", prompt),)), way)
-        (tokens,) = [(await draft.think(90)).tokens]
-        for token, count in Counter(tokens.output).most_common():
-            text = await detokenize(model, token)
-            if text.strip() and draft.thinking.count(text) == count:
-                return draft.request, tokens, token, text
-    raise AssertionError("the model writes no word")
-
-
 async def test_the_penalty_is_that_of_a_logits_processor(monkeypatch):
     """Token for token what comes where each token's bias is decided by the age of its thought."""
+    varied = {"repetition_penalty": 1.3}  # else this model writes one token again and again
     async with make_client() as model:
         way = await find_way(model, "p")
-        request, tokens, switch, text = await find_word(model, way)
-        monkeypatch.setattr("sstar_code.agent.thinking.switch.WORDS", (text,))
+        request = make_request(extra=varied)
+        plain = Draft(model, request, way)
+        tokens = (await plain.think(90)).tokens
+        texts = {token: await detokenize(model, token) for token in dict.fromkeys(tokens.output)}
+        words = {
+            token: text for token, text in texts.items() if len(text.strip()) > 1 and "\ufffd" not in text
+        }
+        switches = tuple(token for token in words if plain.thinking.count(words[token]) == 1)[::3]
+        monkeypatch.setattr("sstar_code.agent.thinking.switch.WORDS", tuple(map(words.get, switches)))
         penalty = SwitchPenalty(50.0, 12)
         led = Draft(model, request, way)
-        await think_on(led, 90, penalty, (switch,))
+        await think_on(led, 90, penalty, switches)
         got = [token for answer in led.answers for token in answer.tokens.output]
-        age, expected = 0, []
+        age, expected, written = 0, [], ""
         for _ in got:
-            fields = {"stop_token_ids": [way.end_id], "return_token_ids": True}
+            fields = {**varied, "stop_token_ids": [way.end_id], "return_token_ids": True}
             if age < penalty.tokens:
-                fields["logit_bias"] = {str(switch): -penalty.alpha}
+                fields["logit_bias"] = {str(token): -penalty.alpha for token in switches}
             step = make_request(max_tokens=1, extra={"prompt": [*tokens.prompt, *expected], **fields})
             (token,) = (await model.ask(step)).tokens.output
             expected.append(token)
-            age = 0 if token == switch else age + 1
+            written += await detokenize(model, token)
+            is_switch = any(words[switch] in written for switch in switches)
+            age, written = (0, "") if is_switch else (age + 1, written)
         assert got == expected
         assert got != list(tokens.output), "the penalty has changed something"
