@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import pytest
@@ -95,42 +94,3 @@ async def test_a_stream_tells_how_sure_the_model_is():
         cut = await model.ask(make_request(temperature=1.0, watch=Watch(8, 1e6)))
         assert cut.finish_reason == UNSURE
         assert 8 <= cut.usage.output < 90
-
-
-async def detokenize(model, token):
-    """The text of one token."""
-    page = await model.read_page("/detokenize", {"model": "tiny", "tokens": [token]})
-    return json.loads(page)["prompt"]
-
-
-async def test_the_penalty_is_that_of_a_logits_processor(monkeypatch):
-    """Token for token what comes where each token's bias is decided by the age of its thought."""
-    varied = {"repetition_penalty": 1.3}  # else this model writes one token again and again
-    async with make_client() as model:
-        way = await find_way(model, "p")
-        request = make_request(extra=varied)
-        plain = Draft(model, request, way)
-        tokens = (await plain.think(90)).tokens
-        texts = {token: await detokenize(model, token) for token in dict.fromkeys(tokens.output)}
-        words = {
-            token: text for token, text in texts.items() if len(text.strip()) > 1 and "\ufffd" not in text
-        }
-        switches = tuple(token for token in words if plain.thinking.count(words[token]) == 1)[::3]
-        monkeypatch.setattr("sstar_code.agent.thinking.switch.WORDS", tuple(map(words.get, switches)))
-        penalty = SwitchPenalty(50.0, 12)
-        led = Draft(model, request, way)
-        await think_on(led, 90, penalty, switches)
-        got = [token for answer in led.answers for token in answer.tokens.output]
-        age, expected, written = 0, [], ""
-        for _ in got:
-            fields = {**varied, "stop_token_ids": [way.end_id], "return_token_ids": True}
-            if age < penalty.tokens:
-                fields["logit_bias"] = {str(token): -penalty.alpha for token in switches}
-            step = make_request(max_tokens=1, extra={"prompt": [*tokens.prompt, *expected], **fields})
-            (token,) = (await model.ask(step)).tokens.output
-            expected.append(token)
-            written += await detokenize(model, token)
-            is_switch = any(words[switch] in written for switch in switches)
-            age, written = (0, "") if is_switch else (age + 1, written)
-        assert got == expected
-        assert got != list(tokens.output), "the penalty has changed something"
