@@ -1,8 +1,8 @@
 """Holds each problem to its tokens: so many of its calls at once as what is left is likely to pay for.
 
 What a call will cost is not known before it is answered. So the calls of a problem under way are taken to
-cost as much as its calls did on average, and the next one begins while the tokens spent and those expected
-are below the cap. A problem goes over its cap by about half a call on average, however many samples are asked
+cost as much as its dearest call so far, and the next one begins while the tokens spent and those expected are
+below the cap. A problem goes over its cap by about half a call on average, however many samples are asked
 for at once; and as tokens are only ever spent, no call is made after one was refused: what a strategy was
 told of is a beginning of what it would be told with more tokens.
 """
@@ -32,13 +32,15 @@ class Shares:
         self._budget = budget
         self.spent: dict[str, int] = {}
         """Tokens by problem."""
-        self._calls: dict[str, int] = {}
+        self._dearest: dict[str, int] = {}
+        """Tokens of the dearest call of each problem that was answered since the start."""
         self._limiters: dict[str, PriorityLimiter] = {}
 
-    def add(self, problem_id: str, tokens: int) -> None:
-        """Count a call that was answered."""
+    def add(self, problem_id: str, tokens: int, *, is_known: bool = False) -> None:
+        """Count a call that was answered, or that an earlier start `is_known` to have paid for."""
         self.spent[problem_id] = self.spent.get(problem_id, 0) + tokens
-        self._calls[problem_id] = self._calls.get(problem_id, 0) + 1
+        if not is_known:
+            self._dearest[problem_id] = max(tokens, self._dearest.get(problem_id, 0))
         if problem_id in self._limiters:
             self._limiters[problem_id].width = self._width(problem_id)
 
@@ -64,13 +66,10 @@ class Shares:
         return cap is not None and self.spent.get(purpose.problem_id, 0) >= cap
 
     def _width(self, problem_id: str) -> int:
-        """Calls at once: one until it is known what a call costs, here or, before, elsewhere."""
+        """Calls at once: one until it is known what a call costs now: repairs cost more than first ones."""
         cap, spent = self._most(problem_id), self.spent.get(problem_id, 0)
-        counts = [self._calls.get(problem_id, 0), sum(self._calls.values())]
-        calls, tokens = (counts[0], spent) if counts[0] else (counts[1], sum(self.spent.values()))
-        if cap is None or not tokens or spent >= cap:
-            return 1
-        return max(1, math.ceil((cap - spent) * calls / tokens))
+        call = self._dearest.get(problem_id, 0)
+        return 1 if cap is None or not call else max(1, math.ceil((cap - spent) / call))
 
     def _most(self, problem_id: str) -> int | None:
         """The larger of the problem's caps."""

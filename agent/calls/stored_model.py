@@ -89,7 +89,7 @@ class StoredModel:
         """What each problem has spent, and how many of its calls may be under way."""
         for problem_id, _, answer in store.answers():
             self.tally.add_answer(answer)
-            self.shares.add(problem_id, _count_tokens(answer))
+            self.shares.add(problem_id, _count_tokens(answer), is_known=True)
         budget.tokens += self.tally.tokens
         self._stopped = ""
         """Why nothing is asked any more; empty while it is."""
