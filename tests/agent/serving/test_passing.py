@@ -9,6 +9,7 @@ from http.client import IncompleteRead
 
 import pytest
 
+from sstar_code.agent.serving import run
 from sstar_code.agent.testing.server import Reply, ServerDouble, failure
 from tests.support.served import PATIENCE_S, TASK, answer_right
 
@@ -225,3 +226,9 @@ def test_health_and_metrics(start):
     assert served.ask("GET", "/health")[2] == b'{"status": "ok"}'
     served.post("/v1/chat/completions", CHAT)
     assert served.metric('sstar_requests_total{kind="passed",outcome="2xx"}') == "1"
+
+
+def test_pieces_are_sent_at_once():
+    """The event loop turns off the delay of small pieces for sockets alone that say they are TCP."""
+    with run._listen(run.Serving(port=0)) as made:
+        assert made.proto == socket.IPPROTO_TCP
