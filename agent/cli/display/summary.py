@@ -82,6 +82,15 @@ def _write_lines(summary: Summary) -> Iterator[str]:
             f"of these for selection, all methods: {selection.calls} calls, {selection.tokens:,} tokens; "
             f"{selection.executions:,} runs of programs, {selection.cpu_s:.1f} CPU s"
         )
+    yield from _tell_thinking(summary)
+    for line in summary.adjustments:
+        yield f"not as asked: {line}"
+    for problem_id, line in count.errors.items():
+        yield f"error: {problem_id}: {line}"
+
+
+def _tell_thinking(summary: Summary) -> Iterator[str]:
+    """What is known of the thinking in the answers."""
     cut = sum(stage.cut_thinking for stage in summary.stages.values())
     if cut:
         yield f"{cut} answers were cut while thinking: raise --max-tokens, or give --max-thinking"
@@ -93,7 +102,3 @@ def _write_lines(summary: Summary) -> Iterator[str]:
         )
     if summary.underthinking is not None:
         yield str(summary.underthinking)
-    for line in summary.adjustments:
-        yield f"not as asked: {line}"
-    for problem_id, line in count.errors.items():
-        yield f"error: {problem_id}: {line}"
