@@ -24,12 +24,7 @@ from sstar_code.agent.models.openai.completion import (
     read_completion,
 )
 from sstar_code.agent.models.openai.connection import Connection
-from sstar_code.agent.models.openai.continuation import (
-    PromptEncoder,
-    drop_known,
-    make_text_body,
-    read_as_chat,
-)
+from sstar_code.agent.models.openai.continuation import PromptEncoder, drop_known, make_text_body
 from sstar_code.agent.models.openai.refusal import (
     explain,
     explain_missing,
@@ -155,8 +150,7 @@ class OpenAIModel(RetryingModel):
             fault: str | None = None
             if response.status_code < 300:
                 try:
-                    content = response.content
-                    data = read_completion(read_as_chat(content) if request.continues_prompt else content)
+                    data = read_completion(response.content, is_text=request.continues_prompt)
                 except NoCompletionError as error:
                     refusal, fault = self._read_fault(error), str(error)
                     is_json = error.is_json

@@ -40,8 +40,8 @@ class NoCompletionError(Exception):
         self.is_json = is_json
 
 
-def read_completion(content: bytes) -> dict[str, Any]:
-    """The chat completion in a response's body.
+def read_completion(content: bytes, *, is_text: bool = False) -> dict[str, Any]:
+    """The chat completion in a response's body; a text completion in the form of one, where `is_text`.
 
     Raises:
         NoCompletionError: there is none.
@@ -52,6 +52,8 @@ def read_completion(content: bytes) -> dict[str, Any]:
         raise NoCompletionError(_show(content.decode("latin-1"))) from None
     values = list(_read_values(text))
     objects = [value for value in values if isinstance(value, dict)]
+    for data in objects if is_text else ():
+        _write_as_chat(data)
     for data in objects:
         _raise_error(data)
     whole = next((data for data in objects if _has_message(data)), None)
@@ -67,6 +69,13 @@ def read_completion(content: bytes) -> dict[str, Any]:
     if not objects:
         raise NoCompletionError(_show(text))
     raise NoCompletionError(_describe(objects[0]), is_json=True)
+
+
+def _write_as_chat(data: dict[str, Any]) -> None:
+    choices = data.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and isinstance(choice.get("text"), str):
+            choice["message"] = {"role": "assistant", "content": choice.pop("text")}
 
 
 def _show(text: str) -> str:

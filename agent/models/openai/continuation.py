@@ -63,19 +63,6 @@ def make_text_body(body: dict[str, Any], prompt: list[int]) -> dict[str, Any]:
     return {**kept, "prompt": prompt}
 
 
-def read_as_chat(content: bytes) -> bytes:
-    """A completion in the form of a chat completion; anything else as it is."""
-    try:
-        data = json.loads(content)
-    except (ValueError, RecursionError):
-        return content
-    choices = data.get("choices") if isinstance(data, dict) else None
-    for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict) and isinstance(choice.get("text"), str):
-            choice["message"] = {"role": "assistant", "content": choice.pop("text")}
-    return json.dumps(data).encode()
-
-
 def drop_known(answer: Answer, request: Request) -> Answer:
     """The answer without the ids of a prompt that the request holds as ids: the store has them once."""
     prompt = cast("list[object]", request.extra.get("prompt", ()))
