@@ -56,6 +56,7 @@ PROJECT_KEYS: Mapping[str, Callable[[Any], bool]] = {
             *("max_tokens", "max_tokens_total", "max_tokens_problem", "max_seconds", "max_thinking"),
             *("max_in_flight", "call_timeout", "system_role", "workers", "start_date", "end_date"),
             *("top_p", "top_k", "min_p", "greedy", "reasoning_effort", "grade", "dry_run", "preset"),
+            *("abstain", "methods_with_model", "progress"),
             *("price_prompt", "price_output", "format", "json", "all_tests", "extract", "no_model", "no_run"),
         ),
         _anything,
@@ -71,7 +72,8 @@ TRUSTED_KEYS = frozenset({
     "out", "fresh", "record", "prompts", "log_file", "sarif", "junit", "summary", "patch", "page", "plot",
     "references", "emit_tests", "overwrite", "write", "interactive", "examples", "tests", "set", "add_method",
     "explain", "retry", "extra_body", "role_model", "no_model_check", "prices", "security", "port", "open",
-    "for",
+    "for", "host", "api_key_env", "max_body_mb", "max_passing", "max_seconds_request", "max_solving",
+    "max_tokens_hour", "max_tokens_request",
 })  # fmt: skip
 """Settings that start or reach something, name or change files, or run code: never from a project's file."""
 

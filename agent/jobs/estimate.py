@@ -31,6 +31,8 @@ _ASKS = {
     "random": 0,
     "first": 0,
     "oracle": 0,
+    "functional": 0,
+    "diffcode": 0,
     "majority": 1,
     "mbr": 1,
     "codet": 1,

@@ -14,7 +14,6 @@ from sstar_code.agent.cli.build import put, run_async, say
 from sstar_code.agent.cli.commands.run_folders.compare import show_comparison
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import ProblemSetOpt, PromptsOpt
-from sstar_code.agent.comparison.arms import is_comparison
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.problems import UserError
 from sstar_code.problems.plain_text import dump_json
@@ -67,6 +66,8 @@ def command(
 
     Example: sstar report runs/demo --format md
     """
+    from sstar_code.agent.comparison.arms import is_comparison
+
     if format_ not in FORMATS:
         raise UserError(f"--format {format_!r}: it must be one of {', '.join(FORMATS)}")
     if any(map(is_comparison, runs)):

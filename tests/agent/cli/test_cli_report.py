@@ -24,7 +24,7 @@ def test_report_prints_tables_and_writes_the_page(sstar, made, folder):
     """Markdown alone on stdout; the page in the run folder, its place on stderr."""
     ended = sstar("report", made)
     assert ended.code == 0
-    assert ended.out.startswith("# made-up\n")
+    assert ended.out.startswith("# made-up, none\n")
     assert "| oracle (best possible) |" in ended.out
     assert "page run/report.html" in ended.err
     assert (folder / "run" / "report.html").read_text().startswith("<!doctype html>")

@@ -130,7 +130,7 @@ def test_what_the_sandbox_lost_is_tried_once_more_at_the_end(
     command, text, times, code, *, sstar, serve, write_set, folder, monkeypatch
 ):
     """A run that was lost once costs no second command; one that is lost twice is an error of the machine."""
-    monkeypatch.setattr(session, "_make_sandbox", lambda *_: _Losing(text, times))
+    monkeypatch.setattr(session, "make_chosen", lambda *_: _Losing(text, times))
     spec = write_set(make_problem("good"))
     (folder / "samples.jsonl").write_text(json.dumps({"task_id": "good", "solution": "print(1)"}) + "\n")
     model = ("-m", "tiny", "--base-url", serve(RIGHT).base_url, "--n", "1")
@@ -142,7 +142,7 @@ def test_what_the_sandbox_lost_is_tried_once_more_at_the_end(
 @pytest.mark.parametrize(("times", "code", "shown"), [(1, 0, "samples 1/1"), (2, 3, "samples 1/1")])
 def test_solve_tries_a_lost_run_once_more(times, code, shown, *, sstar, serve, folder, monkeypatch):
     """One lost run changes nothing of what `solve` prints; a second one is an error of the machine."""
-    monkeypatch.setattr(session, "_make_sandbox", lambda *_: _Losing("2\n", times))
+    monkeypatch.setattr(session, "make_chosen", lambda *_: _Losing("2\n", times))
     (folder / "problem.json").write_text(json.dumps(make_problem("good")))
     server = serve(RIGHT)
     ended = sstar("solve", "problem.json", "-m", "tiny", "--base-url", server.base_url, "--n", "1")

@@ -12,7 +12,6 @@ from sstar_code.agent.cli.build import run_async, say
 from sstar_code.agent.cli.commands.servers.serve import LimitOptions
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
-from sstar_code.agent.models.recorded import find_prompts
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
 
@@ -36,6 +35,7 @@ def command(
 
     async def main() -> None:
         from sstar_code.agent.jobs.session import connect_endpoint, make_chosen
+        from sstar_code.agent.models.recorded import find_prompts
         from sstar_code.agent.prompts.templates import Prompts
         from sstar_code.agent.serving.limits import Gate
         from sstar_code.agent.serving.solver import Solver

@@ -12,7 +12,6 @@ from sstar_code.agent.cli.build import put, run_async, say
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import PromptsOpt
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
-from sstar_code.agent.models.recorded import find_prompts, find_recording
 from sstar_code.agent.serving.limits import Limits
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
@@ -95,6 +94,7 @@ def command(
 
     Example: sstar serve -m Qwen/Qwen2.5-Coder-7B-Instruct --n 8
     """
+    from sstar_code.agent.models.recorded import find_prompts, find_recording
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.serving.run import Serving, check_installed, serve
     from sstar_code.agent.serving.technique import PROGRESS_FORMS

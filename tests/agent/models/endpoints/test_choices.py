@@ -87,7 +87,7 @@ def test_a_dry_run_asks_nothing_and_tells_what_it_assumes(sstar, serve, write_se
     )
     words = ["-m", "any/tiny", "--base-url", "http://127.0.0.1:1/v1", "--dry-run", "--prices", "prices.json"]
     found = sstar("eval", write_set(), *words, "--n", "4", "--json").json
-    assert [found[name]["calls"] for name in ("least", "expected", "most")] == [4, 10, 21]
+    assert [found[name]["calls"] for name in ("least", "expected", "most")] == [4, 10, 20]
     for count in (found["least"], found["expected"], found["most"]):
         assert count["cost"] == pytest.approx((count["prompt"] + 2 * count["output"]) / 1e6)
     shown = sstar("solve", write_set() + "#double", *words)

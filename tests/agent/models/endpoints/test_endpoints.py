@@ -82,7 +82,7 @@ def quick(monkeypatch):
         return model
 
     monkeypatch.setattr(session, "make_asked", make_impatient)
-    monkeypatch.setattr(session, "_make_sandbox", lambda *_: FakeSandbox(run_program))
+    monkeypatch.setattr(session, "make_chosen", lambda *_: FakeSandbox(run_program))
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
