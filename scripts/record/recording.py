@@ -20,6 +20,7 @@ from sstar_code.agent.solving.context import SolveContext
 from sstar_code.problems.sets.load import load_set
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.memo import MemoSandbox
+from sstar_code.selection.judging.calibration import measure_judge
 
 if TYPE_CHECKING:
     from sstar_code.agent.models.request import Model
@@ -64,6 +65,8 @@ async def record(
                             wait_for_capacity=asked.wait_for_capacity,
                             on_problem=lambda outcome, **_: print(outcome.problem_id),
                         )
+                for problem in whole.problems:  # as it is found out about the judge for one problem alone
+                    await measure_judge([problem], context.ask)
         rows = [json.loads(line) for line in calls.read_text(encoding="utf-8").splitlines()]
     rows.sort(key=lambda row: [str(value) for value in row["request"]["purpose"].values()])
     with (folder / "calls.jsonl.gz").open("wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed:
