@@ -72,7 +72,8 @@ def test_metadata_says_what_it_needs(wheel):
     needed = metadata.get_all("Requires-Dist") or []
     plain = [line for line in needed if "extra ==" not in line]
     assert metadata["Requires-Python"] == ">=3.11"
-    extras = {"contest", "serve", "hub", "parquet", "ray", "otel", "plot", "mutants", "fuzz", "docs", "dev"}
+    extras = {"contest", "vllm", "serve", "mcp", "hub", "parquet", "ray", "otel", "plot"}
+    extras |= {"mutants", "fuzz", "docs", "dev"}
     assert set(metadata.get_all("Provides-Extra") or []) == extras
     assert not any(line.startswith(("vllm", "torch", "huggingface")) for line in plain)
 
@@ -131,7 +132,7 @@ def test_packages_of_the_same_names_live_beside_it(wheel, tmp_path, ours_first):
         ours = call(
             python, "-c", "from sstar_code.selection import METHODS; print(len(METHODS))", cwd=tmp_path
         )
-        assert ours.stdout.strip() == "11", ours.stderr
+        assert ours.stdout.strip() == "13", ours.stderr
         for name in OTHERS if there else ():
             assert call(python, "-c", f"import {name}; assert {name}.OURS", cwd=tmp_path).returncode == 0
 

@@ -43,9 +43,10 @@ class Cell:
         """The name of the run folder, which no other cell has."""
         name = f"{self.strategy}-{self.style}-{self.tokens}"
         plain = re.sub(r"[^A-Za-z0-9+.=-]", "-", name)
-        if plain == name.replace(":", "-").replace(",", "-") and len(plain) <= _LONGEST_NAME:
+        is_known = plain == name.replace(":", "-").replace(",", "-") and not plain.startswith(".")
+        if is_known and len(plain) <= _LONGEST_NAME:
             return plain
-        return f"{plain[:_LONGEST_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        return f"{plain[:_LONGEST_NAME].lstrip('.')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
     def settings(self, base: Settings) -> Settings:
         """Those of the run: `base` with this strategy and style.

@@ -120,7 +120,9 @@ def check_installed() -> None:
 
     missing = [name for name in ("starlette", "uvicorn") if importlib.util.find_spec(name) is None]
     if missing:
-        raise UserError(f"sstar serve needs {' and '.join(missing)}: pip install 'sstar-code[serve]'")
+        raise UserError(
+            f"sstar serve needs {' and '.join(missing)}: pip install 'starlette>=1,<2' 'uvicorn>=0.40'"
+        )
 
 
 @contextmanager

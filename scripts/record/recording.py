@@ -16,22 +16,30 @@ from sstar_code.agent.calls.stored_model import StoredModel
 from sstar_code.agent.jobs.evaluate import evaluate
 from sstar_code.agent.models.recorded import Recorder
 from sstar_code.agent.run.store import Store
-from sstar_code.agent.solving.context import SolveContext
+from sstar_code.agent.solving.context import SEVERAL, SolveContext
 from sstar_code.problems.sets.load import load_set
 from sstar_code.sandbox.choose import make_sandbox
 from sstar_code.sandbox.memo import MemoSandbox
-from sstar_code.selection.judging.calibration import measure_judge
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sstar_code.agent.models.request import Model
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.solving.settings import Settings
+    from sstar_code.problems import Problem
 
 __all__ = ["METHODS", "record"]
 
 METHODS = ("adaptive", "sstar")
 """One after the other on the same samples, so that both can be replayed."""
 MAX_IN_FLIGHT = 64
+
+
+def batched_few(problems: Sequence[Problem]) -> list[Sequence[Problem]]:
+    """The problems in parts so small that each measures the judge by itself, as where few are chosen."""
+    size = SEVERAL - 1
+    return [problems[start : start + size] for start in range(0, len(problems), size)]
 
 
 async def record(
@@ -56,17 +64,16 @@ async def record(
             async with MemoSandbox(make_sandbox(sandbox, say=print)) as opened:
                 for method in METHODS:
                     context = SolveContext(asked, opened, prompts, replace(settings, select=method))
-                    with closing(Store()) as outcomes:
-                        await evaluate(
-                            whole.problems,
-                            context,
-                            outcomes,
-                            most_open=lambda: 8,
-                            wait_for_capacity=asked.wait_for_capacity,
-                            on_problem=lambda outcome, **_: print(outcome.problem_id),
-                        )
-                for problem in whole.problems:  # as it is found out about the judge for one problem alone
-                    await measure_judge([problem], context.ask)
+                    for part in (whole.problems, *batched_few(whole.problems)):
+                        with closing(Store()) as outcomes:
+                            await evaluate(
+                                part,
+                                context,
+                                outcomes,
+                                most_open=lambda: 8,
+                                wait_for_capacity=asked.wait_for_capacity,
+                                on_problem=lambda outcome, **_: print(outcome.problem_id),
+                            )
         rows = [json.loads(line) for line in calls.read_text(encoding="utf-8").splitlines()]
     rows.sort(key=lambda row: [str(value) for value in row["request"]["purpose"].values()])
     with (folder / "calls.jsonl.gz").open("wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed:

@@ -47,7 +47,7 @@ def write_kit(task: Task, _: random.Random) -> tuple[dict[str, Any], str]:
         '    n = {"tiny": seed % 3, "boundary": 6, "random": 9, "worst": 12}[size]\n'
         f"    return {made}\n\n\ndef valid(data):\n    v = {read}\n    return {_VALID[task.domain]}"
     )
-    return {}, f"```python\n{code}\n```"
+    return {"generate": True}, f"```python\n{code}\n```"
 
 
 def write_reference(task: Task, rng: random.Random) -> tuple[dict[str, Any], str]:

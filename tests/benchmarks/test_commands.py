@@ -16,8 +16,8 @@ COMMANDS = sorted(
     if "\n    python -m benchmarks." in path.read_text("utf-8")
     or '\nif __name__ == "__main__":' in path.read_text("utf-8")
 )
-INSIDE = {"official.py", "official_inputs.py"}
-"""Started by compare.py with the interpreter of another project."""
+INSIDE = {"official.py", "official_inputs.py", "upstream.py"}
+"""Started by another one, as compare.py does with the interpreter of another project."""
 
 
 def name_of(path):

@@ -31,7 +31,7 @@ def command(
     Example: sstar mcp -m Qwen/Qwen2.5-Coder-7B-Instruct
     """
     if importlib.util.find_spec("mcp") is None:
-        raise UserError("sstar mcp needs the SDK of MCP: pip install 'sstar-code[mcp]'")
+        raise UserError("sstar mcp needs the SDK of MCP: pip install 'mcp>=2,<3'")
 
     async def main() -> None:
         from sstar_code.agent.jobs.session import connect_endpoint, make_chosen
