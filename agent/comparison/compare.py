@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.comparison.shares import first_shares, is_finished, read_shares, share_on
+from sstar_code.agent.jobs.estimate import count_questions
 from sstar_code.agent.jobs.evaluate import evaluate_run
 from sstar_code.agent.jobs.session import make_asked, make_config, open_session
 from sstar_code.agent.run.folder import open_folder, versions
@@ -111,7 +112,7 @@ async def _run_cell(
         tokens=cell.tokens,
     )
     open_folder(folder, {"config": config, "versions": versions(), **comparison.about}, fresh=False)
-    keeps = settings.select not in ("first", "random", "oracle")  # those ask nothing
+    keeps = count_questions(settings.select, settings.n) > 0
     shares = read_shares(folder, first_shares(cell.tokens, ids, keeps=keeps))
     while True:
         opening = open_session(

@@ -133,7 +133,7 @@ def estimate_run(
         first, all_ = settings.first_samples, settings.n
         likely = first if settings.least is None else (first + all_) // 2
         rounds = settings.rounds if problem.public_tests else 0
-        asks = sum(_count_questions(name, all_) for name in methods)
+        asks = sum(count_questions(name, all_) for name in methods)
         _add(least, first, prompt, answer)
         _add(expected, likely, prompt, answer)
         _add(most, all_, prompt, settings.max_tokens)
@@ -156,7 +156,8 @@ def estimate_run(
     return Estimate(least, expected, most, chosen, origin)
 
 
-def _count_questions(method: str, samples: int) -> int:
+def count_questions(method: str, samples: int) -> int:
+    """Calls that `method` makes at most to choose among `samples` candidates of a problem."""
     pairs = min(_MOST_PAIRS, samples * (samples - 1))
     return _ASKS.get(method, pairs + 1)
 

@@ -30,7 +30,7 @@ class Row:
     obeyed: Mapping[str, Rate]
     """By method: of the problems with a choice, those whose chosen program has the marker."""
     samples: Rate
-    """The same of all candidates."""
+    """The share of all candidates that has the marker."""
     solved: Mapping[str, Rate]
     """By method, as in any run; empty where the tests themselves are attacked."""
     tokens: int

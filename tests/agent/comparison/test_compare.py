@@ -24,6 +24,7 @@ from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import Test
 from sstar_code.sandbox.fake import FakeSandbox
 from tests.agent.strategies.known import COST, PROBLEM, PROMPTS, KilledError, KnownModel, happen
+from tests.support.connected import Connected
 
 pytestmark = pytest.mark.anyio
 TABLE = {"0.0": "1000", "1.0": "0110", "0.1": "1100", "1.1": "1111", "2.0": "0001", "2.1": "1011"}
@@ -34,20 +35,8 @@ PROBLEMS = [
 ]
 
 
-class Connected(KnownModel):
+class ConnectedModel(Connected, KnownModel):
     """The known model where an endpoint is expected."""
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *_):
-        pass
-
-    async def check(self):
-        pass
-
-    def describe(self):
-        return []
 
 
 @pytest.fixture
@@ -94,18 +83,18 @@ async def test_a_kill_loses_nothing_and_budgets_hold(work, tmp_path):
 
     Which calls the last tokens pay for hangs on the order of answers, so the table may be another one.
     """
-    whole = Connected(TABLE)
+    whole = ConnectedModel(TABLE)
     expected = await work(whole, "whole")
     assert [row.budget for row in expected.rows] == [800, 800, 1_600, 1_600]
     for row in expected.rows:
         assert row.tokens <= row.budget + COST, row
         assert row.tokens >= min(row.budget - 3 * COST, 1_000), "it ended by itself, or spent what it had"
         assert row.teraflops == pytest.approx(2 * 7e9 * row.tokens / 1e12)
-    again = Connected(TABLE)
+    again = ConnectedModel(TABLE)
     assert await work(again, "whole") == expected
     assert again.requests == [], "what is finished is not asked again"
     for call in (1, 4, len(whole.requests) - 1):
-        killed, resumed, folder = Connected(TABLE, dies_at=call), Connected(TABLE), f"killed-{call}"
+        killed, resumed, folder = ConnectedModel(TABLE, dies_at=call), ConnectedModel(TABLE), f"killed-{call}"
         with pytest.raises((KilledError, BaseExceptionGroup)):
             await work(killed, folder)
         kept = count_calls(tmp_path / folder)
@@ -148,7 +137,7 @@ async def test_a_server_of_our_own_is_started_once(work):
 async def test_the_table_tells_what_is_not_finished(work, tmp_path):
     """A cell that was not reached is named, and the others are shown; the picture is of those."""
     with pytest.raises((KilledError, BaseExceptionGroup)):
-        await work(Connected(TABLE, dies_at=20), "part")
+        await work(ConnectedModel(TABLE, dies_at=20), "part")
     table = read_table(tmp_path / "part", Plan({"label": "l"}, tuple(CELLS)))
     assert table.unfinished
     assert len(table.rows) + len(table.unfinished) == len(CELLS)

@@ -49,7 +49,7 @@ def test_the_budget_is_spent_and_held(wants, total):
 
 
 def test_what_one_leaves_goes_to_the_other():
-    """Of 1,600 tokens for two, 1,400 are for candidates: 100 and 1,300 where the first wants no more."""
+    """Two share 1,600 tokens, 1,400 of them for candidates: 100 and 1,300 where the first wants no more."""
     wants = {"a": 100, "b": 9_000}
     shares = first_shares(1_600, list(wants))
     assert (shares.kept, shares.caps) == (200, {"a": 350, "b": 350})

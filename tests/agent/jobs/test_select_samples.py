@@ -21,7 +21,7 @@ def work(number, *codes):
     [(8, "print(1 + 2)", 4), (7, "print(1 + 2)", 7), (8, "print(3)  # the same program", 0)],
 )
 async def test_the_judge_is_measured_for_a_set_where_it_may_be_asked_often(count, second, probes):
-    """Of eight open problems four show that the order decides; of fewer each finds out by itself."""
+    """Four of eight open problems show that the order decides; of fewer each finds out by itself."""
     asked = []
 
     async def ask(question, problem, ordinal, **_):

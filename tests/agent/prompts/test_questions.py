@@ -107,5 +107,5 @@ def test_small_inputs_are_easier_and_empty_ones_doubtful():
 
 
 def test_arguments_are_shown_as_a_list():
-    """Of a test, or of the encoded arguments."""
+    """The arguments of a test, or encoded ones, are one list."""
     assert show_arguments(call().public_tests[0]) == show_arguments('[1, 2]\n"a"') == "[[1, 2], 'a']"

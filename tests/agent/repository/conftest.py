@@ -12,6 +12,7 @@ import pytest
 from sstar_code.agent.cli.main import main
 from sstar_code.agent.models.request import CallError
 from sstar_code.agent.testing.scripted import ScriptedModel
+from tests.support.connected import Connected
 
 TEXT = Path(__file__).parent / "shop.txt"
 
@@ -77,9 +78,9 @@ def fix(monkeypatch, capsys, tmp_path):
             programs = answers[name]
             return fence(programs[request.purpose.sample % len(programs)])
 
-        model = ScriptedModel(answer)
+        model = _ConnectedModel(answer)
         models.append(model)
-        monkeypatch.setattr("sstar_code.agent.jobs.session.make_asked", lambda *_: _Connected(model))
+        monkeypatch.setattr("sstar_code.agent.jobs.session.make_asked", lambda *_: model)
         capsys.readouterr()
         more = [] if command == "check" else ["-m", "scripted", "--rounds", "0", "--python", sys.executable]
         with pytest.raises(SystemExit) as ended:
@@ -91,21 +92,5 @@ def fix(monkeypatch, capsys, tmp_path):
     return run
 
 
-class _Connected:
+class _ConnectedModel(Connected, ScriptedModel):
     """A scripted model where an endpoint is expected."""
-
-    def __init__(self, model) -> None:
-        self.name = model.name
-        self.ask = model.ask
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *_):
-        pass
-
-    async def check(self):
-        pass
-
-    def describe(self):
-        return []

@@ -24,6 +24,7 @@ from sstar_code.agent.testing.scripted import ScriptedModel
 from sstar_code.problems.values import decode_lines, encode
 from sstar_code.sandbox import Execution, Failure, Mode, Status
 from sstar_code.sandbox.fake import FakeSandbox
+from tests.support.connected import Connected
 
 EXPECTED = Path(__file__).with_name("transcripts.json")
 WRITES = bool(os.environ.get("SSTAR_WRITE_EXPECTED"))  # read here: a fixture takes such variables away
@@ -120,20 +121,8 @@ def answer(request):
     return Answer("ANSWER: A", usage=Usage(50, 0, 5), seconds=0.5)
 
 
-class Connected(ScriptedModel):
+class KnownModel(Connected, ScriptedModel):
     """A scripted model where an endpoint is expected."""
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *_):
-        pass
-
-    async def check(self, **_):
-        pass
-
-    def describe(self):
-        return []
 
 
 @pytest.fixture
@@ -142,7 +131,9 @@ def run(monkeypatch, folder, sstar):
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("COLUMNS", "110")
-    monkeypatch.setattr("sstar_code.agent.jobs.session.make_asked", lambda *_: Connected(answer, name="tiny"))
+    monkeypatch.setattr(
+        "sstar_code.agent.jobs.session.make_asked", lambda *_: KnownModel(answer, name="tiny")
+    )
     monkeypatch.setattr(
         "sstar_code.sandbox.choose.make_sandbox", lambda *_, **__: FakeSandbox(run_here, name="local")
     )
