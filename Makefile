@@ -44,7 +44,7 @@ test-slow: setup ## what is marked slow: in full what `make test` shows in part
 
 test-failed: setup ## only the tests that failed the last time, one after the other
 	@echo "A test that passes here depends on chance or on load. Please mend it."
-	$(BIN)/python -m pytest -m "not live and not slow" -v --last-failed --last-failed-no-failures none
+	$(BIN)/python -m pytest -m "not live" -v --last-failed --last-failed-no-failures none
 
 test-live: setup ## the tests against a real vLLM on the CPU (its own environment, about 4 GB)
 	.ci/live
