@@ -9,7 +9,7 @@ import typer
 from sstar_code.agent.cli.build import put_json, run_async, say
 from sstar_code.agent.cli.display.terminal import open_console
 from sstar_code.agent.cli.grouped import grouped
-from sstar_code.agent.cli.options import JsonOpt
+from sstar_code.agent.cli.options.arguments import JsonOpt
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.problems.plain_text import escape_line
 

@@ -23,15 +23,8 @@ from sstar_code.agent.cli.build import (
 )
 from sstar_code.agent.cli.display.summary import print_summary
 from sstar_code.agent.cli.grouped import grouped
-from sstar_code.agent.cli.options import (
-    DataOptions,
-    DryRunOpt,
-    ModelsOpt,
-    OutputOptions,
-    PresetOpt,
-    PromptsOpt,
-    SetsArg,
-)
+from sstar_code.agent.cli.options import DataOptions, OutputOptions
+from sstar_code.agent.cli.options.arguments import DryRunOpt, ModelsOpt, PresetOpt, PromptsOpt, SetsArg
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
 from sstar_code.agent.robustness.attacks import read_attacks
 from sstar_code.agent.run.outcomes import Prices

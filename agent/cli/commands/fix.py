@@ -15,7 +15,8 @@ from sstar_code.agent.cli.build import put_exact, run_async, say, tell
 from sstar_code.agent.cli.display.lines import show_diff
 from sstar_code.agent.cli.findings import FilesArg, FindingOptions, PythonOpt, publish
 from sstar_code.agent.cli.grouped import grouped
-from sstar_code.agent.cli.options import OutputOptions, PromptsOpt
+from sstar_code.agent.cli.options import OutputOptions
+from sstar_code.agent.cli.options.arguments import PromptsOpt
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError

@@ -9,7 +9,8 @@ import typer
 
 from sstar_code.agent.cli.build import load_problems, note_set, put, put_json, run_async, say
 from sstar_code.agent.cli.grouped import grouped
-from sstar_code.agent.cli.options import DataOptions, ExtractOpt, OutputOptions, SamplesArg, SetArg
+from sstar_code.agent.cli.options import DataOptions, OutputOptions
+from sstar_code.agent.cli.options.arguments import ExtractOpt, SamplesArg, SetArg
 from sstar_code.agent.cli.samples import Survey, digest, find_answered, iterate_matches
 from sstar_code.agent.jobs.choices import SandboxChoice, Watch
 

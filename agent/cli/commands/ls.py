@@ -10,7 +10,8 @@ import typer
 from sstar_code.agent.cli.build import load_problems, put_json
 from sstar_code.agent.cli.display.table import put_table
 from sstar_code.agent.cli.grouped import grouped
-from sstar_code.agent.cli.options import DataOptions, JsonOpt
+from sstar_code.agent.cli.options import DataOptions
+from sstar_code.agent.cli.options.arguments import JsonOpt
 
 if TYPE_CHECKING:
     from sstar_code.problems import Problem

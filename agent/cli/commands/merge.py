@@ -10,7 +10,7 @@ import typer
 from sstar_code.agent.cli.build import put_json, say
 from sstar_code.agent.cli.display.summary import print_summary
 from sstar_code.agent.cli.grouped import grouped
-from sstar_code.agent.cli.options import FreshOpt, JsonOpt
+from sstar_code.agent.cli.options.arguments import FreshOpt, JsonOpt
 from sstar_code.agent.run.outcomes import Prices
 
 

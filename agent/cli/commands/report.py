@@ -13,7 +13,7 @@ from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.cli.build import put, run_async, say
 from sstar_code.agent.cli.commands.run_folders.compare import show_comparison
 from sstar_code.agent.cli.grouped import grouped
-from sstar_code.agent.cli.options import ProblemSetOpt, PromptsOpt
+from sstar_code.agent.cli.options.arguments import ProblemSetOpt, PromptsOpt
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.problems import UserError
 from sstar_code.problems.plain_text import dump_json

@@ -14,12 +14,11 @@ from sstar_code.agent.cli.display.table import put_table
 from sstar_code.agent.cli.display.terminal import is_terminal, open_console
 from sstar_code.agent.cli.emit_tests import plan_emission
 from sstar_code.agent.cli.grouped import grouped
-from sstar_code.agent.cli.options import (
-    DataOptions,
+from sstar_code.agent.cli.options import DataOptions, OutputOptions
+from sstar_code.agent.cli.options.arguments import (
     EmitTestsOpt,
     ExtractOpt,
     ManySamplesArg,
-    OutputOptions,
     OverwriteOpt,
     PromptsOpt,
     SetArg,

@@ -12,10 +12,10 @@ from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.cli.build import put_exact, put_json, run_async, say, say_failed, show_estimate
 from sstar_code.agent.cli.emit_tests import plan_emission
 from sstar_code.agent.cli.grouped import grouped
-from sstar_code.agent.cli.options import (
+from sstar_code.agent.cli.options import OutputOptions
+from sstar_code.agent.cli.options.arguments import (
     DryRunOpt,
     EmitTestsOpt,
-    OutputOptions,
     OverwriteOpt,
     PresetOpt,
     PromptsOpt,

@@ -9,7 +9,8 @@ import typer
 
 from sstar_code.agent.cli.build import load_problems, put, put_json, run_async, say
 from sstar_code.agent.cli.grouped import grouped
-from sstar_code.agent.cli.options import DataOptions, JsonOpt, SetArg
+from sstar_code.agent.cli.options import DataOptions
+from sstar_code.agent.cli.options.arguments import JsonOpt, SetArg
 from sstar_code.agent.cli.samples import iterate_matches
 from sstar_code.agent.jobs.choices import SandboxChoice
 from sstar_code.problems.plain_text import escape_line

@@ -10,7 +10,8 @@ import typer
 
 from sstar_code.agent.cli.build import load_problems, note_set, put_json, run_async, say
 from sstar_code.agent.cli.grouped import grouped
-from sstar_code.agent.cli.options import DataOptions, OutputOptions, PromptsOpt, SetArg
+from sstar_code.agent.cli.options import DataOptions, OutputOptions
+from sstar_code.agent.cli.options.arguments import PromptsOpt, SetArg
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
 from sstar_code.agent.run.outcomes import Prices
 from sstar_code.agent.solving.settings import Settings

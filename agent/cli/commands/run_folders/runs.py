@@ -9,7 +9,7 @@ import typer
 
 from sstar_code.agent.cli.build import put_json, say
 from sstar_code.agent.cli.display.table import put_table
-from sstar_code.agent.cli.options import JsonOpt
+from sstar_code.agent.cli.options.arguments import JsonOpt
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:

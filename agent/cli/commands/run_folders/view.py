@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sstar_code.agent.cli.build import put, say
-from sstar_code.agent.cli.options import ProblemSetOpt
+from sstar_code.agent.cli.options.arguments import ProblemSetOpt
 
 
 def command(

@@ -10,7 +10,7 @@ import typer
 
 from sstar_code.agent.cli.build import put, run_async, say
 from sstar_code.agent.cli.grouped import grouped
-from sstar_code.agent.cli.options import PromptsOpt
+from sstar_code.agent.cli.options.arguments import PromptsOpt
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
 from sstar_code.agent.serving.limits import Limits
 from sstar_code.agent.solving.settings import Settings
