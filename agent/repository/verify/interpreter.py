@@ -75,9 +75,11 @@ def _find_on_path(root: Path) -> str | None:
     for name in ("python3", "python"):
         found_ones = (shutil.which(name, path=folder) for folder in folders if not is_beneath(folder, root))
         leads_to = (_follow_script(found, root) for found in found_ones if found is not None)
-        first = next((python for python in leads_to if python is not None), None)
-        if first is not None and not Path(first).is_relative_to(sys.prefix):
-            return first
+        for python in leads_to:
+            if python is not None and not Path(python).is_relative_to(sys.prefix):
+                return python
+            if python is not None and "PRE_COMMIT" not in os.environ:
+                break  # the user's first is ours; pre-commit alone puts the environment of a hook before it
     return None
 
 

@@ -216,3 +216,17 @@ def test_no_group_is_kept(held, root):
     """But the first, and what the kernel lets nobody drop in a user namespace."""
     (seen,) = held.look(root, "import os; seen = os.getgroups()")
     assert set(seen) <= {0, 65534, 1000, os.getgid(), *os.getgroups()}
+
+
+def test_a_hook_of_pre_commit_runs_the_code_under_the_users_python(tmp_path, monkeypatch):
+    """pre-commit puts the environment that it made first on PATH; the user's own comes behind it."""
+    theirs = tmp_path / "theirs"
+    venv.create(theirs, with_pip=False)
+    ours = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", f"{ours}:{theirs / 'bin'}:/usr/bin")
+    monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
+    (tmp_path / "repository").mkdir()
+    monkeypatch.delenv("PRE_COMMIT", raising=False)
+    assert find_python(tmp_path / "repository") == sys.executable
+    monkeypatch.setenv("PRE_COMMIT", "1")
+    assert find_python(tmp_path / "repository") == str(theirs / "bin" / "python3")
