@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -212,12 +213,83 @@ async def arun(
         UserError: the sandbox cannot be used.
         SandboxError: programs cannot be isolated here; the text says what to install.
     """
+    made, texts = _make_program(program, inputs, entry_point)
+    async with open_session(None, _find_sandbox(sandbox), _say_nothing, quiet=True) as session:
+        return await session.sandbox.run(made, texts, limits or Limits())
+
+
+@_plainly
+async def arun_many(
+    jobs: Sequence[tuple[str, Sequence[str | tuple[Any, ...]]]],
+    *,
+    entry_point: str | None = None,
+    limits: Limits | None = None,
+    sandbox: str | Sandbox = "auto",
+    pool: str | None = None,
+    priority: int = 0,
+) -> list[list[Execution]]:
+    """`arun` for many programs at once: what happened for each, in the order of `jobs`.
+
+    Args:
+        jobs: programs, each with its inputs.
+        entry_point: as for `arun`, of all programs.
+        limits: as for `arun`; a pool takes CPU seconds, memory and digits of integers from it.
+        sandbox: as for `asolve`; not looked at where `pool` is given.
+        pool: the address of a running `sstar pool` that runs them, like `http://127.0.0.1:8900`; its key is
+            in `SSTAR_POOL_KEY`.
+        priority: of these jobs among those of the pool's other clients; a higher one is run first.
+
+    Raises:
+        UserError: the sandbox cannot be used, or the pool refuses a job or the key.
+        InfrastructureError: programs cannot be isolated here, or no pool answers.
+    """
+    made = [_make_program(code, inputs, entry_point) for code, inputs in jobs]
+    bounds = limits or Limits()
+    if pool is not None:
+        return await _ask_pool(pool, made, bounds, priority)
+    results: list[list[Execution]] = [[] for _ in made]
+    places = iter(range(len(made)))
+    async with open_session(None, _find_sandbox(sandbox), _say_nothing, quiet=True) as session:
+
+        async def run_some() -> None:
+            for place in places:
+                program, texts = made[place]
+                results[place] = await session.sandbox.run(program, texts, bounds)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(2 * session.sandbox.workers):  # one is prepared while one is run
+                group.start_soon(run_some)
+    return results
+
+
+async def _ask_pool(
+    address: str, made: Sequence[tuple[Program, list[str]]], limits: Limits, priority: int
+) -> list[list[Execution]]:
+    from sstar_code.agent.pool.client import run_jobs, to_execution
+
+    common = {"time_limit_s": limits.cpu_s, "memory_limit_mb": limits.memory_mb}
+    if limits.int_digits is not None:
+        common["int_digits"] = limits.int_digits
+    jobs: list[dict[str, Any]] = []
+    for program, texts in made:
+        named = {} if program.entry_point is None else {"entry_point": program.entry_point}
+        jobs.append({"code": program.code, "inputs": texts, **named, **common})
+    results = await run_jobs(address, jobs, key=os.environ.get("SSTAR_POOL_KEY"), priority=priority)
+    return [[to_execution(run) for run in result["executions"]] for result in results]
+
+
+def _make_program(
+    code: str, inputs: Sequence[str | tuple[Any, ...]], entry_point: str | None
+) -> tuple[Program, list[str]]:
+    """The program and the texts of its inputs.
+
+    Raises:
+        UserError: an input of a script is no text.
+    """
     texts = [item if isinstance(item, str) else "\n".join(map(encode, item)) for item in inputs]
     if entry_point is None and not all(isinstance(item, str) for item in inputs):
         raise UserError("an input of a script is a text; name the function to call with entry_point")
-    made = Program(program, Mode.MAIN if entry_point is None else Mode.CALL, entry_point)
-    async with open_session(None, _find_sandbox(sandbox), _say_nothing, quiet=True) as session:
-        return await session.sandbox.run(made, texts, limits or Limits())
+    return Program(code, Mode.MAIN if entry_point is None else Mode.CALL, entry_point), texts
 
 
 def solve(problem: Problem | str, **options: Any) -> Solution:
@@ -238,6 +310,13 @@ def select(problem: Problem | str, programs: Sequence[str | Candidate], **option
 def run(program: str, inputs: Sequence[str | tuple[Any, ...]], **options: Any) -> list[Execution]:
     """`arun`, waited for."""
     return _wait(partial(arun, program, inputs, **options))
+
+
+def run_many(
+    jobs: Sequence[tuple[str, Sequence[str | tuple[Any, ...]]]], **options: Any
+) -> list[list[Execution]]:
+    """`arun_many`, waited for."""
+    return _wait(partial(arun_many, jobs, **options))
 
 
 class _CallableModel:

@@ -35,7 +35,7 @@ from sstar_code.agent.cli.commands import eval as eval_command
 from sstar_code.agent.cli.commands.first_steps import completion, init
 from sstar_code.agent.cli.commands.first_steps import help as help_command
 from sstar_code.agent.cli.commands.run_folders import compare, runs, view
-from sstar_code.agent.cli.commands.servers import mcp, serve
+from sstar_code.agent.cli.commands.servers import mcp, pool, serve
 from sstar_code.agent.cli.display.help import GroupedCommand, GroupedCommands
 from sstar_code.agent.cli.display.lines import fold
 from sstar_code.agent.cli.display.terminal import BOLD, RED, paint
@@ -70,6 +70,7 @@ GROUPS: dict[str, dict[Any, str]] = {
     },
     "For other programs": {
         serve: "The OpenAI API: coding tasks are solved, all else is passed through.",
+        pool: "Run programs over HTTP, for training loops and graders.",
         mcp: "Tools for coding agents: compare, choose, run and write programs.",
     },
     "In a repository": {

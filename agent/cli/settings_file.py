@@ -119,8 +119,8 @@ def load_config(
     return found
 
 
-_NO_SETTINGS = frozenset({"SSTAR_ROW_MB", "SSTAR_VLLM_OWNER"})
-"""Variables that mean something and belong to no option; the second is set for servers that are started."""
+_NO_SETTINGS = frozenset({"SSTAR_POOL_KEY", "SSTAR_ROW_MB", "SSTAR_VLLM_OWNER"})
+"""Variables that mean something and belong to no option; the last is set for servers that are started."""
 
 
 def find_unknown_variables(known: set[str]) -> list[str]:

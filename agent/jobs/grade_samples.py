@@ -179,7 +179,7 @@ async def _grade(item: Item, sandbox: Sandbox, *, all_tests: bool) -> Graded:
         line = describe_fault(error, problem.id)
         row = _missing_row(problem, number, len(tests), Verdict.IE, line)
         return Graded(problem.id, number, Verdict.IE, len(tests), row, error=line)
-    row = {"problem_id": problem.id, "sample": number, **_describe(report)}
+    row = {"problem_id": problem.id, "sample": number, **describe_report(report)}
     return Graded(problem.id, number, report.verdict, report.total, row, report.checker_fault)
 
 
@@ -215,7 +215,8 @@ def _missing_row(
     }
 
 
-def _describe(report: Report) -> dict[str, Any]:
+def describe_report(report: Report) -> dict[str, Any]:
+    """The verdicts as a row of `verdicts.jsonl` has them, without the names of problem and sample."""
     return {
         "verdict": report.verdict.value,
         "passed": report.total > 0 and report.verdict is Verdict.AC,

@@ -43,14 +43,20 @@ class Serving:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        if self.key is None and not is_loopback(f"http://{_in_url(self.host)}"):
-            raise UserError(
-                f"--host {self.host}: other machines could spend your tokens there: name the variable that "
-                "holds the key of your clients with --api-key-env, or keep to 127.0.0.1"
-            )
+        check_host(self.host, self.key, "spend your tokens")
 
 
-def _in_url(host: str) -> str:
+def check_host(host: str, key: str | None, do: str) -> None:
+    """Raises UserError where other machines could `do` something at `host` without a `key`."""
+    if key is None and not is_loopback(f"http://{in_url(host)}"):
+        raise UserError(
+            f"--host {host}: other machines could {do} there: name the variable that "
+            "holds the key of your clients with --api-key-env, or keep to 127.0.0.1"
+        )
+
+
+def in_url(host: str) -> str:
+    """A host as it stands in an address."""
     return f"[{host}]" if ":" in host else host
 
 
@@ -72,7 +78,7 @@ async def serve(
     """
     check_installed()
     async with AsyncExitStack() as stack:
-        listening = stack.enter_context(_listen(serving))
+        listening = stack.enter_context(listen(serving.host, serving.port))
         model, asked = await connect_endpoint(endpoint, stack, None, say)
         if not isinstance(model, OpenAIModel):
             raise UserError("sstar serve needs one endpoint to pass requests to: -m NAME and one --base-url")
@@ -109,45 +115,45 @@ async def serve(
             say=say,
         )
         host, port = listening.getsockname()[:2]
-        async with _running(make_app(parts), listening):
-            on_start(f"http://{_in_url(host)}:{port}/v1")
+        async with running(make_app(parts), listening):
+            on_start(f"http://{in_url(host)}:{port}/v1")
             await anyio.sleep_forever()
 
 
-def check_installed() -> None:
-    """Raises UserError where the extra `serve` is missing."""
+def check_installed(command: str = "serve") -> None:
+    """Raises UserError where the extra `serve` is missing for a `command`."""
     import importlib.util
 
     missing = [name for name in ("starlette", "uvicorn") if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(
-            f"sstar serve needs {' and '.join(missing)}: pip install 'starlette>=1,<2' 'uvicorn>=0.40'"
+            f"sstar {command} needs {' and '.join(missing)}: pip install 'starlette>=1,<2' 'uvicorn>=0.40'"
         )
 
 
 @contextmanager
-def _listen(serving: Serving) -> Iterator[socket.socket]:
+def listen(address: str, number: int) -> Iterator[socket.socket]:
     """The socket that is listened at; had before anything else, since a port that is taken is quickly told.
 
     Raises:
         UserError: it cannot be had.
     """
-    family = socket.AF_INET6 if ":" in serving.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     # With the protocol said, asyncio sends each piece at once; without it a response waits 40 ms for an ACK.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as made:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            made.bind((serving.host, serving.port))
+            made.bind((address, number))
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or error
             raise UserError(
-                f"--host {serving.host} --port {serving.port}: {why}; name another, or 0 for a free port"
+                f"--host {address} --port {number}: {why}; name another, or 0 for a free port"
             ) from error
         yield made
 
 
 @asynccontextmanager
-async def _running(app: object, listening: socket.socket) -> AsyncIterator[None]:
+async def running(app: object, listening: socket.socket) -> AsyncIterator[None]:
     """Serve `app` while the block lasts; then requests under way have some seconds to end."""
     import uvicorn
 

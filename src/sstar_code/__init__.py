@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sstar_code.agent.api import aevaluate as aevaluate
     from sstar_code.agent.api import arun as arun
+    from sstar_code.agent.api import arun_many as arun_many
     from sstar_code.agent.api import aselect as aselect
     from sstar_code.agent.api import asolve as asolve
     from sstar_code.agent.api import evaluate as evaluate
     from sstar_code.agent.api import run as run
+    from sstar_code.agent.api import run_many as run_many
     from sstar_code.agent.api import select as select
     from sstar_code.agent.api import solve as solve
     from sstar_code.agent.models.choose import make_model as make_model
@@ -43,7 +45,18 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
-    "agent.api": ("aevaluate", "arun", "aselect", "asolve", "evaluate", "run", "select", "solve"),
+    "agent.api": (
+        "aevaluate",
+        "arun",
+        "arun_many",
+        "aselect",
+        "asolve",
+        "evaluate",
+        "run",
+        "run_many",
+        "select",
+        "solve",
+    ),
     "agent.models.choose": ("make_model",),
     "agent.run.summary": ("Summary",),
     "agent.solving.presets": ("PRESETS",),

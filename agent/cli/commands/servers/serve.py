@@ -107,7 +107,7 @@ def command(
     form = next((known for known in PROGRESS_FORMS if known == progress), None)
     if form is None:
         raise UserError(f"--progress {progress!r}: it must be one of {', '.join(PROGRESS_FORMS)}")
-    serving = Serving(host, port, key=_read_key(api_key_env), progress=form, limits=limits.as_limits())
+    serving = Serving(host, port, key=read_key(api_key_env), progress=form, limits=limits.as_limits())
     check_installed()
     prompts = Prompts(templates or find_prompts(endpoint.model))
 
@@ -126,7 +126,7 @@ def command(
     return 0
 
 
-def _read_key(variable: str | None) -> str | None:
+def read_key(variable: str | None) -> str | None:
     """The key in the environment's `variable`.
 
     Raises:

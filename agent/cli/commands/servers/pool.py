@@ -1,0 +1,66 @@
+"""`sstar pool`: programs are run for others over HTTP, like a training loop's."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sstar_code.agent.cli.build import put, run_async, say
+from sstar_code.agent.cli.commands.servers.serve import read_key
+from sstar_code.agent.cli.grouped import grouped
+from sstar_code.agent.jobs.choices import SandboxChoice, Watch
+
+
+@grouped
+def command(
+    *,
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host", metavar="ADDRESS", help="Address to listen at; another than this machine needs a key."
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="Port; 0 takes a free one.")
+    ] = 8900,
+    api_key_env: Annotated[
+        str | None,
+        typer.Option(
+            "--api-key-env", metavar="NAME", help="Variable with the key that clients have to present."
+        ),
+    ] = None,
+    max_waiting: Annotated[
+        int,
+        typer.Option("--max-waiting", metavar="N", min=1, help="Runs that may wait; for more: status 429."),
+    ] = 100_000,
+    max_body_mb: Annotated[
+        int,
+        typer.Option("--max-body-mb", metavar="MB", min=1, max=1024, help="Megabytes of the longest body."),
+    ] = 64,
+    sandbox: SandboxChoice,
+    watch: Watch,
+) -> int:
+    """Run programs for other programs: batches over HTTP, in the sandbox, each client its share.
+
+    Example: sstar pool --workers 8
+    """
+    from sstar_code.agent.pool.run import Pool, serve_pool
+    from sstar_code.agent.serving.run import check_installed
+
+    pool = Pool(host, port, read_key(api_key_env), max_waiting, max_body_mb)
+    check_installed("pool")
+
+    def started(address: str) -> None:
+        say("sstar: programs are run for clients; Ctrl-C ends it")
+        put(address)
+
+    async def main() -> None:
+        with watch.open("pool", say):
+            await serve_pool(pool, sandbox, say=say, on_start=started)
+
+    try:
+        run_async(main)
+    except KeyboardInterrupt:
+        say("sstar: no program is run any more")
+    return 0

@@ -1,0 +1,165 @@
+"""A job: a program with inputs to run it on, or with tests to judge it by, as a request has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sstar_code.agent.jobs.grade_samples import describe_report
+from sstar_code.agent.serving.errors import bad_request
+from sstar_code.problems import Problem, ProblemFileError
+from sstar_code.problems.errors import suggest
+from sstar_code.problems.formats.jsonl import read_problem
+from sstar_code.problems.formats.rows import Row
+from sstar_code.problems.values import encode
+from sstar_code.sandbox import Execution, Sandbox, Verdict
+from sstar_code.sandbox.grade import limits_for, program_for, run_tests
+
+MOST_JOBS = 10_000
+"""Jobs of one request."""
+_OF_PROBLEMS = ("entry_point", "time_limit_s", "memory_limit_mb", "int_digits", "checker", "preamble", "call")
+_KEYS = ("id", "code", "inputs", "tests", "stop_on_failure", *_OF_PROBLEMS)
+_REQUEST_KEYS = ("jobs", "priority", "stream")
+_MOST_PRIORITY = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One program and what is to be done with it."""
+
+    id: str
+    """As the client named it, or its place in the request, from 0."""
+    code: str
+    problem: Problem
+    """Entry point, limits and checker; with tests to judge by also those."""
+    inputs: tuple[str, ...] | None
+    """None: the problem's hidden tests are judged."""
+    stop_on_failure: bool = False
+
+    @property
+    def runs(self) -> int:
+        """Runs of the program at most, and at least 1."""
+        return max(1, len(self.problem.hidden_tests if self.inputs is None else self.inputs))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The jobs of one request."""
+
+    jobs: tuple[Job, ...]
+    priority: int = 0
+    """Jobs of a higher one are run first."""
+    stream: bool = False
+    """Whether each result is sent as it comes, else all at the end in the order of the jobs."""
+
+
+def read_batch(body: Any) -> Batch:
+    """The jobs that a request's body asks for.
+
+    Raises:
+        RefusedError: it is not in the form that docs/operating/pool.md has; the message names job and key.
+    """
+    if not isinstance(body, dict):
+        raise bad_request("the body must be a JSON object with `jobs`")
+    _refuse_unknown(body, _REQUEST_KEYS, "")
+    jobs = body.get("jobs")
+    if not isinstance(jobs, list) or not jobs:
+        raise bad_request("`jobs` must be a list with at least one job", "jobs")
+    if len(jobs) > MOST_JOBS:
+        raise bad_request(f"{len(jobs)} jobs; one request holds at most {MOST_JOBS}: send several", "jobs")
+    priority, stream = body.get("priority", 0), body.get("stream", False)
+    if type(priority) is not int or abs(priority) > _MOST_PRIORITY:
+        raise bad_request(
+            f"`priority` must be an integer from -{_MOST_PRIORITY} to {_MOST_PRIORITY}", "priority"
+        )
+    if not isinstance(stream, bool):
+        raise bad_request("`stream` must be true or false", "stream")
+    return Batch(tuple(_read_job(number, item) for number, item in enumerate(jobs)), priority, stream)
+
+
+def _refuse_unknown(data: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    for key in data:
+        if key not in known:
+            raise bad_request(
+                f"{where}unknown key {key!r}{suggest(key, known)}; known are {', '.join(known)}", key
+            )
+
+
+def _read_job(number: int, data: Any) -> Job:
+    where = f"jobs[{number}]: "
+    if not isinstance(data, dict):
+        raise bad_request(f"{where}a job must be a JSON object")
+    _refuse_unknown(data, _KEYS, where)
+    code, inputs, tests = data.get("code"), data.get("inputs"), data.get("tests")
+    if not isinstance(code, str):
+        raise bad_request(f"{where}`code` must be the text of a program", "code")
+    if (inputs is None) == (tests is None):
+        raise bad_request(f"{where}give `inputs` to run the program on, or `tests` to judge it by", "inputs")
+    stop = data.get("stop_on_failure", False)
+    if not isinstance(stop, bool):
+        raise bad_request(f"{where}`stop_on_failure` must be true or false", "stop_on_failure")
+    name = data.get("id", str(number))
+    if not isinstance(name, str):
+        raise bad_request(f"{where}`id` must be a text", "id")
+    entry_point = data.get("entry_point")
+    row = {key: data[key] for key in _OF_PROBLEMS if key in data}
+    row |= {"id": "job", "statement": "-", "kind": "stdin" if entry_point is None else "function"}
+    row["hidden_tests"] = [] if tests is None else tests
+    try:
+        problem = read_problem(Row(Path("request"), number, row))
+    except ProblemFileError as error:
+        raise bad_request(where + str(error).partition(": ")[2]) from None
+    texts = None if inputs is None else _read_inputs(inputs, where, is_call=entry_point is not None)
+    if inputs is None and not problem.hidden_tests:
+        raise bad_request(f"{where}`tests` must hold at least one test", "tests")
+    return Job(name, code, problem, texts, stop)
+
+
+def _read_inputs(inputs: Any, where: str, *, is_call: bool) -> tuple[str, ...]:
+    """Texts for standard input; of a call's arguments one value a line."""
+    if not isinstance(inputs, list):
+        raise bad_request(f"{where}`inputs` must be a list", "inputs")
+    texts = []
+    for item in inputs:
+        if isinstance(item, list) and is_call:
+            texts.append("\n".join(map(encode, item)))
+        elif isinstance(item, str):
+            texts.append(item)
+        else:
+            form = "a list of arguments or their text, a value a line" if is_call else "a text"
+            raise bad_request(f"{where}each of `inputs` must be {form}", "inputs")
+    return tuple(texts)
+
+
+async def run_job(sandbox: Sandbox, job: Job) -> dict[str, Any]:
+    """What came of the job, as it is sent.
+
+    Raises:
+        SandboxError: no program can be run any more.
+    """
+    if job.inputs is None:
+        tests = tuple(job.problem.hidden_tests)
+        report = await run_tests(sandbox, job.problem, job.code, tests, stop_on_failure=job.stop_on_failure)
+        return {"id": job.id, **describe_report(report)}
+    executions = await sandbox.run(
+        program_for(job.problem, job.code),
+        job.inputs,
+        limits_for(job.problem),
+        stop_on_failure=job.stop_on_failure,
+    )
+    return {"id": job.id, "executions": [_to_json(run) for run in executions]}
+
+
+def _to_json(run: Execution) -> dict[str, Any]:
+    made = asdict(run)
+    made["status"] = run.status.value
+    return made
+
+
+def is_lost(result: Mapping[str, Any]) -> bool:
+    """Whether the sandbox failed, not the program: the same job may be asked for again."""
+    if "verdict" in result:
+        return bool(result["verdict"] == Verdict.IE.value)
+    return any(run["status"] == Verdict.IE.value for run in result["executions"])
