@@ -149,6 +149,10 @@ class Tokens:
     """All that were generated, one that ended the answer included."""
     stopped_by: str = ""
     """The stop word or the id of the token that ended it, as text; empty where it ended otherwise."""
+    logprob: float | None = None
+    """The mean log probability of those that were generated, natural; None where it was not asked for."""
+    last: str = ""
+    """The text of the last one, where `logprob` is known."""
 
 
 @dataclass(frozen=True, slots=True)

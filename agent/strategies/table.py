@@ -68,7 +68,13 @@ def choose_strategy(settings: Settings) -> Strategy:
             f"--n {settings.least}..{settings.n}: a range is for the strategy waves; "
             f"give a number beside --strategy {name}"
         )
-    return parse_strategy(settings.strategy or name)
+    strategy = parse_strategy(settings.strategy or name)
+    if isinstance(strategy, Beam) and strategy.steps and settings.thinking.is_led:
+        raise UserError(
+            "--strategy beam:steps: it writes each answer in steps of its own; leave --think-..., "
+            "--switch-penalty, --cut-loops, --confidence and --mur out"
+        )
+    return strategy
 
 
 def keep_ways(settings: Settings, store: Store) -> None:

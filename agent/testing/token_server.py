@@ -121,6 +121,13 @@ class TokenServer(ServerDouble):
         if self.gives_ids and body.get("return_token_ids"):
             choice["token_ids"] = ids
             (data if is_chat else choice)["prompt_token_ids"] = prompt
+        if "logprobs" in body and self.sureness is not None:
+            texts = [self.decode([token]) for token in ids]
+            values = [-self.sureness(one) for one in texts]
+            choice["logprobs"] = {"tokens": texts, "token_logprobs": values}
+            if is_chat:
+                pairs = zip(texts, values, strict=True)
+                choice["logprobs"] = {"content": [{"token": one, "logprob": value} for one, value in pairs]}
         data["usage"] = {"prompt_tokens": len(prompt), "completion_tokens": len(ids)}
         if body.get("stream"):
             return Reply(

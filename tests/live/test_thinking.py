@@ -8,6 +8,7 @@ import pytest
 
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.calls.stored_model import StoredModel
+from sstar_code.agent.generation.written import Written, write_on
 from sstar_code.agent.models import Message, OpenAIModel, Purpose, Request, Stage
 from sstar_code.agent.models.request import UNSURE, Watch
 from sstar_code.agent.run.store import Store
@@ -31,7 +32,9 @@ def make_client() -> OpenAIModel:
 
 
 def make_request(**fields) -> Request:
-    options = {"temperature": 0.0, "max_tokens": 90, "seed": 5} | fields
+    """Greedy; the penalty counts prompt and answer alike, and keeps a random model from one token."""
+    extra = {"repetition_penalty": 4.0}
+    options = {"temperature": 0.0, "max_tokens": 90, "seed": 5, "extra": extra} | fields
     return Request((Message("user", "def add(a, b):"),), Purpose("p", Stage.GENERATE), **options)
 
 
@@ -94,3 +97,23 @@ async def test_a_stream_tells_how_sure_the_model_is():
         cut = await model.ask(make_request(temperature=1.0, watch=Watch(8, 1e6)))
         assert cut.finish_reason == UNSURE
         assert 8 <= cut.usage.output < 90
+
+
+@pytest.mark.parametrize("stop", ["\n\n", "\n"])
+async def test_steps_are_what_one_call_writes(stop):
+    """The steps of `beam:steps`, each up to a stop word, have the tokens and the text of one call.
+
+    Also where the stop word stands in the middle of a token.
+    """
+    async with make_client() as model:
+        request = make_request(max_tokens=200)
+        whole = await write_on(model, request, Written(), request.purpose, flag="steps")
+        written, pieces = Written(), 0
+        while written.goes_on:
+            stops = (stop, "e")
+            written = await write_on(model, request, written, request.purpose, stops=stops, flag="steps")
+            pieces += 1
+            assert written.logprob < 0
+    assert pieces > 2
+    assert (written.output, written.text) == (whole.output, whole.text)
+    assert len(written.output) == 200

@@ -260,8 +260,25 @@ def _read_tokens(data: dict[str, Any], choice: dict[str, Any]) -> Tokens | None:
         prompt=_read_ids(data.get("prompt_token_ids"), choice.get("prompt_token_ids")),
         output=_read_ids(choice.get("token_ids")),
         stopped_by=str(stop) if isinstance(stop, str | int) else "",
+        **_read_logprobs(choice.get("logprobs")),
     )
     return tokens if tokens != Tokens() else None
+
+
+def _read_logprobs(data: Any) -> dict[str, Any]:
+    """`logprob` and `last` of `Tokens`, in a chat's form or in that of a text completion."""
+    data = data if isinstance(data, dict) else {}
+    content = data.get("content")
+    if isinstance(content, list):
+        entries = [entry for entry in content if isinstance(entry, dict)]
+        values, texts = [entry.get("logprob") for entry in entries], [entry.get("token") for entry in entries]
+    else:
+        values, texts = data.get("token_logprobs"), data.get("tokens")
+    numbers = [value for value in values or () if isinstance(value, int | float) and math.isfinite(value)]
+    if not isinstance(values, list) or not isinstance(texts, list) or not numbers:
+        return {}
+    last = texts[-1] if texts else None
+    return {"logprob": math.fsum(numbers) / len(numbers), "last": last if isinstance(last, str) else ""}
 
 
 def read_answer(

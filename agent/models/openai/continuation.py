@@ -58,6 +58,8 @@ class PromptEncoder:
 def make_text_body(body: dict[str, Any], prompt: list[int]) -> dict[str, Any]:
     """The body of a completion, from that of a chat call with the same settings."""
     kept = {name: value for name, value in body.items() if name not in ("messages", "prompt")}
+    if kept.get("logprobs") is True:
+        kept["logprobs"] = kept.pop("top_logprobs", 0)
     if "max_completion_tokens" in kept:
         kept["max_tokens"] = kept.pop("max_completion_tokens")
     return {**kept, "prompt": prompt}

@@ -9,7 +9,7 @@ Departures: a step is a repair by `debug.j2`, so N is `--n` and the depth `--rou
 execution: the share of public tests passed, ties by the first failing test, its output and the length.
 Programs with one syntax tree are one state. A kept state stays a candidate for the next step beside its
 children, so a step that only makes things worse is rolled back. Every beam stands for one program to
-select from, its best.
+select from, its best. With `steps` the states are steps of a plan instead (`steps`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from sstar_code.agent.generation.develop import Target, has_ended, next_round
 from sstar_code.agent.generation.lineage import Lineage
 from sstar_code.agent.strategies.sample import grow_together
 from sstar_code.agent.strategies.score import score_round
+from sstar_code.agent.strategies.search.steps import StepSearch
 from sstar_code.selection.evidence.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -61,10 +62,12 @@ class Beam:
     """Further repairs at temperature 0, by whose end a new state is scored."""
     dvts: bool = False
     """Diverse verifier tree search: `n / width` subtrees that do not compete."""
+    steps: int = 0
+    """Steps of a plan, which are searched in place of debug states; 0: debug states. 40 is published."""
 
     def __post_init__(self) -> None:
-        if self.width < 1 or self.lookahead < 0:
-            raise ValueError("width must be at least 1, and lookahead at least 0")
+        if self.width < 1 or self.lookahead < 0 or self.steps < 0:
+            raise ValueError("width must be at least 1, and lookahead and steps at least 0")
 
     async def __call__(
         self, problem: Problem, context: SolveContext, on_sample: OnSample
@@ -72,9 +75,10 @@ class Beam:
         """The beams of every subtree; without `dvts` there is one."""
         beams = context.settings.n
         size = self.width if self.dvts else beams
+        search = self._search_steps if self.steps else self.search
         trees = await grow_together(
             range(0, beams, size),
-            lambda start: self.search(
+            lambda start: search(
                 [Lineage(number, ()) for number in range(start, min(start + size, beams))],
                 problem,
                 context,
@@ -84,8 +88,22 @@ class Beam:
         return tuple(beam for tree in trees for beam in tree)
 
     def most_calls(self, settings: Settings) -> int:
-        """A state of each beam at each step, and the repairs that look ahead of it."""
+        """A state of each beam at each step, and the repairs or steps that look ahead of it."""
+        if self.steps:
+            return settings.n * ((self.steps - 1) * (1 + self.lookahead) + 1 + settings.rounds)
         return settings.n * (settings.rounds + 1) * (1 + self.lookahead)
+
+    async def _search_steps(
+        self, begun: Sequence[Lineage], problem: Problem, context: SolveContext, on_sample: OnSample
+    ) -> list[Lineage]:
+        """As `search`, over the steps of plans."""
+        search = StepSearch(
+            problem, context, self.width, self.steps, lookahead=self.lookahead, keeps_one=self.dvts
+        )
+        made = await search.search([beam.sample for beam in begun])
+        for beam in made:
+            on_sample(beam)
+        return made
 
     async def search(
         self, begun: Sequence[Lineage], problem: Problem, context: SolveContext, on_sample: OnSample
