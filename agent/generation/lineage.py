@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _MAX_REASONS = 3
 
 
+DRAFT = "draft in thinking"
+"""`Round.how` of a program that was never an answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Round:
     """One answer of the model and what its program did on the public tests."""
@@ -90,6 +94,11 @@ class Lineage:
     def survives(self) -> bool:
         """The best round passed every public test."""
         return self.best.solved
+
+    @property
+    def is_draft(self) -> bool:
+        """It is a program that another sample's thinking holds, and no answer of its own."""
+        return self.rounds[0].how == DRAFT
 
     @property
     def lost(self) -> bool:

@@ -340,10 +340,10 @@ def _outcome(
     samples = tuple(
         SampleOutcome(
             sample=lineage.sample,
-            rounds=len(lineage.rounds),
+            rounds=0 if lineage.is_draft else len(lineage.rounds),
             public_passed=lineage.best.passed,
             survives=lineage.survives,
-            first_hidden=verdict_of(lineage.rounds[0].code),
+            first_hidden=None if lineage.is_draft else verdict_of(lineage.rounds[0].code),
             hidden=verdict_of(lineage.best.code),
             failed=lineage.rounds[-1].error or None,
         )

@@ -19,6 +19,7 @@ from sstar_code.agent.repository.write.splice import NO_FIT, MisfitError, put_ca
 from sstar_code.agent.solving.solve import candidates_of, lead_thinking
 from sstar_code.agent.strategies.table import choose_strategy
 from sstar_code.agent.telemetry.events import working_on
+from sstar_code.agent.thinking.drafts import add_drafts
 from sstar_code.sandbox.grade import assemble
 from sstar_code.selection import Candidate
 from sstar_code.selection.judging.question import show_input
@@ -134,6 +135,7 @@ class FunctionWriter:
             self.say(f"sstar: {stub.qualname}: {task.checks.summary}")
             context = lead_thinking(task.writing, self.context)
             lineages = await choose_strategy(context.settings)(task.writing, context, lambda _: None)
+            lineages = await add_drafts(lineages, task.writing, context)
             state.blocked[stub.label] = state.blocked.get(stub.label, frozenset()) | task.blocked
             candidates = [
                 replace(item, code=assemble(task.writing, item.code) if item.code else "")

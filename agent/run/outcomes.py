@@ -230,7 +230,7 @@ class SampleOutcome:
 
     sample: int
     rounds: int
-    """Answers written, the first one included."""
+    """Answers written, the first one included; 0 for a draft that another sample's thinking holds."""
     public_passed: int
     survives: bool
     """It has a program, which passed every public test."""
@@ -290,6 +290,11 @@ class ProblemOutcome:
         if self.error is not None:
             return None
         return any(sample.survives for sample in self.samples)
+
+    @property
+    def answered(self) -> list[SampleOutcome]:
+        """Those samples that are answers, without drafts."""
+        return [sample for sample in self.samples if sample.rounds]
 
     def count_right(self, *, first: bool = False) -> int:
         """Samples that pass every hidden test after debugging or, with `first`, whose first answer does."""

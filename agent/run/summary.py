@@ -220,7 +220,7 @@ def cost_choice(count: Count, select: str, stages: Iterable[StageCount]) -> Choi
     if not any(outcome.graded for outcome in ended):
         return None
     total = add_up(stages)
-    samples = sum(len(outcome.samples) for outcome in ended)
+    samples = sum(len(outcome.answered) for outcome in ended)
     return ChoiceCost(select, *(part / len(ended) for part in (samples, total.calls, total.tokens)))
 
 
@@ -369,7 +369,7 @@ def _score(outcome: ProblemOutcome) -> dict[str, float]:
 
     Where only what was chosen is graded, nothing is known of the samples: the methods alone.
     """
-    count = len(outcome.samples)
+    own = outcome.answered
     if not outcome.is_whole:
         chosen = {name: outcome.chosen.get(name) for name in _method_names([outcome])}
         return {
@@ -378,8 +378,8 @@ def _score(outcome: ProblemOutcome) -> dict[str, float]:
             if place is None or outcome.samples[place].hidden is not None
         }
     return {
-        "pass@1": pass_at_k(count, outcome.count_right(first=True), 1),
-        "debugged@1": pass_at_k(count, outcome.count_right(), 1),
+        "pass@1": pass_at_k(len(own), outcome.count_right(first=True), 1),
+        "debugged@1": pass_at_k(len(own), sum(sample.hidden == "AC" for sample in own), 1),
         "random": _random_of_tier(outcome),
         **{name: float(outcome.is_right(outcome.chosen.get(name))) for name in _method_names([outcome])},
         "oracle": float(outcome.count_right() > 0),

@@ -16,7 +16,7 @@ STYLES = ("cot", "direct", "draft", "plan")
 2502.18600), and ideas first (as PlanSearch, arXiv 2409.03733)."""
 _LATER = frozenset(
     {"least", "strategy", "style", "lessons", "methods_with_model"}
-    | {"think_min", "think_max", "think_wait", "switch_penalty", "confidence", "cut_loops"}
+    | {"think_min", "think_max", "think_wait", "switch_penalty", "confidence", "cut_loops", "drafts"}
 )
 """Settings that older runs did not know."""
 LESSONS = ("off", "problem", "set")
@@ -68,6 +68,8 @@ class Settings:
     """`keep=SHARE[,warmup=N][,window=TOKENS]`: first samples that are less sure than these are given up."""
     cut_loops: bool = False
     """End thinking that repeats itself."""
+    drafts: bool = False
+    """Drafts in the thinking that pass the public tests are candidates too."""
     greedy: bool = False
     """One sample at temperature 0, whatever `n` and `temperature` say."""
 

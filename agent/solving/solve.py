@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sstar_code.agent.run.outcomes import StageCount
 from sstar_code.agent.strategies.table import choose_strategy
 from sstar_code.agent.telemetry.events import working_on
+from sstar_code.agent.thinking.drafts import add_drafts
 from sstar_code.agent.thinking.lead import LedModel
 from sstar_code.selection import Candidate
 from sstar_code.selection.methods.registry import select_all
@@ -27,7 +28,7 @@ class Solution:
 
     problem: Problem
     lineages: tuple[Lineage, ...]
-    """The samples with their rounds, in order."""
+    """The samples with their rounds, in order; behind them drafts that are candidates (`--drafts`)."""
     selections: Mapping[str, Selection]
     """Method -> what it chose."""
     method: str
@@ -81,6 +82,8 @@ async def solve(
     lineages = await choose_strategy(context.settings)(problem, context, on_sample)
     if context.knowledge is not None:
         context.knowledge.learn(problem, lineages)
+    with working_on(problem.id, "thinking"):
+        lineages = await add_drafts(lineages, problem, context)
     candidates, settings = candidates_of(problem, lineages), context.settings
     with working_on(problem.id, "select"):
         pool = Pool(

@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING
 from sstar_code.agent.generation.completeness import Grade, grade_tree
 from sstar_code.agent.generation.extract import extract_code
 from sstar_code.agent.generation.extract.fences import find_blocks
+from sstar_code.agent.generation.lineage import DRAFT, Lineage, Round
 from sstar_code.agent.models.request import Answer
 from sstar_code.agent.run.outcomes import ThoughtOutcome
 from sstar_code.problems.python_source import parse_python
 from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import run_tests
+from sstar_code.selection.evidence.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sstar_code.agent.generation.lineage import Lineage, Round
+    from sstar_code.agent.solving.context import SolveContext
     from sstar_code.problems import Problem
     from sstar_code.sandbox import Sandbox
 
@@ -69,6 +71,38 @@ def _find_end(thinking: str, text: str, start: int) -> int:
         if place >= 0:
             return place + len(wanted)
     return start
+
+
+async def add_drafts(
+    lineages: Sequence[Lineage], problem: Problem, context: SolveContext
+) -> tuple[Lineage, ...]:
+    """`lineages`, and behind them as samples the drafts of their thinking that pass every public test.
+
+    At most as many as there are samples, the first ones; programs that are candidates already are left out,
+    and so are all where the settings do not ask for drafts or there is no public test to try them on.
+
+    Raises:
+        SandboxError: the sandbox is gone.
+    """
+    if not context.settings.drafts or not problem.public_tests:
+        return tuple(lineages)
+    made = list(lineages)
+    known = {fingerprint(lineage.code) for lineage in lineages if lineage.code}
+    thoughts = [item.thinking for lineage in lineages for item in lineage.rounds if item.thinking.strip()]
+    for draft in (draft for thinking in thoughts for draft in list_drafts(thinking, problem)):
+        if len(made) == 2 * len(lineages):
+            break
+        if (mark := fingerprint(draft.code)) in known:
+            continue
+        known.add(mark)
+        report = await run_tests(
+            context.sandbox, problem, draft.code, problem.public_tests, stop_on_failure=True
+        )
+        if report.verdict is Verdict.AC:
+            total = len(problem.public_tests)
+            kept = Round(0, draft.code, passed=total, total=total, verdict=Verdict.AC, how=DRAFT)
+            made.append(Lineage(len(made), (kept,)))
+    return tuple(made)
 
 
 async def assess_thinking(

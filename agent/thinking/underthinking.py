@@ -34,6 +34,8 @@ class Underthinking:
     """Wrong answers whose thinking held a right program."""
     underthinking: float | None
     """The measure, 0..1; None without a wrong answer."""
+    candidates: int = 0
+    """Drafts that are candidates (`--drafts`)."""
 
     def as_json(self) -> dict[str, Any]:
         """For `summary.json` and `report --format json`."""
@@ -51,11 +53,14 @@ class Underthinking:
                 f"; {self.thrown_away} of {self.wrong} wrong answers threw such a draft away "
                 f"(underthinking {self.underthinking:.2f})"
             )
+        if self.candidates:
+            line += f"; {self.candidates} drafts are candidates"
         return line
 
 
 def measure_underthinking(outcomes: Iterable[ProblemOutcome]) -> Underthinking | None:
     """The counts over `outcomes`; None where no answer was thought about."""
+    outcomes = list(outcomes)
     thoughts = [thought for outcome in outcomes for thought in outcome.thoughts]
     if not thoughts:
         return None
@@ -71,4 +76,5 @@ def measure_underthinking(outcomes: Iterable[ProblemOutcome]) -> Underthinking |
         wrong=len(wrong),
         thrown_away=sum(thought.right > 0 for thought in wrong),
         underthinking=sum(wasted) / len(wasted) if wasted else None,
+        candidates=sum(len(outcome.samples) - len(outcome.answered) for outcome in outcomes),
     )

@@ -246,8 +246,8 @@ def _as_row(solution: Solution) -> dict[str, Any]:
         "confidence": selection.confidence,
         "public_passed": best.best.passed if best else 0,
         "public_total": len(solution.problem.public_tests),
-        "survivors": sum(lineage.survives for lineage in solution.lineages),
-        "samples": len(solution.lineages),
+        "survivors": sum(lineage.survives for lineage in solution.lineages if not lineage.is_draft),
+        "samples": sum(not lineage.is_draft for lineage in solution.lineages),
         "clusters": [list(cluster) for cluster in selection.clusters],
         "calls": solution.usage.calls,
         "tokens": solution.usage.tokens,
@@ -262,6 +262,8 @@ def _explain(solution: Solution, row: dict[str, Any], *, notes: bool) -> None:
     selection = solution.selection
     so = f"pass the {row['public_total']} public tests" if row["public_total"] else "hold a program"
     say(f"sstar: {row['survivors']} of {row['samples']} samples {so}")
+    if drafts := len(solution.lineages) - row["samples"]:
+        say(f"sstar: {drafts} drafts in their thinking pass them too, and are candidates")
     failed = [lineage.rounds[-1].error for lineage in solution.lineages if lineage.rounds[-1].error]
     if failed:
         say_failed(failed, len(solution.lineages))

@@ -48,5 +48,8 @@ THINKING: Mapping[str, Any] = {
         help="Give up samples that the model is less sure of than of this share of its first ones: keep=0.9.",
     ),
     "cut_loops": _method("--cut-loops", help="End thinking that repeats itself, and have it answered."),
+    "drafts": _method(
+        "--drafts", help="Programs in the thinking that pass the public tests are candidates too."
+    ),
 }
 """Field of the settings -> its flag."""

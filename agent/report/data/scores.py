@@ -77,7 +77,7 @@ def count_scores(run: Run) -> Scores:
     is_whole = all(outcome.is_whole for outcome in outcomes)
     kind = run.config.get("rate", "pass") if run.kind == "grade" else ""
     is_developed = is_whole and kind in ("", "debugged")
-    most = max((len(outcome.samples) for outcome in outcomes), default=0) if is_whole else 0
+    most = max((len(outcome.answered) for outcome in outcomes), default=0) if is_whole else 0
     sizes = [k for k in range(1, most + 1) if k & (k - 1) == 0 or k == most]
 
     def gain(name: str) -> Difference:
@@ -94,7 +94,7 @@ def count_scores(run: Run) -> Scores:
         public=wilson(sum(outcome.solved is True for outcome in outcomes), asked),
         pass_at={k: rate_at(k, first=True) for k in sizes if kind in ("", "pass")},
         oracle_at={k: rate_at(k, first=False) for k in sizes if is_developed},
-        rounds=_count_rounds([run.rounds[one] for one in graded if is_whole and not kind], asked),
+        rounds=_count_rounds([_list_rounds(run, one) for one in graded if is_whole and not kind], asked),
         groups=_count_groups(run),
         first_verdicts=dict(Counter(one.first_hidden for one in samples if one.first_hidden)),
         final_verdicts=dict(Counter(one.hidden for one in samples if one.hidden)),
@@ -115,8 +115,14 @@ def _list_differences(run: Run, rates: Mapping[str, Rate]) -> tuple[Line, ...]:
 
 def _found_at(outcome: ProblemOutcome, k: int, *, first: bool) -> float:
     """Chance that one of k samples is right."""
-    samples = len(outcome.samples)
+    samples = len(outcome.answered if first else outcome.samples)
     return pass_at_k(samples, outcome.count_right(first=first), min(k, samples))
+
+
+def _list_rounds(run: Run, problem_id: str) -> list[RoundOutcome]:
+    """The rounds of samples, without drafts."""
+    own = {sample.sample for sample in run.outcomes[problem_id].answered}
+    return [row for row in run.rounds[problem_id] if row.sample in own]
 
 
 def best_after(rows: Sequence[RoundOutcome], last: int) -> list[RoundOutcome]:

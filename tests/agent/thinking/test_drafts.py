@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from sstar_code.agent.generation.lineage import Lineage, Round
 from sstar_code.agent.models.request import Usage
 from sstar_code.agent.run.outcomes import ProblemOutcome
+from sstar_code.agent.solving.context import SolveContext
+from sstar_code.agent.solving.settings import Settings
 from sstar_code.agent.testing.server import chat
-from sstar_code.agent.thinking.drafts import assess_thinking, list_drafts
+from sstar_code.agent.thinking.drafts import add_drafts, assess_thinking, list_drafts
 from sstar_code.agent.thinking.underthinking import measure_underthinking
 from sstar_code.problems import Kind, Problem
 from sstar_code.sandbox import Execution, Status, Verdict
@@ -142,3 +144,50 @@ def test_a_run_says_what_its_thinking_held(sstar, serve, write_set, isolated, fo
     told = sstar("report", "run", "--format", "json")
     assert json.loads(told.out)["thinking"] == kept
     assert "threw such a draft away" in sstar("report", "run", "--format", "md").out
+
+
+def test_drafts_are_candidates(sstar, serve, write_set, isolated, folder):
+    """With `--drafts` a right draft that its answer threw away is chosen; pass@1 counts answers alone.
+
+    The same command again asks nothing and gives the same; without the option the folder is refused.
+    """
+    texts = {0: (f"{RIGHT}\n{PUBLIC_ONLY}\nNo.", WRONG), 1: ("Hm.", WRONG)}
+
+    def respond(body):
+        thinking, answer = texts[body["seed"] % 2]
+        return chat(answer, message={"reasoning": thinking})
+
+    server = serve(respond)
+    words = ["eval", write_set(), "-m", "tiny", "--n", "2", "--rounds", "0", *isolated, "--out", "run"]
+    words += ["--base-url", server.base_url, "--select", "first"]
+    ended = sstar(*words, "--drafts", "--json")
+    assert ended.code == 0, ended.err
+    assert [ended.json[name] for name in ("pass@1", "selected@1", "oracle")] == [0.0, 1.0, 1.0]
+    summary = json.loads((folder / "run" / "summary.json").read_text())
+    assert (summary["methods"]["debugged@1"]["value"], summary["thinking"]["candidates"]) == (0.0, 2)
+    rows = (folder / "run" / "candidates.jsonl").read_text()
+    assert RIGHT.split("\n")[1] in rows
+    asked = len(server.received)
+    again = sstar(*words, "--drafts", "--json").json
+    assert {**again, "seconds": 0} == {**ended.json, "seconds": 0}
+    told = json.loads(sstar("report", "run", "--format", "json").out)
+    assert told["thinking"]["candidates"] == 2
+    assert len(server.received) == asked
+    assert sstar(*words).code == 2
+    solve = ["solve", "jsonl:problems.jsonl#double", "-m", "tiny", "--n", "2", "--rounds", "0", *isolated]
+    solved = sstar(*solve, "--base-url", server.base_url, "--drafts")
+    assert (solved.code, "2 drafts in their thinking pass them too" in solved.err) == (0, True), solved.err
+
+
+@pytest.mark.anyio
+async def test_a_draft_that_is_a_candidate_already_or_fails_is_none():
+    """Only programs that pass and are not there yet count, at most as many as there are samples."""
+    context = SolveContext(None, FakeSandbox(execute), None, Settings(drafts=True))
+    other = "```python\nprint(2 * int(input()))\n```"
+    more = "```python\nprint(int(input()) + 0 + int(str(1)))\n```"
+    made = Round(0, "print(int(input())*2)\n", thinking=f"{DOUBLE}\n{SQUARE}\n{other}\n{other}\n{more}")
+    found = await add_drafts([Lineage(0, (made,))], PROBLEM, context)
+    assert [lineage.code for lineage in found[1:]] == ["print(2 * int(input()))\n"]
+    assert found[1].is_draft
+    off = SolveContext(None, FakeSandbox(execute), None, Settings())
+    assert await add_drafts([Lineage(0, (made,))], PROBLEM, off) == (Lineage(0, (made,)),)
