@@ -52,7 +52,8 @@ PROJECT_KEYS: Mapping[str, Callable[[Any], bool]] = {
         (
             *("n", "rounds", "temperature", "seed", "select", "method", "context", "shard", "limit"),
             *("strategy", "style", "lessons", "attack", "strategies", "styles", "tokens", "parameters"),
-            *("think_min", "think_max", "think_wait", "switch_penalty", "confidence", "cut_loops", "drafts"),
+            *("think_min", "think_max", "think_wait", "switch_penalty", "confidence", "cut_loops"),
+            *("drafts", "mur"),
             *("max_tokens", "max_tokens_total", "max_tokens_problem", "max_seconds", "max_thinking"),
             *("max_in_flight", "call_timeout", "system_role", "workers", "start_date", "end_date"),
             *("top_p", "top_k", "min_p", "greedy", "reasoning_effort", "grade", "dry_run", "preset"),

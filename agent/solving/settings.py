@@ -16,7 +16,7 @@ STYLES = ("cot", "direct", "draft", "plan")
 2502.18600), and ideas first (as PlanSearch, arXiv 2409.03733)."""
 _LATER = frozenset(
     {"least", "strategy", "style", "lessons", "methods_with_model"}
-    | {"think_min", "think_max", "think_wait", "switch_penalty", "confidence", "cut_loops", "drafts"}
+    | {"think_min", "think_max", "think_wait", "switch_penalty", "confidence", "cut_loops", "drafts", "mur"}
 )
 """Settings that older runs did not know."""
 LESSONS = ("off", "problem", "set")
@@ -66,6 +66,8 @@ class Settings:
     """`ALPHA:TOKENS`: what is taken from the words that begin another thought, and how long in each."""
     confidence: str = ""
     """`keep=SHARE[,warmup=N][,window=TOKENS]`: first samples that are less sure than these are given up."""
+    mur: str = ""
+    """`GAMMA[:CANDIDATES]`: steps that the model is less sure of than before are written several times."""
     cut_loops: bool = False
     """End thinking that repeats itself."""
     drafts: bool = False
@@ -115,6 +117,7 @@ class Settings:
             self.think_wait,
             self.switch_penalty,
             self.confidence,
+            mur=self.mur,
             cut_loops=self.cut_loops,
         )
 

@@ -26,6 +26,7 @@ from sstar_code.agent.thinking.continuing import Draft, find_way
 from sstar_code.agent.thinking.drafts import list_drafts
 from sstar_code.agent.thinking.loops import PIECE, is_looping
 from sstar_code.agent.thinking.switch import find_switch_tokens, think_on
+from sstar_code.agent.thinking.uncertainty import ScaledSteps
 from sstar_code.sandbox.grade import run_tests
 
 if TYPE_CHECKING:
@@ -95,6 +96,12 @@ class LedModel:
             return await self._watched.ask(request)
         if self._watched is not None or not _is_for_program(request):
             return await self._model.ask(request)
+        if self._thinking.mur is not None:
+            return await ScaledSteps(self._model, request, self._thinking.mur).ask()
+        return await self._lead(request)
+
+    async def _lead(self, request: Request) -> Answer:
+        """The answer to a call for a program, whose thinking is led."""
         async with self._finding:
             if self._way is None:
                 self._way = await find_way(self._model, self._problem.id)

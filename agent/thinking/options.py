@@ -13,6 +13,7 @@ _WAIT = "Wait"
 _MOST_WAITS = 64
 _MOST_BIAS = 100
 _WARMUP, _WINDOW = 16, 2_048
+_CANDIDATES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,16 @@ class Confidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Mur:
+    """Which steps of an answer are written several times."""
+
+    gamma: float
+    """The smaller, the fewer, 0..1."""
+    candidates: int = _CANDIDATES
+    """How often such a step is written."""
+
+
+@dataclass(frozen=True, slots=True)
 class Thinking:
     """How the thinking before an answer is led. As it is by default it is left alone."""
 
@@ -55,6 +66,7 @@ class Thinking:
     cuts_loops: bool = False
     """End thinking that repeats itself."""
     confidence: Confidence | None = None
+    mur: Mur | None = None
 
     @property
     def is_led(self) -> bool:
@@ -69,6 +81,7 @@ def read_thinking(
     switch_penalty: str = "",
     confidence: str = "",
     *,
+    mur: str = "",
     cut_loops: bool = False,
 ) -> Thinking:
     """The options by their flags' names; empty texts are options that were not given.
@@ -86,7 +99,26 @@ def read_thinking(
         raise UserError(
             "--confidence: it watches an answer that is one call; leave the options that lead it out"
         )
+    if mur and (confidence or led.is_led):
+        raise UserError(
+            "--mur: it writes an answer in steps of its own; leave --confidence and the options that lead "
+            "thinking out"
+        )
+    if mur:
+        return replace(led, mur=_read_mur(mur))
     return replace(led, confidence=_read_confidence(confidence)) if confidence else led
+
+
+def _read_mur(given: str) -> Mur:
+    """`0.9` -> four candidates, `0.9:8` -> eight."""
+    found = re.fullmatch(r"\s*(0?\.\d{1,6}|1(?:\.0{1,6})?)(?::(\d{1,2}))?\s*", given)
+    made = None if found is None else Mur(float(found[1]), int(found[2] or _CANDIDATES))
+    if made is None or made.gamma <= 0 or made.candidates < 2:
+        raise UserError(
+            f"--mur {given!r}: it must be GAMMA[:CANDIDATES] like 0.9 or 0.9:4, with GAMMA above 0 and up to "
+            "1 and two candidates or more"
+        )
+    return made
 
 
 def _read_confidence(given: str) -> Confidence:

@@ -13,8 +13,9 @@ from sstar_code.agent.models import Message, OpenAIModel, Purpose, Request, Stag
 from sstar_code.agent.models.request import UNSURE, Watch
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.thinking.continuing import Draft, find_way
-from sstar_code.agent.thinking.options import SwitchPenalty
+from sstar_code.agent.thinking.options import Mur, SwitchPenalty
 from sstar_code.agent.thinking.switch import find_switch_tokens, think_on
+from sstar_code.agent.thinking.uncertainty import ScaledSteps
 
 URL = os.environ.get("SSTAR_LIVE_URL", "")
 
@@ -117,3 +118,15 @@ async def test_steps_are_what_one_call_writes(stop):
     assert pieces > 2
     assert (written.output, written.text) == (whole.output, whole.text)
     assert len(written.output) == 200
+
+
+async def test_steps_that_are_sure_are_what_one_call_writes():
+    """Under `--mur` an answer none of whose steps is scaled is that of one call, in more calls than one."""
+    async with make_client() as model:
+        store = Store()
+        stored = StoredModel(model, store, Budget(), max_in_flight=2)
+        request = make_request(max_tokens=200)
+        answer = await ScaledSteps(stored, request, Mur(1e-9)).ask()
+        whole = await write_on(model, request, Written(), request.purpose, flag="mur")
+        assert len(list(store.answers())) > 1
+    assert (answer.text, answer.usage.output) == (whole.as_answer().text, 200)

@@ -19,7 +19,7 @@ from sstar_code.agent.cli.display.terminal import BOLD, CYAN, DIM, has_colours, 
 FURTHER = frozenset({
     "--system-role", "--max-in-flight", "--call-timeout", "--record", "--max-thinking", "--vllm-command",
     "--think-min", "--think-max", "--think-wait", "--switch-penalty",
-    "--confidence", "--cut-loops", "--drafts",
+    "--confidence", "--cut-loops", "--drafts", "--mur",
     "--vllm-args", "--top-p", "--top-k", "--min-p", "--reasoning-effort", "--extra-body", "--no-model-check",
     "--max-tokens-problem", "--max-seconds", "--price-prompt", "--price-output", "--prices", "--context",
     "--prompts", "--runtime", "--packages", "--ray", "--start-date", "--end-date", "--log-file", "--otel",

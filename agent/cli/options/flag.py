@@ -47,6 +47,11 @@ THINKING: Mapping[str, Any] = {
         metavar="keep=SHARE[,...]",
         help="Give up samples that the model is less sure of than of this share of its first ones: keep=0.9.",
     ),
+    "mur": _method(
+        "--mur",
+        metavar="GAMMA[:N]",
+        help="Write an answer in steps, and those N times that the model is less sure of than before: 0.9:4.",
+    ),
     "cut_loops": _method("--cut-loops", help="End thinking that repeats itself, and have it answered."),
     "drafts": _method(
         "--drafts", help="Programs in the thinking that pass the public tests are candidates too."
