@@ -92,7 +92,7 @@ async def write_on(
             "leave it out"
         )
     stopped_by = tokens.stopped_by if tokens.stopped_by in stops else ""
-    text = answer.text if written.output else _write_thinking(answer)
+    text = answer.text if written.output else write_whole(answer)
     return Written(
         prompt=written.prompt or tokens.prompt,
         output=(*written.output, *tokens.output),
@@ -105,7 +105,7 @@ async def write_on(
     )
 
 
-def _write_thinking(answer: Answer) -> str:
+def write_whole(answer: Answer) -> str:
     """A chat's answer with its thinking between tags, as the model wrote it."""
     if not answer.reasoning:
         return answer.text

@@ -69,9 +69,11 @@ def choose_strategy(settings: Settings) -> Strategy:
             f"give a number beside --strategy {name}"
         )
     strategy = parse_strategy(settings.strategy or name)
-    if isinstance(strategy, Beam) and strategy.steps and settings.thinking.is_led:
+    in_pieces = isinstance(strategy, Beam) and strategy.steps > 0
+    in_pieces |= isinstance(strategy, Backtrack) and bool(strategy.token)
+    if in_pieces and settings.thinking.is_led:
         raise UserError(
-            "--strategy beam:steps: it writes each answer in steps of its own; leave --think-..., "
+            f"--strategy {settings.strategy}: it writes each answer in pieces of its own; leave --think-..., "
             "--switch-penalty, --cut-loops, --confidence and --mur out"
         )
     return strategy

@@ -10,7 +10,8 @@ raised (`trace`, `rollback`). The rest is written anew as the continuation of an
 is kept, so nothing before the cut can change; of what stood before the program nothing is kept. A program
 that was continued without success is cut one statement of the same slice earlier each time; samples begin at
 `spread` different statements, since b steps of one line seldom reach the fault. b is `--rounds`, the beams
-are `--n`; the best program of a sample is rolled back, which need not be the last.
+are `--n`; the best program of a sample is rolled back, which need not be the last. For a model that has the
+token, `token` is the published form (`trained`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from sstar_code.agent.generation.prefix import Prefix, check_continues
 from sstar_code.agent.models.request import Message, Purpose, Request, Stage
 from sstar_code.agent.strategies.backtracking.rollback import list_cuts
 from sstar_code.agent.strategies.backtracking.trace import trace_failure
+from sstar_code.agent.strategies.backtracking.trained import TrainedBacktracking
 from sstar_code.agent.strategies.sample import grow_by
 
 if TYPE_CHECKING:
@@ -39,15 +41,24 @@ class Backtrack:
 
     spread: int = 4
     """Statements that the first rollbacks of the samples are spread over; 1 is the published form."""
+    token: str = ""
+    """What a model was trained to write behind a wrong line; empty: execution plays the token."""
+    kept: int = 0
+    """With `token`, states that are gone on with after each rollback; 0: the root of `n`, as published."""
 
     def __post_init__(self) -> None:
-        if self.spread < 1:
-            raise ValueError("spread must be at least 1")
+        if self.spread < 1 or self.kept < 0:
+            raise ValueError("spread must be at least 1, and kept at least 0")
 
     async def __call__(
         self, problem: Problem, context: SolveContext, on_sample: OnSample
     ) -> tuple[Lineage, ...]:
-        """All samples at once, each on its own."""
+        """All samples at once, each on its own; with `token` they share the states that are kept."""
+        if self.token:
+            made = await TrainedBacktracking(problem, context, self.token, self.kept).search()
+            for lineage in made:
+                on_sample(lineage)
+            return tuple(made)
         return await grow_by(self._roll_back, problem, context, on_sample)
 
     def most_calls(self, settings: Settings) -> int:

@@ -165,5 +165,5 @@ async def test_a_server_that_does_not_tell_is_told_of():
 
 def test_it_does_not_go_with_led_thinking():
     """Both write an answer in pieces."""
-    with pytest.raises(UserError, match="beam:steps: it writes each answer in steps of its own"):
+    with pytest.raises(UserError, match="beam:steps=40,width=2: it writes each answer in pieces of its own"):
         choose_strategy(Settings(strategy=STRATEGY, think_wait="2"))
