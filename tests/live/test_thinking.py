@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+from pathlib import Path
 
+import anyio
 import pytest
 
 from sstar_code.agent.calls.budget import Budget
@@ -12,12 +15,16 @@ from sstar_code.agent.generation.written import Written, write_on
 from sstar_code.agent.models import Message, OpenAIModel, Purpose, Request, Stage
 from sstar_code.agent.models.request import UNSURE, Watch
 from sstar_code.agent.run.store import Store
+from sstar_code.agent.thinking import switch
 from sstar_code.agent.thinking.continuing import Draft, find_way
 from sstar_code.agent.thinking.options import Mur, SwitchPenalty
 from sstar_code.agent.thinking.switch import find_switch_tokens, think_on
 from sstar_code.agent.thinking.uncertainty import ScaledSteps
 
 URL = os.environ.get("SSTAR_LIVE_URL", "")
+ALPHA, REPETITION = 3.0, 4.0
+ROUNDING = float(os.environ.get("SSTAR_LIVE_ROUNDING", "0.02"))
+"""What the logits of a server of 16 bits may be off."""
 
 pytestmark = [
     pytest.mark.live,
@@ -34,7 +41,7 @@ def make_client() -> OpenAIModel:
 
 def make_request(**fields) -> Request:
     """Greedy; the penalty counts prompt and answer alike, and keeps a random model from one token."""
-    extra = {"repetition_penalty": 4.0}
+    extra = {"repetition_penalty": REPETITION}
     options = {"temperature": 0.0, "max_tokens": 90, "seed": 5, "extra": extra} | fields
     return Request((Message("user", "def add(a, b):"),), Purpose("p", Stage.GENERATE), **options)
 
@@ -130,3 +137,39 @@ async def test_steps_that_are_sure_are_what_one_call_writes():
         whole = await write_on(model, request, Written(), request.purpose, flag="mur")
         assert len(list(store.answers())) > 1
     assert (answer.text, answer.usage.output) == (whole.as_answer().text, 200)
+
+
+async def test_the_switch_penalty_is_that_of_a_logits_processor(monkeypatch):
+    """Every token is what transformers choose with a processor that knows each token's age.
+
+    The words are some that the model writes without a penalty: with it they come late, or once a thought is
+    old, and begin another one. The engine rounds to 16 bits, so logits as near as that may change places; the
+    penalty is a hundred times that.
+    """
+    async with make_client() as model:
+        way = await find_way(model, "p")
+        request = make_request(max_tokens=120)
+        plain = await write_on(model, request, Written(), request.purpose, flag="plain")
+        tokens, words = [], []
+        for token in plain.output[8:]:
+            text = json.loads(await model.read_page("/detokenize", {"tokens": [token]}))["prompt"].strip()
+            if text.isalpha() and text.isascii() and len(text) > 3 and len(words) < 4:
+                tokens.append(token)
+                words.append(text)
+        monkeypatch.setattr(switch, "WORDS", tuple(words))
+        draft = Draft(model, request, way)
+        await think_on(draft, 120, SwitchPenalty(ALPHA, 12), tuple(tokens))
+    written = [token for answer in draft.answers for token in answer.tokens.output]
+    assert len(written) == 120
+    assert written != list(plain.output), "the penalty changes something"
+    stops = {answer.tokens.stopped_by for answer in draft.answers}
+    assert len(stops & set(words)) >= 2, "some thoughts began"
+    told = {"tokens": tokens, "words": words, "alpha": ALPHA, "age": 12, "repetition": REPETITION}
+    asked = json.dumps({"prompt": plain.prompt, "written": written, **told}).encode()
+    python = Path(os.environ["SSTAR_LIVE_VLLM"]).with_name("python")
+    command = [python, Path(__file__).with_name("penalize.py"), os.environ["SSTAR_LIVE_MODEL"]]
+    ended = await anyio.run_process(command, input=asked, check=False)
+    assert ended.returncode == 0, ended.stderr.decode()
+    distances = json.loads(ended.stdout)
+    assert max(distances) < ROUNDING
+    assert sum(distance > 0 for distance in distances) < 12, "most are the largest"
