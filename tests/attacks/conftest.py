@@ -248,7 +248,7 @@ def attacked_docker(portal):
     params=[
         pytest.param("root", marks=pytest.mark.root),
         "bubblewrap",
-        "namespaces",
+        pytest.param("namespaces", marks=pytest.mark.slow),
         pytest.param("docker", marks=pytest.mark.docker),
     ]
 )

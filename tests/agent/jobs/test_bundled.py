@@ -39,7 +39,7 @@ def assert_all_recorded(run: Path, said: str):
     ("sandbox", "chosen", "count"),
     [
         ("local", ("--filter", FEW_RUNS), 7),
-        pytest.param("docker", ("--filter", FEW_RUNS), 7, marks=pytest.mark.docker),
+        pytest.param("docker", ("--filter", FEW_RUNS), 7, marks=[pytest.mark.docker, pytest.mark.slow]),
         pytest.param("local", (), 24, marks=pytest.mark.slow),
     ],
     ids=["local", "docker", "all"],

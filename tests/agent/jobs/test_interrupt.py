@@ -239,6 +239,7 @@ def test_killed_again_and_again_until_done(spawn, sstar, ready, folder, seed):
     assert asked.total() - len(asked) <= 3 * kills, "3 calls are in flight at most"
 
 
+@pytest.mark.slow
 def test_examples_killed_again_and_again_until_done(spawn, sstar, isolated, folder):
     """The same for the example problems and their recorded answers, killed while programs run."""
     words = [

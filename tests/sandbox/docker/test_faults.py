@@ -126,6 +126,7 @@ async def test_restarted_engine(own_engine):
         assert await run_batches(sandbox, restart) == EXPECTED
 
 
+@pytest.mark.slow
 async def test_unreachable_engine(own_engine):
     """The engine's socket is gone for a while, and the containers just then too: the runs are made again."""
     async with DockerSandbox(workers=2) as sandbox:
@@ -142,6 +143,7 @@ async def test_unreachable_engine(own_engine):
         assert await run_batches(sandbox, disturb) == EXPECTED
 
 
+@pytest.mark.slow
 async def test_deleted_image(own_engine):
     """The image is deleted in the middle of the work, and a container dies after that: no verdict changes."""
     async with DockerSandbox(workers=2) as sandbox:

@@ -41,6 +41,7 @@ def run_python(engine, docker_image):
     return run
 
 
+@pytest.mark.slow
 def test_image_is_built_from_packages_once(engine, monkeypatch):
     """Without a registry the image comes from Debian packages; the second time there is nothing to do."""
     if shutil.which("mmdebstrap") is None:
@@ -64,6 +65,7 @@ def test_image_is_built_from_packages_once(engine, monkeypatch):
         engine.remove_image("sstar-sandbox:test-of-packages", force=True)
 
 
+@pytest.mark.slow
 def test_image_is_built_by_the_dockerfile(engine, docker_image, monkeypatch):
     """Where a base with Python can be had, the Dockerfile makes of it an image that runs."""
     tag = "sstar-sandbox:test-of-dockerfile"
