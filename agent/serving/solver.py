@@ -16,10 +16,12 @@ from sstar_code.agent.jobs.session import open_session
 from sstar_code.agent.jobs.solve_problem import solve_problem
 from sstar_code.agent.models.request import Answer, ModelError, ModelUserError
 from sstar_code.agent.serving.errors import RefusedError
+from sstar_code.agent.solving.solve import Solution
 from sstar_code.problems import InfrastructureError, SstarError, UserError
 from sstar_code.problems.errors import shorten
 from sstar_code.sandbox import SandboxError
 from sstar_code.sandbox.outcome import SharedSandbox
+from sstar_code.selection import Selection
 
 if TYPE_CHECKING:
     from sstar_code.agent.generation.lineage import Lineage
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from sstar_code.agent.serving.limits import Gate
     from sstar_code.agent.serving.task import Task
     from sstar_code.agent.serving.technique import Wish
-    from sstar_code.agent.solving.solve import Solution
     from sstar_code.sandbox import Sandbox
 
 _GRACE_S = 60.0
@@ -73,6 +74,11 @@ class Solved:
     """One sentence."""
     report: dict[str, Any] = field(default_factory=dict)
     """Candidates, clusters, the telling input, confidence, cost: the field `sstar` of the choice."""
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a limit of the request ended the work: `finish_reason` is `length` then."""
+        return self.report.get("stopped") in ("tokens", "seconds")
 
     @property
     def text(self) -> str:
@@ -127,12 +133,11 @@ class Solver:
         opening: AbstractAsyncContextManager[Any] = open_session(
             None, SharedSandbox(self._sandbox), _say_nothing, endpoint=metered, quiet=True
         )
-        done = 0
+        seen: list[Lineage] = []
 
         def count(made: Lineage) -> None:
-            nonlocal done
-            done += 1
-            tell(_tell_sample(done, wish.settings.n, made))
+            seen.append(made)
+            tell(_tell_sample(len(seen), wish.settings.n, made))
 
         try:
             with anyio.fail_after(seconds + _GRACE_S):
@@ -140,8 +145,12 @@ class Solver:
                     opening, task.problem, wish.settings, self._prompts, on_sample=count
                 )
         except (SstarError, ExceptionGroup, TimeoutError) as error:
-            raise self._explain(main_cause(error)) from error
-        return _describe(solution, task, tally, wish, time.monotonic() - started_s)
+            kept = _keep_passing(seen, task, wish) if isinstance(error, TimeoutError) else None
+            if kept is None:
+                raise self._explain(main_cause(error)) from error
+            solution, metered.stopped = kept, "seconds"
+        stopped = None if solution.failure is None else metered.stopped or "failure"
+        return _describe(solution, task, tally, wish, time.monotonic() - started_s, stopped=stopped)
 
     def _explain(self, error: BaseException) -> RefusedError:
         """What a client is told of an error that left no program that passes."""
@@ -177,6 +186,8 @@ class _MeteredModel:
         self._gate = gate
         self._tokens = tokens
         self._end_s = end_s
+        self.stopped: str | None = None
+        """What is spent, `tokens` or `seconds`; None while neither is."""
 
     async def ask(self, request: Request) -> Answer:
         """As `Model.ask`.
@@ -185,13 +196,16 @@ class _MeteredModel:
             BudgetSpentError: tokens or seconds are spent, also while the model is at work.
         """
         if self._tokens is not None and self._tally.tokens >= self._tokens:
+            self.stopped = self.stopped or "tokens"
             raise BudgetSpentError(f"the {self._tokens} tokens of a request are spent")
         left = self._gate.left_this_hour()
         if left is not None and left <= 0:
+            self.stopped = self.stopped or "tokens"
             raise BudgetSpentError("the tokens of this hour are spent")
         with anyio.move_on_after(self._end_s - time.monotonic()) as scope:
             answer = await self._model.ask(request)
         if scope.cancelled_caught:
+            self.stopped = self.stopped or "seconds"
             raise BudgetSpentError("the seconds of a request are spent")
         self._gate.spend(self._tally.add(answer))
         return answer
@@ -214,8 +228,21 @@ def _tell_sample(done: int, most: int, made: Lineage) -> str:
     return f"candidate {done} of at most {most}: {what}{after}"
 
 
-def _describe(solution: Solution, task: Task, tally: Tally, wish: Wish, seconds: float) -> Solved:
-    """The answer with its report.
+def _keep_passing(seen: list[Lineage], task: Task, wish: Wish) -> Solution | None:
+    """The first candidate that passed, where the time for choosing among them is over; None without one."""
+    first = next((made for made in seen if made.survives), None)
+    if first is None:
+        return None
+    method = wish.settings.select
+    selection = Selection("first", seen.index(first), None)
+    failure = BudgetSpentError("the time for choosing is over")
+    return Solution(task.problem, tuple(seen), {method: selection}, method, failure=failure)
+
+
+def _describe(
+    solution: Solution, task: Task, tally: Tally, wish: Wish, seconds: float, *, stopped: str | None
+) -> Solved:
+    """The answer with its report; `stopped` is what ended the work before its end.
 
     Raises:
         RefusedError: no answer of the model held a program.
@@ -251,7 +278,7 @@ def _describe(solution: Solution, task: Task, tally: Tally, wish: Wish, seconds:
         "calls": tally.calls,
         "tokens": tally.tokens,
         "seconds": round(seconds, 3),
-        "cut_short": solution.failure is not None,
+        "stopped": stopped,
     }
     tested = "was chosen without any test"
     if best.total:

@@ -38,7 +38,7 @@ class ChatWriter:
         """As `Writer.whole`."""
         choice: dict[str, Any] = {
             "index": 0,
-            "finish_reason": "stop",
+            "finish_reason": _reason(solved),
             "logprobs": None,
             "sstar": solved.report,
         }
@@ -58,7 +58,10 @@ class ChatWriter:
 
     def end(self, solved: Solved, tally: Tally) -> bytes:
         """As `Writer.end`."""
-        pieces = [self._chunk({"content": solved.text}), self._chunk({}, "stop", sstar=solved.report)]
+        pieces = [
+            self._chunk({"content": solved.text}),
+            self._chunk({}, _reason(solved), sstar=solved.report),
+        ]
         if self._with_usage:
             pieces.append(write_event({**self._head(".chunk"), "choices": [], "usage": count_usage(tally)}))
         return b"".join([*pieces, DONE])
@@ -79,3 +82,8 @@ class ChatWriter:
             choice["delta"] = delta
         usage = {"usage": None} if self._with_usage else {}
         return write_event({**self._head(".chunk"), "choices": [choice], **usage})
+
+
+def _reason(solved: Solved) -> str:
+    """The word of the API: `length` where a limit ended the work before its end."""
+    return "length" if solved.is_limited else "stop"

@@ -35,7 +35,10 @@ class ResponsesWriter:
     def whole(self, solved: Solved, tally: Tally) -> dict[str, Any]:
         """As `Writer.whole`."""
         items = [self._reasoning()] if self._told else []
-        return self._response("completed", [*items, self._message(solved)], tally)
+        response = self._response(_status(solved), [*items, self._message(solved)], tally)
+        if solved.is_limited:
+            response["incomplete_details"] = {"reason": "max_output_tokens"}
+        return response
 
     def begin(self) -> bytes:
         """As `Writer.begin`."""
@@ -73,7 +76,7 @@ class ResponsesWriter:
             self._event("response.output_text.done", **place, text=solved.text, logprobs=[]),
             self._event("response.content_part.done", **place, part=part),
             self._event("response.output_item.done", output_index=index, item=message),
-            self._event("response.completed", response=self.whole(solved, tally)),
+            self._event(f"response.{_status(solved)}", response=self.whole(solved, tally)),
         ]
         return b"".join(events)
 
@@ -143,3 +146,8 @@ class ResponsesWriter:
     def _event(self, name: str, **values: Any) -> bytes:
         number, self._number = self._number, self._number + 1
         return write_event({"type": name, "sequence_number": number, **values}, name)
+
+
+def _status(solved: Solved) -> str:
+    """The word of the API: `incomplete` where a limit ended the work before its end; the message is whole."""
+    return "incomplete" if solved.is_limited else "completed"

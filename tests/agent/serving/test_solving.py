@@ -6,12 +6,25 @@ import json
 import socket
 import threading
 
+import anyio
 import pytest
 
+from sstar_code.agent.serving import solver
 from sstar_code.agent.serving.limits import Limits
 from sstar_code.agent.solving.settings import Settings
+from sstar_code.agent.testing import FakeSandbox
 from sstar_code.agent.testing.server import chat, failure
-from tests.support.served import PATIENCE_S, RIGHT, SQUARE, TASK, TESTS, USAGE, answer_right, fenced
+from tests.support.served import (
+    PATIENCE_S,
+    RIGHT,
+    SQUARE,
+    TASK,
+    TESTS,
+    USAGE,
+    answer_right,
+    fenced,
+    run_known,
+)
 
 
 def alternate():
@@ -164,6 +177,62 @@ def test_tokens_of_a_request_end_it(start):
     status, body = served.solve(sstar={"tests": [{"input": "3\n", "output": "6"}]})
     assert (status, body["error"]["code"]) == (504, "limit_reached")
     assert len(served.upstream.received) == 2
+
+
+def once_then(second):
+    """A model that is right in its first call; further calls are answered by `second`."""
+    lock, asked = threading.Lock(), []
+
+    def respond(body):
+        with lock:
+            asked.append(body)
+            first = len(asked) == 1
+        return answer_right(body) if first else second()
+
+    return respond
+
+
+class Stuck(FakeSandbox):
+    """Runs the test of these requests, and never ends with an input that selection has made up."""
+
+    async def run(self, program, inputs, limits, *, stop_on_failure=False):
+        if list(inputs) != ["2\n"]:
+            await anyio.sleep_forever()
+        return await super().run(program, inputs, limits, stop_on_failure=stop_on_failure)
+
+
+@pytest.mark.parametrize(
+    ("second", "limits", "wish", "stopped"),
+    [
+        (lambda: chat("late", delay_s=PATIENCE_S), Limits(), {"max_seconds": 1}, "seconds"),
+        (lambda: chat(fenced(SQUARE), usage=USAGE), Limits(max_tokens_request=30), {}, "tokens"),
+        (lambda: failure(401, "wrong key"), Limits(), {}, "failure"),
+    ],
+    ids=["seconds", "tokens", "failure"],
+)
+def test_a_program_that_passed_before_a_limit_is_the_answer(start, second, limits, wish, stopped):
+    """It is answered, not lost, and the answer says what ended the work."""
+    served = start(once_then(second), limits=limits, settings=Settings(n=2, rounds=2))
+    status, body = served.solve(sstar={"tests": [{"input": "3\n", "output": "6"}], **wish})
+    assert status == 200
+    (choice,) = body["choices"]
+    assert choice["message"]["content"].startswith(fenced(RIGHT))
+    assert choice["sstar"]["stopped"] == stopped
+    assert choice["finish_reason"] == ("stop" if stopped == "failure" else "length")
+
+
+def test_choosing_that_does_not_end_leaves_the_first_that_passed(start, monkeypatch):
+    """When the time for choosing is over too, a program that passed is answered in each form of the API."""
+    monkeypatch.setattr(solver, "_GRACE_S", 0.5)
+    served = start(alternate(), sandbox=Stuck(run_known, workers=2))
+    wish = {"tests": TESTS, "max_seconds": 1}
+    status, body = served.solve(sstar=wish)
+    assert (status, body["choices"][0]["finish_reason"]) == (200, "length")
+    assert body["choices"][0]["sstar"]["stopped"] == "seconds"
+    status, body = served.post("/v1/responses", {"model": "sstar-tiny", "input": TASK, "sstar": wish})
+    assert (status, body["status"]) == (200, "incomplete")
+    assert body["incomplete_details"] == {"reason": "max_output_tokens"}
+    assert body["output"][-1]["content"][0]["text"].startswith("```python\nprint(int(input()) *")
 
 
 def test_seconds_of_a_request_end_a_call_that_hangs(start):
