@@ -17,7 +17,7 @@ from sstar_code.agent.serving.answer import Asked, Parts, answer_task, send_json
 from sstar_code.agent.serving.errors import RefusedError
 from sstar_code.agent.serving.forms.protocol import make_id, now
 from sstar_code.agent.serving.guard import ClientGoneError, parse_body
-from sstar_code.agent.serving.task import find_text, read_task
+from sstar_code.agent.serving.task import find_instructions, find_text, read_task
 from sstar_code.agent.serving.technique import PREFIX, read_wish, split_tag
 from sstar_code.agent.serving.upstream import BrokenUpstreamError, send_on
 from sstar_code.agent.telemetry.events import log_event
@@ -249,8 +249,12 @@ async def _find_task(
     task = None
     if text is not None:
         explicit = field is not None or tag is not None
-        reading = lambda: read_task(text, wish, id=make_id("request-"), explicit=explicit)  # noqa: E731
-        task = await anyio.to_thread.run_sync(reading)
+        told = find_instructions(form, body)
+
+        def read() -> Task | None:
+            return read_task(text, wish, id=make_id("request-"), explicit=explicit, instructions=told)
+
+        task = await anyio.to_thread.run_sync(read)
     if task is None:
         if wish.tests is not None:
             raise RefusedError(

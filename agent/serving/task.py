@@ -44,6 +44,12 @@ _OTHER_LANGUAGE = re.compile(
     rf"|(?im:^[ \t]{{0,3}}```{_TAGS}[ \t]*$)"
 )
 """Programs are written in Python: what asks for another language is no task for the method."""
+_AGENT = re.compile(
+    r"(?im)^[ \t]{0,8}```\w{0,40}(?:bash|shell|diff|patch)\w{0,40}[ \t]*$"
+    r"|SEARCH/REPLACE|<{5,9} ?SEARCH\b|\bfile listing\b|\*\*\* Begin Patch"
+    r"|\btool[ _-]calls?\b|\btool_use\b|\b(?:bash|shell|terminal) commands?\b"
+)
+"""An agent is told in which form it has to act: with a command, an edit, a tool's call. No program is one."""
 _QUESTIONS = r"(?:explain|what|why|how|when|where|which|who|describe|compare|review|summari[sz]e)"
 _QUESTION = re.compile(rf"(?i)\s*{_QUESTIONS}\b")
 _ASKS = re.compile(rf"(?i)\b{_VERB}\b[^.?!\n]{{0,120}}\b{_NOUN}s?\b")
@@ -82,6 +88,23 @@ def find_text(form: Form, body: Mapping[str, Any]) -> str | None:
     return _read_message(messages[-1])
 
 
+def find_instructions(form: Form, body: Mapping[str, Any]) -> str:
+    """What the model is told beside the task: the messages of system and developer, and `instructions`.
+
+    Args:
+        form: how the model is asked.
+        body: the request's body, not checked yet.
+    """
+    found = [body.get("instructions")] if form == "responses" else []
+    messages = body.get({"chat": "messages", "responses": "input"}.get(form, ""))
+    found += [
+        _join(message.get("content"))
+        for message in (messages if isinstance(messages, list) else ())
+        if isinstance(message, dict) and message.get("role") in ("system", "developer")
+    ]
+    return "\n".join(text for text in found if isinstance(text, str))
+
+
 def _wants_json(body: Mapping[str, Any]) -> bool:
     """Whether the answer has to be JSON."""
     text = body.get("text")
@@ -95,7 +118,11 @@ def _read_message(message: Any) -> str | None:
     """The text of a message of the user's that holds nothing else, like an image."""
     if not isinstance(message, dict) or message.get("role") != "user":
         return None
-    content = message.get("content")
+    return _join(message.get("content"))
+
+
+def _join(content: Any) -> str | None:
+    """The text of a message's content; None where it holds something else."""
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
@@ -115,17 +142,20 @@ def read_task(
     *,
     id: str,  # noqa: A002 - the record's own word
     explicit: bool,
+    instructions: str = "",
 ) -> Task | None:
     """The task that `text` is; None where it is none.
 
     It is one where `explicit` says so, or where it has examples, speaks of standard input, asks for a
-    function or a program, or holds a stub; unless it asks for another language than Python, or a question.
+    function or a program, or holds a stub; unless it asks for another language than Python, or a question,
+    or an agent is told how it has to act.
 
     Args:
         text: the message, without a tag.
         wish: what the request asks of the method; its tests take the place of the message's.
         id: the problem's id.
         explicit: whether the request says of itself that it is a task.
+        instructions: what the model is told beside the message.
 
     Raises:
         RefusedError: the tests do not go with the task, or it is too long.
@@ -137,7 +167,7 @@ def read_task(
     if not text.strip():
         return None
     problem = read_statement(text, id=id).problem
-    if not explicit and not _is_task(text, problem):
+    if not explicit and (_AGENT.search(instructions) or not _is_task(text, problem)):
         return None
     if wish.entry_point is not None:
         problem = replace(problem, kind=Kind.FUNCTION, entry_point=wish.entry_point)
@@ -156,7 +186,7 @@ def read_task(
 
 
 def _is_task(text: str, problem: Problem) -> bool:
-    if _OTHER_LANGUAGE.search(text):
+    if _AGENT.search(text) or _OTHER_LANGUAGE.search(text):
         return False
     if problem.public_tests:
         return True

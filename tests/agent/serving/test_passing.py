@@ -179,6 +179,9 @@ def test_no_key_or_cookie_of_a_client_goes_on_and_none_comes_back(start, monkeyp
     assert not {"set-cookie", "x-private"} & set(headers)
 
 
+AGENT = "Answer with one command in a fence, like this:\n\n```my_bash_command\nls -la\n```"
+
+
 @pytest.mark.parametrize(
     "more",
     [
@@ -189,8 +192,20 @@ def test_no_key_or_cookie_of_a_client_goes_on_and_none_comes_back(start, monkeyp
         {"messages": [{"role": "user", "content": TASK}, {"role": "assistant", "content": "def"}]},
         {"messages": [{"role": "user", "content": "What does this mean?"}]},
         {"sstar": False},
+        {"messages": [{"role": "system", "content": AGENT}, {"role": "user", "content": TASK}]},
+        {"messages": [{"role": "user", "content": f"Solve this issue: {TASK}\n\n{AGENT}"}]},
     ],
-    ids=["tools", "logprobs", "json", "image", "prefilled", "question", "not wanted"],
+    ids=[
+        "tools",
+        "logprobs",
+        "json",
+        "image",
+        "prefilled",
+        "question",
+        "not wanted",
+        "agent",
+        "agent's task",
+    ],
 )
 def test_what_is_no_task_goes_to_the_model_itself(start, more):
     """Of a request for `sstar-tiny` that holds none, the name alone is changed."""
