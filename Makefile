@@ -12,7 +12,7 @@ DEMO := runs/demo
 TINY := tests/live/tiny_coder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-failed test-live tiny-coder recordings check format image bench constraints fuzz mutants clean
+.PHONY: help setup demo test test-slow test-clients test-failed test-live tiny-coder recordings check format image bench constraints fuzz mutants clean
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ test: setup ## the tests (no network; engine tests are skipped with a reason whe
 
 test-slow: setup ## what is marked slow: in full what `make test` shows in part
 	$(BIN)/python -m pytest -n 2 -m slow
+
+test-clients: setup ## other people's programs against sstar serve (their own environment, about 800 MB)
+	.ci/clients
+	$(BIN)/python -m pytest tests/agent/serving/test_installed_clients.py
 
 test-failed: setup ## only the tests that failed the last time, one after the other
 	@echo "A test that passes here depends on chance or on load. Please mend it."

@@ -1,4 +1,4 @@
-"""Real clients, unchanged, with another address: passed through and solved."""
+"""The openai SDK, unchanged, with another address: passed through and solved."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from sstar_code.agent.testing.server import Reply, chat
-from tests.support.served import RIGHT, TASK, TESTS, USAGE, answer_right, fenced
+from tests.support.served import RIGHT, TASK, TESTS, USAGE, fenced
 
 SSTAR = {"sstar": {"tests": TESTS}}
 ASKED = [{"role": "user", "content": TASK}]
@@ -127,13 +127,3 @@ def test_errors_are_those_of_the_sdk(client, start):
         with pytest.raises(openai.APIError, match="held a program"):
             list(other.chat.completions.create(model="sstar-tiny", messages=ASKED, stream=True))
         assert [model.id for model in other.models.list()] == ["tiny", "sstar-tiny"]
-
-
-def test_litellm(start):
-    """The SDK of the proxy, as its users call it."""
-    litellm = pytest.importorskip("litellm", reason="litellm is not installed")
-    served = start(answer_right)
-    made = litellm.completion(
-        model="openai/sstar-tiny", api_base=served.url, api_key="none", messages=ASKED, extra_body=SSTAR
-    )
-    assert made.choices[0].message.content.startswith(fenced(RIGHT))
