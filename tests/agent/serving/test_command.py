@@ -36,8 +36,9 @@ def test_a_port_that_is_taken_is_named(sstar, serve):
     assert f"--port {port}" in " ".join(ended.err.split())
 
 
-def test_it_starts_answers_and_ends_by_a_signal(spawn, serve, isolated):
-    """The address is on stdout when requests are answered; SIGTERM is the usual end, with exit code 0."""
+def test_it_starts_answers_and_ends_by_a_signal(spawn, serve, isolated, monkeypatch):
+    """The address is on stdout, a pipe too, when requests are answered; SIGTERM ends it with exit code 0."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     process = spawn("serve", "-m", "tiny", "--base-url", serve().base_url, "--port", "0", *isolated)
     address = process.stdout.readline().strip()
     with urllib.request.urlopen(f"{address.removesuffix('/v1')}/health", timeout=180) as response:

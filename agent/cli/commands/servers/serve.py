@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -114,6 +115,7 @@ def command(
     def started(address: str) -> None:
         say(f"sstar: serving {name} and sstar-{name}; Ctrl-C ends it")
         put(address)
+        sys.stdout.flush()  # whoever waits for it at the other end of a pipe gets it now, not at the end
 
     async def main() -> None:
         with watch.open("serve", say):
