@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 
 from sstar_code.problems import InfrastructureError
 from sstar_code.problems.calls import PLAIN_CALL, CallForm
@@ -333,6 +333,12 @@ class SharedSandbox(SandboxWrapper):
 
     async def __aexit__(self, *_: object) -> None:
         """Nothing is stopped: others use it."""
+
+    def __getattr__(self, name: str) -> Any:
+        """What the sandbox inside can do beside running programs, like holding a repository."""
+        if name == "_sandbox":  # not made yet: it would look for itself
+            raise AttributeError(name)
+        return getattr(self._sandbox, name)
 
     async def run(
         self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False

@@ -1,25 +1,33 @@
-"""Writes the open functions of a repository in a session."""
+"""Finds functions of a repository that are to be written, writes them in a session, shows what changes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sstar_code.agent.repository.find.assess import find_open, group_by_root
+from sstar_code.agent.repository.find.project_files import read_source
+from sstar_code.agent.repository.find.stubs import find_function
 from sstar_code.agent.repository.fix import Fixing, Person
 from sstar_code.agent.repository.task.checks import named_tests
 from sstar_code.agent.repository.verify.candidate_sandbox import CandidateSandbox, NotingSandbox
 from sstar_code.agent.repository.verify.runner import RepositoryRunner
+from sstar_code.agent.repository.write.changes import make_diff
 from sstar_code.agent.repository.write_function import FunctionWriter
 from sstar_code.agent.solving.context import SolveContext
 from sstar_code.agent.strategies.table import keep_ways
+from sstar_code.problems import UserError
 from sstar_code.sandbox.memo import MemoSandbox
 
 if TYPE_CHECKING:
     from sstar_code.agent.jobs.session import Session
     from sstar_code.agent.prompts.templates import Prompts
+    from sstar_code.agent.repository.find.project_files import Source
     from sstar_code.agent.repository.find.stubs import Stub
+    from sstar_code.agent.repository.findings import Finding
     from sstar_code.agent.repository.write_function import WriteResult
     from sstar_code.agent.solving.settings import Settings
     from sstar_code.problems import SstarError
@@ -64,3 +72,47 @@ async def fix_run(
         if failures and fixing.failure is None:
             fixing.failure = failures[0]
         return results, fixing
+
+
+def settle_number(settings: Settings) -> Settings:
+    """The settings with one number of samples: of a range its most, as ever.
+
+    Raises:
+        UserError: waves are asked for by name.
+    """
+    if settings.strategy_name != "waves":
+        return settings
+    if settings.strategy:
+        raise UserError("--strategy waves: fix writes one function after another; give --n a number")
+    return replace(settings, least=None)
+
+
+def find_stubs_to_write(targets: Sequence[tuple[Path, str]]) -> tuple[list[Stub], list[Finding]]:
+    """The functions to be written (those named, open or not, else every open one), and the files left unread.
+
+    Raises:
+        UserError: a file cannot be read, or has no function of the name, or the file of one does not parse.
+    """
+    unread: list[Finding] = []
+    found: dict[str, Stub] = {}
+    for root, files in group_by_root(targets).items():
+        stubs, more = find_open(root, files)
+        found |= {stub.label: stub for stub in stubs}
+        unread += more
+    are_open = {(stub.source.path, stub.qualname) for stub in found.values()}
+    for path, qualname in targets:
+        if qualname and (path, qualname) not in are_open:
+            stub = find_function(read_source(path), qualname)
+            found |= {stub.label: stub} if stub is not None else {}
+    return list(found.values()), unread
+
+
+def list_changes(stubs: Sequence[Stub], sources: dict[Path, Source]) -> list[tuple[Source, Source]]:
+    """(before, after) of each file that changes."""
+    before = {stub.source.path: stub.source for stub in stubs}
+    return [(source, sources[path]) for path, source in before.items() if sources[path].text != source.text]
+
+
+def make_diff_of_all(changes: Sequence[tuple[Source, Source]], root: Path) -> bytes:
+    """The diff of every file, one after the other."""
+    return b"".join(make_diff(before, after, root) for before, after in changes)

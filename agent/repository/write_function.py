@@ -53,6 +53,8 @@ class WriteResult:
     """Lines for a person; empty where the finding says everything."""
     code: str = ""
     """The chosen candidate, whole; empty where there is none that is verified."""
+    confidence: float | None = None
+    """How sure the choice is, from 0 to 1; None: unknown."""
     task: Task | None = None
     derived: tuple[Derived, ...] = ()
     """Inputs whose right output was found out."""
@@ -211,7 +213,7 @@ class FunctionWriter:
         why += [f"  {line}" for line in _list_differences(task, selection)]
         finding = about_function(stub, self.root, "function-written", "passed", message)
         tried = list_fitting(stub, [code, *(candidates[index].code for index in others)])
-        return WriteResult(stub, finding, tuple(why), code, task, tried=tried)
+        return WriteResult(stub, finding, tuple(why), code, selection.confidence, task, tried=tried)
 
     def _explain_failure(self, stub: Stub, lineages: Sequence[Lineage]) -> WriteResult:
         best = max(lineages, key=lambda item: (item.code is not None, item.best.passed), default=None)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from sstar_code.selection import Selection
 
 if TYPE_CHECKING:
     from sstar_code.agent.generation.lineage import Lineage
+    from sstar_code.agent.jobs.session import Session
     from sstar_code.agent.models import Model, Request
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.serving.limits import Gate
@@ -111,6 +112,11 @@ class Solver:
         self._gate = gate
         self._hide = hide
 
+    @property
+    def gate(self) -> Gate:
+        """Lets requests in; `solve` does not ask it."""
+        return self._gate
+
     async def solve(self, task: Task, wish: Wish, tally: Tally, tell: Callable[[str], None]) -> Solved:
         """Solve `task` as `wish` says.
 
@@ -124,15 +130,8 @@ class Solver:
             RefusedError: there is no program: a limit, the model or the sandbox stood against it.
         """
         started_s = time.monotonic()
-        limits = self._gate.limits
-        seconds = min(wish.max_seconds or limits.max_seconds_request, limits.max_seconds_request)
-        tokens = [most for most in (wish.max_tokens_total, limits.max_tokens_request) if most is not None]
-        metered = _MeteredModel(
-            self._model, tally, self._gate, tokens=min(tokens, default=None), end_s=started_s + seconds
-        )
-        opening: AbstractAsyncContextManager[Any] = open_session(
-            None, SharedSandbox(self._sandbox), _say_nothing, endpoint=metered, quiet=True
-        )
+        metered = self._meter(wish, tally)
+        opening = self._open(metered, _say_nothing)
         seen: list[Lineage] = []
 
         def count(made: Lineage) -> None:
@@ -140,19 +139,61 @@ class Solver:
             tell(_tell_sample(len(seen), wish.settings.n, made))
 
         try:
-            with anyio.fail_after(seconds + _GRACE_S):
+            with anyio.fail_after(self._seconds_of(wish) + _GRACE_S):
                 solution = await solve_problem(
                     opening, task.problem, wish.settings, self._prompts, on_sample=count
                 )
         except (SstarError, ExceptionGroup, TimeoutError) as error:
             kept = _keep_passing(seen, task, wish) if isinstance(error, TimeoutError) else None
             if kept is None:
-                raise self._explain(main_cause(error)) from error
+                raise self.explain(main_cause(error)) from error
             solution, metered.stopped = kept, "seconds"
         stopped = None if solution.failure is None else metered.stopped or "failure"
         return _describe(solution, task, tally, wish, time.monotonic() - started_s, stopped=stopped)
 
-    def _explain(self, error: BaseException) -> RefusedError:
+    def open(
+        self, wish: Wish, tally: Tally, say: Callable[[str], None]
+    ) -> AbstractAsyncContextManager[Session]:
+        """A session of one request, not entered yet: its seconds and its tokens count from now.
+
+        `say` gets a line when something has happened.
+        """
+        return self._open(self._meter(wish, tally), say)
+
+    def _open(self, model: _MeteredModel, say: Callable[[str], None]) -> AbstractAsyncContextManager[Session]:
+        return open_session(None, SharedSandbox(self._sandbox), say, endpoint=model, quiet=True)
+
+    def _meter(self, wish: Wish, tally: Tally) -> _MeteredModel:
+        """The model within a request's limits, from now on."""
+        tokens = [
+            most for most in (wish.max_tokens_total, self._gate.limits.max_tokens_request) if most is not None
+        ]
+        return _MeteredModel(
+            self._model,
+            tally,
+            self._gate,
+            tokens=min(tokens, default=None),
+            end_s=time.monotonic() + self._seconds_of(wish),
+        )
+
+    @contextmanager
+    def within_limits(self, wish: Wish) -> Iterator[None]:
+        """End the block when the seconds of a request are over; what it raises is what a client is told.
+
+        Raises:
+            RefusedError: a limit, the model or the sandbox stood against a result.
+        """
+        try:
+            with anyio.fail_after(self._seconds_of(wish) + _GRACE_S):
+                yield
+        except (SstarError, ExceptionGroup, TimeoutError) as error:
+            raise self.explain(main_cause(error)) from error
+
+    def _seconds_of(self, wish: Wish) -> float:
+        most = self._gate.limits.max_seconds_request
+        return min(wish.max_seconds or most, most)
+
+    def explain(self, error: BaseException) -> RefusedError:
         """What a client is told of an error that left no program that passes."""
         text = shorten(self._hide(str(error)), 500)
         if isinstance(error, BudgetSpentError):

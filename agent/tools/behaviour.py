@@ -158,7 +158,9 @@ class _Pair:
         tried = inputs
         for runs in (0, _FIRST_RUNS, _MOST_RUNS):
             if runs:
-                more = await find_model_free_inputs(self.pool, (0, 1), self.ledger, max_runs=runs)
+                more = await find_model_free_inputs(
+                    self.pool, (0, 1), self.ledger, max_runs=runs, stops_at_split=True
+                )
                 tried = list(dict.fromkeys([*inputs, *more]))
             splits = [item for item in await self.behave(tried) if self.differs(item[1])]
             if splits:

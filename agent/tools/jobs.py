@@ -5,16 +5,26 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-    from sstar_code.agent.serving.solver import Solved
-
 _MOST_KEPT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of a piece of work."""
+
+    program: str
+    why: str
+    confidence: float | None
+    report: dict[str, Any]
+    diff: str = ""
+    """The change of a file; empty where the work was about none."""
 
 
 @dataclass(slots=True)
@@ -24,7 +34,7 @@ class Job:
     handle: str
     lines: list[str] = field(default_factory=list)
     """What happened, a line each."""
-    solved: Solved | None = None
+    made: Made | None = None
     failure: str = ""
     ended: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
@@ -37,9 +47,9 @@ class Jobs:
         self._group = group
         self._jobs: dict[str, Job] = {}
 
-    def begin(self, work: Callable[[Job], Awaitable[Solved]], fails: type[Exception]) -> Job:
+    def begin(self, work: Callable[[Job], Awaitable[Made]], fails: type[Exception]) -> Job:
         """Start `work`; an error of the kind `fails` is how it ends."""
-        job = Job(secrets.token_hex(6))
+        job = Job(secrets.token_hex(8))
         for old in [name for name, kept in self._jobs.items() if kept.ended.is_set()][: -_MOST_KEPT or None]:
             del self._jobs[old]
         self._jobs[job.handle] = job
@@ -47,10 +57,12 @@ class Jobs:
         async def run() -> None:
             with job.scope:
                 try:
-                    job.solved = await work(job)
+                    job.made = await work(job)
                 except fails as error:
                     job.failure = str(error)
-            if job.solved is None and not job.failure:
+                except Exception as error:  # noqa: BLE001 - a fault of ours ends this job, and nobody else's
+                    job.failure = f"sstar failed: {type(error).__name__}: {error}"
+            if job.made is None and not job.failure:
                 job.failure = "cancelled"
             job.ended.set()
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import anyio
-from mcp.server import MCPServer
-from mcp.server.mcpserver import Context  # noqa: TC002 - the SDK reads annotations at run time
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from sstar_code.agent.api import aselect
 from sstar_code.agent.serving.errors import RefusedError
-from sstar_code.agent.serving.solver import Solved, Solver, Tally
-from sstar_code.agent.serving.task import read_task
 from sstar_code.agent.serving.technique import read_wish
 from sstar_code.agent.tools.behaviour import (
     MOST_PROGRAMS,
@@ -26,18 +22,19 @@ from sstar_code.agent.tools.behaviour import (
     make_problem,
     run_programs,
 )
+from sstar_code.agent.tools.schemas import TerseServer
+from sstar_code.agent.tools.solving import add_solving, as_tool_error
 from sstar_code.problems import Problem, SstarError, Test
 from sstar_code.sandbox.outcome import SharedSandbox
 
 if TYPE_CHECKING:
+    from mcp.server import MCPServer
+
     from sstar_code.agent.models import Model
-    from sstar_code.agent.solving.settings import Settings
-    from sstar_code.agent.tools.jobs import Job, Jobs
+    from sstar_code.agent.tools.solving import Solving
     from sstar_code.sandbox import Sandbox
 
 T = TypeVar("T")
-_WAIT_S = 25.0
-"""Seconds after which a call gives a handle: clients give up on a call after 60."""
 
 Code = Annotated[str, Field(description="Python source")]
 Function = Annotated[str | None, Field(description="function to call; without it programs read stdin")]
@@ -63,38 +60,17 @@ class Choice:
     """Cluster -> what it does there."""
 
 
-@dataclass(frozen=True)  # without slots: pydantic takes those for default values
-class Answer:
-    """A program, or the handle of the work that goes on."""
-
-    state: str
-    """`done`, `failed` or `running`."""
-    job: str
-    program: str
-    why: str
-    confidence: float | None
-    report: dict[str, Any]
-
-
-def make_server(
-    sandbox: Sandbox,
-    *,
-    model: Model | None = None,
-    solver: Solver | None = None,
-    settings: Settings | None = None,
-    jobs: Jobs | None = None,
-) -> MCPServer:
-    """The server with its tools; without a `solver` there is no `solve_function`.
+def make_server(sandbox: Sandbox, *, model: Model | None = None, solving: Solving | None = None) -> MCPServer:
+    """The server with its tools.
 
     Args:
         sandbox: open already.
         model: asked by `choose` where behaviour leaves it open; None: never.
-        solver: solves what `solve_function` is given.
-        settings: of `solve_function`, where a call does not say.
-        jobs: where long work goes on.
+        solving: what `solve_function` works with; None: there is no such tool.
     """
-    server = MCPServer(
+    server = TerseServer(
         "sstar",
+        version=version("sstar-code"),
         instructions="Compare, choose and write Python by running it in a sandbox. Evidence, not opinion.",
         log_level="ERROR",
     )
@@ -132,81 +108,9 @@ def make_server(
         texts = make_inputs_plainly(inputs, function)
         return await _plainly(run_programs(programs, texts, function, sandbox, seconds=seconds))
 
-    if solver is not None and settings is not None and jobs is not None:
-        _add_solving(server, solver, settings, jobs)
+    if solving is not None:
+        add_solving(server, solving)
     return server
-
-
-def _add_solving(server: MCPServer, solver: Solver, settings: Settings, jobs: Jobs) -> None:
-    @server.tool(structured_output=True)
-    async def solve_function(  # noqa: PLR0917 - the SDK calls it by names
-        ctx: Context,
-        statement: Annotated[str, Field(description="the task, best with signature and examples")] = "",
-        function: Annotated[str | None, Field(description="name, if the statement has none")] = None,
-        tests: Tests | None = None,
-        n: Annotated[int | None, Field(ge=1, le=64, description="candidates")] = None,
-        job: Annotated[str, Field(description="handle of an earlier call: go on waiting")] = "",
-    ) -> Answer:
-        """Write a Python function or program: many candidates, run, repaired, chosen by behaviour."""
-        if job:
-            found = jobs.find(job)
-            if found is None:
-                raise ToolError(f"there is no job {job[:40]!r}")
-        else:
-            wish = {"n": n, "entry_point": function, "tests": tests}
-            found = jobs.begin(_prepare(solver, settings, statement, wish=wish), RefusedError)
-        try:
-            await _follow(found, ctx)
-        except anyio.get_cancelled_exc_class():
-            found.scope.cancel()  # a client that takes its call back wants no more of it
-            raise
-        return _tell(found)
-
-
-def _prepare(
-    solver: Solver, settings: Settings, statement: str, *, wish: Mapping[str, Any]
-) -> Callable[[Job], Awaitable[Solved]]:
-    """The work of a call, checked before anything is paid for; `wish` are fields of `sstar`.
-
-    Raises:
-        ToolError: statement or tests cannot be used.
-    """
-    try:
-        asked = read_wish(
-            {name: value for name, value in wish.items() if value is not None}, None, None, settings
-        )
-        task = read_task(statement, asked, id="tool", explicit=True)
-    except RefusedError as error:
-        raise ToolError(str(error).replace("`sstar.", "`")) from error
-    if task is None:
-        raise ToolError("give a statement, or the job of an earlier call")
-
-    async def work(job: Job) -> Solved:
-        return await solver.solve(task, asked, Tally(), job.lines.append)
-
-    return work
-
-
-async def _follow(job: Job, ctx: Context) -> None:
-    """Wait for the end of `job`, for some seconds, and tell the client what happens."""
-    told = 0
-    with anyio.move_on_after(_WAIT_S):
-        while not job.ended.is_set():
-            with anyio.move_on_after(1.0):
-                await job.ended.wait()
-            if len(job.lines) > told:
-                told = len(job.lines)
-                await ctx.report_progress(told, None, job.lines[-1])
-
-
-def _tell(job: Job) -> Answer:
-    if not job.ended.is_set():
-        why = "still at work: call again with this job"
-        return Answer("running", job.handle, "", why, None, {"lines": job.lines[-5:]})
-    if job.solved is None:
-        return Answer("failed", job.handle, "", job.failure, None, {})
-    solved = job.solved
-    return Answer("done", job.handle, solved.program, solved.why, solved.report["confidence"], solved.report)
 
 
 async def _choose(candidates: list[str], problem: Problem, sandbox: Sandbox, model: Model | None) -> Choice:
@@ -238,7 +142,7 @@ def _read_tests(rows: list[Any] | None) -> tuple[Test, ...]:
     try:
         return read_wish({} if rows is None else {"tests": rows}, None, None, Settings()).tests or ()
     except RefusedError as error:
-        raise ToolError(str(error).replace("`sstar.", "`")) from error
+        raise as_tool_error(error) from error
 
 
 def make_inputs_plainly(items: list[Any], function: str | None) -> list[str]:

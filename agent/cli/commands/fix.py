@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,8 +22,6 @@ from sstar_code.problems import UserError
 from sstar_code.problems.plain_text import escape_text
 
 if TYPE_CHECKING:
-    from sstar_code.agent.repository.find.project_files import Source
-    from sstar_code.agent.repository.find.stubs import Stub
     from sstar_code.agent.repository.findings import Finding
     from sstar_code.agent.repository.write_function import WriteResult
 
@@ -85,7 +82,13 @@ def command(
 
     Example: sstar fix src/slugs.py::slugify -m Qwen/Qwen2.5-Coder-7B-Instruct --write
     """
-    from sstar_code.agent.jobs.fix_functions import fix_run
+    from sstar_code.agent.jobs.fix_functions import (
+        find_stubs_to_write,
+        fix_run,
+        list_changes,
+        make_diff_of_all,
+        settle_number,
+    )
     from sstar_code.agent.jobs.session import make_config, open_run, open_session
     from sstar_code.agent.prompts.templates import FOR_REPOSITORY, Prompts
     from sstar_code.agent.repository.find.project_files import find_root, read_targets
@@ -95,7 +98,7 @@ def command(
 
     if interactive and not sys.stdin.isatty():
         raise UserError("--interactive needs a terminal to ask at; leave it out")
-    settings = _fix_number(settings)
+    settings = settle_number(settings)
     stubs, unread = find_stubs_to_write(read_targets(files or ["."]))
     for item in unread:
         say(f"sstar: {item.path}:{item.line}: {item.message}")
@@ -139,7 +142,7 @@ def command(
         )
     )
     changes = list_changes(stubs, fixing.sources)
-    diff = b"".join(make_diffs(changes, root))
+    diff = make_diff_of_all(changes, root)
     if patch is not None:
         replace_file(patch, diff)
     if write:
@@ -171,60 +174,10 @@ def summarize(done: int, total: int, files: int, *, is_written: bool) -> str:
     return f"{functions} could be written, {where}; the diff shows how, --write does it"
 
 
-def _fix_number(settings: Settings) -> Settings:
-    """The settings with one number of samples: of a range its most, as ever.
-
-    Raises:
-        UserError: waves are asked for by name.
-    """
-    if settings.strategy_name != "waves":
-        return settings
-    if settings.strategy:
-        raise UserError("--strategy waves: fix writes one function after another; give --n a number")
-    return replace(settings, least=None)
-
-
-def find_stubs_to_write(targets: list[tuple[Path, str]]) -> tuple[list[Stub], list[Finding]]:
-    """The functions to be written (those named, open or not, else every open one), and the files left unread.
-
-    Raises:
-        UserError: a file cannot be read, or has no function of the name, or the file of one does not parse.
-    """
-    from sstar_code.agent.repository.find.assess import find_open, group_by_root
-    from sstar_code.agent.repository.find.project_files import read_source
-    from sstar_code.agent.repository.find.stubs import find_function
-
-    unread: list[Finding] = []
-    found: dict[str, Stub] = {}
-    for root, files in group_by_root(targets).items():
-        stubs, more = find_open(root, files)
-        found |= {stub.label: stub for stub in stubs}
-        unread += more
-    are_open = {(stub.source.path, stub.qualname) for stub in found.values()}
-    for path, qualname in targets:
-        if qualname and (path, qualname) not in are_open:
-            stub = find_function(read_source(path), qualname)
-            found |= {stub.label: stub} if stub is not None else {}
-    return list(found.values()), unread
-
-
 def _ask(question: str) -> str:
     sys.stderr.write(escape_text(question))
     sys.stderr.flush()
     return sys.stdin.readline()
-
-
-def list_changes(stubs: list[Stub], sources: dict[Path, Source]) -> list[tuple[Source, Source]]:
-    """(before, after) of each file that changes."""
-    before = {stub.source.path: stub.source for stub in stubs}
-    return [(source, sources[path]) for path, source in before.items() if sources[path].text != source.text]
-
-
-def make_diffs(changes: list[tuple[Source, Source]], root: Path) -> list[bytes]:
-    """A diff a file."""
-    from sstar_code.agent.repository.write.changes import make_diff
-
-    return [make_diff(before, after, root) for before, after in changes]
 
 
 def _emit(path: Path, results: list[WriteResult]) -> None:

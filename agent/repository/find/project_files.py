@@ -123,9 +123,14 @@ def find_root(path: Path) -> Path:
         if (folder / ".git").exists():
             return folder
     for folder in folders:
-        if any((folder / mark).exists() for mark in _ROOT_MARKS):
+        if is_repository(folder):
             return folder
     return start
+
+
+def is_repository(root: Path) -> bool:
+    """Whether `root` has a mark of a repository: where `find_root` finds none, it gives the folder itself."""
+    return any((root / mark).exists() for mark in _ROOT_MARKS)
 
 
 def list_names(root: Path, *, generated: bool = False) -> dict[str, bool]:

@@ -89,6 +89,9 @@ class _Search:
     tried: list[_Tried] = field(default_factory=list)
     records: defaultdict[str, _Record] = field(default_factory=lambda: defaultdict(_Record))
     lost: int = 0
+    stops_at_split: bool = False
+    is_split: bool = False
+    """Whether programs that end well have done different things on an input."""
 
     @property
     def runs_left(self) -> int:
@@ -97,7 +100,7 @@ class _Search:
 
     @property
     def is_over(self) -> bool:
-        return self.runs_left <= 0 or self.budget.is_empty
+        return self.runs_left <= 0 or self.budget.is_empty or (self.stops_at_split and self.is_split)
 
     def unresolved(self) -> list[int]:
         """The programs that look like another one."""
@@ -212,6 +215,7 @@ class _Search:
         self.group = {program: (*self.group[program], labels[program]) for program in column}
         splits = len(set(labels.values())) > 1
         record.split += splits
+        self.is_split |= splits and statuses == {Status.OK}
         if len(set(self.group.values())) > before:
             record.refined += 1
             if strategy != "retyped":
@@ -220,13 +224,14 @@ class _Search:
 
 
 async def find_model_free_inputs(
-    pool: Pool, members: Sequence[int], ledger: Ledger, *, max_runs: int = 1200
+    pool: Pool, members: Sequence[int], ledger: Ledger, *, max_runs: int = 1200, stops_at_split: bool = False
 ) -> list[str]:
     """Mutations of the public inputs that are not too costly, the most telling ones first.
 
     First come those inside the contract that split the programs of `members`, then others inside it, then
     those beyond it, last those on which most candidates fail. All programs have run on all that is
-    returned. At most about `max_runs` runs (distinct program and input) and 4.2 CPU seconds are spent.
+    returned. At most about `max_runs` runs (distinct program and input) and 4.2 CPU seconds are spent. With
+    `stops_at_split` nothing is run after the first inputs on which no program fails and two differ.
     """
     copies = Counter(sorted(pool.board.program_of[index] for index in members))
     codes = [pool.candidates[program].code for program in copies]
@@ -243,12 +248,14 @@ async def find_model_free_inputs(
             problem = replace(problem, public_tests=tuple(map(Test, samples)))
             contract = Contract.of(problem)
     mutations = Mutations(problem, pool.seed_for("mutate"), contract, codes)
-    search = _Search(pool, mutations, copies, max_runs, budget, group=dict.fromkeys(copies, ()))
+    group = dict.fromkeys(copies, ())
+    search = _Search(pool, mutations, copies, max_runs, budget, group=group, stops_at_split=stops_at_split)
     await search.broad()
     await search.focus(random.Random(pool.seed_for("focus")))
     if budget.is_empty:
         ledger.notes.append("model-free inputs: stopped where the CPU seconds for them were spent")
-    await search.large(CpuBudget(pool, ledger, _MOST_LARGE_CPU_S, CPU_S, CPU_S))
+    if not (stops_at_split and search.is_split):
+        await search.large(CpuBudget(pool, ledger, _MOST_LARGE_CPU_S, CPU_S, CPU_S))
     if search.lost:
         ledger.notes.append(f"{search.lost} model-free inputs dropped: the sandbox failed on them")
     return [item.text for item in sorted(search.tried, key=lambda item: item.rank)]

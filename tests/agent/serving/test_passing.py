@@ -245,5 +245,5 @@ def test_health_and_metrics(start):
 
 def test_pieces_are_sent_at_once():
     """The event loop turns off the delay of small pieces for sockets alone that say they are TCP."""
-    with run._listen(run.Serving(port=0)) as made:
+    with run.listen("127.0.0.1", 0) as made:
         assert made.proto == socket.IPPROTO_TCP

@@ -11,43 +11,12 @@ pytest.importorskip("mcp", reason="the extra `mcp` is not installed")
 
 import mcp
 
-from sstar_code.agent.models import Answer
-from sstar_code.agent.models.request import Usage
-from sstar_code.agent.prompts.templates import Prompts
-from sstar_code.agent.serving.limits import Gate, Limits
-from sstar_code.agent.serving.solver import Solver
-from sstar_code.agent.solving.settings import Settings
-from sstar_code.agent.testing import ScriptedModel
 from sstar_code.agent.tools import server as tools
-from sstar_code.agent.tools.jobs import Jobs
-from sstar_code.sandbox.local.sandbox import LocalSandbox
+from sstar_code.agent.tools import solving as solving_tool
 from tests.support import ROOT
+from tests.support.tools import BETTER, MEDIAN, RefusedError, Solving, answer, call
 
 pytestmark = pytest.mark.anyio
-
-MEDIAN = "def median(values: list[int]) -> float:\n    s = sorted(values)\n    return s[len(s) // 2]\n"
-BETTER = (
-    "def median(values: list[int]) -> float:\n    s = sorted(values)\n    m = len(s) // 2\n"
-    "    return s[m] if len(s) % 2 else (s[m - 1] + s[m]) / 2\n"
-)
-
-
-@pytest.fixture
-async def sandbox(sandbox_local):
-    async with LocalSandbox(2) as opened:
-        yield opened
-
-
-class RefusedError(Exception):
-    """What a tool answered in place of a result."""
-
-
-async def call(client, name, **arguments):
-    """The structured result of a tool."""
-    made = await client.call_tool(name, arguments)
-    if made.is_error:
-        raise RefusedError(made.content[0].text)
-    return made.structured_content
 
 
 async def test_tools_are_listed_with_schemas_and_cost_little_context(sandbox):
@@ -121,22 +90,6 @@ async def test_what_cannot_be_is_told_in_a_line(name, arguments, told):
     assert "\n" not in str(caught.value)
 
 
-class Solving:
-    """A server with a scripted model."""
-
-    def __init__(self, sandbox, group, answers):
-        self.model = ScriptedModel(answers)
-        solver = Solver(self.model, sandbox, Prompts(), Gate(Limits()))
-        settings = Settings(n=2, rounds=0)
-        self.server = tools.make_server(
-            sandbox, model=self.model, solver=solver, settings=settings, jobs=Jobs(group)
-        )
-
-
-def answer(_request):
-    return Answer(f"```python\n{BETTER}```", usage=Usage(prompt=3, output=4))
-
-
 async def test_solve_function_writes_it_and_says_why(sandbox):
     """Program, sentence, confidence and report; the client was told of each candidate."""
     told = []
@@ -166,13 +119,13 @@ async def test_solve_function_writes_it_and_says_why(sandbox):
 
 async def test_long_work_goes_on_behind_a_handle(sandbox, monkeypatch):
     """A call that takes long gives a handle; with it the result is had when it is there."""
-    monkeypatch.setattr(tools, "_WAIT_S", 0.0)
+    monkeypatch.setattr(solving_tool, "_WAIT_S", 0.0)
     async with anyio.create_task_group() as group:
         solving = Solving(sandbox, group, answer)
         async with mcp.Client(solving.server) as client:
             made = await call(client, "solve_function", statement="Write a function median(values).")
             assert (made["state"], made["program"]) == ("running", "")
-            monkeypatch.setattr(tools, "_WAIT_S", 180.0)
+            monkeypatch.setattr(solving_tool, "_WAIT_S", 180.0)
             ended = await call(client, "solve_function", job=made["job"])
             assert (ended["state"], ended["job"]) == ("done", made["job"])
             with pytest.raises(RefusedError, match="no job"):

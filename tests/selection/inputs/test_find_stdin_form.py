@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sstar_code.problems import Kind, Problem
+from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Execution, Status
 from sstar_code.sandbox.fake import FakeSandbox
 from sstar_code.selection import Candidate, Pool
@@ -52,3 +52,23 @@ async def test_inputs_without_any_example():
     inputs = await find_model_free_inputs(pool, [0, 1], ledger, max_runs=300)
     assert any(int(text.split()[0]) > 40 for text in inputs)
     assert any("guessed" in note for note in ledger.notes)
+
+
+async def test_a_search_for_one_difference_ends_when_there_is_one():
+    """An input on which a program fails is no end; the first on which both end well and differ is."""
+    runs = {}
+
+    def answer(program, text):
+        runs[program.code] = runs.get(program.code, 0) + 1
+        number = int(text)
+        if program.code == "wrong" and number < 2:
+            return Execution(Status.RE)
+        return str(number + (program.code == "wrong" and number > 40))
+
+    problem = Problem("p", "", Kind.STDIN, public_tests=(Test("7\n", "7"),))
+    candidates = (Candidate("right", 0, 0), Candidate("wrong", 0, 0))
+    pool = Pool(problem, candidates, FakeSandbox(answer))
+    inputs = await find_model_free_inputs(pool, [0, 1], Ledger(), stops_at_split=True)
+    assert any(int(text) > 40 for text in inputs)
+    assert any(int(text) < 2 for text in inputs)
+    assert max(runs.values()) <= 2 * len(inputs) < 60

@@ -58,24 +58,26 @@ class LimitOptions:
         return Limits(**asdict(self))
 
 
+HostOpt = Annotated[
+    str,
+    typer.Option(
+        "--host", metavar="ADDRESS", help="Address to listen at; another than this machine needs a key."
+    ),
+]
+ApiKeyEnvOpt = Annotated[
+    str | None,
+    typer.Option("--api-key-env", metavar="NAME", help="Variable with the key that clients have to present."),
+]
+
+
 @grouped
 def command(
     *,
-    host: Annotated[
-        str,
-        typer.Option(
-            "--host", metavar="ADDRESS", help="Address to listen at; another than this machine needs a key."
-        ),
-    ] = "127.0.0.1",
+    host: HostOpt = "127.0.0.1",
     port: Annotated[
         int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="Port; 0 takes a free one.")
     ] = 8800,
-    api_key_env: Annotated[
-        str | None,
-        typer.Option(
-            "--api-key-env", metavar="NAME", help="Variable with the key that clients have to present."
-        ),
-    ] = None,
+    api_key_env: ApiKeyEnvOpt = None,
     progress: Annotated[
         str,
         typer.Option(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sstar_code.agent.cli.commands.fix import find_stubs_to_write
+from sstar_code.agent.jobs.fix_functions import find_stubs_to_write
 from sstar_code.agent.repository.find.project_files import read_targets
 from sstar_code.problems import UserError
 
