@@ -18,7 +18,7 @@ from sstar_code.agent.serving.run import Serving, serve
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.agent.testing import FakeSandbox
 from sstar_code.agent.testing.server import ServerDouble
-from tests.support.served import PATIENCE_S, Served, answer_right, run_known
+from tests.support.servers.served import PATIENCE_S, Served, answer_right, run_known
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from sstar_code.agent.testing.server import Reply, chat
-from tests.support.served import RIGHT, TASK, TESTS, USAGE, fenced
+from tests.support.servers.served import RIGHT, TASK, TESTS, USAGE, fenced
 
 SSTAR = {"sstar": {"tests": TESTS}}
 ASKED = [{"role": "user", "content": TASK}]

@@ -13,7 +13,7 @@ from sstar_code.agent.serving.run import Serving
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.agent.testing.server import Reply, chat, failure
 from sstar_code.problems import UserError
-from tests.support.served import PATIENCE_S, RIGHT, TASK, TESTS, answer_right, fenced
+from tests.support.servers.served import PATIENCE_S, RIGHT, TASK, TESTS, answer_right, fenced
 
 CHAT = {"model": "tiny", "messages": [{"role": "user", "content": "hello"}]}
 PAGE = "/v1/chat/completions"

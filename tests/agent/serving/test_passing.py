@@ -11,7 +11,7 @@ import pytest
 
 from sstar_code.agent.serving import run
 from sstar_code.agent.testing.server import Reply, ServerDouble, failure
-from tests.support.served import PATIENCE_S, TASK, answer_right
+from tests.support.servers.served import PATIENCE_S, TASK, answer_right
 
 CHAT = {"model": "tiny", "messages": [{"role": "user", "content": "hello"}]}
 

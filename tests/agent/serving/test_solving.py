@@ -14,7 +14,7 @@ from sstar_code.agent.serving.limits import Limits
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.agent.testing import FakeSandbox
 from sstar_code.agent.testing.server import chat, failure
-from tests.support.served import (
+from tests.support.servers.served import (
     PATIENCE_S,
     RIGHT,
     SQUARE,

@@ -21,7 +21,7 @@ from sstar_code.agent.testing import FakeSandbox
 from sstar_code.agent.tools import server as tools
 from sstar_code.agent.tools.http import Door, serving_over_http
 from sstar_code.problems import UserError
-from tests.support.tools import Solving, call
+from tests.support.servers.tools import Solving, call
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ from sstar_code.agent.models.request import Usage
 from sstar_code.agent.testing import FakeSandbox
 from sstar_code.agent.tools import solving as solving_tool
 from sstar_code.agent.tools.repository import Repository, open_repository
-from tests.support.tools import RefusedError, Solving, call
+from tests.support.servers.tools import RefusedError, Solving, call
 
 pytestmark = pytest.mark.anyio
 

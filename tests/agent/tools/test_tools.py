@@ -14,7 +14,7 @@ import mcp
 from sstar_code.agent.tools import server as tools
 from sstar_code.agent.tools import solving as solving_tool
 from tests.support import ROOT
-from tests.support.tools import BETTER, MEDIAN, RefusedError, Solving, answer, call
+from tests.support.servers.tools import BETTER, MEDIAN, RefusedError, Solving, answer, call
 
 pytestmark = pytest.mark.anyio
 
