@@ -63,8 +63,6 @@ def shorten_input(schema: Mapping[str, Any]) -> dict[str, Any]:
             part |= choice if choice != _NULL else {}
         if part.get("default") in (None, "", False):  # what leaving it out means anyhow
             part.pop("default", None)
-        if part.get("items") == {}:
-            del part["items"]
         shown[name] = part
     kept = {key: value for key, value in schema.items() if key != "title"}
     return {**kept, "properties": shown}

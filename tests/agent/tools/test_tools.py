@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import anyio
@@ -9,8 +10,10 @@ import pytest
 
 pytest.importorskip("mcp", reason="the extra `mcp` is not installed")
 
+import jsonschema
 import mcp
 
+from sstar_code.agent.testing import FakeSandbox
 from sstar_code.agent.tools import server as tools
 from sstar_code.agent.tools import solving as solving_tool
 from tests.support import ROOT
@@ -19,13 +22,63 @@ from tests.support.servers.tools import BETTER, MEDIAN, RefusedError, Solving, a
 pytestmark = pytest.mark.anyio
 
 
-async def test_tools_are_listed_with_schemas_and_cost_little_context(sandbox):
-    """Each has a schema of its result; all together take little room in a prompt."""
-    async with mcp.Client(tools.make_server(sandbox)) as client:
-        listed = (await client.list_tools()).tools
-    assert [tool.name for tool in listed] == ["distinguish", "choose", "run_tests"]
-    assert all(tool.output_schema for tool in listed)
-    assert sum(len(tool.description) for tool in listed) < 250
+MOST_CHARS = 3_800
+"""Characters of the whole list of tools: about 830 tokens, which every talk of an agent pays for."""
+
+
+async def list_solving(sandbox):
+    """The answer to tools/list of a server with all tools, as it goes over the wire."""
+    async with anyio.create_task_group() as group:
+        async with mcp.Client(Solving(sandbox, group, answer).server) as client:
+            listed = await client.list_tools()
+        group.cancel_scope.cancel()
+    return listed.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+async def test_the_list_of_tools_costs_little_context():
+    """Each has schemas of what it takes and gives, without titles; all together stay within a bound."""
+    listed = await list_solving(FakeSandbox({}))
+    assert [tool["name"] for tool in listed["tools"]] == [
+        "distinguish",
+        "choose",
+        "run_tests",
+        "solve_function",
+    ]
+    assert len(json.dumps(listed, separators=(",", ":"))) < MOST_CHARS
+    for tool in listed["tools"]:
+        for schema in (tool["inputSchema"], tool["outputSchema"]):
+            jsonschema.Draft202012Validator.check_schema(schema)
+            assert schema["type"] == "object"
+            assert '"title"' not in json.dumps(schema)
+        arrays = [part for part in tool["inputSchema"]["properties"].values() if part.get("type") == "array"]
+        assert all("items" in part for part in arrays), "some models refuse a list of nothing said"
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("distinguish", {"first": MEDIAN, "second": BETTER, "function": "median"}),
+        ("distinguish", {"first": "print(1)", "second": "print(1)  # same", "inputs": ["2"]}),
+        ("choose", {"candidates": ["print(input())", "print(1)"], "tests": [{"input": "2", "output": "2"}]}),
+        ("choose", {"candidates": ["print(input())"]}),
+        ("run_tests", {"programs": ["1 / 0"], "inputs": [""]}),
+        ("solve_function", {"statement": "Write median(values).", "function": "median", "n": 1}),
+        ("solve_function", {"statement": "Write a program.", "tests": [{"input": "", "output": "1"}]}),
+    ],
+)
+async def test_calls_and_results_are_what_the_schemas_say(sandbox, name, given):
+    """Of each kind of result one; and a result that is something else is none by the schema."""
+    async with anyio.create_task_group() as group:
+        async with mcp.Client(Solving(sandbox, group, answer).server) as client:
+            tool = next(tool for tool in (await client.list_tools()).tools if tool.name == name)
+            jsonschema.validate(given, tool.input_schema)
+            made = await call(client, name, **given)
+        group.cancel_scope.cancel()
+    jsonschema.validate(made, tool.output_schema)
+    for key in made:
+        for wrong in ({**made, key: object}, {other: made[other] for other in made if other != key}):
+            with pytest.raises(jsonschema.ValidationError):
+                jsonschema.validate(wrong, tool.output_schema)
 
 
 async def test_distinguish_finds_a_small_input_without_a_model(sandbox):
@@ -82,8 +135,6 @@ async def test_run_tests_gives_every_program_on_every_input(sandbox):
 )
 async def test_what_cannot_be_is_told_in_a_line(name, arguments, told):
     """The error says what to give instead; no program is run."""
-    from sstar_code.agent.testing import FakeSandbox
-
     async with mcp.Client(tools.make_server(FakeSandbox({}))) as client:
         with pytest.raises(RefusedError, match=told.replace("[", r"\[").replace("]", r"\]")) as caught:
             await call(client, name, **arguments)
