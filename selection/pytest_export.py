@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sstar_code.problems import Problem
     from sstar_code.selection.protocols import Derived
 
+_SIGN = "DERIVED_BY_SSTAR = True"
+"""By it `agent.pytest_marker` knows the file, where that is installed; the file needs nothing of ours."""
 _MAX_CHARS = 20_000
 """Characters of one test's input and output together: a longer one is no test that a person reads."""
 
@@ -79,7 +81,7 @@ def render_file(
     check it. Over each a comment says how its output was confirmed, and `when`.
     """
     ordered = sorted(set(imports), key=lambda line: (line.startswith("from"), line))
-    parts = ["\n".join([*head, *ordered]), *definitions]
+    parts = ["\n".join([*head, *ordered, *([""] if ordered else []), _SIGN]), *definitions]
     numbers: Counter[str] = Counter()
     for name, test, body in tests:
         numbers[name] += 1

@@ -248,7 +248,7 @@ async def find_model_free_inputs(
             problem = replace(problem, public_tests=tuple(map(Test, samples)))
             contract = Contract.of(problem)
     mutations = Mutations(problem, pool.seed_for("mutate"), contract, codes)
-    group = dict.fromkeys(copies, ())
+    group: dict[int, tuple[int, ...]] = dict.fromkeys(copies, ())
     search = _Search(pool, mutations, copies, max_runs, budget, group=group, stops_at_split=stops_at_split)
     await search.broad()
     await search.focus(random.Random(pool.seed_for("focus")))

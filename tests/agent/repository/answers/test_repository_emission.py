@@ -84,7 +84,8 @@ def test_nothing_but_calls_and_literals(value, why):
     called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     assert count <= 1
     assert called <= {"f", "float", "set", "frozenset"}
-    assert {type(node) for node in tree.body} <= {ast.ImportFrom, ast.FunctionDef}
+    others = [node for node in tree.body if ast.unparse(node) != "DERIVED_BY_SSTAR = True"]
+    assert {type(node) for node in others} <= {ast.ImportFrom, ast.FunctionDef}
 
 
 class Runner:
