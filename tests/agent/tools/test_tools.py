@@ -13,6 +13,7 @@ pytest.importorskip("mcp", reason="the extra `mcp` is not installed")
 import jsonschema
 import mcp
 
+from sstar_code.agent.serving.limits import Limits
 from sstar_code.agent.testing import FakeSandbox
 from sstar_code.agent.tools import server as tools
 from sstar_code.agent.tools import solving as solving_tool
@@ -192,6 +193,23 @@ async def test_a_model_that_fails_is_a_state_with_the_reason(sandbox):
         group.cancel_scope.cancel()
     assert made["state"] == "failed"
     assert "held a program" in made["why"]
+
+
+async def test_no_more_is_solved_at_once_than_the_limit_says(monkeypatch):
+    """One more is told so in a line, and nothing is asked for it; the limit is `--max-solving`."""
+    monkeypatch.setattr(solving_tool, "_WAIT_S", 0.0)
+    task = {"statement": "Write a function median(values)."}
+    async with anyio.create_task_group() as group:
+        solving = Solving(FakeSandbox({}), group, answer, limits=Limits(max_solving=1))
+        async with mcp.Client(solving.server) as client:
+            with solving.gate.solve():
+                made = await call(client, "solve_function", **task)
+                monkeypatch.setattr(solving_tool, "_WAIT_S", 180.0)
+                ended = await call(client, "solve_function", job=made["job"])
+        group.cancel_scope.cancel()
+    assert ended["state"] == "failed"
+    assert "--max-solving" in ended["why"]
+    assert solving.model.requests == []
 
 
 async def test_two_calls_at_once_do_not_wait_for_each_other(sandbox):

@@ -37,7 +37,8 @@ class Solving:
 
     def __init__(self, sandbox, group, answers, repository=None, *, limits=None):
         self.model = answers if hasattr(answers, "ask") else ScriptedModel(answers)
-        solver = Solver(self.model, sandbox, Prompts(), Gate(limits or Limits()))
+        self.gate = Gate(limits or Limits())
+        solver = Solver(self.model, sandbox, Prompts(), self.gate)
         self.jobs = Jobs(group)
         work = Work(solver, Settings(n=2, rounds=0), self.jobs, repository)
         self.server = tools.make_server(sandbox, model=self.model, solving=work)
