@@ -19,7 +19,7 @@ from sstar_code.agent.pool.run import Pool, serve_pool
 from sstar_code.agent.testing import FakeSandbox
 from sstar_code.problems import InfrastructureError, UserError
 from sstar_code.sandbox import Execution, Status
-from tests.support.served import PATIENCE_S, RIGHT, SQUARE, run_known
+from tests.support.servers.served import PATIENCE_S, RIGHT, SQUARE, run_known
 
 
 @pytest.fixture
