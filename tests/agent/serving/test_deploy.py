@@ -18,7 +18,7 @@ import yaml
 
 from sstar_code.agent.testing.server import ServerDouble
 from tests.support import ROOT, skip_unless_required
-from tests.support.served import PATIENCE_S, RIGHT, TASK, TESTS, answer_right, fenced
+from tests.support.servers.served import PATIENCE_S, RIGHT, TASK, TESTS, answer_right, fenced
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())

@@ -12,7 +12,7 @@ import pytest
 from sstar_code.agent.testing import FakeSandbox
 from sstar_code.agent.testing.server import Reply, chat
 from tests.support import ROOT
-from tests.support.served import PATIENCE_S, RIGHT, TASK, USAGE, fenced, run_known
+from tests.support.servers.served import PATIENCE_S, RIGHT, TASK, USAGE, fenced, run_known
 
 BIN = ROOT / ".venv-clients" / "bin"
 
