@@ -31,6 +31,16 @@ class Kind(StrEnum):
     """A function or a method of a class: called with arguments, its return value counts."""
 
 
+class Asked(StrEnum):
+    """What an answer is; that which is no program becomes one (`problems.prediction.answers`)."""
+
+    PROGRAM = "program"
+    VALUE = "value"
+    """The value of an expression that the statement shows."""
+    CALL = "call"
+    """A call of a function of the preamble that has the value which the statement shows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Test:
     """One test, in one of two forms.
@@ -88,6 +98,8 @@ class Problem:
     output that differs from a test's may be right."""
     call: CallForm = PLAIN_CALL
     """How the entry point is called."""
+    asks: Asked = Asked.PROGRAM
+    """What is asked for."""
 
     def __post_init__(self) -> None:
         for name in ("id", "statement", "starter_code", "preamble"):
@@ -100,6 +112,7 @@ class Problem:
         if self.kind not in list(Kind):
             raise ValueError(f'problem {self.id!r}: kind must be "stdin" or "function", got {self.kind!r}')
         object.__setattr__(self, "kind", Kind(self.kind))
+        object.__setattr__(self, "asks", Asked(self.asks))
         for name in ("public_tests", "hidden_tests"):
             object.__setattr__(self, name, self._as_tests(name, getattr(self, name)))
 

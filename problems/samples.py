@@ -20,11 +20,16 @@ from sstar_code.problems.bounds import MAX_ROWS, open_file, read_text
 from sstar_code.problems.errors import ProblemFileError, shorten
 from sstar_code.problems.files import why_outside
 from sstar_code.problems.formats.rows import read_rows
-from sstar_code.problems.problem import MAX_PROGRAM
+from sstar_code.problems.prediction.answers import defines_answer, write_program
+from sstar_code.problems.problem import MAX_PROGRAM, Asked
 
 if TYPE_CHECKING:
     from sstar_code.problems.formats.rows import Row
     from sstar_code.problems.problem import Problem
+
+
+_CRUXEVAL = re.compile(r"sample_\d+")
+"""The keys of CRUXEval's file of generations, which is one object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +58,10 @@ def iterate_samples(path: Path | str) -> Iterator[Sample]:
     """The samples of a file, plain or gzip, JSON Lines or one JSON list, or of a folder, in order.
 
     A row is `{"task_id", "solution"}`, `{"task_id", "completion"}` or `{"question_id", "code_list": [...]}`;
-    an id may be a number. `source` (a text or a list of texts) says who wrote it, `sources` (a list) who
-    wrote each of `code_list`. Further keys are ignored. A null in place of a program is a sample without one.
-    Of a folder, every `.py` file in it is a sample.
+    for predictions also `{"question_id", "test_id", "pred_list": [...]}`, `{"id", "pred_list": [...]}` or
+    CRUXEval's one object `{"sample_0": [...], ...}`. An id may be a number. `source` (a text or a list of
+    texts) says who wrote it, `sources` (a list) who wrote each of a list. Further keys are ignored. A null in
+    place of a program is a sample without one. Of a folder, every `.py` file in it is a sample.
 
     Raises:
         ProblemFileError: the file cannot be read or a row has none of these forms.
@@ -123,16 +129,25 @@ def _read_source(file: Path) -> str:
 
 
 def _samples(row: Row) -> Iterator[Sample]:
-    if "question_id" in row.data and "code_list" in row.data:
-        identifier = str(row.need("question_id", (str, int)))
-        codes = row.need("code_list", list)
+    key = "pred_list" if "pred_list" in row.data else "code_list"
+    if row.data and all(_CRUXEVAL.fullmatch(name) for name in row.data):
+        for name in row.data:
+            for place, answer in enumerate(row.need(name, list)):
+                if not isinstance(answer, str):
+                    raise row.fail(f"{name}[{place}] must be a string")
+                where = f"{row.path}:{row.line}: {name}[{place}]"
+                fault = _too_long(where, len(answer))
+                yield Sample(name, "" if fault else answer, fault=fault)
+    elif key in row.data and ("question_id" in row.data or (key == "pred_list" and "id" in row.data)):
+        identifier = _identify(row)
+        codes = row.need(key, list)
         sources = row.get("sources", list, [None] * len(codes))
         if len(sources) != len(codes):
-            raise row.fail(f"'sources' has {len(sources)} entries for {len(codes)} of 'code_list'")
+            raise row.fail(f"'sources' has {len(sources)} entries for {len(codes)} of {key!r}")
         for place, (code, source) in enumerate(zip(codes, sources, strict=True)):
             if not isinstance(code, str | None):
-                raise row.fail(f"code_list[{place}] must be a string")
-            where = f"code_list[{place}]"
+                raise row.fail(f"{key}[{place}] must be a string")
+            where = f"{key}[{place}]"
             fault = (
                 _missing(row, where)
                 if code is None
@@ -150,9 +165,22 @@ def _samples(row: Row) -> Iterator[Sample]:
         yield Sample(identifier, "" if fault else code or "", completion and not fault, sources, fault=fault)
     else:
         raise row.fail(
-            "a sample needs 'task_id' with 'solution' or 'completion', or 'question_id' with 'code_list'; "
+            "a sample needs 'task_id' with 'solution' or 'completion', or 'question_id' with 'code_list' "
+            "(for predictions 'pred_list'); "
             f"this row has {shorten(', '.join(map(repr, sorted(row.data))), 200) or 'no key'}"
         )
+
+
+def _identify(row: Row) -> str:
+    """`id` of an answer to code execution, `question_id/test_id` of one to test output prediction."""
+    if "question_id" not in row.data:
+        return str(row.need("id", (str, int)))
+    identifier = str(row.need("question_id", (str, int)))
+    if "pred_list" not in row.data:
+        return identifier
+    if "id" in row.data:
+        return str(row.need("id", (str, int)))
+    return f"{identifier}/{row.need('test_id', (str, int))}"
 
 
 def _missing(row: Row, what: str) -> str:
@@ -167,8 +195,16 @@ def _sources(row: Row, value: Any) -> tuple[str, ...]:
 
 
 def resolve(sample: Sample, problem: Problem) -> str:
-    """The whole program: a completion goes behind the problem's starter code as it stands."""
+    """The whole program: a completion goes behind the problem's starter code as it stands.
+
+    A predicted value or call becomes a program; what is neither stays as it is, and will not define one.
+    """
+    if problem.asks is not Asked.PROGRAM and not sample.fault:
+        return sample.code if defines_answer(sample.code) else write_program(sample.code, problem) or _NONE
     return problem.starter_code + sample.code if sample.completion else sample.code
+
+
+_NONE = "raise ValueError('the answer is neither an expression nor an assert that compares with one')\n"
 
 
 def make_evalplus_rows(grouped: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:

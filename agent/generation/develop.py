@@ -18,6 +18,7 @@ from sstar_code.agent.generation.plans import plan_for
 from sstar_code.agent.models.request import UNSURE, CallError, ContextError, Purpose, Request, Stage
 from sstar_code.agent.prompts.templates import render_macro
 from sstar_code.agent.telemetry.events import about, working_on
+from sstar_code.problems.problem import Asked
 from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import run_tests
 
@@ -60,7 +61,7 @@ def first_sample(problem: Problem, context: SolveContext, sample: int, plan: str
     settings = context.settings
     return Request(
         messages=context.prompts.render(
-            "generate",
+            "generate" if problem.asks is Asked.PROGRAM else "predict",
             problem,
             environment=context.environment,
             style=settings.style,
@@ -155,6 +156,8 @@ def has_ended(lineage: Lineage, problem: Problem) -> bool:
     """
     if not lineage.rounds:
         return False
+    if problem.asks is not Asked.PROGRAM:  # nothing that may be run would tell
+        return True
     last = lineage.rounds[-1]
     is_given_up = last.finish_reason == UNSURE
     if last.solved or last.error or is_given_up or last.verdict is Verdict.IE or not problem.public_tests:

@@ -10,7 +10,7 @@ problem statement cannot start a message. Messages lose surrounding blank lines;
 Values (`VALUES` says which template gets which), all text unless said otherwise:
 
     problem      id, statement (without the markup of its page), raw_statement (as it was published), kind
-                 ("stdin", "function"), entry_point, starter_code,
+                 ("stdin", "function"), asks ("program", "value", "call"), entry_point, starter_code,
                  public_tests (each: input, output, program; the last two may be None),
                  unshown_tests (those of them that the statement does not show), time_limit_s,
                  memory_limit_mb, several_answers (other outputs than the tests' may be right),
@@ -141,6 +141,7 @@ def _show(value: Any) -> str:  # noqa: PLR0911 - one return a type is the cleare
 
 VALUES: dict[str, frozenset[str]] = {
     "generate": frozenset({"problem", "environment", "style", "plan", "lessons"}),
+    "predict": frozenset({"problem", "style"}),
     "debug": frozenset(
         {
             *("problem", "environment", "code", "failures", "summary"),
@@ -173,7 +174,8 @@ _OF_STRATEGIES = frozenset(
     f"{name}.j2"
     for name in ("style", "lessons", "ideas", "associate", "critique", "changes", "review", "rewrite")
 )
-"""Those that stand in the folder `strategies`."""
+_FOLDERS = {**dict.fromkeys(_OF_STRATEGIES, "strategies/"), "predict.j2": "prediction/"}
+"""The folders of those that do not stand with the others."""
 
 _MOST_BYTES = MIB
 """The longest template that is read."""
@@ -190,6 +192,7 @@ class PromptProblem:
     statement: str
     raw_statement: str
     kind: str
+    asks: str
     entry_point: str | None
     starter_code: str
     public_tests: tuple[Test, ...]
@@ -207,6 +210,7 @@ class PromptProblem:
             clean_statement(problem),
             problem.statement,
             problem.kind.value,
+            problem.asks.value,
             problem.entry_point,
             problem.starter_code,
             problem.public_tests,
@@ -228,7 +232,7 @@ class Prompts:
             UserError: no such directory, a template of an unknown name, a syntax error or an unknown value.
         """
         package = resources.files("sstar_code.agent.prompts") / "text"
-        places = {name: f"strategies/{name}" if name in _OF_STRATEGIES else name for name in NAMES}
+        places = {name: f"{_FOLDERS.get(name, '')}{name}" for name in NAMES}
         self._sources = {name: (package / places[name]).read_text(encoding="utf-8") for name in NAMES}
         self._paths = {name: f"agent/prompts/text/{places[name]}" for name in NAMES}
         self._marker = secrets.token_hex(16)  # no value can hold it, so no value can start a message

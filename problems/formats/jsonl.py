@@ -13,7 +13,8 @@ from sstar_code.problems.bounds import check_json
 from sstar_code.problems.calls import CallForm
 from sstar_code.problems.errors import shorten, suggest
 from sstar_code.problems.formats.fields import check_count, check_memory, check_time, read_checker
-from sstar_code.problems.problem import Kind, Problem, Test
+from sstar_code.problems.prediction.answers import ENTRY_POINT
+from sstar_code.problems.problem import Asked, Kind, Problem, Test
 from sstar_code.problems.statements import leetcode
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _KEYS = (
     "metadata",
     "several_answers",
     "call",
+    "asks",
 )
 _TEST_KEYS = ("input", "output", "program")
 _ENTRY_POINT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)?")
@@ -65,6 +67,7 @@ def read_problem(row: Row) -> Problem:
         metadata=_metadata(row),
         several_answers=row.get("several_answers", bool, False),
         call=_call(row, entry_point),
+        asks=_asks(row, kind),
     )
     return leetcode.supply_names(problem) if row.data.get("call") is not None else leetcode.complete(problem)
 
@@ -130,6 +133,15 @@ def _call(row: Row, entry_point: str | None) -> CallForm:
         return calls.from_json(data)
     except ValueError as error:
         raise row.fail(f"key 'call': {error}") from error
+
+
+def _asks(row: Row, kind: Kind) -> Asked:
+    text = row.get("asks", str, Asked.PROGRAM.value)
+    if text not in list(Asked):
+        raise row.fail(f"key 'asks' must be one of {', '.join(Asked)}, got {shorten(repr(text), 60)}")
+    if text != Asked.PROGRAM and (kind is not Kind.FUNCTION or row.data.get("entry_point") != ENTRY_POINT):
+        raise row.fail(f'key \'asks\': a {text} is judged as a function; give "entry_point": "{ENTRY_POINT}"')
+    return Asked(text)
 
 
 def _tests(row: Row, key: str, kind: Kind) -> tuple[Test, ...]:
@@ -200,6 +212,8 @@ def to_json(problem: Problem) -> dict[str, Any]:
         data["several_answers"] = True
     if problem.call != leetcode.read_form(replace(problem, call=CallForm())):
         data["call"] = calls.to_json(problem.call)
+    if problem.asks is not Asked.PROGRAM:
+        data["asks"] = problem.asks.value
     if problem.int_digits is not None:
         data["int_digits"] = problem.int_digits
     return data

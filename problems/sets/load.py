@@ -16,18 +16,12 @@ from sstar_code.problems.bounds import MAX_ROWS, MIB, hash_file, read_text
 from sstar_code.problems.checkers import find_package
 from sstar_code.problems.errors import ProblemFileError, UserError, shorten, suggest
 from sstar_code.problems.files import why_outside
-from sstar_code.problems.formats.contests import read_apps, read_codecontests
-from sstar_code.problems.formats.evalplus import (
-    read_humaneval,
-    read_humaneval_plus,
-    read_mbpp,
-    read_mbpp_plus,
-)
 from sstar_code.problems.formats.jsonl import read_problem, to_json
-from sstar_code.problems.formats.livecodebench import read_date, read_livecodebench
+from sstar_code.problems.formats.livecodebench import read_date
 from sstar_code.problems.formats.rows import Row, build_problems, read_rows
 from sstar_code.problems.plugins import Plugin, list_plugins
 from sstar_code.problems.problem import READING_NOTES, Problem
+from sstar_code.problems.sets.readers import ALIASES, READERS, find_reader
 from sstar_code.problems.sets.releases import fetch_release, find_release
 
 if TYPE_CHECKING:
@@ -105,26 +99,9 @@ def _meets(fact: Any, values: list[str], key: str) -> bool:
     return text in values or (key == "date" and any(value and text.startswith(value) for value in values))
 
 
-_READERS: dict[str, Callable[[Row], Problem]] = {
-    "lcb": read_livecodebench,
-    "humaneval": read_humaneval,
-    "humaneval+": read_humaneval_plus,
-    "mbpp": read_mbpp,
-    "mbpp+": read_mbpp_plus,
-    "apps": read_apps,
-    "codecontests": read_codecontests,
-    "jsonl": read_problem,
-}
 BUNDLED = ("examples", "lists")
 """The sets that come with the package; they take no path."""
-ALIASES: Mapping[str, str] = {
-    "livecodebench": "lcb",
-    "humanevalplus": "humaneval+",
-    "mbppplus": "mbpp+",
-    "code_contests": "codecontests",
-}
-"""What other tools call a set -> its name here."""
-SET_NAMES = (*_READERS, *BUNDLED)
+SET_NAMES = (*READERS, *BUNDLED)
 """The sets known here; installed packages may bring more (`list_set_plugins`)."""
 
 
@@ -189,7 +166,7 @@ def load_set(
     if colon and not place:
         raise UserError(f"{spec!r} names no file; give {name}:PATH")
     path = Path(place).expanduser() if colon else None
-    if name in _READERS:
+    if name in READERS:
         loaded = _load(name, tag if at else None, path, (start_date, end_date), on_fault)
     elif at:
         raise UserError(f"set {name!r} has no releases; give {name}" + (f":{place}" if colon else ""))
@@ -222,7 +199,7 @@ def _load(
     rows: Iterable[Row] = (row for file in files for row in _rows(name, path, file))
     if name == "lcb" and any(dates):  # before the tests of rows nobody wants are read
         rows = (row for row in rows if _within(read_date(row), *dates))
-    problems = build_problems(iter(rows), _READERS[name], on_fault)
+    problems = build_problems(iter(rows), find_reader(name), on_fault)
     hashes = hashes or [hash_file(file) for file in files]  # last, since a file may be no data at all
     joined = hashlib.sha256("".join(hashes).encode()).hexdigest()[: len(hashes[0])]
     return ProblemSet(label, path, tuple(problems), hashes[0] if len(files) == 1 else joined)
@@ -278,7 +255,7 @@ def _load_plugin(name: str, path: Path | None) -> ProblemSet:
         if path is None and Path(name).expanduser().exists():
             raise UserError(
                 f"{name} is a file or a folder: say what it holds, as jsonl:{name} (our own format), "
-                f"lcb:{name} or another of {', '.join(_READERS)}"
+                f"lcb:{name} or another of {', '.join(READERS)}"
             )
         raise UserError(f"unknown problem set {name!r}{suggest(name, names)}; there are {', '.join(names)}")
     plugin = plugins[name]

@@ -85,7 +85,18 @@ def _github(tag: str, repository: str, revision: str, name: str, sha256: str) ->
 
 _APPS = ("codeparrot/apps", "21e74ddf8de1a21436da12e3e653065c5213e9d1")
 _CODECONTESTS = ("deepmind/code_contests", "802411c3010cb00d1b05bad57ca77365a3c699d6")
+_CRUXEVAL = (
+    _github(
+        "v1",
+        "facebookresearch/cruxeval",
+        "190faf16d175b5847b0af05d937872b1fb395942",
+        "data/cruxeval.jsonl",
+        "8368b81047dc5014e4caf5a2f97604eff7644e0ecd7415e3ceeb184bbc2e0c96",
+    ),
+)
 _RELEASES: dict[str, tuple[Release, ...]] = {
+    "cruxeval-o": _CRUXEVAL,
+    "cruxeval-i": _CRUXEVAL,
     "lcb": tuple(_lcb(f"release_v{last}", 1, last) for last in range(6, 0, -1)),
     "humaneval": (
         _github(

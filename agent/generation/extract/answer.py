@@ -39,6 +39,8 @@ from sstar_code.agent.generation.extract.segments import (
 from sstar_code.agent.generation.extract.trim import trim
 from sstar_code.agent.models.request import UNSURE, Answer
 from sstar_code.agent.models.think_tags import cut_later_thinking, split_thinking
+from sstar_code.problems.prediction.answers import find_answer, write_program
+from sstar_code.problems.problem import Asked
 from sstar_code.problems.python_source import limit_parsing, parse_python
 
 if TYPE_CHECKING:
@@ -79,6 +81,8 @@ def extract_code(answer: Answer | str, problem: Problem) -> Extraction:
     that line.
     """
     whole = answer if isinstance(answer, Answer) else Answer(answer)
+    if problem.asks is not Asked.PROGRAM:
+        return _extract_prediction(whole, problem)
     shown = min(len(whole.text), _MAX_CHARS) + min(len(whole.reasoning), _MAX_CHARS)
     with limit_parsing(_FREE_CHARS + _READINGS * shown):
         return _extract(whole, problem, is_known=isinstance(answer, Answer))
@@ -99,6 +103,16 @@ def _extract(answer: Answer, problem: Problem, *, is_known: bool) -> Extraction:
     if best is None:
         return Extraction(None, "none", truncated, _explain(answer, text, thinking))
     return Extraction(trim(best.code.strip("\n") + "\n", problem).strip("\n") + "\n", best.how, truncated)
+
+
+def _extract_prediction(answer: Answer, problem: Problem) -> Extraction:
+    """The program that returns what was predicted."""
+    truncated = answer.finish_reason in ("length", UNSURE)
+    text, thinking = split_thinking(_normalise(answer.text))
+    code = write_program(find_answer(text), problem)
+    if code is None:
+        return Extraction(None, "none", truncated, _explain(answer, text, thinking))
+    return Extraction(code, "fenced" if "[ANSWER]" in text else "bare", truncated)
 
 
 def _normalise(text: str) -> str:

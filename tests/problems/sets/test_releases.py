@@ -25,6 +25,8 @@ def test_releases_and_their_sizes_in_mb():
             ("release_v2", 1966, True),
             ("release_v1", 1253, True),
         ],
+        "cruxeval-o": [("v1", 1, False)],
+        "cruxeval-i": [("v1", 1, False)],
         "humaneval": [("v1", 1, False)],
         "humaneval+": [("v0.1.10", 1, False)],
         "mbpp": [("v1", 1, False)],
