@@ -212,6 +212,10 @@ def _rows(name: str, path: Path, file: Path) -> Iterator[Row]:
         yield _read_statement(file)
         return
     for row in read_rows(file):
+        if name == "usaco" and row.data and all(isinstance(one, dict) for one in row.data.values()):
+            for place, one in enumerate(row.data.values(), 1):  # its file is one object of problems
+                yield Row(file, place, one)
+            continue
         if in_folder and file.suffix == ".json":
             row.data.setdefault("id", file.stem)
         yield row

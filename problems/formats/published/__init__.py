@@ -1,0 +1,1 @@
+"""Row forms of further published sets: contests, and functions in Python."""
