@@ -34,6 +34,7 @@ from sstar_code.agent.cli.commands import (
 from sstar_code.agent.cli.commands import eval as eval_command
 from sstar_code.agent.cli.commands.first_steps import completion, init
 from sstar_code.agent.cli.commands.first_steps import help as help_command
+from sstar_code.agent.cli.commands.problem_sets import harden
 from sstar_code.agent.cli.commands.run_folders import compare, runs, view
 from sstar_code.agent.cli.commands.servers import mcp, pool, serve
 from sstar_code.agent.cli.display.help import GroupedCommand, GroupedCommands
@@ -80,6 +81,7 @@ GROUPS: dict[str, dict[Any, str]] = {
     "Problem sets": {
         ls: "List the sets there are, or the problems of one.",
         validate: "Look for what is wrong with a set.",
+        harden: "More hidden tests for a set, from programs that pass it.",
     },
     "First steps": {
         doctor: "Tell what works here, and what to do about the rest.",

@@ -71,8 +71,8 @@ SetArg = Annotated[
     typer.Argument(
         metavar="SET",
         autocompletion=complete.list_sets,
-        help="NAME:PATH with NAME one of lcb, humaneval, humaneval+, mbpp, mbpp+, apps, codecontests, jsonl; "
-        "NAME or NAME@RELEASE alone is fetched; `examples` and `lists` are bundled. `sstar ls` lists them.",
+        help="NAME:PATH with NAME like lcb, humaneval+, mbpp, apps, codecontests, cruxeval-o, jsonl; NAME or "
+        "NAME@RELEASE alone is fetched; `examples` and `lists` are bundled. `sstar ls` lists all names.",
     ),
 ]
 _SAMPLES_HELP = (
@@ -84,8 +84,8 @@ SetsArg = Annotated[
     typer.Argument(
         metavar="SET...",
         autocompletion=complete.list_sets,
-        help="NAME:PATH with NAME one of lcb, humaneval, humaneval+, mbpp, mbpp+, apps, codecontests, jsonl; "
-        "NAME or NAME@RELEASE alone is fetched; `examples` and `lists` are bundled. `sstar ls` lists them. "
+        help="NAME:PATH with NAME like lcb, humaneval+, mbpp, apps, codecontests, cruxeval-o, jsonl; NAME or "
+        "NAME@RELEASE alone is fetched; `examples` and `lists` are bundled. `sstar ls` lists all names. "
         "Several are evaluated one after the other.",
     ),
 ]

@@ -47,14 +47,19 @@ def read_leetcode_dataset(row: Row) -> Problem:
     parameters = tuple(item.arg for item in list_parameters(function))
     returns = ast.unparse(function.returns) if function.returns else ""
     preamble = row.get("prompt", str, "")
+    if "from math import *" in preamble:
+        preamble += "\nfrom builtins import pow\n"  # which `math` hides, and solutions of the set call
+    shown = find_named_examples(statement, Call(entry_point, parameters, returns))[0]
+    hidden = _read_check(row, parameters, preamble, entry_point)
+    outputs = {test.input: test for test in hidden}  # of several right ones `check` accepts one alone
     problem = Problem(
         id=row.text("task_id"),
         statement=statement,
         kind=Kind.FUNCTION,
         entry_point=entry_point,
         starter_code=starter,
-        public_tests=tuple(find_named_examples(statement, Call(entry_point, parameters, returns))[0]),
-        hidden_tests=_read_check(row, parameters, preamble, entry_point),
+        public_tests=tuple(outputs.get(test.input, test) for test in shown),
+        hidden_tests=hidden,
         time_limit_s=10.0,
         memory_limit_mb=2048,
         checker="python",

@@ -110,3 +110,36 @@ def test_the_endpoint_is_looked_at_before_a_set_is_fetched(sstar, serve, folder,
     ended = sstar(*words, "tiny")
     told = "sstar: fetching mbpp+@v0.2.0, 1 MB from GitHub; it is kept for the next time\n"
     assert (ended.code, ended.err, fetched) == (3, f"{told}sstar: cannot fetch it\n", ["v0.2.0"])
+
+
+@pytest.mark.usefixtures("sandbox_local")
+def test_harden_writes_a_set_and_who_fails(sstar, folder):
+    """The new set loads, its reference passes it, and the program that is named fails it."""
+    reference = "def largest(items):\n    return max(items)\n"
+    problem = {
+        "id": "largest",
+        "statement": "Return the largest item of a list of integers.",
+        "kind": "function",
+        "entry_point": "largest",
+        "starter_code": "from typing import List\n\ndef largest(items: List[int]) -> int:\n",
+        "public_tests": [{"input": "[1, 3, 2]", "output": "3"}],
+        "metadata": {"reference": reference},
+    }
+    weak = "def largest(items):\n    return max([0, *items])\n"
+    (folder / "set.jsonl").write_text(json.dumps(problem) + "\n")
+    rows = [{"task_id": "largest", "solution": code} for code in (weak, reference, "def largest(items): 1")]
+    (folder / "s.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    isolated = ("--sandbox", "local", "--out")
+    words = ("harden", "jsonl:set.jsonl", "--programs", "s.jsonl", "--tests", "5", *isolated, "hard")
+    ended = sstar(*words, "--json")
+    assert ended.code == 0, ended.err
+    assert {key: ended.json[key] for key in ("tests_added", "passed_before", "fail_now")} == {
+        "tests_added": 5,
+        "passed_before": 2,
+        "fail_now": 1,
+    }
+    (named,) = [json.loads(line) for line in (folder / "hard" / "failing.jsonl").read_text().splitlines()]
+    assert (named["problem_id"], named["sample"], named["verdict"]) == ("largest", 0, "WA")
+    graded = sstar("grade", "jsonl:hard/problems.jsonl", "s.jsonl", *isolated, "graded", "--json")
+    assert graded.json["verdicts"]["AC"] == 1
+    assert sstar("validate", "jsonl:hard/problems.jsonl", "--sandbox", "local").code == 0

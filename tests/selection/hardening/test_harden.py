@@ -1,0 +1,71 @@
+"""New hidden tests: what they find, whom they trust, and whom they leave alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sstar_code.problems import Kind, Problem, Test
+from sstar_code.selection.hardening.harden import harden
+
+LARGEST = Problem(
+    "largest",
+    "Return the largest item of a list of integers.",
+    Kind.FUNCTION,
+    "largest",
+    "from typing import List\n\ndef largest(items: List[int]) -> int:\n",
+    public_tests=(Test("[1, 3, 2]", "3"),),
+    hidden_tests=(Test("[5]", "5"),),
+)
+MAX = "def largest(items):\n    return max(items)\n"
+SORTED = "def largest(items):\n    return sorted(items)[-1]\n"
+LOOP = "def largest(items):\n    *_, last = sorted(items)\n    return last\n"
+FROM_ZERO = "def largest(items):\n    return max([0, *items])\n"
+CRASHES_LATE = "def largest(items):\n    assert len(items) < 5\n    return max(items)\n"
+
+
+@pytest.fixture
+def harden_with(sandbox_local):
+    def run(problem, passing, references=(), **options):
+        async def go():
+            return await harden(problem, passing, references, sandbox_local.sandbox, **options)
+
+        return sandbox_local.call(go)
+
+    return run
+
+
+def test_a_program_that_the_tests_let_pass_is_found(harden_with):
+    """With an input, its right output, and never a right program; the same in every run."""
+    made = harden_with(LARGEST, [SORTED, FROM_ZERO, MAX], [MAX], most_tests=4)
+    assert list(made.failing) == [1]
+    test, verdict = made.failing[1]
+    assert verdict == "WA"
+    assert int(test.output) < 0
+    assert len(made.added) == 4
+    assert made.problem.hidden_tests == (*LARGEST.hidden_tests, *made.added)
+    assert made.added[0] == test, "tests that tell programs apart come first"
+    assert harden_with(LARGEST, [SORTED, FROM_ZERO, MAX], [MAX], most_tests=4) == made
+
+
+def test_without_a_reference_programs_have_to_agree(harden_with):
+    """Three different ones at least; one that is outvoted is named."""
+    few = harden_with(LARGEST, [SORTED, FROM_ZERO], most_tests=4)
+    assert (few.added, few.problem) == ((), LARGEST)
+    assert "fewer than 3" in few.why
+    made = harden_with(LARGEST, [SORTED, FROM_ZERO, MAX, LOOP], most_tests=4)
+    assert list(made.failing) == [1]
+
+
+def test_a_crash_alone_names_nobody(harden_with):
+    """Programs crash on what a statement does not allow, so such an input is left out."""
+    made = harden_with(LARGEST, [CRASHES_LATE, SORTED, LOOP], [MAX], most_tests=4)
+    assert made.failing == {}
+    assert made.added
+
+
+def test_what_cannot_be_hardened_says_why(harden_with):
+    """Several right answers, and no program that passes."""
+    assert "other outputs" in harden_with(replace(LARGEST, several_answers=True), [MAX], [MAX]).why
+    assert harden_with(LARGEST, []).why
