@@ -144,7 +144,7 @@ def _judge(
 ) -> tuple[str, frozenset[int]] | None:
     """The output that is believed on an input, and the programs that give another; None where none is.
 
-    It is the references', which have to agree, and that of the share `least` of the other programs, each
+    It is the references', which have to agree, and that of the share `least` of all programs, each
     counted once. Without references it is that of the largest group. An input on which any of them fails is
     left out: programs that pass all tests crash on what the statement does not allow, and a crash alone
     would name programs that are right.
@@ -152,12 +152,12 @@ def _judge(
     if any(run.status is not Status.OK for run in column):
         return None
     labels = label([behaviour_of(run) for run in column], alike)
-    programs = pool.board.programs(range(references, len(column)))
+    programs = pool.board.programs(range(len(column)))
     votes = Counter(labels[program] for program in programs)
     if references and len(set(labels[:references])) > 1:
         return None
     trusted = labels[0] if references else votes.most_common(1)[0][0]
-    if votes and votes[trusted] < least * votes.total():
+    if votes[trusted] < least * votes.total():
         return None
     output = column[labels.index(trusted)].output or ""
     if is_cut(output) or len(output) > _MOST_CHARS or '"$repr"' in output:

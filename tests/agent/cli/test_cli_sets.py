@@ -127,7 +127,9 @@ def test_harden_writes_a_set_and_who_fails(sstar, folder):
     }
     weak = "def largest(items):\n    return max([0, *items])\n"
     (folder / "set.jsonl").write_text(json.dumps(problem) + "\n")
-    rows = [{"task_id": "largest", "solution": code} for code in (weak, reference, "def largest(items): 1")]
+    other = "def largest(items):\n    return sorted(items)[-1]\n"
+    codes = (weak, reference, other, "def largest(items): 1")
+    rows = [{"task_id": "largest", "solution": code} for code in codes]
     (folder / "s.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     isolated = ("--sandbox", "local", "--out")
     words = ("harden", "jsonl:set.jsonl", "--programs", "s.jsonl", "--tests", "5", *isolated, "hard")
@@ -135,11 +137,11 @@ def test_harden_writes_a_set_and_who_fails(sstar, folder):
     assert ended.code == 0, ended.err
     assert {key: ended.json[key] for key in ("tests_added", "passed_before", "fail_now")} == {
         "tests_added": 5,
-        "passed_before": 2,
+        "passed_before": 3,
         "fail_now": 1,
     }
     (named,) = [json.loads(line) for line in (folder / "hard" / "failing.jsonl").read_text().splitlines()]
     assert (named["problem_id"], named["sample"], named["verdict"]) == ("largest", 0, "WA")
     graded = sstar("grade", "jsonl:hard/problems.jsonl", "s.jsonl", *isolated, "graded", "--json")
-    assert graded.json["verdicts"]["AC"] == 1
+    assert graded.json["verdicts"]["AC"] == 2
     assert sstar("validate", "jsonl:hard/problems.jsonl", "--sandbox", "local").code == 0
