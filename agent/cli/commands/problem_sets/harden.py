@@ -18,7 +18,7 @@ from sstar_code.agent.solving.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sstar_code.agent.jobs.harden_set import HardenedProblem
+    from sstar_code.agent.hardening.harden_set import HardenedProblem
 
 
 @grouped
@@ -54,7 +54,7 @@ def command(
 
     Example: sstar harden humaneval --programs samples.jsonl --out runs/hard
     """
-    from sstar_code.agent.jobs.harden_set import harden_run, summarise
+    from sstar_code.agent.hardening.harden_set import harden_run, summarise
     from sstar_code.agent.jobs.session import open_run, open_session
     from sstar_code.agent.run.files import write_json, write_lines
     from sstar_code.problems.formats.jsonl import to_json

@@ -1,0 +1,1 @@
+"""A whole set given more hidden tests."""
