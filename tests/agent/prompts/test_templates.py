@@ -77,6 +77,7 @@ def test_every_template_renders_with_what_it_is_promised(problem):
     prompts = Prompts()
     rendered = {
         "generate": prompts.render("generate", problem),
+        "predict": prompts.render("predict", problem),
         "debug": _debug(prompts, problem),
         "inputs": prompts.render("inputs", problem, count=5),
         "distinguish": prompts.render("distinguish", problem, first="A()", second="B()", count=3),
