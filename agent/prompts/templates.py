@@ -141,7 +141,6 @@ def _show(value: Any) -> str:  # noqa: PLR0911 - one return a type is the cleare
 
 VALUES: dict[str, frozenset[str]] = {
     "generate": frozenset({"problem", "environment", "style", "plan", "lessons"}),
-    "predict": frozenset({"problem", "style"}),
     "debug": frozenset(
         {
             *("problem", "environment", "code", "failures", "summary"),
@@ -164,6 +163,7 @@ VALUES: dict[str, frozenset[str]] = {
     "changes": frozenset({"problem", "environment", "first", "critique"}),
     "review": frozenset({"problem", "environment", "code", "failures", "summary"}),
     "rewrite": frozenset({"problem", "environment", "style", "code", "summary", "advice"}),
+    "predict": frozenset({"problem", "style"}),
 }
 """Template name -> the values it is rendered with."""
 
