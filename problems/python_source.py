@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
 
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 """The exceptions by which the parser refuses a text."""
@@ -31,10 +34,16 @@ def parse_python(text: str | bytes) -> ast.Module | None:
     """The tree of the module `text`; None where it is not Python, or too long to be looked at."""
     if not _is_affordable(text):
         return None
+    budget = _left.get()
+    if budget is not None and budget.text == text:
+        return budget.tree
     try:
-        return parse_strictly(text)
+        tree = parse_strictly(text)
     except UNREADABLE:
-        return None
+        tree = None
+    if budget is not None:
+        budget.text, budget.tree = text, tree
+    return tree
 
 
 def parse_expression(text: str) -> ast.expr | None:
@@ -55,20 +64,30 @@ def limit_parsing(chars: int) -> Iterator[None]:
 
     A line, or a statement behind a semicolon, counts for `LINE_CHARS` more, since each is a tree of its own.
     Whoever tries many readings of one text stays within a time that does not depend on how it is written.
-    What is beyond is not Python, and costs nothing; blocks inside each other count for both.
+    What is beyond is not Python, and costs nothing; blocks inside each other count for both. A text that is
+    read twice in a row gives one tree, so nobody may change it.
     """
     outer = _left.get()
-    budget = [chars] if outer is None else [min(chars, outer[0])]
+    budget = _Budget(chars if outer is None else min(chars, outer.chars))
     token = _left.set(budget)
     try:
         yield
     finally:
         _left.reset(token)
         if outer is not None:
-            outer[0] -= min(chars, outer[0]) - budget[0]
+            outer.chars -= min(chars, outer.chars) - budget.chars
 
 
-_left: ContextVar[list[int] | None] = ContextVar("_left", default=None)
+@dataclass(slots=True)
+class _Budget:
+    """What may still be read, and what was read last: whoever asks again gets the same tree."""
+
+    chars: int
+    text: str | bytes | None = None
+    tree: ast.Module | None = None
+
+
+_left: ContextVar[_Budget | None] = ContextVar("_left", default=None)
 
 
 def _is_affordable(text: str | bytes) -> bool:
@@ -78,9 +97,9 @@ def _is_affordable(text: str | bytes) -> bool:
     if budget is None:
         return True
     cost = len(text) + LINE_CHARS * _count_lines(text)
-    if cost > budget[0]:
+    if cost > budget.chars:
         return False
-    budget[0] -= cost
+    budget.chars -= cost
     return True
 
 
@@ -88,3 +107,48 @@ def _count_lines(text: str | bytes) -> int:
     if isinstance(text, bytes):
         return 1 + text.count(b"\n") + text.count(b";")
     return 1 + text.count("\n") + text.count(";")
+
+
+def walk_tree(tree: ast.AST) -> list[ast.AST]:
+    """The nodes of a tree that the parser made, in the order of `ast.walk` and several times as quickly.
+
+    `ast.Load` and its like are left out: they are no parts of a program.
+    """
+    nodes = [tree]
+    for node in nodes:  # which grows meanwhile
+        for value in read_fields(node):
+            if isinstance(value, ast.AST):
+                nodes.append(value)
+            elif type(value) is list:
+                nodes += [item for item in value if isinstance(item, ast.AST)]
+    return nodes
+
+
+def walk_statements(tree: ast.Module) -> list[ast.AST]:
+    """The statements of a module, inner ones after those that they are in, with the parts that hold some."""
+    nodes: list[ast.AST] = [*tree.body]
+    for node in nodes:  # which grows meanwhile
+        for name in _BODIES:
+            if name in node._fields and type(inner := getattr(node, name)) is list:
+                nodes += inner
+    return nodes
+
+
+_BODIES = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
+def read_fields(node: ast.AST) -> tuple[Any, ...]:
+    """The values of the fields of a node, in order, without its context."""
+    kind = type(node)
+    read = _readers.get(kind)
+    if read is None:
+        names = [name for name in kind._fields if name != "ctx"]
+        read = _readers[kind] = attrgetter(*names) if len(names) > 1 else _read_alone(*names)
+    return read(node)
+
+
+def _read_alone(name: str | None = None) -> Callable[[ast.AST], tuple[Any, ...]]:
+    return (lambda _: ()) if name is None else (lambda node: (getattr(node, name),))
+
+
+_readers: dict[type[ast.AST], Callable[[ast.AST], tuple[Any, ...]]] = {}

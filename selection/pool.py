@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,8 @@ class Pool:
 
     def without_model(self) -> Pool:
         """The same pool, on the same executions, for a method that may ask nothing."""
-        free = replace(self, ask=None)
-        object.__setattr__(free, "board", self.board)
+        free = copy(self)  # `replace` would read every program once more, for a board of its own
+        object.__setattr__(free, "ask", None)
         return free
 
     def seed_for(self, purpose: str = "") -> str:

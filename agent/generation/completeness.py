@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import TypeVar
 
 from sstar_code.problems import Kind, Problem
-from sstar_code.problems.python_source import parse_python
+from sstar_code.problems.python_source import parse_python, walk_tree
 
 BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__", "__class__"}
 """Names that every module has."""
@@ -26,7 +26,7 @@ def bound_names(node: ast.AST) -> set[str]:
     if isinstance(node, ast.Import | ast.ImportFrom):
         return {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
     if isinstance(node, ast.Assign):
-        parts = [part for target in node.targets for part in ast.walk(target)]
+        parts = [part for target in node.targets for part in walk_tree(target)]
         return {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
     if isinstance(node, ast.AnnAssign) and node.value and isinstance(node.target, ast.Name):
         return {node.target.id}
@@ -36,7 +36,7 @@ def bound_names(node: ast.AST) -> set[str]:
 def all_names(tree: ast.AST) -> set[str]:
     """The names that occur in a piece of code: variables, attributes, what is imported."""
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in walk_tree(tree):
         if isinstance(node, ast.Name):
             names.add(node.id)
         elif isinstance(node, ast.Attribute):
@@ -50,7 +50,7 @@ def free_names(tree: ast.AST) -> list[str]:
     """Names read and bound nowhere inside, in order: a name bound in any scope counts as defined."""
     loaded: dict[str, None] = {}
     bound: set[str] = set()
-    for node in ast.walk(tree):
+    for node in walk_tree(tree):
         if isinstance(node, ast.Name):
             if isinstance(node.ctx, ast.Load):
                 loaded[node.id] = None
@@ -131,6 +131,8 @@ def borrow_definitions(tree: ast.Module, earlier: Sequence[tuple[str, ast.Module
     The last definition of a name wins. Only imports, functions, classes and assignments are borrowed, so that
     nothing reads the input twice.
     """
+    if not earlier:
+        return ""
     known = BUILTINS | _supplied_names(problem)
     offers = {
         name: (block, node)
@@ -161,7 +163,7 @@ def _defines(holder: ast.Module | ast.ClassDef, name: str) -> bool:
 
 def _does_something(node: ast.stmt) -> bool:
     if isinstance(node, ast.Expr):
-        return any(isinstance(part, ast.Call | ast.Await) for part in ast.walk(node))
+        return any(isinstance(part, ast.Call | ast.Await) for part in walk_tree(node))
     return not isinstance(node, ast.AnnAssign) or node.value is not None  # "Output: x" is an annotation
 
 
@@ -169,7 +171,7 @@ def _acts(node: ast.stmt) -> bool:
     """Whether running the statement runs something, so that it is not only a definition."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
         return False
-    return any(isinstance(part, ast.Call) for part in ast.walk(node))
+    return any(isinstance(part, ast.Call) for part in walk_tree(node))
 
 
 def _supplied_names(problem: Problem) -> set[str]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.prompts.templates import cap, render_macro, show_call, show_value
 from sstar_code.problems import Kind, Problem
@@ -178,7 +179,14 @@ def summarize_tests(problem: Problem, report: Report) -> str:
             used.append((number, run.cpu_s, run.memory_mb))
         rest += max(shares) < _MUCH
     limits = (problem.time_limit_s, problem.memory_limit_mb)
-    return render_macro(_TEMPLATE, "summary", [*counts.items()], used, rest, *limits)
+    told = tuple((outcome, tuple(numbers)) for outcome, numbers in counts.items())
+    return _write_summary(told, tuple(used), rest, *limits)
+
+
+@lru_cache(maxsize=256)
+def _write_summary(*told: Any) -> str:
+    """The summary in words: most programs of a problem do alike."""
+    return render_macro(_TEMPLATE, "summary", *told)
 
 
 def _error_of(number: int, result: TestResult) -> tuple[object, ...]:

@@ -27,6 +27,8 @@ _CLOSE = re.compile(
     rf"</(?:{_NAMES})>|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>|\[/THINK\]|<unused95>"
     r"|(?:<\|end\|>)?(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>|(?<=[.!?`])assistantfinal"
 )
+_WORDS = ("think", "thought", "reasoning", "THINK", "unused9", "channel", "analysis", "assistantfinal")
+"""One of them is in every tag: a look for words takes a twentieth of the time of a look for tags."""
 _QUOTED = re.compile(r"(?<!\w)'[^'\n]*'(?!\w)|(?<!\w)\"[^\"\n]*\"(?!\w)|(?<!`)(`{1,2})[^`\n]+\1(?![`\w])")
 _FENCE_LINE = re.compile(r"^[^\n`]*```[^\n`]*$", re.MULTILINE)
 _CODE = re.compile(r"```|^(?:def|class|import|from)\s", re.MULTILINE)
@@ -139,7 +141,7 @@ def _end_of(pattern: re.Pattern[str], text: str, start: int) -> int:
 
 def cut_later_thinking(text: str) -> tuple[str, str]:
     """`text` without the thinking that begins on a line of its own behind the answer's first words."""
-    if not _OPEN.search(text):
+    if not _may_have_tag(text) or not _OPEN.search(text):
         return text, ""
     context = _Context.read(text)
     kept: list[str] = []
@@ -160,9 +162,13 @@ def cut_later_thinking(text: str) -> tuple[str, str]:
 
 def has_end(text: str) -> bool:
     """Whether thinking ends in `text`."""
-    return _CLOSE.search(text) is not None
+    return _may_have_tag(text) and _CLOSE.search(text) is not None
 
 
 def has_tag(text: str) -> bool:
     """Whether `text` has any tag of thinking."""
-    return _OPEN.search(text) is not None or has_end(text)
+    return _may_have_tag(text) and (_OPEN.search(text) is not None or has_end(text))
+
+
+def _may_have_tag(text: str) -> bool:
+    return any(word in text for word in _WORDS)

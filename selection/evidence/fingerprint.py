@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+from typing import Any
 
-from sstar_code.problems.python_source import UNREADABLE, parse_strictly
+from sstar_code.problems.python_source import UNREADABLE, parse_strictly, read_fields
 
 
 class _Bare(ast.NodeTransformer):
@@ -30,9 +31,39 @@ def fingerprint(code: str) -> str:
     Source that does not parse is its own fingerprint, without outer blanks.
     """
     try:
-        return ast.dump(_parse(code))
+        return _write(parse_strictly(code))
     except UNREADABLE:
         return code.strip()
+
+
+def _write(tree: ast.Module) -> str:
+    """The tree level by level: the kinds of its nodes, and what their fields hold besides nodes."""
+    parts: list[str] = []
+    nodes: list[ast.AST] = [tree]
+    for node in nodes:  # which grows meanwhile
+        parts.append(type(node).__name__)
+        for value in read_fields(node):
+            kind = type(value)
+            if kind is list:
+                _write_list(node, value, parts, nodes) if value else parts.append("0")
+            elif kind in _ATOMS:
+                parts.append(repr(value))
+            else:
+                nodes.append(value)
+    return "\n".join(parts)
+
+
+_ATOMS = frozenset(map(type, (None, "", b"", 0, 0.0, 0j, True, ...)))
+
+
+def _write_list(node: ast.AST, value: list[Any], parts: list[str], nodes: list[ast.AST]) -> None:
+    items = [item for item in value if type(item) is not ast.Expr or type(item.value) is not ast.Constant]
+    if not items and value is getattr(node, "body", None) and not isinstance(node, ast.Module):
+        items = [ast.Pass()]
+    inner = [item for item in items if isinstance(item, ast.AST)]
+    nodes += inner
+    others = [None if isinstance(item, ast.AST) else repr(item) for item in items]
+    parts.append(str(len(items)) if len(inner) == len(items) else repr(others))
 
 
 def strip_comments(code: str) -> str:

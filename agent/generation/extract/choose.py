@@ -18,7 +18,7 @@ from sstar_code.agent.generation.completeness import (
 from sstar_code.agent.generation.extract.program import Found, is_real, read_broken, read_program
 from sstar_code.agent.generation.extract.readings import unwrap
 from sstar_code.problems import Kind, Problem
-from sstar_code.problems.python_source import parse_python
+from sstar_code.problems.python_source import parse_python, walk_statements
 
 if TYPE_CHECKING:
     from sstar_code.agent.generation.extract.fences import Block
@@ -104,7 +104,7 @@ def _is_harness(tree: ast.Module | None, problem: Problem) -> bool:
         return False
     names = {
         name.partition(".")[0]
-        for node in ast.walk(tree)
+        for node in walk_statements(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in (
             [node.module or ""] if isinstance(node, ast.ImportFrom) else [item.name for item in node.names]

@@ -50,7 +50,8 @@ def readings(text: str) -> Iterator[str]:
     seen: set[str] = set()
     for repair in (None, *_REPAIRS):
         text = repair(text) if repair else text
-        for reading in (text, textwrap.dedent(text), text.strip()):
+        for change in (str, textwrap.dedent, str.strip):
+            reading = change(text)
             if reading not in seen:
                 seen.add(reading)
                 yield reading

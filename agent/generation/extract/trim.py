@@ -16,7 +16,7 @@ from sstar_code.agent.generation.completeness import first_line, reach
 from sstar_code.agent.generation.extract.module_names import Statement, read_statements
 from sstar_code.agent.generation.extract.program import is_standard
 from sstar_code.problems import Kind, Problem
-from sstar_code.problems.python_source import UNREADABLE, parse_python
+from sstar_code.problems.python_source import UNREADABLE, parse_python, walk_tree
 
 _MAX_STATEMENTS = 2_000
 _TESTERS = frozenset({"pytest", "hypothesis", "nose", "parameterized"})
@@ -59,7 +59,7 @@ def _is_risky(node: ast.stmt) -> bool:
         return not is_standard(node)
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) or _is_guard(node):
         return False
-    return any(isinstance(part, ast.Call | ast.Assert | ast.Raise) for part in ast.walk(node))
+    return any(isinstance(part, ast.Call | ast.Assert | ast.Raise) for part in walk_tree(node))
 
 
 def _is_guard(node: ast.stmt) -> bool:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sstar_code.problems.python_source import parse_python
+from sstar_code.problems.python_source import parse_python, walk_tree
 
 _MAX_EACH = 30
 _MAX_TEXT = 24
@@ -50,8 +50,8 @@ def read_dictionary(statement: str, codes: Iterable[str]) -> Dictionary:
 def _literals(code: str) -> Iterable[int | str]:
     if (tree := parse_python(code)) is None:
         return
-    lone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    lone = {id(node.value) for node in walk_tree(tree) if isinstance(node, ast.Expr)}
+    for node in walk_tree(tree):
         if not isinstance(node, ast.Constant) or id(node) in lone:
             continue
         value = node.value

@@ -21,6 +21,43 @@ def test_same_program(code):
 
 
 @pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("def f():\n    'doc'", "def f():\n    pass"),
+        ("if x:\n    1\nelse:\n    2", "if x:\n    pass"),
+        ("for x in y:\n    ...\nelse:\n    ''", "for x in y:\n    pass"),
+        ("match x:\n    case 1:\n        'd'", "match x:\n    case 1:\n        pass"),
+        ("a\nb", "a; b"),
+    ],
+)
+def test_a_statement_without_effect_makes_no_other_program(first, second):
+    """A lone constant counts for nothing, wherever it stands."""
+    assert fingerprint(first) == fingerprint(second)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("x = 1", "x = True"),
+        ("x = 1", "x = 1.0"),
+        ("x = 'a'", "x = b'a'"),
+        ("f(a, b)", "f(a)(b)"),
+        ("f(*a)", "f(**a)"),
+        ("{**a, b: c}", "{b: c, **a}"),
+        ("if x:\n    f()\ng()", "if x:\n    f()\n    g()"),
+        ("global x, y", "global x\nglobal y"),
+        ("a + b - c", "a - b + c"),
+        ("match x:\n    case P(a=1): f()", "match x:\n    case P(b=1): f()"),
+        ("async def f(): g()", "def f(): g()"),
+        ("pass", ""),
+    ],
+)
+def test_trees_of_one_shape_are_told_apart(first, second):
+    """Kinds of nodes, their values, and where they belong make a program."""
+    assert fingerprint(first) != fingerprint(second)
+
+
+@pytest.mark.parametrize(
     "code", ["def f(y):\n    return y + 1", "def f(x):\n    return 1 + x", "def f(x:", ""]
 )
 def test_other_program(code):
