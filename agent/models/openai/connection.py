@@ -70,10 +70,10 @@ class Connection:
                 follow_redirects=False,  # a key goes to the address that was given, and to no other
                 trust_env=False,  # proxy and certificates are read above, where a fault of theirs is told
                 transport=BoundedTransport(
+                    most=self._most,
                     verify=context,
                     proxy=None if proxy is None else proxy.url,
                     trust_env=False,
-                    limits=httpx2.Limits(max_connections=self._most, max_keepalive_connections=self._most),
                 ),
             ),
         )

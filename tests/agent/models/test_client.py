@@ -9,6 +9,7 @@ import sys
 import threading
 
 import anyio
+import httpx2
 import pytest
 
 from sstar_code.agent.models import (
@@ -21,6 +22,8 @@ from sstar_code.agent.models import (
     RetryPolicy,
     Stage,
 )
+from sstar_code.agent.models.openai import bounded_transport
+from sstar_code.agent.models.openai.bounded_transport import BoundedTransport
 from sstar_code.agent.testing.server import Reply, ServerDouble, chat, failure
 from sstar_code.problems import SstarError
 from tests.support.client import KEY, ask_expecting, make_client, make_request, replies
@@ -152,6 +155,26 @@ async def test_few_frames_lie_between_a_call_and_the_sdk(monkeypatch):
             await model.ask(make_request())
     assert frames[-1] == "ask"
     assert len(frames) <= 4
+
+
+async def test_connections_are_used_again_and_closed_when_left_alone(monkeypatch):
+    """Requests at once have one connection each, up to the bound; one left alone goes later."""
+    with ServerDouble(lambda _: chat("ok", delay_s=0.05)) as server:
+        transport = BoundedTransport(most=3)
+
+        async def ask(count):
+            async with anyio.create_task_group() as group:
+                for _ in range(count):
+                    request = httpx2.Request("POST", f"{server.base_url}/chat/completions", json={"n": 1})
+                    group.start_soon(transport.handle_async_request, request)
+            sockets = [one._pool.connections for one in transport._all]
+            return sum(len(each) for each in sockets)
+
+        assert await ask(5) == 3
+        assert await ask(1) == 3
+        monkeypatch.setattr(bounded_transport, "_IDLE_S", -1.0)
+        assert [await ask(1) for _ in range(3)] == [2, 1, 0]
+        await transport.aclose()
 
 
 async def test_no_more_calls_in_flight_than_allowed():
