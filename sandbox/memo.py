@@ -14,7 +14,7 @@ from sstar_code.sandbox.outcome import (
     Sandbox,
     SandboxWrapper,
     Status,
-    execution_key,
+    execution_keys,
     is_cut,
     run_part,
 )
@@ -69,7 +69,7 @@ class MemoSandbox(SandboxWrapper):
         self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
     ) -> list[Execution]:
         """As `Sandbox.run`; known results are not run again."""
-        keys = [execution_key(program, text, limits) for text in inputs]
+        keys = execution_keys(program, inputs, limits)
         known: dict[str, Execution] = {}
         while True:
             for key in keys:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
@@ -317,12 +317,29 @@ class SandboxWrapper:
 
 def execution_key(program: Program, text: str, limits: Limits) -> str:
     """Content hash under which the result of one run is kept: hex, 64 characters."""
-    facts, bounds = asdict(program), asdict(limits)
+    return execution_keys(program, [text], limits)[0]
+
+
+def execution_keys(program: Program, inputs: Iterable[str], limits: Limits) -> list[str]:
+    """`execution_key` of the program on each of `inputs`."""
+    facts, bounds = _list_fields(program), _list_fields(limits)
     del bounds["kept_chars"]  # it changes nothing of the run
     if program.call == PLAIN_CALL:
         del facts["call"]  # it had no name when stores that are read today were written
-    body = json.dumps([facts, text, bounds], sort_keys=True)
-    return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+    else:
+        facts["call"] = asdict(program.call)
+    before = hashlib.sha256(f"[{json.dumps(facts, sort_keys=True)}, ".encode())
+    after = f", {json.dumps(bounds, sort_keys=True)}]"
+    keys = []
+    for text in inputs:
+        whole = before.copy()
+        whole.update(f"{json.dumps(text)}{after}".encode())
+        keys.append(whole.hexdigest())
+    return keys
+
+
+def _list_fields(record: Program | Limits) -> dict[str, Any]:
+    return {item.name: getattr(record, item.name) for item in fields(record)}
 
 
 class SharedSandbox(SandboxWrapper):

@@ -111,7 +111,7 @@ class StoredModel:
         with anyio.CancelScope() as scope:
             self._asking[scope] = purpose
             try:
-                while (known := self._store.get_answer(request)) is None and key in self._in_flight:
+                while (known := self._store.get_answer(request, key)) is None and key in self._in_flight:
                     await self._in_flight[key].wait()
                 if known is not None:
                     return known
@@ -123,7 +123,7 @@ class StoredModel:
                     is_under_way = True
                     with observe_call(self.name, sent, self._store) as note:
                         answer = note(await self._model.ask(sent))
-                    self._keep(request, answer)
+                    self._keep(request, answer, key)
                     return answer
             finally:
                 del self._asking[scope]
@@ -197,9 +197,9 @@ class StoredModel:
             flag = "" if problem_id in self._budget.caps else " (--max-tokens-problem)"
             raise CapSpentError(f"{problem_id}: its tokens{flag} are spent: {self.shares.spent[problem_id]}")
 
-    def _keep(self, request: Request, answer: Answer) -> None:
+    def _keep(self, request: Request, answer: Answer, key: str) -> None:
         self.asked += 1
-        self._store.put_answer(request, answer)
+        self._store.put_answer(request, answer, key)
         self._budget.tokens += _count_tokens(answer)
         self.shares.add(request.purpose.problem_id, _count_tokens(answer))
         self.tally.add_answer(answer)

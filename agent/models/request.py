@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
-from typing import Protocol
+from functools import cache
+from typing import Any, Protocol
 
 from sstar_code.problems import InfrastructureError, UserError
 
@@ -205,9 +206,31 @@ def request_key(request: Request) -> str:
 
     The model's name is not part of it: a store or a recording belongs to one model.
     """
-    body = asdict(request)
+    body = as_plain(request)
     del body["purpose"], body["priority"]
     if request.watch is None:  # as it was before there was one
         del body["watch"]
     text = json.dumps(body, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def as_plain(record: Any) -> dict[str, Any]:
+    """The fields of a dataclass for JSON: as `dataclasses.asdict`, but nothing is copied that need not be."""
+    names = _list_fields(type(record))  # type: ignore[arg-type]  # a class is hashable
+    return {name: _write_plain(getattr(record, name)) for name in names}
+
+
+def _write_plain(value: Any) -> Any:
+    kind = type(value)
+    if kind is str or value is None:
+        return value
+    if kind in (tuple, list):
+        return [_write_plain(item) for item in value]
+    if kind is dict:
+        return {name: _write_plain(item) for name, item in value.items()}
+    return as_plain(value) if is_dataclass(kind) else value
+
+
+@cache
+def _list_fields(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(item.name for item in fields(kind))

@@ -235,6 +235,8 @@ class Prompts:
         places = {name: f"{_FOLDERS.get(name, '')}{name}" for name in NAMES}
         self._sources = {name: (package / places[name]).read_text(encoding="utf-8") for name in NAMES}
         self._paths = {name: f"agent/prompts/text/{places[name]}" for name in NAMES}
+        self._last: tuple[Any, tuple[Message, ...]] = (None, ())
+        """What was rendered last without further values: the samples of a problem begin with one text."""
         self._marker = secrets.token_hex(16)  # no value can hold it, so no value can start a message
         for directory in filter(None, directories):
             self._replace(directory)
@@ -263,7 +265,9 @@ class Prompts:
         """
         from jinja2 import TemplateError
 
-        file = f"{name}.j2"
+        file, same = f"{name}.j2", (name, problem, environment, style, plan, lessons)
+        if not values and self._last[0] == same:
+            return self._last[1]
         context = {
             "problem": PromptProblem.of(problem),
             "environment": environment,
@@ -282,6 +286,8 @@ class Prompts:
             raise UserError(
                 f"{self._paths[file]}: the prompt is empty; write the text of at least one message"
             )
+        if not values:
+            self._last = (same, messages)
         return messages
 
     @property

@@ -105,6 +105,11 @@ class Bound:
         self._steps = 0
         return size
 
+    def begin_one(self) -> int:
+        """Begin with a query by a key, for one row: the bytes of the longest one. No file is looked at."""
+        self._steps, self._most_steps = 0, _LEAST_STEPS
+        return _LONGEST_BYTES
+
     def _count(self) -> int:
         self._steps += _STEPS_AT_ONCE
         return self._steps > self._most_steps

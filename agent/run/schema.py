@@ -171,11 +171,17 @@ def _begin_to_read(path: Path, mode: str, undo: contextlib.ExitStack) -> tuple[s
     return database, version
 
 
-def place_call(request: Request) -> tuple[str, str, str, int, int, str]:
-    """The first columns of a call: its key, and which call of the method it is."""
+def place_call(request: Request, key: str | None = None) -> tuple[str, str, str, int, int, str]:
+    """The first columns of a call: its key, which who has it may give, and which call of the method it is."""
     purpose = request.purpose
-    key = request_key(request)
-    return key, purpose.problem_id, purpose.stage.value, purpose.sample, purpose.round, purpose.ordinal
+    return (
+        key or request_key(request),
+        purpose.problem_id,
+        purpose.stage.value,
+        purpose.sample,
+        purpose.round,
+        purpose.ordinal,
+    )
 
 
 def write_now() -> str:

@@ -11,11 +11,10 @@ import sqlite3
 import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sstar_code.agent.models.request import Answer, Request, request_key
+from sstar_code.agent.models.request import Answer, Request, as_plain, request_key
 from sstar_code.agent.run import schema
 from sstar_code.agent.run.bounds import DAMAGE, Bound, Kind, damaged, is_of_the_machine, refuse_links, unpack
 from sstar_code.agent.run.lock import StoreError, lock
@@ -26,6 +25,7 @@ from sstar_code.sandbox import Execution
 
 T = TypeVar("T")
 _TEXT_OR_NONE = (str, type(None))
+_EXECUTION = "SELECT execution FROM executions WHERE key = ?"
 _PAGE_BYTES = 4096
 _MOST = 100_000
 """Samples of a problem, and rounds of a sample: more than any run has."""
@@ -62,6 +62,7 @@ class Store:
             except sqlite3.DatabaseError as error:
                 raise UserError(f"{path}: not a run store of this version ({error})") from error
             self._bound = Bound(self._db, path)
+            self._has_failures = not read_only
             self._open = undo.pop_all()
         weakref.finalize(self, self._open.close)  # also where nobody closed it: Python 3.13 warns of that
 
@@ -96,14 +97,14 @@ class Store:
                     db.execute("ROLLBACK")
                 raise
 
-    def _read(self, kinds: Sequence[Kind], query: str, *values: str) -> Iterator[Any]:
-        """The rows, whose columns are of `kinds`, one after another.
+    def _read(self, kinds: Sequence[Kind], query: str, *values: str, one: bool = False) -> Iterator[Any]:
+        """The rows, whose columns are of `kinds`, one after another; `one` row at most where that is known.
 
         Raises:
             UserError: a value is of another type, or there is more than the file can hold.
         """
         with self._reaching("read") as db:
-            left = self._bound.begin() + _PAGE_BYTES
+            left = (self._bound.begin_one() if one else self._bound.begin()) + _PAGE_BYTES
             for row in db.execute(query, values):
                 try:
                     left -= self._bound.check(row, kinds)
@@ -124,25 +125,29 @@ class Store:
 
     # model calls
 
-    def get_answer(self, request: Request) -> Answer | None:
-        """The answer that was paid for once, or None."""
-        for (text,) in self._read((str,), "SELECT answer FROM calls WHERE key = ?", request_key(request)):
+    def get_answer(self, request: Request, key: str | None = None) -> Answer | None:
+        """The answer that was paid for once, or None; `key` is the request's, where the caller has it."""
+        query, key = "SELECT answer FROM calls WHERE key = ?", key or request_key(request)
+        for (text,) in self._read((str,), query, key, one=True):
             return self._decode(Answer, text)
         return None
 
-    def put_answer(self, request: Request, answer: Answer) -> None:
+    def put_answer(self, request: Request, answer: Answer, key: str | None = None) -> None:
         """Keep `answer`; one that is there already stays. An earlier failure of the call is forgotten."""
-        place = schema.place_call(request)
-        texts = json.dumps(asdict(request)), json.dumps(asdict(answer))
-        with self._transaction() as db:
+        place = schema.place_call(request, key)
+        texts = json.dumps(as_plain(request)), json.dumps(as_plain(answer))
+        with self._transaction() if self._has_failures else self._reaching() as db:
             db.execute(
                 "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (*place, *texts, schema.write_now()),
             )
-            db.execute("DELETE FROM failed_calls WHERE key = ?", place[:1])
+            if self._has_failures:
+                db.execute("DELETE FROM failed_calls WHERE key = ?", place[:1])
+                self._has_failures = bool(db.execute("SELECT 1 FROM failed_calls LIMIT 1").fetchone())
 
     def put_failure(self, request: Request, error: str) -> None:
         """Note that the model refused `request` for good; `error` is one line."""
+        self._has_failures = True
         with self._reaching() as db:
             db.execute(
                 "INSERT OR REPLACE INTO failed_calls VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -233,7 +238,7 @@ class Store:
 
     def get_execution(self, key: str) -> Execution | None:
         """The result kept under `key`, or None."""
-        for (packed,) in self._read((bytes,), "SELECT execution FROM executions WHERE key = ?", key):
+        for (packed,) in self._read((bytes,), _EXECUTION, key, one=True):
             try:
                 text = unpack(packed)
             except (ValueError, zlib.error) as error:
@@ -249,7 +254,7 @@ class Store:
                 key,
                 run.status.value,
                 run.cpu_s,
-                zlib.compress(json.dumps(asdict(run)).encode(), level=1),
+                zlib.compress(json.dumps(as_plain(run)).encode(), level=1),
                 *work,
             )
             for key, run in executions.items()
@@ -315,6 +320,7 @@ class Store:
             bound = Bound(db, path, self.path)
             try:
                 schema.check_schema(db, len(schema.MIGRATIONS), "other")
+                self._has_failures = True
                 bound.begin()
                 with self._transaction():
                     self._absorb_tables(db)

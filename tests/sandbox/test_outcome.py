@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tracemalloc
+from dataclasses import asdict
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sstar_code.problems.calls import PLAIN_CALL, CallForm
 from sstar_code.sandbox import Execution, Limits, Mode, Program, Status, execution_key
 from sstar_code.sandbox.outcome import cut_output, decode_output, is_cut, is_same_output
 
@@ -71,3 +75,19 @@ def test_how_much_is_kept_is_no_part_of_a_runs_key():
     """It changes nothing of the run, and stores of before have its key."""
     keys = {execution_key(Program("x"), "", Limits(kept_chars=kept)) for kept in (None, 1, 1 << 20)}
     assert len(keys) == 1
+
+
+@pytest.mark.parametrize("call", [PLAIN_CALL, CallForm(either=True)])
+@given(text=st.text(max_size=20))
+def test_keys_are_those_of_stores_written_before(call, text):
+    """However it is computed, a run's key is the hash of all that its program, input and limits say."""
+    program, limits = (
+        Program("x = '\u20ac'", Mode.CALL, "f", "import os", call),
+        Limits(cpu_s=2.5, int_digits=0),
+    )
+    facts, bounds = asdict(program), asdict(limits)
+    del bounds["kept_chars"]
+    if call == PLAIN_CALL:
+        del facts["call"]
+    body = json.dumps([facts, text, bounds], sort_keys=True)
+    assert execution_key(program, text, limits) == hashlib.sha256(body.encode()).hexdigest()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +13,10 @@ from sstar_code.agent.models import CallError, ContextError, Message, ModelUserE
 from sstar_code.agent.models.openai.adjustments import Adjustments, find_refused
 from sstar_code.agent.models.openai.completion import read_answer
 from sstar_code.agent.models.openai.refusal import explain, read_refusal
+from sstar_code.agent.models.request import Answer, Tokens, Usage, Watch, as_plain
 from sstar_code.agent.models.retry import read_retry_after
 from sstar_code.agent.models.scrub import scrub
+from sstar_code.sandbox import Execution, Failure, Status
 from tests.support.growth import assert_linear
 
 JSON = st.recursive(
@@ -205,3 +210,30 @@ def test_a_long_refusal_is_read_in_proportion_to_its_length(letters):
     for start in ("", "<html>"):
         refusal = read_refusal(400, start + letters * (1 << 20))
         assert len(refusal.message) <= 300
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Request((), Purpose("p", Stage.JUDGE)),
+        Request(
+            (Message("user", "a"), Message("system", "b\ud800")),
+            Purpose("p", Stage.DEBUG, 1, 2, "x"),
+            0.5,
+            stop=("\n",),
+            extra={"logit_bias": {"1": -1.0}, "prompt": [1, "a"], "n": None},
+            watch=Watch(3, 0.5),
+        ),
+        Answer(
+            "t",
+            "r",
+            usage=Usage(1, 2, 3, 4, estimated=True),
+            tokens=Tokens((1, 2), (3,), "4"),
+            confidence=1.5,
+        ),
+        Execution(Status.RE, failure=Failure("ValueError", "m", 3), cpu_s=0.25),
+    ],
+)
+def test_records_are_written_as_the_library_writes_them(record):
+    """What is stored, and what a call's key is made of, is the JSON of `dataclasses.asdict`."""
+    assert json.dumps(as_plain(record), sort_keys=True) == json.dumps(asdict(record), sort_keys=True)

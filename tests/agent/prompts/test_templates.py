@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -352,3 +353,15 @@ def test_values_that_are_not_encoded_are_shown_as_they_are():
     assert show_call("Solution.f", Test('1\n"a"')) == "Solution().f(1, 'a')"
     assert show_call("f", {"input": "[1]\n\ntrue"}) == "f([1], True)"
     assert show_call("f", "") == "f()"
+
+
+def test_the_samples_of_a_problem_share_one_prompt():
+    """Asked again in a row, a prompt is the same object; another problem, style or plan has its own."""
+    prompts, first = Prompts(), STDIN
+    asked = prompts.render("generate", first)
+    assert prompts.render("generate", first) is asked
+    for problem, style in ((replace(first, statement="Sub."), "cot"), (first, "direct")):
+        assert prompts.render("generate", problem, style=style) != asked
+    plans = [prompts.render("generate", first, style="plan", plan=plan) for plan in ("Sort.", "Search.")]
+    assert plans[0] != plans[1] != asked
+    assert prompts.render("generate", first) == asked

@@ -210,6 +210,23 @@ def test_failure_is_forgotten_once_answered(tmp_path):
         assert store.failures() == [("p", "generate", "refused")]
 
 
+def test_failure_of_an_earlier_start_is_forgotten_once_answered(tmp_path):
+    """Failures that this process did not write, or that came from another store, go with the answer too."""
+    for name in ("run", "other"):
+        with closing(Store(tmp_path / f"{name}.db")) as store:
+            store.put_failure(make_request(name), "refused")
+            store.put_failure(make_request("never answered"), "refused")
+    with closing(Store(tmp_path / "run.db")) as store:
+        store.put_answer(make_request("run"), Answer("text"))
+        store.put_answer(make_request("x"), Answer("text"))
+        assert len(store.failures()) == 1
+        store.reopen(["p"])
+        store.put_answer(make_request("y"), Answer("text"))
+        store.absorb(tmp_path / "other.db")
+        store.put_answer(make_request("other"), Answer("text"))
+        assert len(store.failures()) == 1
+
+
 def test_reopened_problem_is_unfinished_and_keeps_its_answers(tmp_path):
     """Working on a problem again costs nothing of what was answered, and replaces what came of it whole."""
     with closing(Store(tmp_path / "run.db")) as store:
