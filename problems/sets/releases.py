@@ -14,7 +14,6 @@ import logging
 import os
 import re
 import shutil
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -283,6 +282,8 @@ def _github_path(release: Release, file: ReleasedFile) -> Path:
 
 
 def _from_github(name: str, release: Release, file: ReleasedFile) -> Path:
+    import urllib.request
+
     path = _github_path(release, file)
     if path.exists():
         return path

@@ -25,7 +25,7 @@ HEAVY = ("openai", "docker", "jinja2", "httpx2", "tenacity", "anyio", "sqlite3",
 OURS = tuple(
     f"sstar_code.{name}" for name in ("selection", "sandbox", "problems.sets.load", "agent.models.choose")
 )
-UNUSED_BY_HELP = (*HEAVY[:4], "rich", "asyncio", "statistics", *OURS)
+UNUSED_BY_HELP = (*HEAVY[:4], "rich", "anyio", "asyncio", "statistics", *OURS)
 
 
 @pytest.fixture

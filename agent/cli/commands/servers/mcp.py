@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import anyio
 import typer
 
 from sstar_code.agent.cli.build import put, run_async, say
@@ -71,6 +70,8 @@ def command(
     place = _find_repository(repository, python, http=http)
 
     async def main() -> None:
+        import anyio
+
         from sstar_code.agent.jobs.session import connect_endpoint, make_chosen
         from sstar_code.agent.models.recorded import find_prompts
         from sstar_code.agent.prompts.templates import Prompts
