@@ -84,7 +84,7 @@ def withhold(selection: Selection, least: float | None) -> Selection:
     if least is None or sure or selection.chosen is None:
         return selection
     note = f"no answer: the confidence is {selection.confidence_in_words}, less than the {least:g} asked for"
-    return replace(selection, chosen=None, notes=(*selection.notes, note))
+    return replace(selection, chosen=None, withheld=selection.chosen, notes=(*selection.notes, note))
 
 
 MAX_OUTPUT_CHARS = 2_000

@@ -145,6 +145,8 @@ class Selection:
     """The questions in the order asked."""
     derived: tuple[Derived, ...] = ()
     """Inputs whose right output was found out: first those that tell clusters apart."""
+    withheld: int | None = None
+    """What would have been chosen, had its confidence not been less than was asked for."""
 
     @property
     def confidence_in_words(self) -> str:

@@ -10,9 +10,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from sstar_code.problems import Kind
+from sstar_code.agent.report.reason import TERMS, count_nouns, explain_choice, show_output
 from sstar_code.problems.plain_text import escape_line, escape_text
-from sstar_code.problems.values import decode
 from sstar_code.selection.judging.question import LETTERS, clip, show_input
 
 if TYPE_CHECKING:
@@ -22,15 +21,6 @@ if TYPE_CHECKING:
     from sstar_code.selection import Candidate, Selection
     from sstar_code.selection.protocols import Evidence
 
-TERMS = {
-    "agreement": ("agreement", "how much of the programs does nearly the same; more is better"),
-    "failures": ("failures", "inputs on which it fails and others do not"),
-    "size": ("size", "how many different programs are in the cluster, against all"),
-    "trust": ("reliability", "how often its writers pass public tests, against the others"),
-    "brute force": ("brute force", "outputs equal to those of a brute force that the model wrote"),
-    "rules": ("rules", "outputs that break a rule of the statement, as the model wrote it down"),
-}
-"""Name of a kind of evidence in a `Selection` -> its name and meaning for a reader."""
 LEGEND = {
     **dict(TERMS.values()),
     "before": "probability of the cluster before the model was asked about outputs",
@@ -49,7 +39,7 @@ _MANY_KINDS = 5
 def explain_selection(problem: Problem, candidates: Sequence[Candidate], selection: Selection) -> Group:
     """Clusters with their evidence, the inputs that split them, questions and the choice, for rich."""
     parts: list[RenderableType] = [
-        _line(f"{problem.id}: {_count(len(candidates), 'candidate')}, method {selection.method}"),
+        _line(f"{problem.id}: {count_nouns(len(candidates), 'candidate')}, method {selection.method}"),
         _line("Clusters: what did the same on every input (* has the chosen one)"),
         _clusters(selection),
         *([Text(_write_legend(selection))] if _weighed(selection) else ()),
@@ -59,7 +49,7 @@ def explain_selection(problem: Problem, candidates: Sequence[Candidate], selecti
     if selection.asked:
         parts += [_questions(selection), _line(_ANSWERS)]
     parts += [_line(f"note: {note}") for note in selection.notes]
-    parts.append(_line(explain_choice(problem.id, selection)))
+    parts.append(_line(explain_choice(problem.id, selection, problem=problem, candidates=candidates)))
     return Group(*parts)
 
 
@@ -80,16 +70,6 @@ def _list_terms(selection: Selection) -> list[str]:
 
 def _show_term(name: str) -> str:
     return TERMS[name][0] if name in TERMS else name
-
-
-def show_output(problem: Problem, text: str) -> str:
-    """What a program gave as a person would write it: a function's value as Python, all else as it is."""
-    if problem.kind is Kind.STDIN:
-        return text
-    try:
-        return repr(decode(text))
-    except (ValueError, RecursionError):
-        return text
 
 
 def derived_tests(selection: Selection) -> list[dict[str, Any]]:
@@ -169,56 +149,3 @@ def _questions(selection: Selection) -> Table:
             )
         table.add_section()
     return table
-
-
-def explain_choice(problem_id: str, selection: Selection) -> str:
-    """The choice in a sentence or two: what was chosen, how sure that is, and what speaks for it."""
-    chosen = selection.chosen
-    if chosen is None:
-        return f"{problem_id}: there is nothing to choose from."
-    cost = f"{_count(selection.calls, 'call')}, {_count(selection.executions, 'run')}"
-    why = f"Chosen: sample {chosen}, confidence {selection.confidence_in_words} ({cost})."
-    cluster = next((n for n, members in enumerate(selection.clusters) if chosen in members), None)
-    return why if cluster is None else f"{why} {_give_reason(selection, cluster)}"
-
-
-def _give_reason(selection: Selection, cluster: int) -> str:
-    """What speaks for the chosen cluster."""
-    if len(selection.clusters) == 1:
-        alone = selection.confidence is None
-        return "It was compared with no other program." if alone else "No input told the candidates apart."
-    place = _place(selection, cluster)
-    named = sum(
-        question.answer in tuple(LETTERS) and cluster in question.clusters[LETTERS.index(question.answer)]
-        for question in selection.asked
-    )
-    if named:
-        return f"{place} The judge named the output of its cluster {_count(named, 'time')}."
-    if not selection.evidence:
-        return place
-    terms = selection.evidence[cluster].terms
-    gains = {name: terms[name] - _mean(selection, name) for name in terms}
-    best = max(gains, key=gains.__getitem__, default="")
-    if not best or gains[best] <= 0:
-        return place
-    return f"{place} What speaks for it most is {_show_term(best)}."
-
-
-def _place(selection: Selection, cluster: int) -> str:
-    """How large and how probable the chosen cluster is among the others."""
-    mine = selection.clusters[cluster]
-    words = f"Its cluster {cluster} has {_count(len(mine), 'sample')} of {sum(map(len, selection.clusters))}"
-    if not selection.evidence:
-        return f"{words}, in {len(selection.clusters)} clusters."
-    others = [item.posterior for number, item in enumerate(selection.evidence) if number != cluster]
-    own = selection.evidence[cluster].posterior
-    return f"{words} and probability {own:.2f}, the next cluster {max(others):.2f}."
-
-
-def _mean(selection: Selection, name: str) -> float:
-    values = [item.terms.get(name, 0.0) for item in selection.evidence]
-    return sum(values) / len(values)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -182,9 +182,15 @@ def _write(folder: Path, chosen: Sequence[Chosen], work: Sequence[Work]) -> None
     """Write `selections.jsonl`, `derived.jsonl` and `samples.jsonl`."""
     from sstar_code.agent.jobs.select_samples import sample_row
     from sstar_code.agent.report.explain import derived_tests
+    from sstar_code.agent.report.reason import explain_choice
     from sstar_code.agent.run.files import write_lines
 
-    write_lines(folder / "selections.jsonl", [made.row for made in chosen])
+    rows = []
+    for made in chosen:
+        problem, candidates = made.problem, made.candidates
+        why = explain_choice(problem.id, made.selection, problem=problem, candidates=candidates)
+        rows.append({**made.row, "why": why})
+    write_lines(folder / "selections.jsonl", rows)
     derived = [
         {"problem_id": made.problem.id, **test} for made in chosen for test in derived_tests(made.selection)
     ]

@@ -258,6 +258,7 @@ def _as_row(solution: Solution) -> dict[str, Any]:
 def _explain(solution: Solution, row: dict[str, Any], *, notes: bool) -> None:
     """Why this program, in a few lines on stderr."""
     from sstar_code.agent.generation.lineage import explain_lack
+    from sstar_code.agent.report.reason import give_reason
 
     selection = solution.selection
     so = f"pass the {row['public_total']} public tests" if row["public_total"] else "hold a program"
@@ -277,7 +278,9 @@ def _explain(solution: Solution, row: dict[str, Any], *, notes: bool) -> None:
         say(f"sstar: their behaviour forms {len(selection.clusters)} clusters (sizes {sizes})")
     for note in selection.notes if notes else ():  # the tables of --explain have them, too
         say(f"  {note}")
-    say(f"sstar: chose sample {row['chosen']} by {row['method']}, confidence {selection.confidence_in_words}")
+    why = give_reason(selection, problem=solution.problem, candidates=solution.candidates)
+    sure = f"confidence {selection.confidence_in_words}"
+    say(f"sstar: chose sample {row['chosen']} by {row['method']}, {sure}: {why}")
     failing = f"{row['public_passed']} of {row['public_total']} public tests"
     if row["solved"] is None:
         say(f"sstar: not known: the best program matches {failing}; other outputs may be right")

@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING, Any
 from sstar_code.agent.report.data.curves import calibrate
 from sstar_code.agent.report.data.run import open_run
 from sstar_code.agent.report.data.scores import count_scores
-from sstar_code.agent.report.explain import LEGEND, TERMS, explain_choice, show_output
+from sstar_code.agent.report.explain import LEGEND
+from sstar_code.agent.report.reason import TERMS, explain_choice, show_output
 from sstar_code.agent.report.render import abstention, figures, tables
 from sstar_code.agent.run.files import write_text
 from sstar_code.agent.run.outcomes import add_up, read_record
 from sstar_code.agent.run.summary import LABELS
 from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.judging.question import show_input
-from sstar_code.selection.protocols import Selection
+from sstar_code.selection.protocols import Candidate, Selection
 
 if TYPE_CHECKING:
     from sstar_code.agent.models.request import Answer, Request
@@ -144,14 +145,17 @@ def _methods(run: Run, problem_id: str, caps: Caps) -> list[dict[str, Any]]:
 
 def _read_methods(run: Run, problem_id: str, caps: Caps) -> list[dict[str, Any]]:
     methods = []
-    inputs = _Inputs(run.problems.get(problem_id), caps.output)
+    problem = run.problems.get(problem_id)
+    inputs, candidates = _Inputs(problem, caps.output), _list_candidates(run, problem_id)
     outcome = run.outcomes[problem_id]
     for text in run.store.selections(problem_id).values():
         row: dict[str, Any] = json.loads(text)
         row["right"] = None
         if outcome.graded:
             row["right"] = outcome.is_right(row["chosen"])
-        row["why"] = explain_choice(problem_id, read_record(Selection, row))
+        row["why"] = explain_choice(
+            problem_id, read_record(Selection, row), problem=problem, candidates=candidates
+        )
         if row["confidence"] is None:
             row["evidence"] = []  # as in `explain_selection`: compared with nothing it says nothing
         else:
@@ -167,6 +171,17 @@ def _read_methods(run: Run, problem_id: str, caps: Caps) -> list[dict[str, Any]]
             item["output"] = inputs.show_output(item["output"])
         methods.append({key: value for key, value in row.items() if value not in ([], None)})
     return sorted(methods, key=lambda row: row["method"] != run.select)
+
+
+def _list_candidates(run: Run, problem_id: str) -> list[Candidate]:
+    """What there was to choose among: the round that stands for each sample; none where one is not known."""
+    rows = {row.sample: row for row in run.rounds.get(problem_id, ()) if row.is_best}
+    if sorted(rows) != list(range(len(rows))):
+        return []
+    return [
+        Candidate(rows[number].code or "", rows[number].public_passed, rows[number].public_total)
+        for number in sorted(rows)
+    ]
 
 
 class _Inputs:
