@@ -148,6 +148,9 @@ class Selection:
     withheld: int | None = None
     """What would have been chosen, had its confidence not been less than was asked for."""
 
+    confirmed: int = 0
+    """Inputs with a confirmed output that candidates had to pass too, after a round of repair for that."""
+
     @property
     def confidence_in_words(self) -> str:
         """The confidence with two digits, or that it is not known."""

@@ -50,6 +50,9 @@ class Round:
     """Index of the earlier round with the same program, whose verdicts were taken over."""
     unchanged: bool = False
     """Whether the answer is the very program that it was to repair."""
+    confirmed: int = 0
+    """Inputs whose right output selection confirmed that a repair after the choice passes, where it passes
+    all of them and every public test."""
     error: str = ""
     """Why the call failed; empty where there was an answer."""
     why: str = ""
@@ -82,8 +85,10 @@ class Lineage:
 
     @property
     def best(self) -> Round:
-        """The round with a program and the most public tests passed; the earlier one wins a tie."""
-        return max(self.rounds, key=lambda item: (item.code is not None, item.passed, -item.index))
+        """The round with a program and most tests passed, public ones first; the earlier one wins a tie."""
+        return max(
+            self.rounds, key=lambda item: (item.code is not None, item.passed, item.confirmed, -item.index)
+        )
 
     @property
     def code(self) -> str | None:

@@ -10,6 +10,7 @@ from sstar_code.agent.generation.plans import count_calls
 from sstar_code.agent.models.openai.completion import estimate_tokens
 from sstar_code.agent.run.outcomes import Prices, StageCount
 from sstar_code.agent.run.prices import choose_prices, read_price_list
+from sstar_code.agent.solving.confirmed import MOST_REPAIRS
 from sstar_code.agent.strategies.table import choose_strategy
 
 if TYPE_CHECKING:
@@ -150,6 +151,8 @@ def estimate_run(
         if all_ > 1:
             _add(expected, round(asks * _OPEN), prompt + _REPORT, answer)
             _add(most, asks, prompt + settings.max_tokens, settings.max_tokens)
+            repairs = MOST_REPAIRS if settings.repair_confirmed else 0
+            _add(most, repairs, prompt + settings.max_tokens + _REPORT, settings.max_tokens)
     if len(problems) > 1 and "adaptive" in methods:
         _add(most, _ON_A_SET, most.prompt // max(1, most.calls), settings.max_tokens)
     chosen, origin = _find_prices(prices, model)

@@ -357,4 +357,5 @@ def _outcome(
         chosen={**chosen, "oracle": right[0] if right else chosen.get("first")},
         tier=tuple(tier(solution.candidates)),
         error=error,
+        confirmed=solution.confirmed,
     )

@@ -92,8 +92,7 @@ def give_reason(
     chosen = selection.withheld if selection.chosen is None else selection.chosen
     assert chosen is not None
     reason = _Reason(selection, chosen, problem, tuple(candidates))
-    fails = reason.failing
-    return f"{reason.tell()}; {fails}" if fails else reason.tell()
+    return "; ".join(filter(None, (reason.tell(), reason.confirmed, reason.failing)))
 
 
 def count_nouns(number: int, noun: str) -> str:
@@ -126,6 +125,17 @@ class _Reason:
         return "; ".join(filter(None, (self._tell_split(), self._tell_judge(), self._tell_decision())))
 
     @property
+    def confirmed(self) -> str:
+        """The first input that decided who was chosen among at all; empty where none was confirmed."""
+        made = self.selection
+        if not made.confirmed or not made.derived:
+            return ""
+        test = made.derived[0]
+        shown = test.input if self.problem is None else show_input(self.problem, test.input)
+        output = show_output(self.problem, test.output)
+        return f"that {self._quote(shown)} gives {self._quote(output)} was confirmed by {test.why}"
+
+    @property
     def failing(self) -> str:
         """What has to be said where the chosen program fails a public test; empty where none is known."""
         if self.chosen >= len(self.candidates) or self.candidates[self.chosen].survives:
@@ -141,9 +151,12 @@ class _Reason:
     @property
     def _pool(self) -> str:
         """Those among which there was a choice, like `3 candidates that pass every public test`."""
+        made, members = self.selection, sum(map(len, self.selection.clusters))
         if not self.candidates:
-            members = sum(map(len, self.selection.clusters))
             return count_nouns(members, "candidate") if members else "best candidates"
+        if made.confirmed:
+            verb = "passes" if members == 1 else "pass"
+            return f"{count_nouns(members, 'candidate')} that {verb} {self._every}"
         best = tier(self.candidates)
         number, first = count_nouns(len(best), "candidate"), self.candidates[best[0]]
         if not first.public_total:
@@ -187,9 +200,15 @@ class _Reason:
         return f"all of the {self._pool} {did}"
 
     @property
+    def _every(self) -> str:
+        confirmed = self.selection.confirmed
+        more = f" and {count_nouns(confirmed, 'confirmed input')}" if confirmed else ""
+        return f"every public test{more}"
+
+    @property
     def _only(self) -> str:
         survives = self.candidates[self.chosen].survives
-        passes = "passes every public test" if survives else "passes so many public tests"
+        passes = f"passes {self._every}" if survives else "passes so many public tests"
         return f"that {passes}, so it was compared with no other program"
 
     def _tell_split(self) -> str:

@@ -273,6 +273,8 @@ class ProblemOutcome:
     """One line where the sandbox or the model failed for this problem; every rate counts it as wrong."""
     thoughts: tuple[ThoughtOutcome, ...] = ()
     """One for each answer that was thought about, where the model shows what it thinks."""
+    confirmed: tuple[int, int] = (0, 0)
+    """Programs repaired after the choice, for failing a confirmed input, and those of them that pass now."""
 
     @property
     def graded(self) -> bool:
@@ -307,7 +309,8 @@ class ProblemOutcome:
     def to_json(self) -> str:
         """The outcome as one line."""
         whole = asdict(self)
-        return json.dumps(whole if self.thoughts else {k: v for k, v in whole.items() if k != "thoughts"})
+        left_out = {name for name in ("thoughts", "confirmed") if not any(whole[name])}
+        return json.dumps({name: value for name, value in whole.items() if name not in left_out})
 
     @classmethod
     def from_json(cls, text: str) -> ProblemOutcome:
@@ -322,3 +325,10 @@ class ProblemOutcome:
         if not named <= set(range(len(outcome.samples))):
             raise ValueError(f"it names a sample that is none of {len(outcome.samples)}")
         return outcome
+
+
+def count_confirmed(outcomes: Iterable[ProblemOutcome]) -> dict[str, dict[str, int]]:
+    """What `--repair-confirmed` did, for a summary; empty where nothing failed a confirmed input."""
+    pairs = [outcome.confirmed for outcome in outcomes if any(outcome.confirmed)]
+    tried, passing = (sum(pair[place] for pair in pairs) for place in (0, 1))
+    return {"confirmed": {"problems": len(pairs), "repaired": tried, "passing": passing}} if pairs else {}

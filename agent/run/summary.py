@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.agent.run.outcomes import Prices, StageCount, add_stages, add_up
+from sstar_code.agent.run.outcomes import Prices, StageCount, add_stages, add_up, count_confirmed
 from sstar_code.agent.thinking.underthinking import Underthinking, measure_underthinking
 
 if TYPE_CHECKING:
@@ -346,6 +346,7 @@ class Summary:
             "failed_calls": len(self.failed_calls),
             "select": self.select,
             **self.ways,
+            **count_confirmed(self.count.ended),
             "methods": {name: asdict(rate) for name, rate in self.rates.items()},
             "methods_of_graded": {name: asdict(rate) for name, rate in self.count.rates(graded).items()},
             "stages": asdict_all(self.stages),

@@ -15,7 +15,7 @@ STYLES = ("cot", "direct", "draft", "plan")
 """Chain of thought (arXiv 2205.11916), the answer alone, a draft in few words (Chain of Draft, arXiv
 2502.18600), and ideas first (as PlanSearch, arXiv 2409.03733)."""
 _LATER = frozenset(
-    {"least", "strategy", "style", "lessons", "methods_with_model"}
+    {"least", "strategy", "style", "lessons", "methods_with_model", "repair_confirmed"}
     | {"think_min", "think_max", "think_wait", "switch_penalty", "confidence", "cut_loops", "drafts", "mur"}
 )
 """Settings that older runs did not know."""
@@ -56,6 +56,8 @@ class Settings:
     """One of `LESSONS`: whether repairs say in a line what was wrong, and who is told."""
     methods_with_model: bool = False
     """The methods that are reported beside `select` may ask the model too, not use free evidence alone."""
+    repair_confirmed: bool = False
+    """After the choice repair, once, survivors that fail an input whose output was confirmed; costs calls."""
     think_min: int | None = None
     """Tokens that a thinking model has to think before each program; None: as few as it likes."""
     think_max: int | None = None

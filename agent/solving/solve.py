@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.run.outcomes import StageCount
+from sstar_code.agent.solving.confirmed import repair_confirmed
 from sstar_code.agent.strategies.table import choose_strategy
 from sstar_code.agent.telemetry.events import working_on
 from sstar_code.agent.thinking.drafts import add_drafts
@@ -36,6 +37,8 @@ class Solution:
     usage: StageCount = field(default_factory=StageCount)
     """What it cost; only where one problem was solved by itself."""
     seconds: float = 0.0
+    confirmed: tuple[int, int] = (0, 0)
+    """Programs repaired after the choice, for failing a confirmed input, and those of them that pass now."""
     failure: SstarError | None = None
     """What ended the work before its end, where something was there to choose among by then."""
 
@@ -95,7 +98,49 @@ async def solve(
             measure_judge=None if context.judge is None else context.judge.measure,
         )
         free = () if settings.methods_with_model else set(methods) - {settings.select}
-        return Solution(problem, lineages, await select_all(pool, methods, free=free), settings.select)
+        solution = Solution(problem, lineages, await select_all(pool, methods, free=free), settings.select)
+    return await _choose_again(solution, context, methods) if settings.repair_confirmed else solution
+
+
+async def _choose_again(solution: Solution, context: SolveContext, methods: Sequence[str]) -> Solution:
+    """The solution after a round of repair for what fails a confirmed input, if anything did and now passes.
+
+    The choice is made anew among what passes the public tests and the confirmed inputs, on free evidence: the
+    model has said what it knows. The methods beside it choose among the same programs without those inputs.
+    """
+    problem, first = solution.problem, solution.selection
+    made = await repair_confirmed(problem, context, solution.lineages, first)
+    if made is None:
+        return solution
+    note = f"repair: {made.repaired} of {made.tried} programs that failed a confirmed input pass it now"
+    told = replace(first, notes=(*first.notes, note))
+    selections = {**solution.selections, solution.method: told}
+    effort = made.tried, made.repaired
+    if not made.repaired:
+        return replace(solution, lineages=made.lineages, selections=selections, confirmed=effort)
+    seed, total = context.settings.seed, len(made.problem.public_tests)
+    candidates = candidates_of(problem, made.lineages)
+    strict = tuple(
+        replace(one, public_passed=passed, public_total=total)
+        for one, passed in zip(candidates, made.passed, strict=True)
+    )
+    with working_on(problem.id, "select"):
+        others = [name for name in methods if name != solution.method]
+        selections |= await select_all(Pool(problem, candidates, context.sandbox, seed=seed), others)
+        again = Pool(made.problem, strict, context.sandbox, seed=seed)
+        second = (await select_all(again, [solution.method]))[solution.method]
+    sure = made.confidence if second.confidence is None else made.confidence * second.confidence
+    selections[solution.method] = replace(
+        second,
+        confidence=sure,
+        calls=first.calls,
+        tokens=first.tokens,
+        executions=first.executions + second.executions,
+        notes=(*told.notes, *second.notes),
+        derived=first.derived,
+        confirmed=total - len(problem.public_tests),
+    )
+    return replace(solution, lineages=made.lineages, selections=selections, confirmed=effort)
 
 
 def lead_thinking(problem: Problem, context: SolveContext) -> SolveContext:

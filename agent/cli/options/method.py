@@ -93,6 +93,11 @@ METHOD_FLAGS: Mapping[type, Mapping[str, Any]] = {
             metavar="WHOSE",
             help="Tell later prompts what repairs found wrong: off, problem, set (other problems' too).",
         ),
+        "repair_confirmed": _method(
+            "--repair-confirmed",
+            help="After the choice, repair once what fails an input that the judge confirmed, and choose "
+            "again.",
+        ),
         **THINKING,
     }
 }
