@@ -35,6 +35,8 @@ class Pool:
     measure_judge: Callable[[], Awaitable[JudgeRecord | None]] | None = None
     """How the model behind `ask` does on known answers of the whole set, found out when a question is certain
     to be put; None, or where it gives None: measured on this problem."""
+    other_judges: tuple[Callable[[], Awaitable[JudgeRecord | None]] | None, ...] = ()
+    """For the second judge and each further one, all behind `ask`, what `measure_judge` is for the first."""
     board: Board = field(init=False, repr=False, compare=False)
     """Shared by all methods: executions and answers, each found out once."""
 

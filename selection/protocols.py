@@ -49,7 +49,8 @@ class Ask(Protocol):
     ) -> Reply | None:
         """The reply, or None where the call failed for good (the failure has been recorded).
 
-        `ordinal` tells this call apart from the others of the problem, like `0-2/swapped`.
+        `ordinal` tells this call apart from the others of the problem, like `0-2/swapped`. One that begins
+        with `judge-2/` is for the second judge, and so on; all others are for the first.
         """
         ...
 
@@ -98,6 +99,8 @@ class Asked:
     """`A` ... `D`, `neither`, `several`, `invalid`, `flips` (with the order), `unreadable` or `failed`."""
     posterior: tuple[float, ...]
     """The probability of each cluster after the answer."""
+    judge: int = 1
+    """Which judge was asked."""
 
 
 @dataclass(frozen=True, slots=True)

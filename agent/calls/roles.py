@@ -6,6 +6,7 @@ the model's name, which the manifest holds: a run goes on with the same models o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -16,17 +17,23 @@ if TYPE_CHECKING:
 
 ROLES = ("drafter", "feedback", "editor", "selector")
 """First samples and ideas; texts about a program; new programs from an earlier one; inputs and judgements."""
+MOST_JUDGES = 4
+JUDGES = tuple(f"selector{number}" for number in range(2, MOST_JUDGES + 1))
+"""Roles of further judges, who are asked about outputs beside the selector and nothing else."""
+_JUDGE = re.compile(r"\w+/judge-(\d+)/")
+"""Beginning of the ordinal of a question to a further judge (`selection.judging.question.address_judge`)."""
 _FEEDBACK = ("feedback", "critique", "changes", "associate")
 """Beginnings of the ordinals of calls for a text about a program."""
 
 
 def role_of(purpose: Purpose) -> str:
-    """The role that a call belongs to, one of `ROLES`."""
+    """The role that a call belongs to, one of `ROLES` or `JUDGES`."""
     if purpose.stage is Stage.GENERATE:
         return "drafter"
     if purpose.stage is Stage.DEBUG:
         return "feedback" if purpose.ordinal.startswith(_FEEDBACK) else "editor"
-    return "selector"
+    further = _JUDGE.match(purpose.ordinal) if purpose.stage is Stage.JUDGE else None
+    return "selector" if further is None else f"selector{further[1]}"
 
 
 class RoleModels:

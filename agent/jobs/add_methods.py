@@ -78,10 +78,10 @@ async def add_methods(
             )
         if work:
             note_own_work(session.folder, store.count_stages(), outcomes)
-        ask = judge = None
+        ask = shared = None
         if session.has_model:
             ask = Asking(session.model, prompts, config["seed"], config["max_tokens"])
-            judge = SharedJudge(list(problems.values()), ask).measure
+            shared = SharedJudge(list(problems.values()), ask)
         failed: dict[str, str] = {}
         limiter = anyio.CapacityLimiter(4 * session.sandbox.workers)
 
@@ -92,7 +92,13 @@ async def add_methods(
             async with limiter:
                 with working_on(problem.id, "select"):
                     pool = Pool(
-                        problem, candidates, session.sandbox, ask, config["seed"], measure_judge=judge
+                        problem,
+                        candidates,
+                        session.sandbox,
+                        ask,
+                        config["seed"],
+                        measure_judge=None if shared is None else shared.measure,
+                        other_judges=() if shared is None else shared.others(session.judges),
                     )
                     try:
                         found = await select_all(pool, wanted)

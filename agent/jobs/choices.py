@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sstar_code.agent.calls.roles import ROLES
+from sstar_code.agent.calls.roles import JUDGES, ROLES
 from sstar_code.agent.models.scrub import scrub
 from sstar_code.problems import UserError
 from sstar_code.problems.errors import suggest
@@ -90,7 +90,9 @@ class Endpoint:
         found: dict[str, Endpoint] = {}
         for text in self.role_models:
             role, equals, spec = (part.strip() for part in text.partition("="))
-            if not equals or not spec or role not in ROLES:
+            if role == "selector":  # given several times it is several judges
+                role = next((name for name in ("selector", *JUDGES) if name not in found), role)
+            if not equals or not spec or role not in (*ROLES, *JUDGES):
                 raise UserError(
                     f"--role-model {scrub(text)!r}: it must be ROLE=NAME or ROLE=NAME@URL, with ROLE one of "
                     f"{', '.join(ROLES)}{suggest(role, ROLES)}"
@@ -101,6 +103,11 @@ class Endpoint:
             name, urls = (parts[1], (parts[2],)) if parts else (spec, self.base_urls)
             found[role] = replace(self, model=name, base_urls=urls, role_models=(), record=None)
         return found
+
+    @property
+    def judges(self) -> int:
+        """How many models are asked which output is right: the selector and further ones."""
+        return 1 + sum(role in JUDGES for role in self.roles)
 
     @property
     def body_fields(self) -> dict[str, Any]:

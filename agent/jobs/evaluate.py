@@ -105,7 +105,13 @@ async def evaluate_run(
         allocation = plan_allocation(settings, session.budget, session.store, len(problems) - len(outcomes))
         knowledge = Knowledge(session.store) if settings.lessons == "set" else None
         context = SolveContext(
-            model, session.sandbox, prompts, settings, allocation=allocation, knowledge=knowledge
+            model,
+            session.sandbox,
+            prompts,
+            settings,
+            judges=session.judges,
+            allocation=allocation,
+            knowledge=knowledge,
         )
         try:
             with _showing(session, len(problems), outcomes, starts) as finish:

@@ -62,7 +62,13 @@ async def fix_run(
         remembering = NotingSandbox(MemoSandbox(sandbox, session.store), sandbox)
         failures: list[SstarError] = []
         context = SolveContext(
-            session.model, remembering, prompts, settings, names_environment=False, failures=failures
+            session.model,
+            remembering,
+            prompts,
+            settings,
+            judges=session.judges,
+            names_environment=False,
+            failures=failures,
         )
         settle = None if answer is None else Person(answer).settle
         fixing = Fixing(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sstar_code.problems import Problem, SstarError, Test
     from sstar_code.sandbox import Sandbox
     from sstar_code.selection import Ask
+    from sstar_code.selection.judging.calibration import JudgeRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ async def choose_run(
                 sandbox=sandbox,
                 ask=ask,
                 seed=settings.seed,
+                judges=session.judges,
                 on_selected=lambda _, made: progress.advance("none" if made.chosen is None else "chosen"),
                 at_once=at_once,
                 errors=errors,
@@ -252,6 +254,7 @@ async def select_samples(
     ask: Ask | None,
     seed: int,
     at_once: int,
+    judges: int = 1,
     on_selected: Callable[[Problem, Selection], None] = lambda *_: None,
     errors: dict[int, str] | None = None,
 ) -> list[tuple[Problem, Selection]]:
@@ -269,8 +272,10 @@ async def select_samples(
     errors = {} if errors is None else errors
     trust = measure_reliability(candidates)
     judge = None
+    others: tuple[Callable[[], Awaitable[JudgeRecord | None]] | None, ...] = (None,) * (judges - 1)
     if ask is not None and _count_open(candidates) >= SEVERAL:
-        judge = SharedJudge([item.problem for item in work], ask).measure
+        shared = SharedJudge([item.problem for item in work], ask)
+        judge, others = shared.measure, shared.others(judges)
     results: dict[int, tuple[Problem, Selection]] = {}
     limiter = anyio.CapacityLimiter(at_once)
 
@@ -279,7 +284,7 @@ async def select_samples(
             selection = Selection(method, None, None)
             try:
                 if place not in errors:
-                    pool = Pool(problem, candidates[place], sandbox, ask, seed, trust, judge)
+                    pool = Pool(problem, candidates[place], sandbox, ask, seed, trust, judge, others)
                     selection = (await select_all(pool, [method]))[method]
             except Exception as error:  # noqa: BLE001 - what is no matter of one problem is raised again
                 errors[place] = describe_fault(error, problem.id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
@@ -22,8 +20,8 @@ from sstar_code.agent.models.request import ModelUserError
 from sstar_code.agent.models.retry import RetryingModel
 from sstar_code.agent.models.scrub import scrub_values
 from sstar_code.agent.run.folder import default_folder, drop_barren, note_environment, open_folder, versions
-from sstar_code.agent.telemetry.events import log_event
 from sstar_code.agent.telemetry.progress import Progress
+from sstar_code.agent.telemetry.seldom import Seldom
 from sstar_code.agent.telemetry.spans import ObservedSandbox
 
 if TYPE_CHECKING:
@@ -51,8 +49,8 @@ def make_config(label: str, endpoint: Endpoint | None, prompts: Prompts, **own: 
         config["max_thinking"] = endpoint.max_thinking
     if endpoint is not None and endpoint.system_role != "system":
         config["system_role"] = endpoint.system_role
-    if endpoint is not None and endpoint.role_models:
-        config["role_models"] = {role: other.model for role, other in sorted(endpoint.roles.items())}
+    if endpoint is not None and (roles := endpoint.roles):
+        config["role_models"] = {role: roles[role].model for role in sorted(roles)}
     return config | (scrub_values(endpoint.body_fields) if endpoint is not None else {})
 
 
@@ -77,9 +75,6 @@ def open_run(
     return folder
 
 
-_RETRY_LINE_EVERY_S = 10.0
-
-
 @dataclass(slots=True)
 class Session:
     """What a command works with, open as long as its block lasts."""
@@ -96,6 +91,8 @@ class Session:
     sandbox: MemoSandbox
     """The same with a memory: every execution is kept in the store and never repeated."""
     _model: StoredModel | None = None
+    judges: int = 1
+    """How many models are asked which output is right."""
 
     @property
     def has_model(self) -> bool:
@@ -170,7 +167,8 @@ async def open_session(
             )
         remembering = MemoSandbox(ObservedSandbox(programs), store)
         starting.holds = False
-        yield Session(folder, store, say, quiet, budget, programs, remembering, model)
+        judges = endpoint.judges if isinstance(endpoint, Endpoint) else 1
+        yield Session(folder, store, say, quiet, budget, programs, remembering, model, judges)
 
 
 @dataclass(slots=True)
@@ -375,26 +373,7 @@ def make_asked(endpoint: Endpoint, say: Callable[[str], None] = lambda _: None) 
         max_in_flight=endpoint.max_in_flight or MOST_IN_FLIGHT,
         timeout_s=endpoint.call_timeout_s,
         max_thinking=endpoint.max_thinking,
-        on_retry=_Seldom(say),
+        on_retry=Seldom(say),
         more=endpoint.body_fields,
         checks_name=not endpoint.no_model_check,
     )
-
-
-class _Seldom:
-    """Passes on a line every ten seconds at most, with how many it kept back: an outage hits all calls."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-        self._said_s = -math.inf
-        self._kept_back = 0
-
-    def __call__(self, line: str) -> None:
-        log_event("call.retried", why=line)
-        now_s = time.monotonic()
-        if now_s - self._said_s < _RETRY_LINE_EVERY_S:
-            self._kept_back += 1
-            return
-        more = f" ({self._kept_back} more like it)" if self._kept_back else ""
-        self._say(f"sstar: {line}{more}")
-        self._said_s, self._kept_back = now_s, 0

@@ -53,7 +53,13 @@ async def solve_problem(
         allocation = plan_allocation(settings, session.budget, session.store, 1)
         failures: list[SstarError] = []
         context = SolveContext(
-            session.model, session.sandbox, prompts, settings, allocation=allocation, failures=failures
+            session.model,
+            session.sandbox,
+            prompts,
+            settings,
+            judges=session.judges,
+            allocation=allocation,
+            failures=failures,
         )
         with session.progress("samples", settings.n) as progress:
             counted: set[int] = set()

@@ -280,8 +280,10 @@ class _Reason:
         if question.answer in tuple(LETTERS):
             said = self._quote(question.options[LETTERS.index(question.answer)])
         named = sum(map(self._named, made.asked))
-        of = f" ({named} of its {len(made.asked)} answers name this cluster)" if len(made.asked) > 1 else ""
-        return f"the judge said {said}{of}"
+        of = f" ({named} of {len(made.asked)} answers name this cluster)" if len(made.asked) > 1 else ""
+        several = len({item.judge for item in made.asked}) > 1
+        who = f"judge {question.judge}" if several or question.judge > 1 else "the judge"
+        return f"{who} said {said}{of}"
 
     @property
     def _rival(self) -> int | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from sstar_code.agent.calls.roles import JUDGES, role_of
 from sstar_code.agent.generation.lineage import list_notes
 from sstar_code.agent.generation.memory import Note, Shown, choose_notes
 from sstar_code.agent.models import Purpose, Request, Stage
@@ -66,12 +68,15 @@ class Asking:
         """
         if self.failures:
             return None
+        purpose = Purpose(problem.id, _STAGES[question], ordinal=f"{question.value}/{ordinal}")
+        role = role_of(purpose)
         request = Request(
             messages=self.prompts.render(question.value, problem=problem, style=self.style, **values),
-            purpose=Purpose(problem.id, _STAGES[question], ordinal=f"{question.value}/{ordinal}"),
+            purpose=purpose,
             temperature=self.temperature,
             max_tokens=self.max_tokens,
-            seed=self.seed,
+            # answers are kept by what is asked: to another judge it has to be another question
+            seed=self.seed + (1 + JUDGES.index(role) if role in JUDGES else 0),
         )
         try:
             answer = await self.model.ask(request)
@@ -91,18 +96,22 @@ SEVERAL = 8
 
 @dataclass(slots=True)
 class SharedJudge:
-    """The record of the judge behind `ask` on the public tests of `problems`, measured when first needed.
+    """The record of each judge behind `ask` on the public tests of `problems`, measured when first needed.
 
     The same whichever problem needs it first, so a run that was killed and started again judges alike.
     """
 
     problems: Sequence[Problem]
     ask: Ask
-    _record: JudgeRecord | None = None
+    _records: dict[int, JudgeRecord] = field(default_factory=dict)
     _lock: anyio.Lock = field(default_factory=anyio.Lock)
 
-    async def measure(self) -> JudgeRecord | None:
-        """The record; None where there are too few problems to measure it on.
+    def others(self, judges: int) -> tuple[Callable[[], Awaitable[JudgeRecord | None]], ...]:
+        """`measure` of the second judge and each further one of so many."""
+        return tuple(partial(self.measure, number) for number in range(2, judges + 1))
+
+    async def measure(self, judge: int = 1) -> JudgeRecord | None:
+        """The record of judge number `judge`; None where there are too few problems to measure it on.
 
         Raises:
             ModelError: the endpoint is down.
@@ -111,9 +120,9 @@ class SharedJudge:
         if len(self.problems) < SEVERAL:
             return None
         async with self._lock:
-            if self._record is None:
-                self._record = await measure_judge(self.problems, self.ask)
-        return self._record
+            if judge not in self._records:
+                self._records[judge] = await measure_judge(self.problems, self.ask, judge=judge)
+        return self._records[judge]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +135,8 @@ class SolveContext:
     settings: Settings
     judge: SharedJudge | None = None
     """How far the judge is to be believed, for a set; None: each problem finds out by itself."""
+    judges: int = 1
+    """How many judges there are behind the model, by role."""
     allocation: Allocation | None = None
     """Sample allocation shared by a set; None: a problem with a range of samples allocates alone."""
     names_environment: bool = True

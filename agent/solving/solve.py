@@ -87,7 +87,7 @@ async def solve(
         context.knowledge.learn(problem, lineages)
     with working_on(problem.id, "thinking"):
         lineages = await add_drafts(lineages, problem, context)
-    candidates, settings = candidates_of(problem, lineages), context.settings
+    candidates, settings, judge = candidates_of(problem, lineages), context.settings, context.judge
     with working_on(problem.id, "select"):
         pool = Pool(
             problem,
@@ -95,7 +95,8 @@ async def solve(
             context.sandbox,
             ask=context.ask,
             seed=settings.seed,
-            measure_judge=None if context.judge is None else context.judge.measure,
+            measure_judge=None if judge is None else judge.measure,
+            other_judges=(None,) * (context.judges - 1) if judge is None else judge.others(context.judges),
         )
         free = () if settings.methods_with_model else set(methods) - {settings.select}
         solution = Solution(problem, lineages, await select_all(pool, methods, free=free), settings.select)

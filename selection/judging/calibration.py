@@ -22,7 +22,7 @@ from sstar_code.selection.concurrency import run_together
 from sstar_code.selection.evidence.clustering import Behaviour, compare_with
 from sstar_code.selection.inputs.strategies.draw import mutate_value
 from sstar_code.selection.judging.closed_book import close_book
-from sstar_code.selection.judging.question import present
+from sstar_code.selection.judging.question import address_judge, present
 from sstar_code.selection.protocols import Question
 
 if TYPE_CHECKING:
@@ -169,8 +169,10 @@ def _perturb_token(token: str, rng: random.Random) -> str:
     return str(mutate_value(token, rng)) or token
 
 
-async def measure_judge(problems: Sequence[Problem], ask: Ask, *, probes: int = PROBES) -> JudgeRecord:
-    """The record of the judge behind `ask` on the public tests of the first problems by id, both orders.
+async def measure_judge(
+    problems: Sequence[Problem], ask: Ask, *, probes: int = PROBES, judge: int = 1
+) -> JudgeRecord:
+    """The record of a judge behind `ask` on the public tests of the first problems by id, both orders.
 
     It depends on the problems alone, not on which candidates are there or what is finished, so a run that
     was killed and started again finds the same. At most one test of a problem unless there are few problems.
@@ -184,7 +186,7 @@ async def measure_judge(problems: Sequence[Problem], ask: Ask, *, probes: int = 
             if len(chosen) < probes and number < len(problem.public_tests):
                 probe = make_probe(problem, number)
                 if probe is not None:
-                    chosen.append((probe[0], f"probe-{number}", probe[1]))
+                    chosen.append((probe[0], f"{address_judge(judge)}probe-{number}", probe[1]))
     record = JudgeRecord()
     for start in range(0, len(chosen), _BATCH):
         if not record.is_settled:

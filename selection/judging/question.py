@@ -64,6 +64,11 @@ _FAILED = {
 }
 
 
+def address_judge(number: int) -> str:
+    """What the ordinal of a question to a judge begins with: nothing for the first, else like `judge-2/`."""
+    return "" if number == 1 else f"judge-{number}/"
+
+
 def clip(text: str, limit: int = _MAX_SHOWN_CHARS, start: int = 0) -> str:
     """At most `limit` characters of `text` from `start` on, and how many were left out."""
     shown = text[start : start + limit]

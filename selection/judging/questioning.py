@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,16 @@ from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.contract.examples import public_inputs
 from sstar_code.selection.inputs.search.shrink import shrink_input
 from sstar_code.selection.judging.calibration import JudgeRecord, grade, make_probe
-from sstar_code.selection.judging.question import LETTERS, Refusal, ease, effort, is_empty, persuades, present
+from sstar_code.selection.judging.question import (
+    LETTERS,
+    Refusal,
+    address_judge,
+    ease,
+    effort,
+    is_empty,
+    persuades,
+    present,
+)
 from sstar_code.selection.protocols import Asked, Derived, Question
 
 if TYPE_CHECKING:
@@ -42,8 +51,32 @@ _OWN_PROBES = 1
 
 
 @dataclass(slots=True)
+class Judge:
+    """Somebody who is asked, and how far to believe what is said."""
+
+    number: int
+    """From 1."""
+    measure: Callable[[], Awaitable[JudgeRecord | None]] | None
+    """As `Pool.measure_judge`."""
+    record: JudgeRecord = field(default_factory=JudgeRecord)
+    is_measured: bool = False
+    used: set[str] = field(default_factory=set)
+    """Inputs about which it has been asked."""
+
+    @property
+    def price(self) -> float:
+        """Calls for an answer of it; the least where a further judge was never measured, so that it is."""
+        is_new = self.number > 1 and not self.is_measured
+        return 1.0 if is_new or self.record.ignores_order else _CALLS
+
+
+@dataclass(slots=True)
 class Questioning:
-    """Questions about the clusters of `found`, and the beliefs after the answers."""
+    """Questions about the clusters of `found`, and the beliefs after the answers.
+
+    Each of several judges is measured by itself and counts as evidence of its own, also on an input about
+    which another has been asked. Each question goes to the judge whose answer is expected to tell most.
+    """
 
     pool: Pool
     found: Clustering
@@ -56,75 +89,102 @@ class Questioning:
     calls_left: int
     target: float
     """Stops when the likeliest cluster has this probability, given that one is right."""
-    record: JudgeRecord = field(default_factory=JudgeRecord)
     asked: list[Asked] = field(default_factory=list)
     derived: list[Derived] = field(default_factory=list)
-    _used: set[str] = field(default_factory=set)
+    judges: list[Judge] = field(init=False)
+    _dropped: set[str] = field(default_factory=set)
+    """Inputs that a judge has ruled out: no other is asked about them."""
     _contract: Contract | None = None
 
+    def __post_init__(self) -> None:
+        measures = (self.pool.measure_judge, *self.pool.other_judges)
+        self.judges = [Judge(number, measure) for number, measure in enumerate(measures, 1)]
+
     async def measure(self) -> None:
-        """Find out how far the judge is to be believed, if a question is certain to be put."""
-        if not self.gain:
-            return
-        shared = None if self.pool.measure_judge is None else await self.pool.measure_judge()
-        if shared is None:
-            await self._measure_here()
-        else:
-            self.record = shared
-        if not self.record.is_worth_asking:
-            self.ledger.notes.append(
-                f"judge: not asked, right on {self.record.right:g} of {self.record.asked} public tests"
-            )
+        """Find out how far the first judge is to be believed, if a question is certain to be put."""
+        if self.gain:
+            await self._measure(self.judges[0])
 
     @property
     def gain(self) -> float:
         """Bits that a call for the next question is expected to tell of the clusters; 0 where none is put."""
-        if not self.record.is_worth_asking or not self._is_open():
-            return 0.0
-        return self._pick()[1] / (1.0 if self.record.ignores_order else _CALLS)
+        return self._next()[0]
 
     async def ask(self) -> None:
-        """Put the next question; `beliefs`, `asked` and `derived` hold what came of it. Needs a `gain`."""
-        await self._ask_about(self._pick()[0])
+        """Put the next question; `beliefs`, `asked` and `derived` hold what came of it. Needs a `gain`.
 
-    def _is_open(self) -> bool:
+        A judge that was never asked is measured in place of that; then it is seen anew who tells most.
+        """
+        _, judge, place = self._next()
+        if judge.is_measured:
+            await self._ask_about(judge, place)
+        else:
+            await self._measure(judge)
+
+    def _next(self) -> tuple[float, Judge, int]:
+        """The bits for a call, the judge and the place of the next question; 0 bits: none is put.
+
+        Of judges that are expected to tell as much, the one that was asked least: it errs for other reasons.
+        """
+        ranked = [(0.0, 0, 0, 0)]
+        for judge in self.judges:
+            if judge.record.is_worth_asking and self._is_open(judge):
+                place, gain = self._pick(judge)
+                ranked.append((round(gain / judge.price, 9), -len(judge.used), -judge.number, place))
+        bits, _, number, place = max(ranked)
+        return bits, self.judges[max(0, -number - 1)], place
+
+    async def _measure(self, judge: Judge) -> None:
+        judge.is_measured = True
+        shared = None if judge.measure is None else await judge.measure()
+        if shared is None:
+            await self._measure_here(judge)
+        else:
+            judge.record = shared
+        if not judge.record.is_worth_asking:
+            name = "judge" if judge.number == 1 else f"judge {judge.number}"
+            right = f"right on {judge.record.right:g} of {judge.record.asked} public tests"
+            self.ledger.notes.append(f"{name}: not asked, {right}")
+
+    def _is_open(self, judge: Judge) -> bool:
         """Whether more answers are wanted and can change the choice; one against the leader may take two."""
         ranked = sorted(self.beliefs.clusters, reverse=True)
-        answers = self.calls_left // (1 if self.record.ignores_order else 2)
+        answers = self.calls_left // (1 if judge.record.ignores_order else 2)
         if not answers or len(ranked) < 2 or self.beliefs.lead >= self.target:
             return False
         last = [item.answer for item in self.asked[-_MOST_REFUSED:]]
         if len(last) == _MOST_REFUSED and set(last) <= _UNTOLD:
             return False
-        return math.log(ranked[0] / ranked[1]) < answers * log_odds(self.record.accuracy_twice)
+        return math.log(ranked[0] / ranked[1]) < answers * log_odds(judge.record.accuracy_twice)
 
-    async def _measure_here(self) -> None:
-        """Measure the judge on one of this problem's own public tests, for want of a record of the set."""
+    async def _measure_here(self, judge: Judge) -> None:
+        """Measure a judge on one of this problem's own public tests, for want of a record of the set."""
         tests = range(len(self.pool.problem.public_tests))
         probes = [made for number in tests if (made := make_probe(self.pool.problem, number))]
         for number, (shown, probe) in enumerate(probes[:_OWN_PROBES]):
             answers = [
-                await self._put(probe, f"probe-{number}", shown),
-                await self._put(probe.swapped, f"probe-{number}/swapped", shown),
+                await self._put(judge, probe, f"probe-{number}", shown),
+                await self._put(judge, probe.swapped, f"probe-{number}/swapped", shown),
             ]
-            self.record += grade(*answers)
+            judge.record += grade(*answers)
 
-    async def _put(self, choice: Choice, ordinal: str, shown: Problem | None = None) -> Answer:
+    async def _put(self, judge: Judge, choice: Choice, name: str, shown: Problem | None = None) -> Answer:
         """The answer to `choice`; `shown` is the problem as the judge sees it, where it is another."""
         self.calls_left -= 1
+        ordinal = f"{address_judge(judge.number)}{name}"
         reply = await self.pool.board.ask(
             Question.CHOOSE, ordinal, self.ledger, shown, input=choice.input, outputs=list(choice.outputs)
         )
         return choice.read(reply.text if reply else None)
 
-    def _pick(self) -> tuple[int, float]:
-        """Place of the input whose answer is expected to tell most, and how many bits; 0 bits: none does."""
+    def _pick(self, judge: Judge) -> tuple[int, float]:
+        """Place of the input about which this judge is expected to tell most, and how many bits; 0: none."""
         gains: dict[int, float] = {}
         for place in valid_places(self.found, self.weights):
-            if self.found.inputs[place] not in self._used:
+            if self.found.inputs[place] not in judge.used | self._dropped:
                 groups = self._group(self.found.labels[place])
                 if len({group for group in groups if group is not None}) > 1:
-                    accuracy = 0.5 + (self.record.accuracy - 0.5) * ease(self.found.inputs[place])
+                    accuracy = 0.5 + (judge.record.accuracy - 0.5) * ease(self.found.inputs[place])
                     gains[place] = self.beliefs.gain(groups, accuracy) * self._plausible(place)
         best = max(gains.values(), default=0.0)
         if best < _LEAST_GAIN_BITS:
@@ -157,13 +217,13 @@ class Questioning:
         shown = set(sorted(mass, key=lambda number: (-mass[number], number))[: len(LETTERS)])
         return [number if number in shown else None for number in labels]
 
-    async def _ask_about(self, place: int) -> None:
+    async def _ask_about(self, judge: Judge, place: int) -> None:
         whole = self.found.inputs[place]
-        self._used.add(whole)
+        judge.used.add(whole)
         text = await self._shrink(place)
-        if text in self._used:  # what has been asked before tells nothing new
+        if text in judge.used | self._dropped:  # what has been asked before tells nothing new
             text = whole
-        self._used.add(text)
+        judge.used.add(text)
         first = [cluster[0] for cluster in self.found.clusters]
         budget = CpuBudget(self.pool, self.ledger)
         if await budget.run(self.pool.board.programs(first), [text]) is None:
@@ -177,20 +237,20 @@ class Questioning:
         if persuades(choice):
             self.ledger.notes.append("judge: an input is left out, since an output talks to the judge")
             return
-        name = str(len(self.asked))
-        answer, accuracy = await self._put(choice, name), self.record.accuracy
+        name, record = str(len(self.asked)), judge.record
+        answer, accuracy = await self._put(judge, choice, name), record.accuracy
         named = numbers[answer] if isinstance(answer, int) else None
         after = self._after(groups, answer, named, accuracy)
-        if (
-            after.best != self.beliefs.best and not self.record.ignores_order
-        ):  # it has to hold in the other order
-            accuracy = self.record.accuracy_twice
+        if after.best != self.beliefs.best and not record.ignores_order:  # it has to hold in the other order
+            accuracy = record.accuracy_twice
             after = self._after(groups, answer, named, accuracy)
-            if await self._put(choice.swapped, f"{name}/swapped") != answer:
-                self._note(choice, numbers, groups, "flips")
+            if await self._put(judge, choice.swapped, f"{name}/swapped") != answer:
+                self._note(judge, choice, numbers, groups, "flips")
                 return
         self.beliefs = after
-        self._note(choice, numbers, groups, _say(choice, answer))
+        self._note(judge, choice, numbers, groups, _say(choice, answer))
+        if answer in (Refusal.SEVERAL, Refusal.INVALID):
+            self._dropped |= {whole, text}
         if isinstance(answer, int) and shown[answer].status is Status.OK:
             self._derive(text, shown[answer].output, numbers[answer], groups, accuracy)
 
@@ -234,13 +294,15 @@ class Questioning:
         return await shrink_input(self.pool.problem, text, splits, max_tries=_SHRINK_TRIES)
 
     def _note(
-        self, choice: Choice, numbers: Sequence[int], groups: Sequence[int | None], answer: str
+        self, judge: Judge, choice: Choice, numbers: Sequence[int], groups: Sequence[int | None], answer: str
     ) -> None:
         shown = [numbers[group] for group in choice.groups]
         clusters = tuple(
             tuple(cluster for cluster, group in enumerate(groups) if group == number) for number in shown
         )
-        self.asked.append(Asked(choice.input, choice.outputs, clusters, answer, self.beliefs.clusters))
+        self.asked.append(
+            Asked(choice.input, choice.outputs, clusters, answer, self.beliefs.clusters, judge.number)
+        )
 
     def _derive(
         self, text: str, output: str, named: int, groups: Sequence[int | None], accuracy: float

@@ -25,6 +25,8 @@ from sstar_code.problems import UserError
         (Stage.DEBUG, "associate", "feedback"),
         (Stage.INPUTS, "kit/0", "selector"),
         (Stage.JUDGE, "judge/pair-0-1", "selector"),
+        (Stage.JUDGE, "choose/judge-2/0/swapped", "selector2"),
+        (Stage.INPUTS, "kit/judge-2/0", "selector"),
     ],
 )
 @pytest.mark.anyio
@@ -47,6 +49,24 @@ def test_a_role_has_a_name_and_perhaps_an_address():
     assert (roles["editor"].model, roles["editor"].base_urls) == ("e/m@x", ("http://a/v1",))
     assert (roles["feedback"].model, roles["feedback"].base_urls) == ("f", ("http://b@c/v1",))
     assert {role.top_k for role in roles.values()} == {3}
+
+
+@pytest.mark.parametrize(
+    "given", [["selector=a", "selector=b", "selector=c"], ["selector=a", "selector2=b", "selector=c"]]
+)
+def test_several_selectors_are_several_judges(given):
+    """In the order given; one beside the model itself is the second."""
+    endpoint = Endpoint("m", ("http://a/v1",), role_models=given)
+    assert {role: own.model for role, own in endpoint.roles.items()} == {
+        "selector": "a",
+        "selector2": "b",
+        "selector3": "c",
+    }
+    assert endpoint.judges == 3
+    assert Endpoint("m", role_models=["selector2=b"]).judges == 2
+    assert Endpoint("m", role_models=["selector=b"]).judges == 1
+    with pytest.raises(UserError, match="selector is given twice"):
+        _ = Endpoint("m", role_models=["selector=a"] * 5).roles
 
 
 @pytest.mark.parametrize(

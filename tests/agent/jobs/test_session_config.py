@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from sstar_code.agent.jobs import session
 from sstar_code.agent.jobs.choices import Endpoint
 from sstar_code.agent.jobs.session import make_config
 from sstar_code.agent.models import OpenAIModel
 from sstar_code.agent.models.choose import make_model
 from sstar_code.agent.models.endpoint_pool import EndpointPool
 from sstar_code.agent.prompts.templates import Prompts
+from sstar_code.agent.telemetry import seldom as seldom_module
+from sstar_code.agent.telemetry.seldom import Seldom
 from sstar_code.problems import UserError
 
 
@@ -36,8 +37,8 @@ def test_a_configuration_holds_what_changes_answers(endpoint, more):
 def test_a_retry_is_told_every_ten_seconds(monkeypatch):
     """With how many lines were kept back meanwhile."""
     clock, said = [100.0], []
-    monkeypatch.setattr(session.time, "monotonic", lambda: clock[0])
-    seldom = session._Seldom(said.append)
+    monkeypatch.setattr(seldom_module.time, "monotonic", lambda: clock[0])
+    seldom = Seldom(said.append)
     for moment in (100.0, 101.0, 109.9, 110.0, 120.0):
         clock[0] = moment
         seldom("down")

@@ -107,6 +107,8 @@ def command(
         raise UserError("-m replay: has no server behind it; `sstar serve` needs a model at an endpoint")
     if len(endpoint.base_urls) > 1:
         raise UserError("--base-url is given more than once: requests are passed through to one endpoint")
+    if endpoint.judges > 1:
+        raise UserError("--role-model: `sstar serve` asks one selector; leave out the others")
     form = next((known for known in PROGRESS_FORMS if known == progress), None)
     if form is None:
         raise UserError(f"--progress {progress!r}: it must be one of {', '.join(PROGRESS_FORMS)}")
