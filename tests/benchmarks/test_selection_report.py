@@ -74,4 +74,5 @@ def test_splits_part_the_problems():
     names = [str(number) for number in range(50)]
     assert all(in_split(name, "even") != in_split(name, "odd") for name in names)
     assert 10 < sum(in_split(name, "even") for name in names) < 40
-    assert [Trial("m").name, Trial("m", 0.7).name] == ["m", "m, judge 0.70"]
+    trials = Trial("m"), Trial("m", 0.7), Trial("m", 0.7, 2)
+    assert [trial.name for trial in trials] == ["m", "m, judge 0.70", "m, 2 judges 0.70"]

@@ -113,13 +113,14 @@ class SimulatedAsk:
         """The reply; None for what is not simulated."""
         await anyio.lowlevel.checkpoint()
         self.asked[question.value] += 1
-        text = await self._answer(question.value, values)
+        judge = ordinal.partition("/")[0] if ordinal.startswith("judge-") else ""  # each errs by itself
+        text = await self._answer(question.value, values, judge)
         if text is None:
             return None
         shown = _PROMPT_CHARS + len(problem.statement) + len(str(values)) + len(text)
         return Reply(text, shown // _CHARS_PER_TOKEN)
 
-    async def _answer(self, question: str, values: dict[str, Any]) -> str | None:
+    async def _answer(self, question: str, values: dict[str, Any], judge: str) -> str | None:
         if question == "tests":
             return self.tests
         if self.accuracy is None:
@@ -128,7 +129,7 @@ class SimulatedAsk:
             return await self._judge(values["cases"])
         if question == "choose":
             right = await self._right_sides(values["input"], values["outputs"])
-            said = self._say(right, values["outputs"], values["input"], "invalid")
+            said = self._say(right, values["outputs"], values["input"] + judge, "invalid")
             return f"ANSWER: {said if isinstance(said, str) else 'ABCD'[said]}"
         if question == "compare":
             said = self._say(self._right_programs(values), [values["first"], values["second"]])

@@ -1,8 +1,8 @@
 """All selection methods side by side on recorded candidates, without a model.
 
     python -m benchmarks.recorded.selection.measure FOLDER [--pools NAME ...] [--methods NAME ...]
-        [--judge ACCURACY ...] [--draws N] [--limit N] [--split all|even|odd] [--mixed] [--memory FILE]
-        [--out FOLDER] [--sweep n|inputs] [--without fuzz|shrink|trust ...]
+        [--judge ACCURACY ...] [--judges N] [--draws N] [--limit N] [--split all|even|odd] [--mixed]
+        [--memory FILE] [--out FOLDER] [--sweep n|inputs] [--without fuzz|shrink|trust ...]
 
 FOLDER holds the recorded sets that benchmarks/recorded/pools.py names. A choice is right when the recorded
 hidden verdict says so. *Gap* is (method - random survivor) / (best possible - random survivor) over all
@@ -49,16 +49,21 @@ JUDGED = ("sstar", "judge", "adaptive")
 """Methods that a judge makes a difference to."""
 
 
-def list_trials(methods: Sequence[str], judges: Sequence[float]) -> list[Trial]:
-    """Every method without a model, then those that can use a judge with each accuracy."""
+def list_trials(methods: Sequence[str], judges: Sequence[float], most: int = 1) -> list[Trial]:
+    """Every method without a model, then those that can use a judge with each accuracy.
+
+    `adaptive` comes with each number of such judges from one to `most`.
+    """
     plain = [Trial(name) for name in methods if name != "judge"]
-    return plain + [Trial(name, accuracy) for accuracy in judges for name in methods if name in JUDGED]
+    single = [Trial(name, accuracy) for accuracy in judges for name in methods if name in JUDGED]
+    numbers = range(2, most + 1) if "adaptive" in methods else ()
+    return plain + single + [Trial("adaptive", accuracy, n) for accuracy in judges for n in numbers]
 
 
 async def run(options: argparse.Namespace, store: Store) -> list[Row]:
     """The rows of all pools."""
     rows: list[Row] = []
-    trials = list_trials(options.methods, options.judge)
+    trials = list_trials(options.methods, options.judge, options.judges)
     inner = make_sandbox(options.sandbox, workers=2, say=partial(print, file=sys.stderr))
     async with MemoSandbox(inner, store) as sandbox:
         for name in options.pools:
@@ -94,6 +99,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--pools", nargs="+", default=[*FIVE, "livecodebench"], metavar="NAME")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS, metavar="NAME")
     parser.add_argument("--judge", nargs="+", type=float, default=[], metavar="ACCURACY")
+    parser.add_argument("--judges", type=int, default=1, help="also so many judges of each accuracy at once")
     parser.add_argument("--draws", type=int, default=5, help="of every codetN pool")
     parser.add_argument("--limit", type=int, help="only the first problems of every pool")
     parser.add_argument("--split", choices=("all", "even", "odd"), default="all")

@@ -44,10 +44,14 @@ class Trial:
     method: str
     judge: float | None = None
     """Accuracy of the simulated judge; None: no judge."""
+    judges: int = 1
+    """Judges of this accuracy, each of which errs by itself."""
 
     @property
     def name(self) -> str:
-        return self.method if self.judge is None else f"{self.method}, judge {self.judge:.2f}"
+        if self.judge is None:
+            return self.method
+        return f"{self.method}, {f'{self.judges} judges' if self.judges > 1 else 'judge'} {self.judge:.2f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +197,15 @@ async def _try(
         await anyio.lowlevel.checkpoint()
         return record
 
-    pool = Pool(item.problem, item.candidates, counting, ask, reliability=trust, measure_judge=measured)
+    pool = Pool(
+        item.problem,
+        item.candidates,
+        counting,
+        ask,
+        reliability=trust,
+        measure_judge=measured,
+        other_judges=(measured,) * (trial.judges - 1),
+    )
     selection = await choose(trial.method)(pool)
     chosen = item.candidates[selection.chosen] if selection.chosen is not None else None
     return Row(
