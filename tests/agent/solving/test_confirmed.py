@@ -10,11 +10,12 @@ import pytest
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.calls.stored_model import StoredModel
 from sstar_code.agent.generation.lineage import Lineage, Round
+from sstar_code.agent.jobs.estimate import estimate_run
 from sstar_code.agent.jobs.evaluate import keep_solution
 from sstar_code.agent.models.request import CallError
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.report.reason import give_reason
-from sstar_code.agent.run.outcomes import ProblemOutcome, count_confirmed
+from sstar_code.agent.run.outcomes import Prices, ProblemOutcome, count_confirmed
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.solving.confirmed import MOST_REPAIRS, repair_confirmed
 from sstar_code.agent.solving.context import SolveContext
@@ -164,3 +165,19 @@ def test_the_choice_is_made_anew_and_nothing_is_asked_twice(sandbox_local):
     assert count_confirmed([outcome]) == {"confirmed": {"problems": 1, "repaired": more, "passing": more}}
     assert "confirmed" not in keep_solution(plain, {}, Store(), graded=False).to_json()
     assert count_confirmed([]) == {}
+
+
+def test_an_estimate_counts_the_repairs():
+    """At most two calls a problem more than without."""
+    most = [
+        estimate_run(
+            [PROBLEM],
+            Settings(n=4, repair_confirmed=on),
+            Prompts(),
+            model="m",
+            prices=Prices(),
+            methods=["adaptive"],
+        ).most.calls
+        for on in (False, True)
+    ]
+    assert most[1] - most[0] == MOST_REPAIRS
