@@ -78,7 +78,8 @@ MODEL_FLAGS: Mapping[type, Mapping[str, Any]] = {
         "role_models": _model(
             "--role-model",
             metavar="ROLE=NAME[@URL]",
-            help="Another model for drafter, feedback, editor (repairs) or selector. Repeat it for several.",
+            help="Another model for drafter, feedback, editor (repairs) or selector. Repeat it for several; "
+            "selector given again is a further judge.",
         ),
         "no_model_check": _model(
             "--no-model-check", help="Ask -m also where the server's list of models lacks it, or is closed."

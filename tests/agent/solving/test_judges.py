@@ -69,3 +69,10 @@ def test_one_judge_is_all_there_is_by_default(sandbox_local):
     made, _, second = solve_with(sandbox_local, judges=1)
     assert second == []
     assert {item.judge for item in made.selection.asked} <= {1}
+
+
+def test_a_server_takes_no_second_judge(sstar):
+    """It is said before anything is opened, not left out in silence."""
+    ended = sstar("serve", "-m", "tiny", "--base-url", "http://127.0.0.1:9/v1", "--role-model", "selector2=b")
+    assert ended.code == 2
+    assert "`sstar serve` asks one selector" in ended.err
