@@ -16,7 +16,7 @@ COMMANDS = sorted(
     if "\n    python -m benchmarks." in path.read_text("utf-8")
     or '\nif __name__ == "__main__":' in path.read_text("utf-8")
 )
-INSIDE = {"official.py", "official_inputs.py", "upstream.py"}
+INSIDE = {"evaluate.py", "null_server.py", "official.py", "official_inputs.py", "upstream.py"}
 """Started by another one, as compare.py does with the interpreter of another project."""
 
 
