@@ -9,7 +9,7 @@ returns a sandbox (`outcome.Sandbox`), not started:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -18,6 +18,7 @@ from sstar_code.problems import UserError
 from sstar_code.problems.errors import suggest
 from sstar_code.problems.plugins import Plugin, list_plugins
 from sstar_code.sandbox.environment import Environment, check_packages, describe_interpreter
+from sstar_code.sandbox.languages.table import PYTHON, find_language
 from sstar_code.sandbox.outcome import Execution, Limits, Program, Sandbox, SandboxError
 
 
@@ -116,7 +117,7 @@ class _Choice:
     """One line for the user."""
 
 
-def _choose(name: str, packages: tuple[str, ...]) -> _Choice:
+def _choose(name: str, packages: tuple[str, ...], *, cpp: bool) -> _Choice:
     """The sandbox that `name` stands for here; only `auto` looks around, for two seconds at most."""
     if name not in NAMES:
         return _Choice(name, f"sandbox {name} of {list_sandbox_plugins()[name].package}, as asked")
@@ -124,7 +125,7 @@ def _choose(name: str, packages: tuple[str, ...]) -> _Choice:
         return _Choice(name, f"sandbox {name}, as asked")
     from sstar_code.sandbox.docker.probe import probe_engine
 
-    state = probe_engine(packages=packages)
+    state = probe_engine(packages=packages, cpp=cpp)
     if state.reason is None:
         return _Choice("docker", f"sandbox docker: engine {state.version} at {state.address}")
     if state.reachable:
@@ -138,6 +139,7 @@ def make_sandbox(
     workers: int | None = None,
     runtime: str | None = None,
     packages: Sequence[str] = (),
+    languages: Iterable[str] = (),
     say: Callable[[str], None] | None = None,
 ) -> Sandbox:
     """The sandbox `name` (one of `NAMES`, or an installed package's), not started yet.
@@ -147,14 +149,17 @@ def make_sandbox(
         workers: runs at once; None: the usable cores.
         runtime: an OCI runtime that Docker is to use, like `runsc`.
         packages: import names of libraries that programs find beside `environment.DEFAULT_LIBRARIES`.
+        languages: what programs may be written in (`languages.table`); Python always.
         say: is told the choice and its reason, one line.
 
     Raises:
-        UserError: no such name, a runtime without Docker, a library that is not there, or a broken package.
+        UserError: no such name, a runtime without Docker, a library or a compiler that is not there, or a
+            broken package.
     """
     check_name(name)
     packages = check_packages(packages)
-    choice = _choose(name, packages)
+    compiled = tuple(dict.fromkeys(find_language(name).name for name in languages if name != PYTHON))
+    choice = _choose(name, packages, cpp=bool(compiled))
     if runtime is not None and choice.name != "docker":
         raise UserError(f"--runtime {runtime} needs the docker sandbox, not {choice.name} ({choice.reason})")
     if say is not None:
@@ -162,7 +167,7 @@ def make_sandbox(
     if choice.name == "docker":
         from sstar_code.sandbox.docker.sandbox import DockerSandbox
 
-        return DockerSandbox(workers, runtime=runtime, packages=packages)
+        return DockerSandbox(workers, runtime=runtime, packages=packages, languages=compiled)
     if choice.name not in NAMES:
         if packages:
             raise UserError(f"--packages: sandbox {choice.name} of another package has libraries of its own")
@@ -170,5 +175,5 @@ def make_sandbox(
     from sstar_code.sandbox.local.sandbox import LocalSandbox, UnsafeSandbox
 
     if choice.name == "local":
-        return LocalSandbox(workers, packages=packages)
-    return UnsafeSandbox(workers, packages=packages)
+        return LocalSandbox(workers, packages=packages, languages=compiled)
+    return UnsafeSandbox(workers, packages=packages, languages=compiled)

@@ -26,6 +26,8 @@ class Environment:
     """Version of the interpreter, like `3.11`."""
     libraries: tuple[str, ...] = ()
     """Import names of the third-party libraries that programs can import, like `numpy`; sorted."""
+    languages: tuple[str, ...] = ()
+    """Names of the languages beside Python (`languages.table`); sorted."""
 
 
 def check_packages(packages: Iterable[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 from sstar_code.problems import InfrastructureError
 from sstar_code.problems.calls import PLAIN_CALL, CallForm
 from sstar_code.problems.problem import MAX_OUTPUT_MB
+from sstar_code.sandbox.languages.table import PYTHON, find_language
 
 if TYPE_CHECKING:
     from sstar_code.sandbox.environment import Environment
@@ -85,7 +86,7 @@ class Program:
     """Source that can be run. Two equal programs are one program to every cache.
 
     Raises:
-        ValueError: `mode` is none.
+        ValueError: `mode` or `language` is none, or they do not go together.
     """
 
     code: str
@@ -97,9 +98,15 @@ class Program:
     """Source run before `code` in the same name space under another file name."""
     call: CallForm = PLAIN_CALL
     """For `CALL`: how the entry point is called."""
+    language: str = PYTHON
+    """A name of `languages.table`, or an alias, like `cpp`. All but Python have no mode but `MAIN`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mode", _as_member(Mode, self.mode))
+        if self.language != PYTHON:
+            object.__setattr__(self, "language", find_language(self.language).name)
+            if self.language != PYTHON and (self.mode is not Mode.MAIN or self.preamble):
+                raise ValueError(f"a {self.language} program reads standard input; it is not called")
 
 
 _LONGEST_S = 86_400.0
@@ -328,6 +335,8 @@ def execution_keys(program: Program, inputs: Iterable[str], limits: Limits) -> l
         del facts["call"]  # it had no name when stores that are read today were written
     else:
         facts["call"] = asdict(program.call)
+    if program.language == PYTHON:
+        del facts["language"]  # as above
     before = hashlib.sha256(f"[{json.dumps(facts, sort_keys=True)}, ".encode())
     after = f", {json.dumps(bounds, sort_keys=True)}]"
     keys = []

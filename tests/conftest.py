@@ -73,6 +73,18 @@ class HeldSandbox:
 
 
 @pytest.fixture(scope="session")
+def cpp_tools():
+    """This machine's C++ with precompiled headers, kept below `build`; skipped where there is no compiler."""
+    from sstar_code.problems import UserError
+    from sstar_code.sandbox.languages.host import prepare_tools
+
+    try:
+        return prepare_tools(ROOT / "build")
+    except UserError as error:
+        skip_unless_required("CPP", str(error))
+
+
+@pytest.fixture(scope="session")
 def portal():
     """An event loop in a thread of its own."""
     with start_blocking_portal() as portal:

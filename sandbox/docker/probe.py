@@ -29,17 +29,17 @@ class EngineState:
         return self.version is not None
 
 
-def probe_engine(timeout_s: int = 2, packages: tuple[str, ...] = ()) -> EngineState:
+def probe_engine(timeout_s: int = 2, packages: tuple[str, ...] = (), *, cpp: bool = False) -> EngineState:
     """Ask for the engine's version and for the image, in `timeout_s` at most; nothing missing is raised.
 
     At once where there is no socket. A stuck engine, or a slow `ssh`, is given up on after `timeout_s`.
-    `packages`: libraries that the image has to have beside the usual ones.
+    `packages`: libraries that the image has to have beside the usual ones; `cpp`: and C++.
     """
     address = engine_address()
     found: list[EngineState] = []
 
     def ask() -> None:
-        found.append(_ask_engine(address, timeout_s, packages))
+        found.append(_ask_engine(address, timeout_s, packages, cpp=cpp))
 
     # A thread of its own: an engine that answers byte by byte outlives every time-out of a socket.
     asking = threading.Thread(target=ask, name="probe-engine", daemon=True)
@@ -50,18 +50,18 @@ def probe_engine(timeout_s: int = 2, packages: tuple[str, ...] = ()) -> EngineSt
     return EngineState(address, reason=explain_silence(address, timeout_s))
 
 
-def _ask_engine(address: str, timeout_s: int, packages: tuple[str, ...]) -> EngineState:
+def _ask_engine(address: str, timeout_s: int, packages: tuple[str, ...], *, cpp: bool) -> EngineState:
     try:
         client = connect_engine(timeout_s)
     except SandboxError as error:
         return EngineState(address, reason=str(error))
     try:
         version = str(client.version()["Version"])
-        tag = build.image_tag(packages)
+        tag = build.image_tag(packages, cpp=cpp)
         if build.find_image(client, tag):
             return EngineState(address, version, image=tag)
-        if packages:
-            return EngineState(address, version, reason=build.advise_to_build(packages))
+        if packages or cpp:
+            return EngineState(address, version, reason=build.advise_to_build(packages, cpp=cpp))
         return EngineState(
             address,
             version,

@@ -37,11 +37,14 @@ from sstar_code.sandbox.docker.engine import connect_engine, engine_address
 from sstar_code.sandbox.docker.worker import DockerWorker, LiveContainers
 from sstar_code.sandbox.environment import LIBRARY_FOLDER
 from sstar_code.sandbox.image.build import ensure_image, find_image, list_libraries
+from sstar_code.sandbox.languages.host import TOOLS_FOLDER
 from sstar_code.sandbox.outcome import SandboxError
 from sstar_code.sandbox.workers.pool import PooledSandbox
 from sstar_code.sandbox.workers.protocol import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from docker import APIClient
 
     from sstar_code.sandbox.repository import IsolatedRepository
@@ -121,15 +124,21 @@ class DockerSandbox(PooledSandbox):
     """As `HoldsRepositories` says: a container's control group counts its own processes and no others."""
 
     def __init__(
-        self, workers: int | None = None, runtime: str | None = None, packages: tuple[str, ...] = ()
+        self,
+        workers: int | None = None,
+        runtime: str | None = None,
+        packages: tuple[str, ...] = (),
+        languages: Sequence[str] = (),
     ) -> None:
         """Use `workers` containers (None: as many as there are usable cores here).
 
-        `runtime` names an OCI runtime that the engine knows. `packages` are libraries beside the usual ones.
+        `runtime` names an OCI runtime that the engine knows. `packages` are libraries beside the usual ones,
+        `languages` what programs may be written in beside Python.
         """
         super().__init__("docker", self._make, workers=workers)
         self._runtime = runtime
         self._packages = packages
+        self._has_cpp = bool(languages)
         self._live = LiveContainers()
         self._client: APIClient | None = None
         self._spec: ContainerSpec | None = None
@@ -168,7 +177,7 @@ class DockerSandbox(PooledSandbox):
             atexit.register(self._close_engine)
             info = client.info()
             self._check_runtime(info)
-            tag = ensure_image(client, build=False, packages=self._packages)
+            tag = ensure_image(client, build=False, packages=self._packages, cpp=self._has_cpp)
             image = (find_image(client, tag) or {"Id": tag})["Id"]
             reaped = reap_orphans(client)
         except (APIError, OSError) as error:
@@ -202,6 +211,7 @@ class DockerSandbox(PooledSandbox):
             settings,
             libraries=tuple(list_libraries(self._packages)),
             library_paths=(LIBRARY_FOLDER,),
+            tools=TOOLS_FOLDER if self._has_cpp else None,
             compile_mb=min(settings.compile_mb, self._spec.memory_mb - _KEPT_MB),
         )
         return DockerWorker(self._client, self._spec, settings, self._live)

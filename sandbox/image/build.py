@@ -22,7 +22,7 @@ from sstar_code.problems import UserError
 from sstar_code.problems.errors import shorten
 from sstar_code.sandbox.docker.engine import connect_engine
 from sstar_code.sandbox.environment import DEFAULT_LIBRARIES
-from sstar_code.sandbox.image.packages import unpack_packages
+from sstar_code.sandbox.image.packages import CPP_PACKAGES, unpack_packages
 from sstar_code.sandbox.outcome import SandboxError
 
 if TYPE_CHECKING:
@@ -32,17 +32,20 @@ REPOSITORY = "sstar-sandbox"
 _BASE = "python:3.11-slim"
 _HERE = Path(__file__).parent
 _RECIPE = ("Dockerfile", "collect.py", "packages.py")
+_TOOLCHAIN = _HERE.parent / "languages" / "toolchain.py"
 _FACTS = "etc/sstar-image.json"
 _START = "/usr/bin/python3"
 
 
 @cache
-def image_tag(packages: tuple[str, ...] = ()) -> str:
+def image_tag(packages: tuple[str, ...] = (), *, cpp: bool = False) -> str:
     """Name and tag of the image that this version needs: `sstar-sandbox:` and a hash of the recipe.
 
-    `packages` are libraries beside the usual ones.
+    `packages` are libraries beside the usual ones. With `cpp` it has C++ beside Python.
     """
     content = hashlib.sha256(" ".join(list_libraries(packages)).encode() + b"\0")
+    if cpp:
+        content.update(_TOOLCHAIN.read_bytes() + b"\0")
     for name in _RECIPE:
         content.update((_HERE / name).read_bytes() + b"\0")
     return f"{REPOSITORY}:{content.hexdigest()[:12]}"
@@ -71,21 +74,24 @@ def ensure_image(
     progress: Callable[[str], None] | None = None,
     base: str = _BASE,
     packages: tuple[str, ...] = (),
+    cpp: bool = False,
 ) -> str:
     """The tag of an image that the engine has; built when it lacks it and `build` allows.
 
     `progress` is given one line a step. `base` is the registry's image that the Dockerfile starts from.
-    `packages` are libraries beside the usual ones.
+    `packages` are libraries beside the usual ones. With `cpp` it has C++ beside Python.
 
     Raises:
         SandboxError: it is missing and `build` is False, or neither way of building works; says what to do.
-        UserError: the image with `packages` is missing and `build` is False.
+        UserError: the image with `packages` or C++ is missing and `build` is False.
     """
-    tag = image_tag(packages)
+    tag = image_tag(packages, cpp=cpp)
     if find_image(client, tag):
         return tag
-    if not build and packages:
-        raise UserError(f"--packages {','.join(packages)}: {advise_to_build(packages)}")
+    if not build and (packages or cpp):
+        wanted = ["C++"] if cpp else []
+        wanted += [f"--packages {','.join(packages)}"] if packages else []
+        raise UserError(f"{' and '.join(wanted)}: {advise_to_build(packages, cpp=cpp)}")
     if not build:
         raise SandboxError(
             f"the sandbox's image {tag} is missing: run `make image` "
@@ -93,11 +99,11 @@ def ensure_image(
         )
     say = progress or (lambda _line: None)
     try:
-        _build_from_registry(client, tag, base, list_libraries(packages), say)
+        _build_from_registry(client, tag, base, list_libraries(packages), say, cpp=cpp)
     except SandboxError as no_registry:
         say(f"{no_registry}; building from Debian packages")
         try:
-            _build_from_packages(client, tag, list_libraries(packages), say)
+            _build_from_packages(client, tag, list_libraries(packages), say, cpp=cpp)
         except SandboxError as no_packages:
             raise SandboxError(
                 f"cannot build the sandbox's image: {no_registry}, and {no_packages}; "
@@ -108,23 +114,27 @@ def ensure_image(
     return tag
 
 
-def advise_to_build(packages: Sequence[str]) -> str:
-    """What to do where the image with `packages` is missing."""
-    command = f"sstar doctor --build-image --packages {','.join(packages)}"
-    return f"the Docker engine has no image with them yet: run `{command}`, or use `--sandbox local`"
+def advise_to_build(packages: Sequence[str], *, cpp: bool = False) -> str:
+    """What to do where the image with `packages`, or with C++, is missing."""
+    command = "sstar doctor --build-image" + (" --language cpp" if cpp else "")
+    command += f" --packages {','.join(packages)}" if packages else ""
+    whom = "them" if packages else "it"
+    return f"the Docker engine has no image with {whom} yet: run `{command}`, or use `--sandbox local`"
 
 
-def build_image(progress: Callable[[str], None] | None = None, packages: tuple[str, ...] = ()) -> str:
+def build_image(
+    progress: Callable[[str], None] | None = None, packages: tuple[str, ...] = (), *, cpp: bool = False
+) -> str:
     """Build the image on the engine of this environment unless it is there; its tag.
 
-    `packages` are libraries beside the usual ones.
+    `packages` are libraries beside the usual ones. With `cpp` it has C++ beside Python.
 
     Raises:
         SandboxError: no engine, or the image cannot be built.
     """
     client = connect_engine(timeout_s=900)
     try:
-        return ensure_image(client, build=True, progress=progress, packages=packages)
+        return ensure_image(client, build=True, progress=progress, packages=packages, cpp=cpp)
     finally:
         client.close()
 
@@ -144,7 +154,7 @@ def main() -> int:
 
 
 def _build_from_registry(
-    client: APIClient, tag: str, base: str, libraries: list[str], say: Callable[[str], None]
+    client: APIClient, tag: str, base: str, libraries: list[str], say: Callable[[str], None], *, cpp: bool
 ) -> None:
     from docker.errors import APIError
 
@@ -153,7 +163,7 @@ def _build_from_registry(
             say(f"asking the registry for {base}")
             client.pull(base)
         say(f"building from {base}")
-        draft = _run_dockerfile(client, base, libraries)
+        draft = _run_dockerfile(client, base, libraries, cpp=cpp)
     except (APIError, OSError) as error:
         detail = shorten(str(getattr(error, "explanation", None) or error), 200)
         raise SandboxError(f"no registry gave {base} ({detail})") from error
@@ -170,17 +180,21 @@ def _build_from_registry(
         client.prune_images({"dangling": True, "label": ["sstar.stage"]})  # type: ignore[no-untyped-call]
 
 
-def _run_dockerfile(client: APIClient, base: str, libraries: list[str]) -> str:
+def _run_dockerfile(client: APIClient, base: str, libraries: list[str], *, cpp: bool) -> str:
     """The id of the image that the Dockerfile makes out of `base`, with `libraries`."""
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as archive:
-        for name in ("Dockerfile", "collect.py"):
-            archive.add(_HERE / name, arcname=name)
+        for path in (_HERE / "Dockerfile", _HERE / "collect.py", _TOOLCHAIN):
+            archive.add(path, arcname=path.name)
     context.seek(0)
     steps = client.build(
         fileobj=context,
         custom_context=True,
-        buildargs={"BASE": base, "LIBRARIES": " ".join(libraries)},
+        buildargs={
+            "BASE": base,
+            "DEBIAN": " ".join(CPP_PACKAGES) if cpp else "",
+            "LIBRARIES": " ".join([*(["--cpp"] if cpp else []), *libraries]),
+        },
         rm=True,
         forcerm=True,
         decode=True,
@@ -195,13 +209,13 @@ def _run_dockerfile(client: APIClient, base: str, libraries: list[str]) -> str:
 
 
 def _build_from_packages(
-    client: APIClient, tag: str, libraries: list[str], say: Callable[[str], None]
+    client: APIClient, tag: str, libraries: list[str], say: Callable[[str], None], *, cpp: bool
 ) -> None:
     architecture = str(client.version()["Arch"])
     with tempfile.TemporaryDirectory(prefix="sstar-image-") as folder:
         target = Path(folder) / "image.tar"
         say("unpacking Debian packages (mmdebstrap)")
-        unpack_packages(_HERE / "collect.py", target, architecture, libraries)
+        unpack_packages(_HERE / "collect.py", target, architecture, libraries, _TOOLCHAIN if cpp else None)
         with target.open("rb") as stream:
             facts = _read_facts(stream, _FACTS)
         say(f"importing {target.stat().st_size / 1e6:.0f} MB")
@@ -223,9 +237,9 @@ def _read_facts(stream: Any, name: str) -> dict[str, Any]:
 
 def _describe(facts: dict[str, Any], *, source: str) -> list[str]:
     """Dockerfile instructions that say what the image runs and what is in it."""
-    (packages, libraries) = (
-        " ".join(f"{name}={version}" for name, version in facts[key].items())
-        for key in ("packages", "libraries")
+    (packages, libraries, languages) = (
+        " ".join(f"{name}={version}".replace(" ", "-") for name, version in facts[key].items())
+        for key in ("packages", "libraries", "languages")
     )
     return [
         f'ENTRYPOINT ["{_START}"]',
@@ -233,6 +247,7 @@ def _describe(facts: dict[str, Any], *, source: str) -> list[str]:
         f'LABEL sstar.python="{facts["python"]}"',
         f'LABEL sstar.packages="{packages}"',
         f'LABEL sstar.libraries="{libraries}"',
+        f'LABEL sstar.languages="{languages}"',
     ]
 
 

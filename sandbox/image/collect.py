@@ -1,12 +1,14 @@
 """Runs inside a Debian with Python and copies out what a Python program needs, and nothing else.
 
+With `--cpp` there is C++ as well: compiler, assembler, linker, headers and static libraries, by
+`toolchain.py` beside it.
 Further arguments name third-party libraries, which are put into `/libraries` with all that came with them;
 where pip can fetch what is missing, it does.
 
 Interpreter, standard library (compiled), the shared libraries that both map, and no shell, no package
 manager, no other program: what is not there cannot be used by what breaks out of the interpreter.
-Called as `python3 -I collect.py TARGET NAME...` (without names: those of $LIBRARIES); TARGET ends with `.tar`
-for an archive, else it is a folder.
+Called as `python3 -I collect.py TARGET [--cpp] NAME...` (without arguments: those of $LIBRARIES); TARGET ends
+with `.tar` for an archive, else it is a folder.
 Standard library only, nothing of ours imported, any Python from 3.11 on.
 """
 
@@ -20,6 +22,7 @@ import json
 import os
 import platform
 import py_compile
+import re
 import shutil
 import subprocess
 import sys
@@ -35,14 +38,19 @@ _LEFT_OUT = shutil.ignore_patterns(
 _PACKAGES = "libraries"
 _TOOLS = ("pip", "setuptools", "pkg_resources", "wheel", "_distutils_hack", "__pycache__", "bin", "share")
 _BLAS = ("libblas.so.3", "liblapack.so.3")
+_SANITIZERS = ("libasan", "libtsan", "liblsan", "libubsan", "libhwasan", "libcaf", "liblto")
 _TOP_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
 
-def collect(root: Path, names: list[str]) -> None:
+def collect(root: Path, names: list[str], *, cpp: bool = False) -> None:
     """Fill the folder `root` with a root file system for this interpreter and the libraries `names`."""
     parts = _find_packages(names)
     libraries = _find_libraries(parts)
-    root.mkdir(exist_ok=True)
+    languages = {}
+    if cpp:
+        (version, needed) = _collect_cpp(root)
+        languages["cpp"] = version
+        libraries = sorted({*libraries, *needed})
     _link_top_folders(root)
     stdlib = Path(sysconfig.get_path("stdlib"))
     shutil.copytree(stdlib, _inside(root, stdlib), symlinks=True, ignore=_LEFT_OUT, dirs_exist_ok=True)
@@ -66,7 +74,12 @@ def collect(root: Path, names: list[str]) -> None:
         if file.exists():
             shutil.copyfile(file, _inside(root, file))
     versions = {name: str(getattr(sys.modules[name], "__version__", "")) for name in names}
-    facts = {"python": platform.python_version(), "packages": _list_packages(), "libraries": versions}
+    facts = {
+        "python": platform.python_version(),
+        "packages": _list_packages(),
+        "libraries": versions,
+        "languages": languages,
+    }
     (root / "etc" / "sstar-image.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
     for sources in (_inside(root, stdlib), root / _PACKAGES):
         compileall.compile_dir(
@@ -75,6 +88,41 @@ def collect(root: Path, names: list[str]) -> None:
             quiet=2,
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         )
+
+
+def _collect_cpp(root: Path) -> tuple[str, list[Path]]:
+    """Copy the tools of C++; their version and the shared libraries that they map."""
+    place = Path(__file__).with_name("toolchain.py")
+    spec = importlib.util.spec_from_file_location("toolchain", place)
+    assert spec is not None
+    assert spec.loader is not None
+    toolchain = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(toolchain)
+    folder = root / "languages" / "cpp"
+    folder.parent.mkdir(parents=True)
+    toolchain.prepare(folder)
+    facts = json.loads((folder / "tools.json").read_text())
+    for tree in map(Path, facts["trees"]):
+        target = _inside(root, tree)
+        if "include" in tree.parts:
+            shutil.copytree(tree, target, symlinks=True, dirs_exist_ok=True)
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            for file in sorted(tree.iterdir()):
+                wanted = file.suffix in (".a", ".o") and not file.name.startswith(_SANITIZERS)
+                if file.is_dir() and file.name.startswith("include"):
+                    shutil.copytree(file, target / file.name, symlinks=True, dirs_exist_ok=True)
+                elif wanted:
+                    shutil.copy2(file, target / file.name)
+    needed = []
+    for program in map(Path, facts["files"]):
+        target = _inside(root, program)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(program.resolve(), target)
+        command = [facts["loaders"][0], "--list", str(program)]
+        listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - ours
+        needed += [Path(path).resolve() for path in re.findall(r"(/\S+\.so\S*) \(", listed)]
+    return str(facts["compiler"]), needed
 
 
 def _inside(root: Path, path: Path) -> Path:
@@ -199,11 +247,14 @@ def _write_tar(folder: Path, target: Path) -> None:
 
 def _main(target: Path, names: list[str]) -> None:
     os.umask(0o022)
+    cpp = "--cpp" in names
+    names = [name for name in names if name != "--cpp"]
     if target.suffix != ".tar":
-        collect(target, names)
+        target.mkdir(exist_ok=True)
+        collect(target, names, cpp=cpp)
         return
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        collect(Path(folder), names)
+        collect(Path(folder), names, cpp=cpp)
         _write_tar(Path(folder), target)
 
 

@@ -17,14 +17,22 @@ PACKAGES = (
     "libgcc-s1", "libexpat1", "zlib1g", "libssl3", "libffi8", "libbz2-1.0", "liblzma5", "libsqlite3-0",
     "libuuid1",
 )  # fmt: skip
+CPP_PACKAGES = ("g++", "binutils", "libc6-dev")
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _LIMIT_S = 900.0
 
 
-def unpack_packages(collector: Path, target: Path, architecture: str, libraries: Sequence[str] = ()) -> None:
+def unpack_packages(
+    collector: Path,
+    target: Path,
+    architecture: str,
+    libraries: Sequence[str] = (),
+    toolchain: Path | None = None,
+) -> None:
     """Write the image's root file system to `target` as a tar archive, collected by the script `collector`.
 
-    `libraries` are import names; Debian's package of one is called python3-NAME.
+    `libraries` are import names; Debian's package of one is called python3-NAME. With `toolchain`, the script
+    that lays down a compiler's commands, the image has C++ as well.
 
     The packages are only unpacked, never installed: no script of theirs runs. Needs mmdebstrap and a Debian
     mirror; as an ordinary user also subordinate ids (`uidmap`), which mmdebstrap finds itself.
@@ -39,10 +47,13 @@ def unpack_packages(collector: Path, target: Path, architecture: str, libraries:
     if _MACHINES.get(machine, machine) != architecture:
         raise SandboxError(f"the engine is {architecture}, this machine is {machine}")
     names = [f"python3-{name.lower().replace('_', '-')}" for name in libraries]
+    names += CPP_PACKAGES if toolchain else ()
+    arguments = " ".join([*(["--cpp"] if toolchain else []), *libraries])
     command = [
         program, "--format=null", "--variant=extract", f"--include={','.join([*PACKAGES, *names])}",
         f"--extract-hook=upload {collector} /collect.py",
-        f'--extract-hook=chroot "$1" /usr/bin/{_PYTHON} -I /collect.py /image.tar {" ".join(libraries)}',
+        *([f"--extract-hook=upload {toolchain} /toolchain.py"] if toolchain else []),
+        f'--extract-hook=chroot "$1" /usr/bin/{_PYTHON} -I /collect.py /image.tar {arguments}',
         f"--extract-hook=download /image.tar {target}",
         SUITE,
     ]  # fmt: skip

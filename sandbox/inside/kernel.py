@@ -11,6 +11,7 @@ import resource
 import struct
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 _FILL_KB_S = 4 << 20
@@ -84,24 +85,29 @@ class Filter:
             raise OSError(ctypes.get_errno(), f"seccomp filter: {os.strerror(ctypes.get_errno())}")
 
 
-def make_domain() -> int | None:
-    """Descriptor of a Landlock ruleset for `enter_domain`; None where the kernel has no such (6.12)."""
+def make_domain(programs: Iterable[str] = ()) -> int | None:
+    """Descriptor of a Landlock ruleset for `enter_domain`; None where the kernel has no such (6.12).
+
+    `programs` are files that may be executed in it.
+    """
     attributes = _RULESET.pack(_EXECUTE | _MOVE, 0, _SCOPES)
     made = int(_libc.syscall(_LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(_RULESET.size), 0))
     if made < 0:
         return None
-    root = os.open("/", os.O_PATH)
-    rule = _RULE.pack(_MOVE, root)  # else a file could not be moved from one folder to another
-    answer = _libc.syscall(_LANDLOCK_ADD_RULE, ctypes.c_int(made), ctypes.c_int(1), rule, 0)
-    os.close(root)
-    if answer != 0:
-        os.close(made)
-        return None
+    # without the first a file could not be moved from one folder to another
+    for path, right in (("/", _MOVE), *((program, _EXECUTE) for program in programs)):
+        place = os.open(path, os.O_PATH)
+        rule = _RULE.pack(right, place)
+        answer = _libc.syscall(_LANDLOCK_ADD_RULE, ctypes.c_int(made), ctypes.c_int(1), rule, 0)
+        os.close(place)
+        if answer != 0:
+            os.close(made)
+            return None
     return made
 
 
 def enter_domain(ruleset: int) -> None:
-    """From now on execute nothing, and signal, trace and read only processes that are in this domain.
+    """From now on execute what it names, and signal, trace and read only processes that are in it.
 
     Raises:
         OSError: the kernel refuses.

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.sandbox.inside import driver, kernel, run
 from sstar_code.sandbox.inside.asserting import pair, trusting
+from sstar_code.sandbox.inside.compiling import native
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +41,10 @@ _RARE = frozenset({"numpy.ctypeslib", "numpy.fft", "numpy.ma", "numpy.polynomial
 """Parts that few programs use and old releases load with the rest: every mapping makes a fork slower."""
 _COMPILE_CPU_S = 10
 _BYTE_ORDER_MARK = "\ufeff"
-_EXECUTE: dict[str, Callable[[run.SupervisorState, driver.Job, dict[str, Any]], run.End]] = {
+_EXECUTE: dict[str, Callable[[run.SupervisorState, Any, dict[str, Any]], run.End]] = {
+    "main": run.execute,
+    "call": run.execute,
+    "native": native.execute,
     "assert": pair.execute,
     "trusting": lambda state, job, request: run.execute(state, job, request, trusting.perform),
 }
@@ -64,19 +68,25 @@ def serve(stream: Stream, state: run.SupervisorState) -> None:
     name = request["id"]
     state.page[8:16] = name.to_bytes(8, "little")
     state.page[1] = 1
-    job = _compile(request, state)
+    is_python = request["language"] == "python"
+    job: driver.Job | native.Image | dict[str, Any] | None = _compile(request, state) if is_python else None
     state.end_compiling()
     state.tell = lambda cpu_s: stream.send_heartbeat(name, cpu_s)
+    if job is None:
+        _expect_children()
+        job = native.compile_program(request, state)
     if isinstance(job, dict):
-        stream.send(json.dumps({"id": name, "compile": job}).encode("ascii"))
+        answer = job if "lost" in job else {"compile": job}
+        stream.send(json.dumps({"id": name, **answer}).encode("ascii"))
     del request["code"], request["preamble"]
     if request["alone"] and not isinstance(job, dict):
         (_, size) = stream.take()
         _lay_input(stream, size)
         stream.take()  # the end
+        assert isinstance(job, driver.Job)
         run.become(state, job, request)
-    kernel.control(kernel.CHILD_SUBREAPER)
-    run.wait_for_signals()
+    if is_python:
+        _expect_children()
     started_s = time.monotonic()
     skipping = isinstance(job, dict)
     place = 0
@@ -92,7 +102,7 @@ def serve(stream: Stream, state: run.SupervisorState) -> None:
             continue
         run.renew_streams()
         _lay_input(stream, size)
-        end = _EXECUTE.get(job.mode, run.execute)(state, job, request)
+        end = _EXECUTE[job.mode](state, job, request)
         fine = end.status == 0 and end.killed is None and end.cpu_s <= request["cpu_s"]
         is_over = request["part_s"] is not None and time.monotonic() - started_s > request["part_s"]
         skipping = send_answer(
@@ -101,6 +111,11 @@ def serve(stream: Stream, state: run.SupervisorState) -> None:
         place += 1
         if request["eager"]:
             stream.flush()
+
+
+def _expect_children() -> None:
+    kernel.control(kernel.CHILD_SUBREAPER)
+    run.wait_for_signals()
 
 
 def _lay_input(stream: Stream, size: int) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sstar_code.sandbox.inside.stream import Stream
 
 _INTERPRETER_MB = 64
-_RESERVE_MB = 2048
+RESERVE_MB = 2048
 """Address space beyond the memory limit, for what is reserved and not used: stacks of threads, pools of a
 library. What is used is watched from outside."""
 _STACK = 512 * 1024 * 1024
@@ -43,7 +43,8 @@ class SupervisorState:
 
     Byte 0: the run has confined itself; 3: so has a candidate beside its test. Byte 1: a program is being
     compiled. Byte 2: the program process is the run itself. Byte 4: its parent may be sending a heartbeat.
-    8..16: the request's id. 16..20: runs so far, from which the next uid follows. 64...: the facts of a run
+    8..16: the request's id. 16..20: runs so far, from which the next uid follows. 32..64: name
+    of a compiled program that is to be kept. 64...: the facts of a run
     that the supervisor watches.
     """
 
@@ -64,8 +65,10 @@ class SupervisorState:
         if self.scratch:
             os.utime(self.scratch, ns=(0, 0))
         self.filter = kernel.Filter(seccomp.build_run(_ANY_PID), _ANY_PID) if self.seccomp else None
-        self.domain = _move_up(kernel.make_domain())
+        self.domain = move_up(kernel.make_domain())
         """A second wall against signals and tracing, beside the filter, where the kernel has it."""
+        self.tools: Any = None
+        """A `native.Tools` where there are compiled languages."""
         self.page = mmap.mmap(-1, mmap.PAGESIZE)
         self.tell: Callable[[float], None] = _tell_nobody
         """Is given the CPU seconds of the work under way, every now and then."""
@@ -101,7 +104,7 @@ def _tell_nobody(cpu_s: float) -> None:
     """Nobody waits for the work, or only briefly."""
 
 
-def _move_up(descriptor: int | None) -> int | None:
+def move_up(descriptor: int | None) -> int | None:
     """`descriptor` where the runs have none."""
     if descriptor is None:
         return None
@@ -145,7 +148,7 @@ def execute(
     pid = os.fork()
     if pid == 0:
         _perform(state, job, limits, start, perform)
-    return _conclude(state, pid, start, wait_for_child)
+    return watch_to_end(state, pid, start, wait_for_child)
 
 
 def renew_streams() -> None:
@@ -187,7 +190,7 @@ def attend(state: SupervisorState, pid: int, pause: Callable[[float], object]) -
         if state.page[1] == 1:
             state.tell(kernel.spent_s(pid))
     start = Start(*_LAYOUT.unpack_from(state.page, _LAID_AT))
-    end = _conclude(state, pid, start, pause)
+    end = watch_to_end(state, pid, start, pause)
     return end, end.status, start.output_kb
 
 
@@ -220,7 +223,8 @@ def wait_for_child(seconds: float) -> None:
     _signal.sigtimedwait(_CHILD_ENDED, seconds)
 
 
-def _conclude(state: SupervisorState, pid: int, start: Start, pause: Callable[[float], object]) -> End:
+def watch_to_end(state: SupervisorState, pid: int, start: Start, pause: Callable[[float], object]) -> End:
+    """Watch the run `pid` until it is over and clean up after it; how it ended. As `conclude`."""
     watch = Watch(pid, start, state.proc)
     while not watch.is_over:
         pause(watch.wait_s)
@@ -253,14 +257,19 @@ def confine(
     limits: dict[str, Any],
     start: Start,
     own: tuple[int, int, int] = (len(STREAMS), 0, 0),
+    walls: tuple[kernel.Filter | None, int | None] | None = None,
 ) -> None:
-    """Give up all that a run must not have. `own`: its descriptors, its byte, its group (0: as its user)."""
+    """Give up all that a run must not have. `own`: its descriptors, its byte, its group (0: as its user).
+
+    `walls`: its filter and its domain; None: those of a Python program.
+    """
     (files, flag, group) = own
+    (wall, domain) = walls or (state.filter, state.domain)
     os.setsid()
-    if state.domain is not None:
-        kernel.enter_domain(state.domain)
+    if domain is not None:
+        kernel.enter_domain(domain)
     os.closerange(files, _FILES)  # beyond that there are none
-    reserve_mb = _RESERVE_MB if state.watches_memory else 0
+    reserve_mb = RESERVE_MB if state.watches_memory else 0
     memory = (limits["memory_mb"] + _INTERPRETER_MB + reserve_mb) << 20
     # `_watch` decides, by a finer clock: the kernel's limit counts ticks, beside other work a fifth too many
     cpu_s = 2 * math.ceil(start.spent_s + limits["cpu_s"]) + 1
@@ -279,8 +288,8 @@ def confine(
     if not state.alone:
         kernel.control(kernel.PARENT_DEATH_SIGNAL, _signal.SIGKILL)
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, _CHILD_ENDED)
-    if state.filter is not None:
-        state.filter.install(os.getpid())
+    if wall is not None:
+        wall.install(os.getpid())
     state.page[flag] = 1
     state.page.close()  # what follows must not reach it
 

@@ -100,6 +100,8 @@ _TESTS: dict[str, tuple[int | None, int | None]] = {
 }  # fmt: skip
 """The tests of a repository need these besides, in a sandbox of their own with no network."""
 
+_NATIVE = ("execveat",)
+"""A supervisor that starts compiled programs needs these besides."""
 _DOMAINS = {"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"}
 _PLACES = {"x86_64": 0, "aarch64": 1}
 _AUDIT_NAMES = (0xC000003E, 0xC00000B7)
@@ -121,7 +123,11 @@ _HARMLESS_FCNTL = (0, 1, 2, 3, 1030, 1031, 1032, 1034)  # duplicate, close-on-ex
 _HARMLESS_IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 # Not among them: to merge equal pages with those of others, to push pages out, to make them fail.
 _HARMLESS_MADVISE = (0, 1, 2, 3, 4, 8, 10, 11, 14, 15, 16, 17, 18, 19, 22, 23)
+_ADD_SEALS = 1033
 _UNIX = 1
+PROGRAM = 4
+"""The descriptor of the only file that a run of a compiled program may execute; it closes as that happens."""
+_EMPTY_PATH = 0x1000  # AT_EMPTY_PATH: execute the descriptor itself
 _CONNECTED = (0x1, 0x801, 0x80001, 0x80801)  # SOCK_STREAM with and without SOCK_NONBLOCK and SOCK_CLOEXEC
 _OUTPUTS = (1, 2)
 
@@ -190,13 +196,13 @@ def _decide(rules: Mapping[str, bytes], allowed: Iterable[str] = ()) -> dict[int
     return decided | {number: rules[name] for name, number in named.items()}
 
 
-def build_common() -> bytes:
-    """The layer for the whole tree below the supervisor."""
+def build_common(*, native: bool = False) -> bytes:
+    """The layer for the whole tree below the supervisor; with `native` also of one for compiled programs."""
     direct = _DIRECT[_PLACES[platform.machine()]]
     of_output = _unless(0, _OUTPUTS, _EPERM, _DONE)
     plain = _unless(5, (0,), _ENOSYS, _ALLOW)
     rules = {
-        "fcntl": _unless(1, _HARMLESS_FCNTL, _EPERM, _ALLOW),
+        "fcntl": _unless(1, (*_HARMLESS_FCNTL, *([_ADD_SEALS] if native else [])), _EPERM, _ALLOW),
         "ioctl": _unless(1, _HARMLESS_IOCTL, _EPERM, _ALLOW),
         "madvise": _unless(2, _HARMLESS_MADVISE, _EPERM, _ALLOW),
         # Two connected ends, which asyncio wakes itself by: a stream can neither be bound nor sent elsewhere.
@@ -214,7 +220,7 @@ def build_common() -> bytes:
         "fdatasync": of_output,
         "msync": _op(_RETURN, _DONE),
     }
-    return _assemble(_decide(rules, {*_RUN, *_SUPERVISOR}))
+    return _assemble(_decide(rules, {*_RUN, *_SUPERVISOR, *(_NATIVE if native else ())}))
 
 
 def build_project() -> bytes:
@@ -232,9 +238,18 @@ def build_project() -> bytes:
     return _assemble(_decide(rules, {*_RUN, *_SUPERVISOR, *_TESTS} - _DOMAINS))
 
 
-def build_run(pid: int) -> bytes:
-    """The layer for the run that is process `pid`: no processes, no programs, no signals but to itself."""
-    rules = dict.fromkeys(_SUPERVISOR, _op(_RETURN, _EPERM))
+def build_run(pid: int, *, native: bool = False) -> bytes:
+    """The layer for the run that is process `pid`: no processes, no programs, no signals but to itself.
+
+    With `native` it may become the program on the descriptor `PROGRAM`, by whatever name, and no other.
+    """
+    rules = dict.fromkeys((*_SUPERVISOR, *_NATIVE), _op(_RETURN, _EPERM))
+    if native:
+        rules["execveat"] = (
+            (_argument(0) + _op(_EQUAL, PROGRAM, 1, 0) + _op(_RETURN, _EPERM))
+            + _unless(4, (_EMPTY_PATH,), _EPERM, _ALLOW)
+        )  # fmt: skip
+        rules["fcntl"] = _unless(1, _HARMLESS_FCNTL, _EPERM, _ALLOW)
     rules |= {name: _unless(0, (pid,), _EPERM, _ALLOW) for name in ("kill", "tgkill")}
     rules["prlimit64"] = _unless(0, (pid, 0), _EPERM, _ALLOW)
     rules["prctl"] = _unless(0, _HARMLESS_PRCTL, _EPERM, _ALLOW)

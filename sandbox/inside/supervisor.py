@@ -30,6 +30,7 @@ import warnings
 from typing import Any
 
 from sstar_code.sandbox.inside import driver, kernel, program, run, seccomp
+from sstar_code.sandbox.inside.compiling import native
 from sstar_code.sandbox.inside.stream import Stream
 
 _COMMON = (
@@ -66,6 +67,7 @@ def main(settings: dict[str, Any]) -> None:
             "seccomp": state.seccomp,
             "landlock": state.domain is not None,
             "libraries": known,
+            "languages": sorted(state.tools.steps) if state.tools else [],
         }
         stream.send(json.dumps({"hello": hello}).encode("ascii"))
         stream.flush()
@@ -176,6 +178,8 @@ def _start(
         gc.collect()
         gc.freeze()
         while os.read(taken, 1):
+            if state.tools is not None:
+                state.tools.prepare(state.page)
             os.write(told, b"1" if _serve_one(stream, state, log) else b"0")
         status = 0
     except BaseException:  # noqa: BLE001 - the log is all that is left
@@ -209,8 +213,12 @@ def _prepare(settings: dict[str, Any]) -> run.SupervisorState:
     if settings["seccomp"]:
         if not seccomp.SUPPORTED:
             raise OSError(f"no system call filter for {platform.machine()}")
-        kernel.Filter(seccomp.build_common()).install()
+        kernel.Filter(seccomp.build_common(native=settings["tools"] is not None)).install()
     state = run.SupervisorState(settings)
+    if settings["tools"] is not None:
+        state.tools = native.Tools(
+            settings["tools"], has_filter=state.filter is not None, has_domain=state.domain is not None
+        )
     if not state.uids and not kernel.is_counted_apart():
         state.processes = 0
     state.watches_memory = _can_watch(state.proc)

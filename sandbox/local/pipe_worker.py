@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sstar_code.sandbox.environment import LIBRARY_FOLDER, find_libraries
+from sstar_code.sandbox.languages.host import TOOLS_FOLDER, HostTools
 from sstar_code.sandbox.local import enter_namespaces
 from sstar_code.sandbox.outcome import SandboxError
 from sstar_code.sandbox.workers.protocol import (
@@ -68,7 +69,11 @@ def find_interpreter() -> str:
 
 
 def list_ways(
-    *, ordinary: bool | None = None, python: str | None = None, packages: Sequence[str] = ()
+    *,
+    ordinary: bool | None = None,
+    python: str | None = None,
+    packages: Sequence[str] = (),
+    tools: HostTools | None = None,
 ) -> list[Way]:
     """The ways that can be tried here, best first. Only starting one shows whether it works.
 
@@ -76,6 +81,7 @@ def list_ways(
         ordinary: leave out what only root can do; None: unless we are root.
         python: the interpreter that runs programs, CPython 3.9 or newer; None: `find_interpreter()`.
         packages: libraries beside those that are always there.
+        tools: of the languages beside Python; None: there are none.
 
     Raises:
         UserError: one of `packages` is not installed.
@@ -89,6 +95,10 @@ def list_ways(
     binds = [(str(path), f"{LIBRARY_FOLDER}/{path.name}") for path in shown]
     scratch = [(SCRATCH, SCRATCH_MB, SCRATCH_FILES)]
     settings = Settings(uids, scratch=SCRATCH, libraries=tuple(names), library_paths=(LIBRARY_FOLDER,))
+    if tools is not None:
+        parts = _add_tools(parts, tools)
+        binds.append((str(tools.folder), TOOLS_FOLDER))
+        settings = replace(settings, tools=TOOLS_FOLDER)
     if uids is not None:
         start = start_in_namespaces(python, inside, parts, user=False, binds=binds, scratch=scratch)
         return [Way("root", start, settings)]
@@ -132,6 +142,19 @@ def list_parts(python: str) -> Parts:
             trees.append(path)
     files = [path for path in (*_FILES, python) if Path(path).is_file()]
     return trees, [path for path in files if not any(path.startswith(f"{t}/") for t in trees)], links
+
+
+def _add_tools(parts: Parts, tools: HostTools) -> Parts:
+    """`parts` with what `tools` need, without what is in there."""
+    (trees, files, links) = parts
+
+    def is_seen(path: str) -> bool:
+        return any(path == tree or path.startswith(f"{tree}/") for tree in trees)
+
+    for tree in sorted(tools.trees, key=len):
+        trees = trees if is_seen(tree) else [*trees, tree]
+    more = [path for path in dict.fromkeys(tools.files) if path not in files]
+    return trees, [path for path in (*files, *more) if not is_seen(path)], links
 
 
 def start_in_namespaces(

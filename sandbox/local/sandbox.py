@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Self
 
 from sstar_code.sandbox.environment import find_libraries
 from sstar_code.sandbox.inside import seccomp
+from sstar_code.sandbox.languages.host import prepare_tools
 from sstar_code.sandbox.local.pipe_worker import (
     PipeWorker,
     Way,
@@ -54,17 +55,24 @@ class LocalSandbox(PooledSandbox):
     """Isolates by what the kernel gives this user; see the module's header for what that covers."""
 
     def __init__(
-        self, workers: int | None = None, *, ways: Sequence[Way] | None = None, packages: Sequence[str] = ()
+        self,
+        workers: int | None = None,
+        *,
+        ways: Sequence[Way] | None = None,
+        packages: Sequence[str] = (),
+        languages: Sequence[str] = (),
     ) -> None:
         """Use `workers` at once (None: the usable cores) and the first of `ways` that works.
 
-        `packages` are libraries that programs find beside the usual ones.
+        `packages` are libraries that programs find beside the usual ones, `languages` what programs may be
+        written in beside Python.
 
         Raises:
-            UserError: one of `packages` is not installed.
+            UserError: one of `packages` is not installed, or there is no compiler.
         """
         super().__init__("local", self._make, workers=workers)
-        self._ways = list(ways) if ways is not None else list_ways(packages=packages)
+        tools = prepare_tools() if languages else None
+        self._ways = list(ways) if ways is not None else list_ways(packages=packages, tools=tools)
         self._made = itertools.count()
         self._repositories = itertools.count()
         self.way: Way | None = None
@@ -126,17 +134,25 @@ class LocalSandbox(PooledSandbox):
 class UnsafeSandbox(PooledSandbox):
     """Limits without isolation, asked for by name only; it warns when it is entered."""
 
-    def __init__(self, workers: int | None = None, *, packages: Sequence[str] = ()) -> None:
+    def __init__(
+        self, workers: int | None = None, *, packages: Sequence[str] = (), languages: Sequence[str] = ()
+    ) -> None:
         """Use `workers` at once (None: the usable cores), with `packages` beside the usual libraries.
 
+        `languages` as for `LocalSandbox`.
+
         Raises:
-            UserError: one of `packages` is not installed.
+            UserError: one of `packages` is not installed, or there is no compiler.
         """
         super().__init__("unsafe", self._make, workers=workers)
         (names, parts) = find_libraries(packages)
         paths = tuple(sorted({str(part.parent) for part in parts}))
         self._settings = Settings(
-            seccomp=seccomp.SUPPORTED, processes=0, libraries=tuple(names), library_paths=paths
+            seccomp=seccomp.SUPPORTED,
+            processes=0,
+            libraries=tuple(names),
+            library_paths=paths,
+            tools=str(prepare_tools().folder) if languages else None,
         )
 
     def _make(self) -> PipeWorker:

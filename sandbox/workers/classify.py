@@ -8,6 +8,8 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
+from sstar_code.sandbox.languages import cpp
+from sstar_code.sandbox.languages.table import PYTHON
 from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Status, decode_output
 
 _STDERR_CHARS = 2000
@@ -20,6 +22,9 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u206
 
 def compile_failure(why: Mapping[str, Any]) -> Execution:
     """The record of a program that does not compile."""
+    if "errors" in why:
+        (message, line) = cpp.describe_errors(why["errors"])
+        why = {"type": cpp.COMPILE_ERROR, "message": message, "line": line}
     return Execution(Status.CE, failure=_failure({"failure": [why["type"], why["message"], why["line"]]}))
 
 
@@ -28,7 +33,9 @@ def lost(message: str) -> Execution:
     return Execution(Status.IE, failure=Failure("SandboxError", message))
 
 
-def classify(head: Mapping[str, Any], blob: bytes, mode: Mode, limits: Limits) -> Execution:
+def classify(
+    head: Mapping[str, Any], blob: bytes, mode: Mode, limits: Limits, language: str = PYTHON
+) -> Execution:
     """The record of one run; `head` and `blob` are the inside's answer."""
     out_size = head["sizes"][0]
     cut = out_size + head["tail"]
@@ -37,6 +44,8 @@ def classify(head: Mapping[str, Any], blob: bytes, mode: Mode, limits: Limits) -
     told = _read_report(report, head["token"])
     oversized = max(head["sizes"]) > limits.output_kb * 1024
     (status, failure, limit) = _decide(head, told, mode, limits, oversized=oversized)
+    if status is Status.RE and failure is not None and language != PYTHON:
+        (status, failure) = _explain_native(failure, decode_output(err), limits)
     most = limits.output_kb * 1024
     has_result = mode is Mode.CALL and status is Status.OK
     return Execution(
@@ -50,6 +59,16 @@ def classify(head: Mapping[str, Any], blob: bytes, mode: Mode, limits: Limits) -
         memory_mb=head["memory_kb"] / 1024,
         limit=limit,
     )
+
+
+def _explain_native(failure: Failure, stderr: str, limits: Limits) -> tuple[Status, Failure]:
+    """What a compiled program's standard error adds to how it ended."""
+    told = cpp.describe_end(stderr)
+    if failure.type == "SIGABRT" and told is not None and told.out_of_memory:
+        return Status.MLE, Failure("MemoryError", f"over {limits.memory_mb} MB")
+    if told is None:
+        return Status.RE, failure
+    return Status.RE, Failure(failure.type, _plain(told.message[:500]), told.line)
 
 
 def _plain(text: str) -> str:

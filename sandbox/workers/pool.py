@@ -15,6 +15,7 @@ from anyio import to_thread
 
 from sstar_code.problems.problem import MAX_PROGRAM
 from sstar_code.sandbox.environment import Environment
+from sstar_code.sandbox.languages.table import PYTHON
 from sstar_code.sandbox.outcome import Execution, Limits, Program, SandboxError, Status
 from sstar_code.sandbox.ownership import reap_folders
 from sstar_code.sandbox.workers.classify import classify, compile_failure, lost
@@ -150,7 +151,11 @@ class PooledSandbox:
         if not self.features:
             raise SandboxError(f"what the {self.name} sandbox has is known once it is entered")
         (major, minor, *_) = str(self.features["python"]).split(".")
-        return Environment(f"{major}.{minor}", tuple(self.features.get("libraries", ())))
+        return Environment(
+            f"{major}.{minor}",
+            tuple(self.features.get("libraries", ())),
+            tuple(self.features.get("languages", ())),
+        )
 
     async def run(
         self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
@@ -177,6 +182,8 @@ class PooledSandbox:
     ) -> list[Execution]:
         if not self._entered:
             raise SandboxError(f"the {self.name} sandbox is closed: use it inside `async with`")
+        if program.language not in (PYTHON, *self.features.get("languages", ())):
+            raise SandboxError(f"this {self.name} sandbox was opened without {program.language}")
         size = len(program.code) + len(program.preamble)
         if size > MAX_PROGRAM:
             return [_refuse(size)] * (1 if stop else len(inputs))
@@ -225,7 +232,7 @@ class PooledSandbox:
         self, program: Program, inputs: list[bytes], limits: Limits, done: list[Execution], **how: Any
     ) -> None:
         """Have one worker do what is left of `inputs`; its records are appended to `done`."""
-        conversation = self._idle.popleft() if self._idle else await self._restart()
+        conversation = self._take(program) if self._idle else await self._restart()
         records: list[Execution] = []
         try:
             left = inputs[len(done) :]
@@ -243,6 +250,14 @@ class PooledSandbox:
             await self._discard(conversation)
         else:
             self._idle.append(conversation)
+
+    def _take(self, program: Program) -> Conversation:
+        """The idle worker that has compiled `program` before, else the one that waits longest."""
+        key = (program.language, program.code)
+        place = next((at for at, idle in enumerate(self._idle) if key in idle.compiled), 0)
+        conversation = self._idle[place]
+        del self._idle[place]
+        return conversation
 
     async def _in_thread(self, work: Callable[[], None]) -> None:
         await to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
@@ -295,7 +310,7 @@ def _exchange(
             failed = compile_failure(head["compile"])
             records += [failed] * (1 if stop else len(inputs))
         else:
-            records.append(classify(head, blob, program.mode, limits))
+            records.append(classify(head, blob, program.mode, limits, program.language))
     # A run that nobody of ours killed did it itself, or the kernel did, short of memory: trying again tells.
     for place, record in enumerate(records):
         if record.status is not Status.CE and record.failure is not None and record.failure.type == "SIGKILL":
@@ -307,7 +322,7 @@ def _exchange(
             if "compile" in head:
                 del records[place:]
                 raise WorkerLost("what it compiled before it cannot compile any more")
-            records[place] = classify(head, blob, program.mode, limits)
+            records[place] = classify(head, blob, program.mode, limits, program.language)
 
 
 def _run(

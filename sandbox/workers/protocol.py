@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -23,6 +24,7 @@ from importlib.resources import files
 from typing import Any, Protocol
 
 from sstar_code.sandbox.inside import frames
+from sstar_code.sandbox.languages.table import PYTHON
 from sstar_code.sandbox.outcome import Limits, Mode, Program, SandboxError
 from sstar_code.sandbox.workers.classify import classify
 
@@ -42,6 +44,7 @@ ENVIRONMENT = {
 
 _MODULES = (
     *("frames", "kernel", "seccomp", "stream", "calling.nodes", "calling.call", "driver", "run"),
+    "compiling.native",
     *(f"asserting.{name}" for name in ("copies", "proxy", "peer", "candidate", "tester", "pair", "trusting")),
     *("program", "supervisor"),
 )
@@ -99,6 +102,8 @@ class Settings:
     is emptied after every run. None: they can write nowhere."""
     libraries: tuple[str, ...] = ()
     """Import names of the third-party libraries that programs may count on where they are found."""
+    tools: str | None = None
+    """Folder inside with what `languages.toolchain` laid down; None: programs are Python."""
     library_paths: tuple[str, ...] = ()
     """Folders inside that hold them, searched after the standard library."""
     proc_descriptor: int | None = None
@@ -152,6 +157,7 @@ _GRACE_S = 120.0
 """Beyond the wall limit before a worker counts as hung in which neither an answer comes nor CPU time is used.
 That a program on a busy machine gets little of a core is no reason: its supervisor tells how much it got."""
 _COMPILE_S = 40.0
+_IMAGES = 12
 PART_S = 5.0
 """After so long a part of a request is answered by itself, where the other side wants it."""
 _ASSERTING = (Mode.ASSERT, Mode.TRUSTING)
@@ -217,6 +223,8 @@ class Conversation:
         """Runs made when `check` was called last."""
         self.features: dict[str, Any] = {}
         """The facts that the supervisor gave about itself: `python`, `seccomp`, ..."""
+        self.compiled: deque[tuple[str, str]] = deque(maxlen=_IMAGES)
+        """The last programs of compiled languages: the worker has them still."""
         self._decoder = frames.Decoder()
         self._waiting: list[tuple[dict[str, Any], bytes]] = []
         self._request = 0
@@ -274,9 +282,13 @@ class Conversation:
             WorkerLost: the worker has to be thrown away.
         """
         self._request += 1
+        is_python = program.language == PYTHON
+        if not is_python:
+            self.compiled.append((program.language, program.code))
         request = {
             "id": self._request,
             "code": program.code,
+            "language": program.language,
             "mode": program.mode.value,
             "entry_point": program.entry_point,
             "preamble": program.preamble,
@@ -289,8 +301,11 @@ class Conversation:
             "stop": stop_on_failure,
             "eager": eager,
             "part_s": part_s,
-            "alone": len(inputs) == 1 and len(program.code) <= _SMALL and program.mode not in _ASSERTING,
-            "import": find_imports(f"{program.preamble}\n{program.code}"),
+            "alone": is_python
+            and len(inputs) == 1
+            and len(program.code) <= _SMALL
+            and program.mode not in _ASSERTING,
+            "import": find_imports(f"{program.preamble}\n{program.code}") if is_python else [],
         }
         try:
             yield from self._exchange(request, inputs, limits.wall_ceiling_s)

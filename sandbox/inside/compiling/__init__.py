@@ -1,0 +1,1 @@
+"""Programs of languages that are compiled before they run."""

@@ -1,0 +1,237 @@
+"""Programs of compiled languages: compiled once to an image in memory, which is executed for every input.
+
+Compiler, assembler and linker are three runs like any other: one process each, confined by the same limits
+and the same filter, which lets them become the one tool that was opened for them and start nothing. What they
+read and write are the memory files of a run, so nothing of a program ever lies in a folder. The image is
+sealed, so that no run can change it for the next; the process that starts programs keeps the last ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import signal
+import struct
+from typing import Any
+
+from sstar_code.sandbox.inside import kernel, run, seccomp
+
+_COMPILE_CPU_S = 20.0
+_COMPILE_WALL_S = 60.0
+_COMPILE_MB = 1024
+_WRITTEN_MB = 64
+"""Most that a tool may write: assembly, an object, an image."""
+_MESSAGE_BYTES = 16 << 10
+_MOST_IMAGES = 12
+_LARGEST_KEPT = 8 << 20
+_MARKER = b'# 1 "solution.cpp"\n'
+"""In front of the source, for messages and for what `assert` prints."""
+_ANY_PID = 0x7FFFFFF0
+_KEPT = slice(32, 64)
+"""Where in the shared page the name of an image stands that is to be kept."""
+(_ADD_SEALS, _SEALS, _MAY_SEAL, _EXECUTABLE) = (1033, 0xF, 2, 0x10)
+_TOOL_ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin", "TMPDIR": "/tmp"}  # noqa: S108 - inside
+_ENVIRONMENT = {"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "HOME": "/", "TZ": "UTC"}
+_HEADER = struct.Struct("=16sHHIQQQIHHHHHH")  # struct Elf64_Ehdr
+_SEGMENT = struct.Struct("=IIQQQQQQ")  # struct Elf64_Phdr
+_LOADED = 1
+
+
+class Tools:
+    """The tools of the languages that this sandbox has, open, and the images that are kept.
+
+    `folder` holds what `languages.toolchain` laid down there.
+    """
+
+    def __init__(self, folder: str, *, has_filter: bool, has_domain: bool) -> None:
+        with open(f"{folder}/tools.json", encoding="utf-8") as file:  # noqa: PTH123 - one import less
+            facts = json.load(file)
+        self.steps: dict[str, list[tuple[int, list[str]]]] = {}
+        """By language: the tools in order, each its descriptor and its arguments."""
+        opened: dict[str, int] = {}
+        for name, steps in facts["languages"].items():
+            for path, *_ in steps:
+                if path not in opened:
+                    opened[path] = run.move_up(os.open(path, os.O_RDONLY)) or 0
+            self.steps[name] = [
+                (opened[step[0]], [part.replace("{folder}", folder) for part in step]) for step in steps
+            ]
+        wall = kernel.Filter(seccomp.build_run(_ANY_PID, native=True), _ANY_PID) if has_filter else None
+        own = kernel.make_domain() if has_domain else None
+        compilers = kernel.make_domain([*opened, *facts["loaders"]]) if has_domain else None
+        self.walls = (wall, run.move_up(own))
+        """Filter and domain of a program's run."""
+        self.compiler_walls = (wall, run.move_up(compilers))
+        self.images: dict[bytes, int] = {}
+        """Descriptors of images by the hash of what they were made of; the oldest first."""
+        self.spare = -1
+        """A memory file for the next image."""
+
+    def prepare(self, page: Any) -> None:
+        """Have an empty memory file ready for the process that compiles next.
+
+        The one that was filled before is kept, where `page` names it, in the place of the oldest.
+        """
+        name = bytes(page[_KEPT])
+        if any(name):
+            page[_KEPT] = bytes(32)
+            self.images[name] = self.spare
+            self.spare = -1
+            if len(self.images) > _MOST_IMAGES:
+                os.close(self.images.pop(next(iter(self.images))))
+        elif self.spare >= 0 and os.fstat(self.spare).st_size:
+            os.close(self.spare)
+            self.spare = -1
+        if self.spare < 0:
+            self.spare = _make_file()
+
+
+class Image:
+    """A program that can be executed."""
+
+    mode = "native"
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.mapped_mb = _mapped_mb(descriptor)
+        """Memory that it is given before its first instruction, most of it never touched."""
+
+
+def _make_file() -> int:
+    try:
+        made = os.memfd_create("program", os.MFD_CLOEXEC | _MAY_SEAL | _EXECUTABLE)
+    except OSError:  # before Linux 6.3 every such file can be executed
+        made = os.memfd_create("program", os.MFD_CLOEXEC | _MAY_SEAL)
+    return run.move_up(made) or 0
+
+
+def _mapped_mb(image: int) -> int:
+    head = _HEADER.unpack(os.pread(image, _HEADER.size, 0))
+    (start, size, count) = (head[5], head[9], head[10])
+    total = 0
+    for place in range(count):
+        segment = _SEGMENT.unpack(os.pread(image, _SEGMENT.size, start + place * size))
+        total += segment[6] if segment[0] == _LOADED else 0
+    return total >> 20
+
+
+def compile_program(request: dict[str, Any], state: run.SupervisorState) -> Image | dict[str, Any]:
+    """The image of the program in `request`, made or kept, or why it does not compile.
+
+    The reason has `type`, `message`, `line`; or `errors`, the compiler's own words; or `lost`, where
+    nobody knows whether it would compile.
+
+    Raises:
+        OSError: a tool could not be started.
+    """
+    tools: Tools = state.tools
+    (language, code) = (request["language"], request["code"].encode("utf-8", "surrogatepass"))
+    name = hashlib.sha256(language.encode("ascii") + b"\0" + code).digest()
+    if name in tools.images:
+        return Image(tools.images[name])
+    run.renew_streams()
+    _write(0, _MARKER + code)
+    limits = {
+        "cpu_s": _COMPILE_CPU_S,
+        "wall_s": _COMPILE_WALL_S,
+        "memory_mb": min(_COMPILE_MB, state.compile_mb),
+        "output_kb": _WRITTEN_MB << 10,
+    }
+    for place, (tool, arguments) in enumerate(tools.steps[language]):
+        if place:  # it reads what the one before it wrote
+            taken = run.move_up(os.dup(1))
+            assert taken is not None
+            run.renew_streams()
+            os.dup2(taken, 0)
+            os.close(taken)
+            os.lseek(0, 0, os.SEEK_SET)
+        end = _start(state, limits, tool, arguments, tools.compiler_walls)
+        if (why := _explain(end, limits)) is not None:
+            return why
+    return _take_image(tools, name, state)
+
+
+def _explain(end: run.End, limits: dict[str, Any]) -> dict[str, Any] | None:
+    """Why a tool did not do its work; None where it did."""
+    number = os.WTERMSIG(end.status) if os.WIFSIGNALED(end.status) else 0
+    if end.status == 0 and end.killed is None:
+        return None
+    told = os.pread(2, _MESSAGE_BYTES, 0).decode("utf-8", "replace")
+    if end.killed == b"memory" or "out of memory" in told or "virtual memory exhausted" in told:
+        message = f"it cannot be compiled in {limits['memory_mb']} MB"
+    elif end.killed is not None or number == signal.SIGXCPU:
+        message = f"it cannot be compiled in {_COMPILE_CPU_S:g} s"
+    elif number == signal.SIGXFSZ or os.fstat(1).st_size >= _WRITTEN_MB << 20 or "File too large" in told:
+        message = f"what the compiler makes of it is over {_WRITTEN_MB} MB"
+    elif number == signal.SIGKILL:
+        return {"lost": "a compiler was ended by signal 9"}
+    elif number:
+        message = "it cannot be compiled: the compiler crashed"
+    else:
+        return {"errors": told}
+    return {"type": "CompileError", "message": message, "line": None}
+
+
+def _take_image(tools: Tools, name: bytes, state: run.SupervisorState) -> Image:
+    size = os.fstat(1).st_size
+    sent = 0
+    os.lseek(tools.spare, 0, os.SEEK_SET)
+    while sent < size:
+        sent += os.sendfile(tools.spare, 1, sent, size - sent)
+    fcntl.fcntl(tools.spare, _ADD_SEALS, _SEALS)
+    image = Image(tools.spare)
+    if size <= _LARGEST_KEPT:
+        state.page[_KEPT] = name
+    return image
+
+
+def execute(state: run.SupervisorState, image: Image, limits: dict[str, Any]) -> run.End:
+    """Run `image` once, as `run.execute` runs a Python program.
+
+    Raises:
+        OSError: the run could not be made or cleaned up after; this is not the candidate's doing.
+    """
+    if image.mapped_mb > limits["memory_mb"] + run.RESERVE_MB:
+        return run.End("", signal.SIGKILL, b"memory", 0.0, 0.0, image.mapped_mb << 10)
+    return _start(state, limits, image.descriptor, ["./solution"], state.tools.walls)
+
+
+def _start(
+    state: run.SupervisorState,
+    limits: dict[str, Any],
+    file: int,
+    arguments: list[str],
+    walls: tuple[kernel.Filter | None, int | None],
+) -> run.End:
+    environment = _ENVIRONMENT if walls is state.tools.walls else _TOOL_ENVIRONMENT
+    start = run.begin(state, limits)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.dup2(file, seccomp.PROGRAM, inheritable=False)
+            for descriptor in (0, 1, 2):
+                os.set_inheritable(descriptor, True)
+            os.set_inheritable(3, False)
+            run.confine(state, limits, start, (seccomp.PROGRAM + 1, 0, 0), walls)
+            for number in (signal.SIGPIPE, signal.SIGXFSZ):  # the interpreter ignores them, and so would it
+                signal.signal(number, signal.SIG_DFL)
+            os.execve(seccomp.PROGRAM, arguments, environment)  # noqa: S606 - that is the point
+        except BaseException as error:  # noqa: BLE001 - it is told by our parent
+            with contextlib.suppress(BaseException):
+                os.write(3, repr(error).encode())
+        finally:
+            os._exit(71)
+    end = run.watch_to_end(state, pid, start, run.wait_for_child)
+    if os.fstat(3).st_size:
+        raise OSError(os.pread(3, 300, 0).decode("utf-8", "replace"))
+    return end
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    sent = 0
+    while sent < len(data):
+        sent += os.write(descriptor, data[sent:])
+    os.lseek(descriptor, 0, os.SEEK_SET)

@@ -1,0 +1,34 @@
+"""The language of a program that is handed about as a text: named by its first line, where it is not Python.
+
+So a candidate of another language needs no further record wherever programs are kept, compared and shown, and
+programs of several languages can answer one problem. To a C++ compiler that line is a comment.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sstar_code.sandbox.languages.table import PYTHON, Language, find_language
+
+_MARK = re.compile(r"\A// language: (\w+)\n")
+
+
+def mark(code: str, language: str) -> str:
+    """`code` with its language in its first line; Python stays as it is.
+
+    Raises:
+        ValueError: there is no such language.
+    """
+    name = find_language(language).name
+    return code if name == PYTHON else f"// language: {name}\n{read_mark(code)[1]}"
+
+
+def read_mark(code: str) -> tuple[Language, str]:
+    """The language of `code`, and the program itself."""
+    found = _MARK.match(code)
+    if found is not None:
+        try:
+            return find_language(found[1]), code[found.end() :]
+        except ValueError:
+            pass
+    return find_language(PYTHON), code

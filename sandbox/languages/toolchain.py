@@ -1,0 +1,177 @@
+"""Finds g++ and lays down what a sandbox needs of it: the tools' exact commands and precompiled headers.
+
+`python3 -I toolchain.py FOLDER` does it in an image as the sandbox does it on this machine. Standard library
+only, nothing of ours imported, any Python from 3.11 on. `tools.json` in the folder holds `compiler` (name and
+version), `languages` (name -> steps; a step is a program and its arguments, which reads standard input and
+writes standard output), `loaders` (programs that start the tools), `trees` and `files` (what else they need).
+In arguments `{folder}` stands for the folder, wherever it is seen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+STANDARDS = {"cpp17": "c++17", "cpp20": "c++20"}
+_FLAGS = (
+    "-O2",
+    "-DONLINE_JUDGE",
+    "-w",
+    "-fmax-errors=5",
+    "-fdiagnostics-color=never",
+    "-fno-diagnostics-show-caret",
+)
+"""Those that change code are told to models as well (`table.LANGUAGES`)."""
+_HEADER = "bits/stdc++.h"
+_STATIC = ("libstdc++.a", "libc.a", "libm.a", "crt1.o")
+_LIMIT_S = 600
+
+
+class ToolchainError(Exception):
+    """There is no compiler here that can be used; the message says what to install."""
+
+
+def find_compiler() -> str:
+    """The path of g++.
+
+    Raises:
+        ToolchainError: there is none.
+    """
+    found = shutil.which("g++")
+    if found is None:
+        raise ToolchainError("C++ needs a compiler: install g++ (`sudo apt-get install g++`)")
+    return found
+
+
+def describe_compiler(compiler: str) -> str:
+    """Name and version, like `g++ 12.2.0`.
+
+    Raises:
+        ToolchainError: it does not run.
+    """
+    return f"g++ {_ask(compiler, '-dumpfullversion').strip()}"
+
+
+def find_tools(compiler: str) -> dict[str, Any]:
+    """The content of `tools.json`.
+
+    Raises:
+        ToolchainError: it does not run, is another compiler, or lacks the static libraries.
+    """
+    for name in _STATIC:
+        if not Path(_ask(compiler, f"-print-file-name={name}").strip()).is_absolute():
+            raise ToolchainError(
+                f"{compiler} lacks {name}: install the static libraries of C++ and C "
+                "(`sudo apt-get install g++ libc6-dev`)"
+            )
+    (assembler,) = _dry_run(compiler, "-c", "-x", "assembler", "-", "-o", "made.o")
+    (linker,) = _dry_run(compiler, "-static", "made.o", "-o", "program")
+    link = [part for part in linker[1:] if not part.startswith("-plugin") and not part.endswith(".so")]
+    link = [{"made.o": "/proc/self/fd/0", "program": "/proc/self/fd/1"}.get(part, part) for part in link]
+    assemble = ["/proc/self/fd/1" if part == "made.o" else part for part in assembler[1:] if part != "-"]
+    tools = [os.path.realpath(_ask(compiler, f"-print-prog-name={name}").strip()) for name in ("as", "ld")]
+    tools = [shutil.which(Path(path).name) or path if not Path(path).exists() else path for path in tools]
+    languages = {}
+    for name, standard in STANDARDS.items():
+        flags = (f"-std={standard}", *_FLAGS)
+        (steps,) = _dry_run(compiler, *flags, f"-I{{folder}}/{name}", "-S", "-x", "c++", "-", "-o", "-")
+        languages[name] = [steps, [tools[0], *assemble], [tools[1], *link]]
+    programs = {step[0] for steps in languages.values() for step in steps}
+    trees = set(_list_header_folders(compiler)) | {
+        str(Path(os.path.realpath(_ask(compiler, f"-print-file-name={name}").strip())).parent)
+        for name in (*_STATIC, "crtbeginT.o")
+    }
+    return {
+        "compiler": describe_compiler(compiler),
+        "languages": languages,
+        "loaders": sorted({loader for program in programs if (loader := _find_loader(program))}),
+        "trees": sorted(
+            tree
+            for tree in trees
+            if not any(other != tree and Path(tree).is_relative_to(other) for other in trees)
+        ),
+        "files": sorted(programs),
+    }
+
+
+def _ask(compiler: str, *arguments: str) -> str:
+    environment = os.environ | {"LC_ALL": "C"}
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own compiler
+            [compiler, *arguments],
+            capture_output=True, text=True, timeout=_LIMIT_S, check=True, env=environment,
+            input="",
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as error:
+        detail = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
+        raise ToolchainError(f"{compiler} does not work: {detail[0][:200] if detail else error}") from error
+    return done.stdout + done.stderr
+
+
+def _dry_run(compiler: str, *arguments: str) -> list[list[str]]:
+    """The commands that the driver would start."""
+    lines = [line for line in _ask(compiler, "-###", *arguments).splitlines() if line.startswith(" ")]
+    commands = [shlex.split(line) for line in lines]
+    if len(commands) != 1:
+        raise ToolchainError(
+            f"{compiler} is no g++ that can be used here: it starts {len(commands)} commands"
+        )
+    return commands
+
+
+def _list_header_folders(compiler: str) -> list[str]:
+    text = _ask(compiler, "-E", "-v", "-x", "c++", "-")
+    part = text.partition("search starts here:")[2].partition("End of search list")[0]
+    return [os.path.realpath(line.strip()) for line in part.splitlines() if line.strip().startswith("/")]
+
+
+def _find_loader(program: str) -> str | None:
+    """The program interpreter that an ELF file names."""
+    found = re.search(rb"/lib[\w./-]*/ld-[\w.-]+", Path(program).read_bytes()[:4096])
+    return os.path.realpath(found[0].decode("ascii")) if found else None
+
+
+def prepare(folder: Path, compiler: str | None = None) -> None:
+    """Fill the new folder `folder`.
+
+    Raises:
+        ToolchainError: there is no compiler that can be used.
+    """
+    compiler = compiler or find_compiler()
+    tools = find_tools(compiler)
+    header = _find_header(compiler)
+    folder.mkdir(parents=True)
+
+    def precompile(item: tuple[str, str]) -> None:
+        (name, standard) = item
+        target = folder / name / f"{_HEADER}.gch"
+        target.parent.mkdir(parents=True)
+        _ask(compiler, f"-std={standard}", *_FLAGS, "-x", "c++-header", header, "-o", str(target))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(precompile, STANDARDS.items()))
+    (folder / "tools.json").write_text(json.dumps(tools, indent=1) + "\n", "utf-8")
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def _find_header(compiler: str) -> str:
+    for folder in _list_header_folders(compiler):
+        if (path := Path(folder) / _HEADER).is_file():
+            return str(path)
+    raise ToolchainError(f"{compiler} has no <{_HEADER}>: it is no GNU C++ compiler")
+
+
+if __name__ == "__main__":
+    try:
+        prepare(Path(sys.argv[1]))
+    except ToolchainError as problem:
+        sys.exit(str(problem))
