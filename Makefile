@@ -74,8 +74,8 @@ format: setup ## let the formatter decide
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-image: setup ## build the sandbox image for Docker (from a registry, or from Debian packages without one)
-	$(BIN)/sstar doctor --build-image
+image: setup ## build the sandbox image for Docker (from a registry, else from Debian packages); LANGS=cpp: with C++
+	$(BIN)/sstar doctor --build-image $(if $(LANGS),--language $(LANGS))
 
 docs: setup ## build the site into build/site, with no network to look at it (fetches mkdocs-material the first time)
 	@$(BIN)/python -c 'import material' 2>/dev/null || $(INSTALL) -e '.[dev,docs]'

@@ -16,6 +16,7 @@ from sstar_code.problems import SstarError
 if TYPE_CHECKING:
     from sstar_code.agent.jobs.choices import Endpoint
     from sstar_code.agent.models.vllm.plan import Plan
+    from sstar_code.sandbox.docker.probe import EngineState
 
 _LOW_DISK_GIB = 2
 
@@ -121,6 +122,44 @@ async def _try(name: str, sandbox: str, packages: tuple[str, ...]) -> list[Check
         )
         checks.append(Check(f"{name}: recursion", State.NOTE, detail))
     return checks
+
+
+_CPP = "#include <bits/stdc++.h>\nint main() { std::cout << 6 * 7 << '\\n'; }\n"
+
+
+async def check_cpp(*, is_asked: bool) -> list[Check]:
+    """Whether C++ programs run in each sandbox: tried where it `is_asked`, else looked at.
+
+    What is tried may have to precompile the headers, once.
+    """
+    from sstar_code.sandbox.docker.probe import probe_engine
+
+    engine = probe_engine(cpp=True)
+    checks = [await _check_cpp_in("local", None, is_asked=is_asked)]
+    if engine.reachable:
+        checks.append(await _check_cpp_in("docker", engine, is_asked=is_asked))
+    return checks
+
+
+async def _check_cpp_in(name: str, engine: EngineState | None, *, is_asked: bool) -> Check:
+    from sstar_code.sandbox import Limits, Program, Status
+    from sstar_code.sandbox.choose import make_sandbox
+    from sstar_code.sandbox.languages.toolchain import ToolchainError, describe_compiler, find_compiler
+
+    title = f"C++ in {name}"
+    if engine is not None and engine.reason is not None:
+        return Check(title, State.NOTE, engine.reason)
+    try:
+        found = engine.image or "" if engine is not None else describe_compiler(find_compiler())
+        if not is_asked:
+            return Check(title, State.OK, found)
+        async with make_sandbox(name, workers=1, languages=["cpp"], say=lambda _: None) as opened:
+            (run,) = await opened.run(Program(_CPP, language="cpp"), [""], Limits(cpu_s=5.0))
+    except (ToolchainError, SstarError) as error:
+        return Check(title, State.NOTE, str(error))
+    if run.status is not Status.OK or run.stdout != "42\n":
+        return Check(title, State.NOTE, f"a test program ended with {run.status}: {run.failure}")
+    return Check(title, State.OK, f"{found}: ran a program in {1000 * run.wall_s:.0f} ms")
 
 
 async def check_endpoint(endpoint: Endpoint) -> list[Check]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _CRUXEVAL = re.compile(r"sample_\d+")
 """The keys of CRUXEval's file of generations, which is one object."""
+_SUFFIXES = {".py": "", ".cpp": "cpp", ".cc": "cpp"}
+"""Suffix of a program's file -> its language, where that is not the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Sample:
     """Who wrote it, where the file says so."""
     file: str = ""
     """The program's own file, relative to the folder that was given."""
+    language: str = ""
+    """The language that the row or the file's suffix names; empty: none."""
     fault: str = ""
     """Why there is no program, with path and line, where the row has null; `code` is empty then."""
 
@@ -60,8 +64,9 @@ def iterate_samples(path: Path | str) -> Iterator[Sample]:
     A row is `{"task_id", "solution"}`, `{"task_id", "completion"}` or `{"question_id", "code_list": [...]}`;
     for predictions also `{"question_id", "test_id", "pred_list": [...]}`, `{"id", "pred_list": [...]}` or
     CRUXEval's one object `{"sample_0": [...], ...}`. An id may be a number. `source` (a text or a list of
-    texts) says who wrote it, `sources` (a list) who wrote each of a list. Further keys are ignored. A null in
-    place of a program is a sample without one. Of a folder, every `.py` file in it is a sample.
+    texts) says who wrote it, `sources` (a list) who wrote each of a list, `language` what it is written in.
+    Further keys are ignored. A null in place of a program is a sample without one. Of a folder, every `.py`,
+    `.cpp` and `.cc` file in it is a sample.
 
     Raises:
         ProblemFileError: the file cannot be read or a row has none of these forms.
@@ -74,15 +79,17 @@ def iterate_samples(path: Path | str) -> Iterator[Sample]:
 
 
 def list_programs(folder: Path) -> list[Path]:
-    """The `.py` files anywhere under `folder`, hidden ones left out, `2.py` before `10.py`.
+    """The `.py`, `.cpp` and `.cc` files anywhere under `folder`, hidden ones left out, `2.py` before `10.py`.
 
     Raises:
         ProblemFileError: there are more than are read, or one is a link that leads out of the folder.
     """
     found = (
         file
-        for file in folder.rglob("*.py")
-        if file.is_file() and not any(part.startswith((".", "__")) for part in file.relative_to(folder).parts)
+        for file in folder.rglob("*.*")
+        if file.suffix in _SUFFIXES
+        and file.is_file()
+        and not any(part.startswith((".", "__")) for part in file.relative_to(folder).parts)
     )
     files = list(islice(found, MAX_ROWS + 1))
     if len(files) > MAX_ROWS:
@@ -103,7 +110,8 @@ def _natural(name: str) -> list[tuple[bool, int, str]]:
 def _read_program(folder: Path, file: Path) -> Sample:
     name = file.relative_to(folder)
     identifier, fault = name.with_suffix("").as_posix(), _too_long(str(file), file.stat().st_size)
-    return Sample(identifier, "" if fault else _read_source(file), file=name.as_posix(), fault=fault)
+    code, language = "" if fault else _read_source(file), _SUFFIXES[file.suffix]
+    return Sample(identifier, code, file=name.as_posix(), fault=fault, language=language)
 
 
 def _too_long(where: str, size: int) -> str:
@@ -114,7 +122,7 @@ def _too_long(where: str, size: int) -> str:
 
 
 def _read_source(file: Path) -> str:
-    """The text of a Python file in the encoding that its byte order mark or its coding line names.
+    """The text of a program in the encoding that its byte order mark or its coding line names.
 
     Raises:
         ProblemFileError: it cannot be read, or is text neither in that encoding nor in UTF-8.
@@ -129,6 +137,7 @@ def _read_source(file: Path) -> str:
 
 
 def _samples(row: Row) -> Iterator[Sample]:
+    language = row.get("language", str) or ""
     key = "pred_list" if "pred_list" in row.data else "code_list"
     if row.data and all(_CRUXEVAL.fullmatch(name) for name in row.data):
         for name in row.data:
@@ -153,7 +162,13 @@ def _samples(row: Row) -> Iterator[Sample]:
                 if code is None
                 else _too_long(f"{row.path}:{row.line}: {where}", len(code))
             )
-            yield Sample(identifier, "" if fault else code or "", sources=_sources(row, source), fault=fault)
+            yield Sample(
+                identifier,
+                "" if fault else code or "",
+                sources=_sources(row, source),
+                fault=fault,
+                language=language,
+            )
     elif "solution" in row.data or "completion" in row.data:
         completion = "solution" not in row.data
         key = "completion" if completion else "solution"
@@ -162,7 +177,10 @@ def _samples(row: Row) -> Iterator[Sample]:
         where = f"{row.path}:{row.line}: key {key!r}"
         fault = _missing(row, f"key {key!r}") if code is None else _too_long(where, len(code))
         identifier = str(row.need("task_id", (str, int)))
-        yield Sample(identifier, "" if fault else code or "", completion and not fault, sources, fault=fault)
+        is_part = completion and not fault
+        yield Sample(
+            identifier, "" if fault else code or "", is_part, sources, fault=fault, language=language
+        )
     else:
         raise row.fail(
             "a sample needs 'task_id' with 'solution' or 'completion', or 'question_id' with 'code_list' "

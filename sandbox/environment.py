@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sstar_code.problems import UserError
+
+if TYPE_CHECKING:
+    from sstar_code.sandbox.languages.table import Language
 
 DEFAULT_LIBRARIES = ("numpy", "sortedcontainers")
 """Import names of the libraries that programs find without being asked for: online judges have them."""
@@ -28,6 +32,8 @@ class Environment:
     """Import names of the third-party libraries that programs can import, like `numpy`; sorted."""
     languages: tuple[str, ...] = ()
     """Names of the languages beside Python (`languages.table`); sorted."""
+    language: Language | None = None
+    """The language that programs are asked for in, where that is not Python."""
 
 
 def check_packages(packages: Iterable[str]) -> tuple[str, ...]:

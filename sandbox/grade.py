@@ -17,6 +17,8 @@ from sstar_code.problems.checkers import accepts, longest_right
 from sstar_code.problems.formats.trust import trusts_candidate
 from sstar_code.problems.python_source import parse_python
 from sstar_code.problems.values import decode, encode
+from sstar_code.sandbox.languages.marks import read_mark
+from sstar_code.sandbox.languages.table import PYTHON
 from sstar_code.sandbox.outcome import Execution, Limits, Mode, Program, Sandbox, Status, Verdict, is_cut
 
 CHECKER_AT_FAULT = "the checker program of the problem is at fault"
@@ -142,13 +144,19 @@ def _defines(code: str, name: str) -> bool:
 
 
 def program_for(problem: Problem, code: str, test: Test | None = None) -> Program:
-    """The program that has to run for `test` (None: for any input-output test of the problem)."""
+    """The program that has to run for `test` (None: for any input-output test of the problem).
+
+    `code` names its language in its first line, where it is not Python (`languages.marks`).
+    """
     if test is not None and test.program is not None:
         mode = Mode.TRUSTING if trusts_candidate(test.program) else Mode.ASSERT
     else:
         mode = Mode.CALL if problem.kind is Kind.FUNCTION else Mode.MAIN
     entry_point = problem.entry_point if mode is not Mode.MAIN else None
     call = problem.call if mode is Mode.CALL else PLAIN_CALL
+    language, text = read_mark(code)
+    if mode is Mode.MAIN and language.name != PYTHON:
+        return Program(text, language=language.name)
     return Program(assemble(problem, code), mode, entry_point, problem.preamble, call)
 
 

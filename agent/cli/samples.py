@@ -6,14 +6,16 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstar_code.problems import UserError
 from sstar_code.problems.errors import suggest
+from sstar_code.sandbox.languages.table import PYTHON, find_language
 
 if TYPE_CHECKING:
+    from sstar_code.agent.jobs.choices import SandboxChoice
     from sstar_code.problems import Problem, Sample
     from sstar_code.problems.sets.load import ProblemSet
 
@@ -70,13 +72,23 @@ class Survey:
     counts: Counter[str] = field(default_factory=Counter)
     """Samples by problem."""
     markdown: int = 0
+    languages: set[str] = field(default_factory=set)
+    """What they are written in, beside Python."""
     faults: list[str] = field(default_factory=list)
+
+    def choose_languages(self, sandbox: SandboxChoice) -> SandboxChoice:
+        """`sandbox` with what the samples need."""
+        return replace(sandbox, languages=tuple(sorted(self.languages)))
 
     def watch(self, matched: Iterable[Matched]) -> Iterator[Matched]:
         """The same samples, counted."""
+        from sstar_code.sandbox.languages.marks import read_mark
+
         for item in matched:
             self.counts[item.problem.id] += 1
             self.markdown += item.is_markdown
+            if (name := read_mark(item.code)[0].name) != PYTHON:
+                self.languages.add(name)
             if item.fault:
                 self.faults.append(item.fault)
             yield item
@@ -99,23 +111,35 @@ class Survey:
 
 
 def match_samples(
-    paths: Sequence[Path], whole: ProblemSet, chosen: Sequence[Problem], *, extract: bool = False
+    paths: Sequence[Path],
+    whole: ProblemSet,
+    chosen: Sequence[Problem],
+    *,
+    extract: bool = False,
+    language: str = PYTHON,
 ) -> list[Matched]:
     """The samples of `iterate_matches`, all at once."""
-    return list(iterate_matches(paths, whole, chosen, extract=extract))
+    return list(iterate_matches(paths, whole, chosen, extract=extract, language=language))
 
 
 def iterate_matches(
-    paths: Sequence[Path], whole: ProblemSet, chosen: Sequence[Problem], *, extract: bool = False
+    paths: Sequence[Path],
+    whole: ProblemSet,
+    chosen: Sequence[Problem],
+    *,
+    extract: bool = False,
+    language: str = PYTHON,
 ) -> Iterator[Matched]:
     """Every sample of `paths` whose problem was chosen, in order, read as they are asked for.
 
     With `extract` a sample is a model's answer, and the program is what `eval` would take out of it.
     Of several paths the name of each is the source of its samples that name none. A folder holds a folder or
     a file for each problem, named like the problem (`_` for `/`); for one problem it may hold its programs.
+    `language` is that of samples that name none; another than Python stands in the program's first line.
 
     Raises:
-        UserError: a sample names a problem that the set does not have, or none is left.
+        UserError: a sample names a problem that the set does not have, or a language that cannot be, or none
+            is left.
     """
     from sstar_code.problems.samples import iterate_samples
 
@@ -127,7 +151,10 @@ def iterate_matches(
             name = _find(sample, path, known, whole, chosen)
             if name in wanted:
                 sources = sample.sources or ((_stem(path),) if len(paths) > 1 else ())
-                code, fault, marked = _read_program(sample, wanted[name], path, extract=extract)
+                written_in = _choose_language(sample, wanted[name], path, language)
+                code, fault, marked = _read_program(
+                    sample, wanted[name], path, extract=extract, language=written_in
+                )
                 yield Matched(wanted[name], numbers[name], code, sources, sample.file, fault, marked)
                 numbers[name] += 1
     if not numbers:
@@ -135,19 +162,58 @@ def iterate_matches(
         raise UserError(f"{shown}: no sample for any of the chosen problems")
 
 
-def _read_program(sample: Sample, problem: Problem, path: Path, *, extract: bool) -> tuple[str, str, bool]:
+def _choose_language(sample: Sample, problem: Problem, path: Path, default: str) -> str:
+    """The language of `sample`, by name.
+
+    Raises:
+        UserError: there is no such language, or the problem asks for a function.
+    """
+    from sstar_code.sandbox.languages.marks import read_mark
+
+    where = f"{path}/{sample.file}" if sample.file else str(path)
+    own = "" if sample.language else read_mark(sample.code)[0].name
+    try:
+        name = find_language(sample.language or (own if own != PYTHON else default)).name
+    except ValueError as error:
+        raise UserError(f"{where}: {problem.id}: {error}") from error
+    refuse_functions([problem], name, where)
+    return name
+
+
+def refuse_functions(problems: Sequence[Problem], language: str, where: str = "") -> None:
+    """Promise that programs in `language` can solve `problems`: all but Python's read standard input.
+
+    Raises:
+        UserError: they cannot.
+    """
+    calls = [problem.id for problem in problems if problem.kind.value != "stdin"]
+    if calls and find_language(language).name != PYTHON:
+        title = find_language(language).title
+        place = f"{where}: " if where else ""
+        raise UserError(
+            f"{place}{calls[0]} asks for a Python function, which a {title} program cannot be: problems that "
+            "read standard input can be solved in other languages; choose those with --filter"
+        )
+
+
+def _read_program(
+    sample: Sample, problem: Problem, path: Path, *, extract: bool, language: str
+) -> tuple[str, str, bool]:
     """The program, why there is none, and whether it still stands in Markdown."""
     from sstar_code.problems.python_source import parse_python
     from sstar_code.problems.samples import resolve
+    from sstar_code.sandbox.languages.marks import mark
 
     marked = _MARKDOWN.search(sample.code) is not None
     if extract and not sample.fault and (marked or not sample.completion):
         from sstar_code.agent.generation.extract import extract_code
 
-        found = extract_code(sample.code, problem).code
+        found = extract_code(sample.code, problem, language).code
         where = f"{path}/{sample.file}" if sample.file else str(path)
         fault = "" if found else f"{where}: {problem.id}: --extract finds no program in a sample"
         return found or "", fault, False
+    if language != PYTHON:
+        return mark(sample.code, language) if sample.code else "", sample.fault, marked
     code = resolve(sample, problem)
     return code, sample.fault, marked and parse_python(code) is None
 

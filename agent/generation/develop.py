@@ -235,7 +235,7 @@ async def _try_answer(
     answer: Answer, problem: Problem, context: SolveContext, lineage: Lineage, target: Target | None
 ) -> Round:
     """The round that `answer` makes; its program is run unless an earlier round has the same."""
-    extraction = extract_code(answer, problem)
+    extraction = extract_code(answer, problem, context.settings.language)
     code = extraction.code
     own = next((item for item in lineage.rounds if code is not None and item.code == code), None)
     others = target.rounds if target else ()

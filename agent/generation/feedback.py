@@ -18,6 +18,8 @@ from sstar_code.problems import Kind, Problem
 from sstar_code.problems.python_source import parse_python
 from sstar_code.sandbox import Execution, Verdict
 from sstar_code.sandbox.grade import ENTRY_POINT_MISSING, assemble
+from sstar_code.sandbox.languages.marks import read_mark
+from sstar_code.sandbox.languages.table import PYTHON
 
 if TYPE_CHECKING:
     from sstar_code.sandbox import Environment
@@ -135,6 +137,8 @@ def describe_failures(
         environment: what programs find where they run; None where that is not known.
         max_chars: how long the texts of tests may be, all notes together.
     """
+    (language, code) = read_mark(code)  # lines count from the program's own first
+    environment = environment if language.name == PYTHON else None
     public = set(problem.public_tests)
     asked_public = all(result.test in public for result in report.failures)
     secret = set() if asked_public else set(problem.hidden_tests) - public  # hidden ones may be many

@@ -144,6 +144,8 @@ class SandboxChoice:
     """Programs run at once; None: the usable cores."""
     packages: tuple[str, ...] = ()
     """Libraries that programs can import beside those that are always there. May be given as `a,b`."""
+    languages: tuple[str, ...] = ()
+    """What programs may be written in beside Python; known from a command's own flags and samples."""
     ray: str | None = None
     """Address of a Ray cluster whose nodes run the programs, `workers` each; None: this machine does."""
 

@@ -23,6 +23,7 @@ from sstar_code.agent.run.folder import default_folder, drop_barren, note_enviro
 from sstar_code.agent.telemetry.progress import Progress
 from sstar_code.agent.telemetry.seldom import Seldom
 from sstar_code.agent.telemetry.spans import ObservedSandbox
+from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
     from sstar_code.agent.jobs.choices import Watch
@@ -186,6 +187,8 @@ class _Start:
 
 def make_chosen(choice: SandboxChoice, say: Callable[[str], None]) -> Sandbox:
     """The sandbox that was chosen, not entered yet."""
+    if choice.ray is not None and choice.languages:
+        raise UserError("--ray: nodes of a cluster run Python alone; leave it out for other languages")
     if choice.ray is not None:
         from sstar_code.agent.cluster.ray_sandbox import RaySandbox
 
@@ -204,6 +207,7 @@ def make_chosen(choice: SandboxChoice, say: Callable[[str], None]) -> Sandbox:
         workers=choice.workers,
         runtime=choice.runtime,
         packages=choice.packages,
+        languages=choice.languages,
         say=lambda line: say(f"sstar: {line}"),
     )
 

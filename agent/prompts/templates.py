@@ -15,8 +15,9 @@ Values (`VALUES` says which template gets which), all text unless said otherwise
                  unshown_tests (those of them that the statement does not show), time_limit_s,
                  memory_limit_mb, several_answers (other outputs than the tests' may be right),
                  same_output (a sentence on which differences between outputs do not count; may be empty)
-    environment  python (like "3.11"), libraries (import names beside the standard library); None where
-                 nothing is known of it, as for a function of a repository
+    environment  python (like "3.11"), libraries (import names beside the standard library), language
+                 (title and flags of the language that is asked for where that is not Python, else None);
+                 None where nothing is known of it, as for a function of a repository
     code         the program to repair, None where no answer held one
     failures     its failures on public tests, `feedback.FailureNote` each; may be empty. The text of one that
                  ends with the same error as one before it is empty
@@ -62,6 +63,8 @@ from sstar_code.agent.prompts.statement import clean_statement, describe_checker
 from sstar_code.problems import UserError, values
 from sstar_code.problems.bounds import MIB, read_text
 from sstar_code.problems.files import why_outside
+from sstar_code.sandbox.languages.marks import read_mark
+from sstar_code.sandbox.languages.table import PYTHON
 
 if TYPE_CHECKING:
     import jinja2
@@ -86,8 +89,12 @@ def cap(text: Any, limit: int = 2000) -> str:
 
 
 def fence(text: Any, tag: str = "") -> str:
-    """`text` as a fenced block that nothing inside it can close."""
-    whole = str(text).rstrip("\n")
+    """`text` as a fenced block that nothing inside it can close.
+
+    A program in another language than Python (`languages.marks`) has that language's tag.
+    """
+    (language, whole) = read_mark(str(text)) if tag == PYTHON else (None, str(text))
+    whole, tag = whole.rstrip("\n"), language.fence if language else tag
     longest = max((len(run) for run in _RUNS.findall(whole)), default=0)
     mark = "`" * max(3, longest + 1)
     return f"{mark}{tag}\n{whole}\n{mark}"
@@ -170,6 +177,8 @@ VALUES: dict[str, frozenset[str]] = {
 NAMES = tuple(f"{name}.j2" for name in VALUES)
 FOR_REPOSITORY = Path(str(resources.files("sstar_code.agent.prompts") / "repository"))
 """Folder of the templates that `sstar fix` has instead of those for problems."""
+FOR_CPP = Path(str(resources.files("sstar_code.agent.prompts") / "cpp"))
+"""Folder of the templates that ask for C++; `environment.language` says which."""
 _OF_STRATEGIES = frozenset(
     f"{name}.j2"
     for name in ("style", "lessons", "ideas", "associate", "critique", "changes", "review", "rewrite")

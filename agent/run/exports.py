@@ -13,6 +13,7 @@ from sstar_code.agent.run.history.which_set import read_which_set
 from sstar_code.agent.run.outcomes import add_stages
 from sstar_code.agent.run.summary import Count, Summary
 from sstar_code.problems.samples import make_evalplus_rows, make_livecodebench_rows
+from sstar_code.sandbox.languages.marks import name_language
 
 if TYPE_CHECKING:
     from sstar_code.agent.run.outcomes import Prices, ProblemOutcome
@@ -47,9 +48,9 @@ def write_results(
         codes = store.candidates(problem_id)
         place = outcome.chosen.get(select)
         chosen[problem_id] = ["" if place is None else codes[place] or ""]
-        candidates += [{"task_id": problem_id, "solution": code or ""} for code in codes]
+        candidates += [name_language({"task_id": problem_id, "solution": code or ""}) for code in codes]
     write_lines(folder / "candidates.jsonl", candidates)
-    write_lines(folder / "samples.jsonl", make_evalplus_rows(chosen))
+    write_lines(folder / "samples.jsonl", [name_language(row) for row in make_evalplus_rows(chosen)])
     write_json(folder / "lcb.json", make_livecodebench_rows(chosen))
     manifest = read_manifest(folder) if (folder / MANIFEST).exists() else None
     own, added = split_work(folder, store.count_stages(problem_ids))

@@ -15,6 +15,7 @@ from sstar_code.agent.generation.memory import Note, Shown, choose_notes
 from sstar_code.agent.models import Purpose, Request, Stage
 from sstar_code.agent.models.request import CallError
 from sstar_code.problems import SstarError
+from sstar_code.sandbox.languages.table import PYTHON, find_language
 from sstar_code.selection import Question, Reply
 from sstar_code.selection.judging.calibration import measure_judge
 
@@ -167,7 +168,12 @@ class SolveContext:
     @property
     def environment(self) -> Environment | None:
         """What prompts say that programs find; None where they say nothing of it."""
-        return getattr(self.sandbox, "environment", None) if self.names_environment else None
+        found: Environment | None = (
+            getattr(self.sandbox, "environment", None) if self.names_environment else None
+        )
+        if found is None or self.settings.language == PYTHON:
+            return found
+        return replace(found, language=find_language(self.settings.language))
 
     @property
     def ask(self) -> Asking:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import UserError
 from sstar_code.problems.errors import suggest
+from sstar_code.sandbox.languages.table import PYTHON
 
 if TYPE_CHECKING:
     from sstar_code.agent.jobs.choices import Endpoint
@@ -107,15 +108,21 @@ def find_preset(name: str) -> Preset:
     return PRESETS[name]
 
 
-def choose_prompts(templates: Path | None, preset: str | None, model: object) -> Prompts:
-    """The templates of the folder `templates`, over the preset's or those of a bundled recording.
+def choose_prompts(
+    templates: Path | None, preset: str | None, model: object, language: str = PYTHON
+) -> Prompts:
+    """The templates of the folder `templates`, over the preset's, a language's or those of a recording.
 
     Raises:
-        UserError: a template cannot be used.
+        UserError: a template cannot be used, or a preset is asked for in another language than Python.
     """
     from sstar_code.agent.models.recorded import find_prompts
-    from sstar_code.agent.prompts.templates import Prompts
+    from sstar_code.agent.prompts.templates import FOR_CPP, Prompts
 
+    if language != PYTHON:
+        if preset is not None:
+            raise UserError(f"--preset {preset}: leaderboards ask for Python, not {language}; leave it out")
+        return Prompts(FOR_CPP, templates or find_prompts(model))
     if preset is None:
         return Prompts(templates or find_prompts(model))
     return Prompts(find_preset(preset).prompts, templates)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sstar_code.agent.thinking.options import Thinking, read_thinking
 from sstar_code.problems import UserError
+from sstar_code.sandbox.languages.table import PYTHON, find_language
 
 AUTO = "2..32"
 """What `--n auto` stands for."""
@@ -15,10 +16,12 @@ STYLES = ("cot", "direct", "draft", "plan")
 """Chain of thought (arXiv 2205.11916), the answer alone, a draft in few words (Chain of Draft, arXiv
 2502.18600), and ideas first (as PlanSearch, arXiv 2409.03733)."""
 _LATER = frozenset(
-    {"least", "strategy", "style", "lessons", "methods_with_model", "repair_confirmed"}
+    {"least", "strategy", "style", "lessons", "methods_with_model", "repair_confirmed", "language"}
     | {"think_min", "think_max", "think_wait", "switch_penalty", "confidence", "cut_loops", "drafts", "mur"}
 )
 """Settings that older runs did not know."""
+_ANY_LANGUAGE = ("sample", "waves", "allocate")
+"""Strategies that do not look into programs, and whose prompts can name any language."""
 LESSONS = ("off", "problem", "set")
 """Whose lessons a prompt shows: none, those of the problem, or also those of problems finished before."""
 
@@ -74,6 +77,8 @@ class Settings:
     """End thinking that repeats itself."""
     drafts: bool = False
     """Drafts in the thinking that pass the public tests are candidates too."""
+    language: str = PYTHON
+    """The language that programs are asked for in, a name of `sandbox.languages.table`."""
     greedy: bool = False
     """One sample at temperature 0, whatever `n` and `temperature` say."""
 
@@ -88,9 +93,28 @@ class Settings:
         if self.lessons not in LESSONS:
             raise UserError(f"--lessons {self.lessons!r}: it must be one of {', '.join(LESSONS)}")
         _ = self.thinking
+        object.__setattr__(self, "language", find_language(self.language).name)
+        if self.language != PYTHON:
+            self._check_language()
         if self.greedy:
             for name, value in (("n", 1), ("least", None), ("temperature", 0.0)):
                 object.__setattr__(self, name, value)
+
+    def _check_language(self) -> None:
+        """See that nothing is asked for that knows Python alone.
+
+        Raises:
+            UserError: it is.
+        """
+        option = (
+            f"--strategy {self.strategy_name}"
+            if self.strategy_name not in _ANY_LANGUAGE
+            else "options of thinking"
+            if self.thinking.is_led
+            else ""
+        )
+        if option:
+            raise UserError(f"--language {self.language}: {option} works with Python programs; leave it out")
 
     def as_json(self) -> dict[str, Any]:
         """For the manifest; what is at its default looks as it did before it could be chosen."""

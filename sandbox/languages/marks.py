@@ -32,3 +32,9 @@ def read_mark(code: str) -> tuple[Language, str]:
         except ValueError:
             pass
     return find_language(PYTHON), code
+
+
+def name_language(row: dict[str, str]) -> dict[str, str]:
+    """A row of a samples file whose `solution` is marked, with the program alone and its `language`."""
+    language, text = read_mark(row["solution"])
+    return row if language.name == PYTHON else {**row, "solution": text, "language": language.name}

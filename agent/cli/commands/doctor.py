@@ -10,8 +10,10 @@ from sstar_code.agent.cli.build import put_json, run_async, say
 from sstar_code.agent.cli.display.terminal import open_console
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options.arguments import JsonOpt
+from sstar_code.agent.cli.options.flag import check_language, flag
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
 from sstar_code.problems.plain_text import escape_line
+from sstar_code.sandbox.languages.table import PYTHON
 
 if TYPE_CHECKING:
     from sstar_code.agent.doctor import Check
@@ -28,6 +30,15 @@ def command(
         bool,
         typer.Option("--build-image", help="Build the sandbox image for Docker first, unless it is there."),
     ] = False,
+    language: Annotated[
+        str | None,
+        flag(
+            "--language",
+            metavar="NAME",
+            callback=lambda value: value and check_language(value),
+            help="Also the language cpp: with --build-image an image that has it, else whether it runs.",
+        ),
+    ] = None,
     security: Annotated[
         bool, typer.Option("--security", help="Attack the sandboxes of this machine, and tell what holds.")
     ] = False,
@@ -45,13 +56,14 @@ def command(
     if build_image:
         from sstar_code.sandbox.image.build import build_image as build
 
-        say(f"sstar: image {build(say, cluster.packages)} is there")
+        is_cpp = language not in (None, PYTHON)
+        say(f"sstar: image {build(say, cluster.packages, cpp=is_cpp)} is there")
     if security:
         from sstar_code.agent.security_check import check_security
 
         checks = run_async(lambda: check_security(cluster.packages))
     else:
-        checks = run_async(lambda: _check(endpoint, cluster))
+        checks = run_async(lambda: _check(endpoint, cluster, language))
     if json_:
         rows = [{"name": check.name, "state": check.state.value, "detail": check.detail} for check in checks]
         put_json({"ok": all(check.state is not State.FAIL for check in checks), "checks": rows})
@@ -60,10 +72,11 @@ def command(
     return 1 if any(check.state is State.FAIL for check in checks) else 0
 
 
-async def _check(endpoint: Endpoint, cluster: SandboxChoice) -> list[Check]:
-    from sstar_code.agent.doctor import check_endpoint, check_machine, check_sandboxes, check_vllm
+async def _check(endpoint: Endpoint, cluster: SandboxChoice, language: str | None) -> list[Check]:
+    from sstar_code.agent.doctor import check_cpp, check_endpoint, check_machine, check_sandboxes, check_vllm
 
     checks = check_machine() + await check_sandboxes(cluster.packages)
+    checks += await check_cpp(is_asked=language not in (None, PYTHON))
     if cluster.ray is not None:
         from sstar_code.agent.doctor import check_nodes
 

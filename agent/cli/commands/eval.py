@@ -25,11 +25,13 @@ from sstar_code.agent.cli.display.summary import print_summary
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import DataOptions, OutputOptions
 from sstar_code.agent.cli.options.arguments import DryRunOpt, ModelsOpt, PresetOpt, PromptsOpt, SetsArg
+from sstar_code.agent.cli.samples import refuse_functions
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
 from sstar_code.agent.robustness.attacks import read_attacks
 from sstar_code.agent.run.outcomes import Prices
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
+from sstar_code.sandbox.languages.table import PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -96,6 +98,8 @@ def command(
     from sstar_code.agent.jobs.merge_runs import Shard
 
     settings = replace(settings, methods_with_model=methods_with_model)
+    if settings.language != PYTHON:
+        sandbox = replace(sandbox, languages=(settings.language,))
     if retry not in (None, "errors"):
         raise UserError(f"--retry {retry!r}: the only value is `errors`")
     runs = [
@@ -173,6 +177,7 @@ def _load(run: _Run, choices: _Choices) -> tuple[ProblemSet, list[Problem], list
     problems = asked_for if part is None else part.take(asked_for)
     if not problems:
         raise UserError(f"--shard {part}: there are only {len(asked_for)} problems")
+    refuse_functions(problems, choices.settings.language, f"--language {choices.settings.language}")
     if run.attack is not None:
         asked_for = problems = [run.attack.apply(problem) for problem in problems]
     return whole, asked_for, problems
@@ -186,7 +191,7 @@ def _estimate(run: _Run, choices: _Choices) -> None:
     show_estimate(
         _load(run, choices)[2],
         settings,
-        choose_prompts(choices.templates, choices.preset, run.endpoint.model),
+        choose_prompts(choices.templates, choices.preset, run.endpoint.model, settings.language),
         model=label,
         prices=choices.prices,
         methods=dict.fromkeys(
@@ -217,7 +222,7 @@ def _begin(run: _Run, choices: _Choices, *, several: bool) -> _Begun:
 
     endpoint, settings, output, part = run.endpoint, choices.settings, choices.output, choices.part
     label = endpoint.require_model()
-    prompts = choose_prompts(choices.templates, choices.preset, endpoint.model)
+    prompts = choose_prompts(choices.templates, choices.preset, endpoint.model, settings.language)
     if find_missing(name_set(run.problem_set)) is not None:  # gigabytes, which a wrong name would waste
         run_async(lambda: check_endpoint(endpoint))
     whole, asked_for, problems = _load(run, choices)

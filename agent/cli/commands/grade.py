@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from sstar_code.agent.cli.build import load_problems, note_set, put, put_json, run_async, say
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import DataOptions, OutputOptions
-from sstar_code.agent.cli.options.arguments import ExtractOpt, SamplesArg, SetArg
+from sstar_code.agent.cli.options.arguments import ExtractOpt, LanguageOpt, SamplesArg, SetArg, note_language
 from sstar_code.agent.cli.samples import Survey, digest, find_answered, iterate_matches
 from sstar_code.agent.jobs.choices import SandboxChoice, Watch
 
@@ -30,6 +31,7 @@ def command(
         bool, typer.Option("--all-tests", help="Run every test, also after the first failure.")
     ] = False,
     extract: ExtractOpt = False,
+    language: LanguageOpt = "python",
     explain: Annotated[
         str | None,
         typer.Option(
@@ -54,12 +56,12 @@ def command(
     from sstar_code.agent.run.history.which_set import read_which_set
 
     whole, chosen = load_problems(problem_set, data)
+    read = partial(iterate_matches, [samples], whole, chosen, extract=extract, language=language)
     survey = Survey()
-    count = sum(1 for _ in survey.watch(iterate_matches([samples], whole, chosen, extract=extract)))
+    count = sum(1 for _ in survey.watch(read()))
     survey.tell(chosen, say, verb="count as not solved")
     explained = find_answered(explain, list(survey.counts), as_json=output.json_)
-    matches = iterate_matches([samples], whole, chosen, extract=extract)
-    work = ((item.problem, item.number, None if item.fault else item.code) for item in matches)
+    work = ((item.problem, item.number, None if item.fault else item.code) for item in read())
     untested = sum(not is_tested(problem) for problem in chosen)
     if untested:
         say(f"sstar: {untested} of {len(chosen)} problems have no tests; their samples run in no rate")
@@ -70,11 +72,12 @@ def command(
         "problems": [problem.id for problem in chosen],
         "all_tests": all_tests,
         **({"extract": True} if extract else {}),
+        **note_language(language),
         **name_rate(samples),
     }
     about = {**note_set(whole, chosen, data), "sources": [str(samples)]}
     folder = open_run("grade", config, output.out, fresh=output.fresh, say=say, **about)
-    opening = open_session(folder, sandbox, say, watch=watch, quiet=output.json_)
+    opening = open_session(folder, survey.choose_languages(sandbox), say, watch=watch, quiet=output.json_)
     rows: list[Mapping[str, Any]] = []
     scores = run_async(
         lambda: grade_run(

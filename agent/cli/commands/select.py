@@ -18,10 +18,12 @@ from sstar_code.agent.cli.options import DataOptions, OutputOptions
 from sstar_code.agent.cli.options.arguments import (
     EmitTestsOpt,
     ExtractOpt,
+    LanguageOpt,
     ManySamplesArg,
     OverwriteOpt,
     PromptsOpt,
     SetArg,
+    note_language,
 )
 from sstar_code.agent.cli.samples import Matched, Survey, digest, find_answered, match_samples
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
@@ -73,6 +75,7 @@ def command(
         ),
     ] = None,
     extract: ExtractOpt = False,
+    language: LanguageOpt = "python",
     emit_tests: EmitTestsOpt = None,
     overwrite: OverwriteOpt = False,
     templates: PromptsOpt = None,
@@ -104,10 +107,9 @@ def command(
     if asked is None and not no_model:
         say("sstar: no model given (-m), so choosing on free evidence only")
     whole, problems = load_problems(problem_set, data)
-    matched: dict[str, list[Matched]] = {}
     survey = Survey()
-    for item in survey.watch(match_samples(samples, whole, problems, extract=extract)):
-        matched.setdefault(item.problem.id, []).append(item)
+    found = survey.watch(match_samples(samples, whole, problems, extract=extract, language=language))
+    matched = _group(found)
     survey.tell(problems, say, verb="are left out")
     explained = find_answered(explain, list(matched), as_json=output.json_)
     tasks = [items[0].problem for items in matched.values()]
@@ -122,6 +124,7 @@ def command(
         select=settings.select,
         seed=settings.seed,
         **({"extract": True} if extract else {}),
+        **note_language(language),
         **({"grade": grade} if grade != "chosen" else {}),
         **({} if abstain is None else {"abstain": abstain}),
     )
@@ -130,7 +133,13 @@ def command(
     folder = open_run("select", config, output.out, fresh=output.fresh, say=say, **about)
     starts = Starts(folder)
     opening = open_session(
-        folder, sandbox, say, endpoint=asked, budget=budget, watch=watch, quiet=output.json_
+        folder,
+        survey.choose_languages(sandbox),
+        say,
+        endpoint=asked,
+        budget=budget,
+        watch=watch,
+        quiet=output.json_,
     )
     failures: list[SstarError] = []
     try:
@@ -257,3 +266,11 @@ def print_explanation(explanation: Group, *, to_stderr: bool = False) -> None:
             stream.write("".join(f"{fold(line, stream)}\n" for line in part.plain.split("\n")))
         else:
             console.print(part, crop=False)
+
+
+def _group(found: Iterable[Matched]) -> dict[str, list[Matched]]:
+    """Samples by the id of their problem, in the order of the first of each."""
+    matched: dict[str, list[Matched]] = {}
+    for item in found:
+        matched.setdefault(item.problem.id, []).append(item)
+    return matched

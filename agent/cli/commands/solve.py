@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,11 +21,14 @@ from sstar_code.agent.cli.options.arguments import (
     PresetOpt,
     PromptsOpt,
 )
+from sstar_code.agent.cli.samples import refuse_functions
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
 from sstar_code.agent.run.outcomes import Prices
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
 from sstar_code.problems.bounds import MAX_TEXT, has_surrogate, parse_json, read_text
+from sstar_code.sandbox.languages.marks import read_mark
+from sstar_code.sandbox.languages.table import PYTHON
 
 if TYPE_CHECKING:
     from sstar_code.agent.solving.solve import Solution
@@ -75,10 +79,13 @@ def command(
     from sstar_code.problems.formats.jsonl import to_json
 
     label = endpoint.require_model()
-    prompts = choose_prompts(templates, preset, endpoint.model)
+    prompts = choose_prompts(templates, preset, endpoint.model, settings.language)
+    if settings.language != PYTHON:
+        sandbox = replace(sandbox, languages=(settings.language,))
     reading = read_problem(problem)
     task = reading.problem
     show_problem(reading)
+    refuse_functions([task], settings.language, f"--language {settings.language}")
     from sstar_code.agent.jobs.session import make_config, open_run, open_session
     from sstar_code.agent.jobs.solve_problem import solve_problem
 
@@ -240,7 +247,7 @@ def _as_row(solution: Solution) -> dict[str, Any]:
     return {
         "problem_id": solution.problem.id,
         "solved": is_solved(solution),
-        "program": solution.program or "",
+        "program": read_mark(solution.program or "")[1],
         "chosen": selection.chosen,
         "method": selection.method,
         "confidence": selection.confidence,

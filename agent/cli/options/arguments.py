@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sstar_code.agent.cli.display import complete
-from sstar_code.agent.cli.options.flag import flag
+from sstar_code.agent.cli.options.flag import check_language, flag
 
 _model, _method = (partial(flag, panel=panel) for panel in ("Model", "Method"))
 
@@ -96,7 +96,22 @@ ExtractOpt = Annotated[
         "--extract", help="Samples are a model's answers: take the program out of each, as eval does."
     ),
 ]
+LanguageOpt = Annotated[
+    str,
+    flag(
+        "--language",
+        metavar="NAME",
+        panel="Problems",
+        callback=check_language,
+        help="Language of samples that name none: python, cpp (C++17), cpp17 or cpp20.",
+    ),
+]
 ManySamplesArg = Annotated[
     list[Path],
     typer.Argument(metavar="SAMPLES...", help=f"{_SAMPLES_HELP} The names of several say who wrote them."),
 ]
+
+
+def note_language(language: str) -> dict[str, str]:
+    """What a manifest keeps of `LanguageOpt`: nothing for Python, as it was before there were others."""
+    return {} if language == "python" else {"language": language}

@@ -16,6 +16,20 @@ def flag(*names: str, panel: str | None = None, env: tuple[str, ...] = (), **mor
     return typer.Option(*names, envvar=[variable, *env], show_envvar=False, rich_help_panel=panel, **more)
 
 
+def check_language(value: str) -> str:
+    """The name of the language `value`. Checked here so that a settings file is named.
+
+    Raises:
+        typer.BadParameter: there is none.
+    """
+    from sstar_code.sandbox.languages.table import find_language
+
+    try:
+        return find_language(value).name
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.") from None
+
+
 _method = partial(flag, panel="Method")
 
 THINKING: Mapping[str, Any] = {

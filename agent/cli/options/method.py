@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from sstar_code.agent.cli.display import complete
-from sstar_code.agent.cli.options.flag import THINKING, flag
+from sstar_code.agent.cli.options.flag import THINKING, check_language, flag
 from sstar_code.agent.solving.settings import Settings, read_samples
 from sstar_code.problems import UserError
 
@@ -57,6 +57,13 @@ METHOD_FLAGS: Mapping[type, Mapping[str, Any]] = {
             min=0.0,
             max=2.0,
             help="Sampling temperature for samples and repairs.",
+        ),
+        "language": _method(
+            "--language",
+            metavar="NAME",
+            callback=check_language,
+            help="Language of the programs: python, cpp (C++17), cpp17 or cpp20; others than Python for "
+            "problems that read standard input.",
         ),
         "greedy": _method("--greedy", help="One sample at temperature 0, in place of --n and --temperature."),
         "seed": _method("--seed", metavar="N", help="Sample k is asked for with seed + k."),

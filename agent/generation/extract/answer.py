@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from sstar_code.agent.generation.completeness import Grade, grade_text
 from sstar_code.agent.generation.extract.choose import choose, judge_block
+from sstar_code.agent.generation.extract.compiled import find_compiled
 from sstar_code.agent.generation.extract.fences import Block, find_blocks
 from sstar_code.agent.generation.extract.program import CONTINUES, Found, read_program
 from sstar_code.agent.generation.extract.readings import break_lines, decode_escapes, unwrap
@@ -42,6 +43,8 @@ from sstar_code.agent.models.think_tags import cut_later_thinking, split_thinkin
 from sstar_code.problems.prediction.answers import find_answer, write_program
 from sstar_code.problems.problem import Asked
 from sstar_code.problems.python_source import limit_parsing, parse_python
+from sstar_code.sandbox.languages.marks import mark
+from sstar_code.sandbox.languages.table import PYTHON, find_language
 
 if TYPE_CHECKING:
     from sstar_code.problems import Problem
@@ -74,8 +77,8 @@ class Extraction:
     """Why there is no program, in a few words; empty where there is one."""
 
 
-def extract_code(answer: Answer | str, problem: Problem) -> Extraction:
-    """The program in `answer`. Never raises for any text.
+def extract_code(answer: Answer | str, problem: Problem, language: str = PYTHON) -> Extraction:
+    """The program in `answer`. Never raises for any text. One in another `language` than Python is marked.
 
     For `function` problems a body without its `def` line is a program too where `starter_code` supplies
     that line.
@@ -83,9 +86,21 @@ def extract_code(answer: Answer | str, problem: Problem) -> Extraction:
     whole = answer if isinstance(answer, Answer) else Answer(answer)
     if problem.asks is not Asked.PROGRAM:
         return _extract_prediction(whole, problem)
+    if language != PYTHON:
+        return _extract_compiled(whole, language)
     shown = min(len(whole.text), _MAX_CHARS) + min(len(whole.reasoning), _MAX_CHARS)
     with limit_parsing(_FREE_CHARS + _READINGS * shown):
         return _extract(whole, problem, is_known=isinstance(answer, Answer))
+
+
+def _extract_compiled(answer: Answer, language: str) -> Extraction:
+    is_cut = answer.finish_reason in ("length", UNSURE)
+    text, thinking = split_thinking(_normalise(answer.text))
+    text, _ = cut_later_thinking(text)
+    code, how, ends_open = find_compiled(text, find_language(language))
+    if code is None:
+        return Extraction(None, "none", is_cut, _explain(answer, text, thinking or answer.reasoning))
+    return Extraction(mark(code.strip("\n") + "\n", language), how, is_cut or ends_open)
 
 
 def _extract(answer: Answer, problem: Problem, *, is_known: bool) -> Extraction:
@@ -185,8 +200,8 @@ def _list_unfenced(text: str, problem: Problem, *, is_prose: bool) -> Iterator[F
     yield best_of(list_headed(text))
     if is_prose:
         yield best_of(list_indented(text))
-    for mark, change in _CHANGES:
-        if mark in text and (changed := change(text)) != text:
+    for sign, change in _CHANGES:
+        if sign in text and (changed := change(text)) != text:
             yield _search(changed, problem, depth=1)
     if is_prose:
         yield best_of(list_inline(text))
