@@ -79,7 +79,7 @@ def cpp_tools():
     from sstar_code.sandbox.languages.host import prepare_tools
 
     try:
-        return prepare_tools(ROOT / "build")
+        return prepare_tools(ROOT / "build" / "sstar")
     except UserError as error:
         skip_unless_required("CPP", str(error))
 

@@ -7,6 +7,7 @@ programs of several languages can answer one problem. To a C++ compiler that lin
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from sstar_code.sandbox.languages.table import PYTHON, Language, find_language
 
@@ -34,7 +35,7 @@ def read_mark(code: str) -> tuple[Language, str]:
     return find_language(PYTHON), code
 
 
-def name_language(row: dict[str, str]) -> dict[str, str]:
+def name_language(row: dict[str, Any]) -> dict[str, Any]:
     """A row of a samples file whose `solution` is marked, with the program alone and its `language`."""
     language, text = read_mark(row["solution"])
     return row if language.name == PYTHON else {**row, "solution": text, "language": language.name}

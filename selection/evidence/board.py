@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from sstar_code.sandbox.grade import limits_for, program_for
+from sstar_code.sandbox.languages.table import PYTHON
 from sstar_code.selection.concurrency import run_together
 from sstar_code.selection.evidence.fingerprint import fingerprint
 from sstar_code.selection.protocols import Selection
@@ -129,6 +130,8 @@ class Board:
     def again(self, program: int) -> Program:
         """The same program under another key, so that it really runs again, whatever is remembered."""
         known = self._programs[program]
+        if known.language != PYTHON:
+            return replace(known, code=f"{known.code}\n// again\n")
         return replace(known, preamble=f"{known.preamble}\n# again\n")
 
     async def run_tool(

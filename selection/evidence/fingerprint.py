@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 from sstar_code.problems.python_source import UNREADABLE, parse_strictly, read_fields
+from sstar_code.sandbox.languages.marks import mark, read_mark
+from sstar_code.sandbox.languages.table import PYTHON
+
+_CPP_PARTS = re.compile(
+    r"""R"([^\s()\\]{0,16})\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|//(?:\\\n|[^\n])*|/\*.*?\*/""",
+    re.DOTALL,
+)
+
+
+def _strip_cpp(code: str) -> str:
+    """C++ without comments; what stands in texts and characters stays."""
+    return _CPP_PARTS.sub(lambda found: " " if found[0][:2] in ("//", "/*") else found[0], code)
 
 
 class _Bare(ast.NodeTransformer):
@@ -28,8 +41,12 @@ def fingerprint(code: str) -> str:
     """Text that is equal for programs that differ only in comments, docstrings and formatting.
 
     Names are kept: a renamed variable makes another program, since renaming can change behaviour.
-    Source that does not parse is its own fingerprint, without outer blanks.
+    Source that does not parse is its own fingerprint, without outer blanks. Of another language than Python
+    it is the text without comments.
     """
+    if (language := read_mark(code)[0]).name != PYTHON:
+        lines = (line.rstrip() for line in strip_comments(code).splitlines())
+        return f"// language: {language.name}\n" + "\n".join(filter(None, lines))
     try:
         return _write(parse_strictly(code))
     except UNREADABLE:
@@ -71,6 +88,9 @@ def strip_comments(code: str) -> str:
 
     A comment is text of the candidate addressed to whoever reads it, so a model must not.
     """
+    (language, text) = read_mark(code)
+    if language.name != PYTHON:
+        return mark(_strip_cpp(text), language.name)
     try:
         return ast.unparse(ast.fix_missing_locations(_parse(code)))
     except UNREADABLE:

@@ -193,6 +193,7 @@ def _write(folder: Path, chosen: Sequence[Chosen], work: Sequence[Work]) -> None
     from sstar_code.agent.report.explain import derived_tests
     from sstar_code.agent.report.reason import explain_choice
     from sstar_code.agent.run.files import write_lines
+    from sstar_code.sandbox.languages.marks import name_language
 
     rows = []
     for made in chosen:
@@ -204,7 +205,7 @@ def _write(folder: Path, chosen: Sequence[Chosen], work: Sequence[Work]) -> None
         {"problem_id": made.problem.id, **test} for made in chosen for test in derived_tests(made.selection)
     ]
     write_lines(folder / "derived.jsonl", derived)
-    programs = [sample_row(made, item) for made, item in zip(chosen, work, strict=True)]
+    programs = [name_language(sample_row(made, item)) for made, item in zip(chosen, work, strict=True)]
     write_lines(folder / "samples.jsonl", programs)
 
 
