@@ -72,6 +72,11 @@ class Filter:
         self._program = _Program(len(code) // 8, ctypes.addressof(self._pointed_at))
         self._address = ctypes.addressof(self._program)
 
+    @property
+    def parts(self) -> tuple[int, int, list[int]]:
+        """For who installs it elsewhere: addresses of its description and its code, and its holes."""
+        return self._address, ctypes.addressof(self._pointed_at), self._holes
+
     def install(self, number: int = 0) -> None:
         """Put the filter on this thread for good.
 

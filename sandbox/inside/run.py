@@ -252,33 +252,39 @@ def conclude(state: SupervisorState, watch: Watch, *others: Watch) -> End:
     return End(token, watch.status, watch.killed, cpu_s, wall_s, memory_kb)
 
 
+def list_limits(
+    state: SupervisorState, limits: dict[str, Any], start: Start
+) -> tuple[tuple[int, int, int], ...]:
+    """The kernel's limits of a run: kind, soft and hard of each."""
+    reserve_mb = RESERVE_MB if state.watches_memory else 0
+    memory = (limits["memory_mb"] + _INTERPRETER_MB + reserve_mb) << 20
+    # `Watch` decides, by a finer clock: the kernel's limit counts ticks, beside other work a fifth too many
+    cpu_s = 2 * math.ceil(start.spent_s + limits["cpu_s"]) + 1
+    file_size = (limits["output_kb"] << 10) + 4096
+    found = (
+        (resource.RLIMIT_AS, memory, memory + (16 << 20)),
+        (resource.RLIMIT_CPU, cpu_s, cpu_s + 1),
+        (resource.RLIMIT_FSIZE, file_size, file_size),
+    )
+    if not state.processes:
+        return found
+    return (*found, (resource.RLIMIT_NPROC, state.processes, state.processes))
+
+
 def confine(
     state: SupervisorState,
     limits: dict[str, Any],
     start: Start,
     own: tuple[int, int, int] = (len(STREAMS), 0, 0),
-    walls: tuple[kernel.Filter | None, int | None] | None = None,
 ) -> None:
-    """Give up all that a run must not have. `own`: its descriptors, its byte, its group (0: as its user).
-
-    `walls`: its filter and its domain; None: those of a Python program.
-    """
+    """Give up all that a run must not have. `own`: its descriptors, its byte, its group (0: as its user)."""
     (files, flag, group) = own
-    (wall, domain) = walls or (state.filter, state.domain)
     os.setsid()
-    if domain is not None:
-        kernel.enter_domain(domain)
+    if state.domain is not None:
+        kernel.enter_domain(state.domain)
     os.closerange(files, _FILES)  # beyond that there are none
-    reserve_mb = RESERVE_MB if state.watches_memory else 0
-    memory = (limits["memory_mb"] + _INTERPRETER_MB + reserve_mb) << 20
-    # `_watch` decides, by a finer clock: the kernel's limit counts ticks, beside other work a fifth too many
-    cpu_s = 2 * math.ceil(start.spent_s + limits["cpu_s"]) + 1
-    file_size = (limits["output_kb"] << 10) + 4096
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory + (16 << 20)))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
-    if state.processes:
-        resource.setrlimit(resource.RLIMIT_NPROC, (state.processes, state.processes))
+    for kind, soft, hard in list_limits(state, limits, start):
+        resource.setrlimit(kind, (soft, hard))
     if start.uid >= 0:
         uid = start.uid
         os.setgroups([])
@@ -288,8 +294,8 @@ def confine(
     if not state.alone:
         kernel.control(kernel.PARENT_DEATH_SIGNAL, _signal.SIGKILL)
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, _CHILD_ENDED)
-    if wall is not None:
-        wall.install(os.getpid())
+    if state.filter is not None:
+        state.filter.install(os.getpid())
     state.page[flag] = 1
     state.page.close()  # what follows must not reach it
 

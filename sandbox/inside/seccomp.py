@@ -100,7 +100,7 @@ _TESTS: dict[str, tuple[int | None, int | None]] = {
 }  # fmt: skip
 """The tests of a repository need these besides, in a sandbox of their own with no network."""
 
-_NATIVE = ("execveat",)
+_NATIVE = ("execveat", "vfork")
 """A supervisor that starts compiled programs needs these besides."""
 _DOMAINS = {"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"}
 _PLACES = {"x86_64": 0, "aarch64": 1}

@@ -223,14 +223,14 @@ async def test_a_cluster_without_a_node_fails(join):
 def test_the_command_tells_everything_in_a_table(monkeypatch, sstar, state):
     """A failure decides the exit code; brackets in a detail are no markup."""
 
-    async def find(*_):
+    async def find(*_, **__):
         await anyio.lowlevel.checkpoint()
         return [Check("thing", state, "[red]it[/]")]
 
-    for name in ("check_sandboxes", "check_endpoint", "check_nodes"):
+    for name in ("check_sandboxes", "check_cpp", "check_endpoint", "check_nodes"):
         monkeypatch.setattr(doctor, name, find)
     monkeypatch.setattr(doctor, "check_machine", lambda: [Check("python", State.OK, "3")])
     ended = sstar("doctor", "--ray", "auto")
     assert ended.code == (state is State.FAIL)
     rows = [line.split() for line in ended.out.splitlines()]
-    assert rows == [["ok", "python", "3"], *[[state.value, "thing", "[red]it[/]"]] * 3]
+    assert rows == [["ok", "python", "3"], *[[state.value, "thing", "[red]it[/]"]] * 4]

@@ -8,7 +8,7 @@ sealed, so that no run can change it for the next; the process that starts progr
 
 from __future__ import annotations
 
-import contextlib
+import ctypes
 import fcntl
 import hashlib
 import json
@@ -59,6 +59,8 @@ class Tools:
             self.steps[name] = [
                 (opened[step[0]], [part.replace("{folder}", folder) for part in step]) for step in steps
             ]
+        self.launch: Any = ctypes.CDLL(f"{folder}/launch.so", use_errno=True).launch
+        """Starts a file, confined, without a copy of this process: `toolchain.LAUNCH`."""
         wall = kernel.Filter(seccomp.build_run(_ANY_PID, native=True), _ANY_PID) if has_filter else None
         own = kernel.make_domain() if has_domain else None
         compilers = kernel.make_domain([*opened, *facts["loaders"]]) if has_domain else None
@@ -206,28 +208,37 @@ def _start(
     arguments: list[str],
     walls: tuple[kernel.Filter | None, int | None],
 ) -> run.End:
-    environment = _ENVIRONMENT if walls is state.tools.walls else _TOOL_ENVIRONMENT
+    (wall, domain) = walls
     start = run.begin(state, limits)
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.dup2(file, seccomp.PROGRAM, inheritable=False)
-            for descriptor in (0, 1, 2):
-                os.set_inheritable(descriptor, True)
-            os.set_inheritable(3, False)
-            run.confine(state, limits, start, (seccomp.PROGRAM + 1, 0, 0), walls)
-            for number in (signal.SIGPIPE, signal.SIGXFSZ):  # the interpreter ignores them, and so would it
-                signal.signal(number, signal.SIG_DFL)
-            os.execve(seccomp.PROGRAM, arguments, environment)  # noqa: S606 - that is the point
-        except BaseException as error:  # noqa: BLE001 - it is told by our parent
-            with contextlib.suppress(BaseException):
-                os.write(3, repr(error).encode())
-        finally:
-            os._exit(71)
+    kinds = run.list_limits(state, limits, start)
+    (program, code, holes) = wall.parts if wall is not None else (0, 0, [])
+    plan = [
+        *(file, start.uid, -1 if domain is None else domain, 0 if state.alone else 1),
+        *(ctypes.addressof(ctypes.c_char.from_buffer(state.page)), program, code, len(holes), len(kinds)),
+        *holes,
+        *(value for kind in kinds for value in kind),
+    ]
+    pid = state.tools.launch(
+        (ctypes.c_long * len(plan))(*plan), *_point_at(arguments, walls is state.tools.walls)
+    )
+    if pid < 0:
+        raise OSError(ctypes.get_errno(), "a program could not be started")
     end = run.watch_to_end(state, pid, start, run.wait_for_child)
     if os.fstat(3).st_size:
         raise OSError(os.pread(3, 300, 0).decode("utf-8", "replace"))
     return end
+
+
+def _point_at(arguments: list[str], is_program: bool) -> tuple[Any, Any]:
+    """Arguments and environment as C has them."""
+    environment = [
+        f"{name}={value}" for name, value in (_ENVIRONMENT if is_program else _TOOL_ENVIRONMENT).items()
+    ]
+    (first, second) = (
+        (ctypes.c_char_p * (len(texts) + 1))(*(text.encode() for text in texts), None)
+        for texts in (arguments, environment)
+    )
+    return first, second
 
 
 def _write(descriptor: int, data: bytes) -> None:
