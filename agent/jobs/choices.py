@@ -154,6 +154,8 @@ class SandboxChoice:
         from sstar_code.sandbox.environment import check_packages
 
         check_name(self.name)
+        if self.ray is not None and self.languages:
+            raise UserError("--ray: nodes of a cluster run Python alone; leave it out for other languages")
         names = self.packages or ()
         names = names.split(",") if isinstance(names, str) else names
         object.__setattr__(self, "packages", check_packages(name.strip() for name in names))

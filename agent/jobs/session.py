@@ -23,7 +23,6 @@ from sstar_code.agent.run.folder import default_folder, drop_barren, note_enviro
 from sstar_code.agent.telemetry.progress import Progress
 from sstar_code.agent.telemetry.seldom import Seldom
 from sstar_code.agent.telemetry.spans import ObservedSandbox
-from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
     from sstar_code.agent.jobs.choices import Watch
@@ -187,28 +186,17 @@ class _Start:
 
 def make_chosen(choice: SandboxChoice, say: Callable[[str], None]) -> Sandbox:
     """The sandbox that was chosen, not entered yet."""
-    if choice.ray is not None and choice.languages:
-        raise UserError("--ray: nodes of a cluster run Python alone; leave it out for other languages")
+    shared: dict[str, Any] = {
+        "workers": choice.workers, "runtime": choice.runtime, "packages": choice.packages,
+    }  # fmt: skip
     if choice.ray is not None:
         from sstar_code.agent.cluster.ray_sandbox import RaySandbox
 
-        return RaySandbox(
-            choice.ray,
-            choice.name,
-            workers=choice.workers,
-            runtime=choice.runtime,
-            packages=choice.packages,
-            say=say,
-        )
+        return RaySandbox(choice.ray, choice.name, say=say, **shared)
     from sstar_code.sandbox.choose import make_sandbox
 
     return make_sandbox(
-        choice.name,
-        workers=choice.workers,
-        runtime=choice.runtime,
-        packages=choice.packages,
-        languages=choice.languages,
-        say=lambda line: say(f"sstar: {line}"),
+        choice.name, languages=choice.languages, say=lambda line: say(f"sstar: {line}"), **shared
     )
 
 
