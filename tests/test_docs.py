@@ -236,6 +236,7 @@ def test_the_architecture_page_shows_every_folder():
     holds_python = {path.parent for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
     data = {
         "problems/bundled",
+        "agent/prompts/cpp",
         "agent/prompts/presets",
         "agent/prompts/repository",
         "agent/prompts/text",

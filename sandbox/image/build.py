@@ -118,8 +118,12 @@ def advise_to_build(packages: Sequence[str], *, cpp: bool = False) -> str:
     """What to do where the image with `packages`, or with C++, is missing."""
     command = "sstar doctor --build-image" + (" --language cpp" if cpp else "")
     command += f" --packages {','.join(packages)}" if packages else ""
-    whom = "them" if packages else "it"
-    return f"the Docker engine has no image with {whom} yet: run `{command}`, or use `--sandbox local`"
+    missing = (
+        "the Docker engine has no image with them yet"
+        if packages
+        else "the Docker engine has no image with it yet"
+    )
+    return f"{missing}: run `{command}`, or use `--sandbox local`"
 
 
 def build_image(

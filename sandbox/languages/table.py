@@ -16,13 +16,13 @@ class Language:
     title: str
     """For people and models, like `C++17`."""
     suffix: str
-    """Of its files, like `.cpp`."""
+    """Suffix of its files, like `.cpp`."""
     fence: str
     """After the three marks that begin a program in an answer, like `cpp`."""
     fences: frozenset[str]
     """Every word that is taken for it there; lower case."""
     flags: tuple[str, ...] = ()
-    """Of its compiler; empty: it has none."""
+    """Flags of its compiler; empty: it has none."""
 
 
 _COMMON = ("-O2", "-DONLINE_JUDGE")
