@@ -15,9 +15,8 @@ Values (`VALUES` says which template gets which), all text unless said otherwise
                  unshown_tests (those of them that the statement does not show), time_limit_s,
                  memory_limit_mb, several_answers (other outputs than the tests' may be right),
                  same_output (a sentence on which differences between outputs do not count; may be empty)
-    environment  python (like "3.11"), libraries (import names beside the standard library), language
-                 (title and flags of the language that is asked for where that is not Python, else None);
-                 None where nothing is known of it, as for a function of a repository
+    environment  python (like "3.11"), libraries (import names beside the standard library), language (title
+                 and flags, None for Python); None where nothing is known, as for a function of a repository
     code         the program to repair, None where no answer held one
     failures     its failures on public tests, `feedback.FailureNote` each; may be empty. The text of one that
                  ends with the same error as one before it is empty
