@@ -36,6 +36,7 @@ from sstar_code.problems.formats.jsonl import to_json
 from sstar_code.problems.statements.parse import parse_statement
 from sstar_code.problems.values import encode
 from sstar_code.sandbox import Limits, Mode, Program
+from sstar_code.sandbox.languages.table import PYTHON
 from sstar_code.selection import Candidate
 
 if TYPE_CHECKING:
@@ -196,6 +197,7 @@ async def arun(
     inputs: Sequence[str | tuple[Any, ...]],
     *,
     entry_point: str | None = None,
+    language: str = PYTHON,
     limits: Limits | None = None,
     sandbox: str | Sandbox = "auto",
 ) -> list[Execution]:
@@ -206,6 +208,7 @@ async def arun(
         inputs: texts for standard input. With `entry_point` each is a tuple of arguments instead, or a text
             with one JSON value per argument, one a line.
         entry_point: the function to call, like `f` or `Solution.f`; None: the program is run as a script.
+        language: what the program is written in: `python`, `cpp17` or `cpp20`; these are not called.
         limits: seconds of CPU time, memory and output; None: the default limits.
         sandbox: as for `asolve`.
 
@@ -213,8 +216,8 @@ async def arun(
         UserError: the sandbox cannot be used.
         SandboxError: programs cannot be isolated here; the text says what to install.
     """
-    made, texts = _make_program(program, inputs, entry_point)
-    async with open_session(None, _find_sandbox(sandbox), _say_nothing, quiet=True) as session:
+    made, texts = _make_program(program, inputs, entry_point, language)
+    async with open_session(None, _find_sandbox(sandbox, language), _say_nothing, quiet=True) as session:
         return await session.sandbox.run(made, texts, limits or Limits())
 
 
@@ -223,6 +226,7 @@ async def arun_many(
     jobs: Sequence[tuple[str, Sequence[str | tuple[Any, ...]]]],
     *,
     entry_point: str | None = None,
+    language: str = PYTHON,
     limits: Limits | None = None,
     sandbox: str | Sandbox = "auto",
     pool: str | None = None,
@@ -233,6 +237,7 @@ async def arun_many(
     Args:
         jobs: programs, each with its inputs.
         entry_point: as for `arun`, of all programs.
+        language: likewise.
         limits: as for `arun`; a pool takes CPU seconds, memory and digits of integers from it.
         sandbox: as for `asolve`; not looked at where `pool` is given.
         pool: the address of a running `sstar pool` that runs them, like `http://127.0.0.1:8900`; its key is
@@ -243,13 +248,13 @@ async def arun_many(
         UserError: the sandbox cannot be used, or the pool refuses a job or the key.
         InfrastructureError: programs cannot be isolated here, or no pool answers.
     """
-    made = [_make_program(code, inputs, entry_point) for code, inputs in jobs]
+    made = [_make_program(code, inputs, entry_point, language) for code, inputs in jobs]
     bounds = limits or Limits()
     if pool is not None:
         return await _ask_pool(pool, made, bounds, priority)
     results: list[list[Execution]] = [[] for _ in made]
     places = iter(range(len(made)))
-    async with open_session(None, _find_sandbox(sandbox), _say_nothing, quiet=True) as session:
+    async with open_session(None, _find_sandbox(sandbox, language), _say_nothing, quiet=True) as session:
 
         async def run_some() -> None:
             for place in places:
@@ -273,23 +278,27 @@ async def _ask_pool(
     jobs: list[dict[str, Any]] = []
     for program, texts in made:
         named = {} if program.entry_point is None else {"entry_point": program.entry_point}
-        jobs.append({"code": program.code, "inputs": texts, **named, **common})
+        jobs.append({"code": program.code, "language": program.language, "inputs": texts, **named, **common})
     results = await run_jobs(address, jobs, key=os.environ.get("SSTAR_POOL_KEY"), priority=priority)
     return [[to_execution(run) for run in result["executions"]] for result in results]
 
 
 def _make_program(
-    code: str, inputs: Sequence[str | tuple[Any, ...]], entry_point: str | None
+    code: str, inputs: Sequence[str | tuple[Any, ...]], entry_point: str | None, language: str
 ) -> tuple[Program, list[str]]:
     """The program and the texts of its inputs.
 
     Raises:
-        UserError: an input of a script is no text.
+        UserError: an input of a script is no text, or the language is none or is not called.
     """
     texts = [item if isinstance(item, str) else "\n".join(map(encode, item)) for item in inputs]
     if entry_point is None and not all(isinstance(item, str) for item in inputs):
         raise UserError("an input of a script is a text; name the function to call with entry_point")
-    return Program(code, Mode.MAIN if entry_point is None else Mode.CALL, entry_point), texts
+    mode = Mode.MAIN if entry_point is None else Mode.CALL
+    try:
+        return Program(code, mode, entry_point, language=language), texts
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def solve(problem: Problem | str, **options: Any) -> Solution:
@@ -358,8 +367,10 @@ def _find_model(
     raise UserError(f"the model is a {type(model).__name__}: give a name, an async function, or a model")
 
 
-def _find_sandbox(sandbox: str | Sandbox) -> SandboxChoice | Sandbox:
-    return SandboxChoice(sandbox) if isinstance(sandbox, str) else sandbox
+def _find_sandbox(sandbox: str | Sandbox, language: str = PYTHON) -> SandboxChoice | Sandbox:
+    if not isinstance(sandbox, str):
+        return sandbox
+    return SandboxChoice(sandbox, languages=() if language == PYTHON else (language,))
 
 
 def _open(command: str, folder: Path, config: dict[str, Any], about: dict[str, Any]) -> None:

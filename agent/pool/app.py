@@ -129,7 +129,7 @@ class PoolApp:
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._bodies.holding() as add:
             content = await self._bodies.read(scope, receive, add)
-            batch = read_batch(parse_body(content))
+            batch = read_batch(parse_body(content), self._facts["languages"])
             async with while_connected(receive):
                 await self._answer(batch, send)
 

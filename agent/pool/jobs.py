@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sstar_code.agent.jobs.grade_samples import describe_report
 from sstar_code.agent.serving.errors import bad_request
-from sstar_code.problems import Problem, ProblemFileError
+from sstar_code.problems import Kind, Problem, ProblemFileError
 from sstar_code.problems.errors import suggest
 from sstar_code.problems.formats.jsonl import read_problem
 from sstar_code.problems.formats.rows import Row
 from sstar_code.problems.values import encode
 from sstar_code.sandbox import Execution, Sandbox, Verdict
 from sstar_code.sandbox.grade import limits_for, program_for, run_tests
+from sstar_code.sandbox.languages.marks import mark
+from sstar_code.sandbox.languages.table import PYTHON, find_language
 
 MOST_JOBS = 10_000
 """Jobs of one request."""
 _OF_PROBLEMS = ("entry_point", "time_limit_s", "memory_limit_mb", "int_digits", "checker", "preamble", "call")
-_KEYS = ("id", "code", "inputs", "tests", "stop_on_failure", *_OF_PROBLEMS)
+_KEYS = ("id", "code", "language", "inputs", "tests", "stop_on_failure", *_OF_PROBLEMS)
 _REQUEST_KEYS = ("jobs", "priority", "stream")
 _MOST_PRIORITY = 100
 
@@ -32,6 +34,7 @@ class Job:
     id: str
     """As the client named it, or its place in the request, from 0."""
     code: str
+    """Marked with its language (`sandbox.languages.marks`) where that is not Python."""
     problem: Problem
     """Entry point, limits and checker; with tests to judge by also those."""
     inputs: tuple[str, ...] | None
@@ -55,8 +58,8 @@ class Batch:
     """Whether each result is sent as it comes, else all at the end in the order of the jobs."""
 
 
-def read_batch(body: Any) -> Batch:
-    """The jobs that a request's body asks for.
+def read_batch(body: Any, languages: Collection[str] = (PYTHON,)) -> Batch:
+    """The jobs that a request's body asks for; `languages` are those that the sandbox has.
 
     Raises:
         RefusedError: it is not in the form that docs/operating/pool.md has; the message names job and key.
@@ -76,7 +79,8 @@ def read_batch(body: Any) -> Batch:
         )
     if not isinstance(stream, bool):
         raise bad_request("`stream` must be true or false", "stream")
-    return Batch(tuple(_read_job(number, item) for number, item in enumerate(jobs)), priority, stream)
+    made = tuple(_read_job(number, item, languages) for number, item in enumerate(jobs))
+    return Batch(made, priority, stream)
 
 
 def _refuse_unknown(data: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
@@ -87,7 +91,7 @@ def _refuse_unknown(data: Mapping[str, Any], known: tuple[str, ...], where: str)
             )
 
 
-def _read_job(number: int, data: Any) -> Job:
+def _read_job(number: int, data: Any, languages: Collection[str]) -> Job:
     where = f"jobs[{number}]: "
     if not isinstance(data, dict):
         raise bad_request(f"{where}a job must be a JSON object")
@@ -114,7 +118,26 @@ def _read_job(number: int, data: Any) -> Job:
     texts = None if inputs is None else _read_inputs(inputs, where, is_call=entry_point is not None)
     if inputs is None and not problem.hidden_tests:
         raise bad_request(f"{where}`tests` must hold at least one test", "tests")
-    return Job(name, code, problem, texts, stop)
+    return Job(
+        name, _mark(code, data.get("language", PYTHON), where, problem, languages), problem, texts, stop
+    )
+
+
+def _mark(code: str, name: Any, where: str, problem: Problem, languages: Collection[str]) -> str:
+    try:
+        language = find_language(name if isinstance(name, str) else repr(name)).name
+    except ValueError as error:
+        raise bad_request(f"{where}{error}", "language") from None
+    if language not in languages:
+        raise bad_request(
+            f"{where}this pool has no {language}; start it with `sstar pool --language {language}`",
+            "language",
+        )
+    if language != PYTHON and problem.kind is not Kind.STDIN:
+        raise bad_request(
+            f"{where}a {language} program reads standard input; it is not called", "entry_point"
+        )
+    return mark(code, language)
 
 
 def _read_inputs(inputs: Any, where: str, *, is_call: bool) -> tuple[str, ...]:

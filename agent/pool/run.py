@@ -65,6 +65,7 @@ async def serve_pool(
             "workers": programs.workers,
             "python": environment.python,
             "libraries": list(environment.libraries),
+            "languages": ["python", *getattr(sandbox, "languages", ())],
         }
         app = PoolApp(queue, Guard(pool.key), BodyReader(pool.max_body_mb << 20), facts, say)
         group = await stack.enter_async_context(anyio.create_task_group())

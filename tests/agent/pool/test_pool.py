@@ -15,6 +15,7 @@ from anyio.from_thread import start_blocking_portal
 pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
 
 import sstar_code
+from sstar_code.agent.jobs.choices import SandboxChoice
 from sstar_code.agent.pool.run import Pool, serve_pool
 from sstar_code.agent.testing import FakeSandbox
 from sstar_code.problems import InfrastructureError, UserError
@@ -90,6 +91,22 @@ def test_programs_are_run_and_judged_by_a_real_sandbox(start):
     assert crashed["executions"][0]["failure"]["type"] == "exit status 3"
 
 
+@pytest.mark.usefixtures("cpp_tools")
+def test_a_pool_that_compiles_runs_several_languages(start):
+    """A job names its language; the same from Python, through the pool and without it."""
+    code = "#include <iostream>\nint main() { int n; std::cin >> n; std::cout << 2 * n << std::endl; }"
+    address = start(SandboxChoice("local", workers=1, languages=("cpp17",)))
+    (compiled, plain) = run(
+        address, {"code": code, "language": "cpp", "inputs": ["4\n"]}, {"code": RIGHT, "inputs": ["4\n"]}
+    )
+    assert compiled["executions"][0]["stdout"] == plain["executions"][0]["stdout"] == "8\n"
+    for place in ({"pool": address}, {"sandbox": "local"}):
+        ((made,),) = sstar_code.run_many([(code, ["4\n"])], language="cpp", **place)
+        assert made.stdout == "8\n"
+    with pytest.raises(UserError, match="reads standard input; it is not called"):
+        sstar_code.run(code, [(1,)], entry_point="f", language="cpp")
+
+
 def test_results_come_as_they_end_where_a_stream_is_asked_for(start):
     """One JSON object a line, each with the place of its job; all of them."""
     status, headers, text = ask(
@@ -151,6 +168,8 @@ def test_many_clients_get_each_their_own(start):
         ({"jobs": [{"code": "x", "inputs": [""], "tests": []}]}, "jobs[0]: give `inputs`"),
         ({"jobs": [{"code": "x", "tests": []}]}, "at least one test"),
         ({"jobs": [{"code": "x", "inputs": [1]}]}, "each of `inputs` must be a text"),
+        ({"jobs": [{"code": "x", "inputs": [""], "language": "ada"}]}, "unknown language 'ada'"),
+        ({"jobs": [{"code": "x", "inputs": [""], "language": "cpp"}]}, "sstar pool --language cpp17"),
         ({"jobs": [{"code": "x", "inputs": [""], "time_limit_s": "soon"}]}, "time_limit_s"),
         ({"jobs": [{"code": "x", "inputs": [""], "entry_point": "1f"}]}, "entry_point"),
         ({"jobs": [{"code": "x", "inputs": [""], "checker": "nearly"}]}, "checker"),

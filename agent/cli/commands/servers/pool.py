@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from sstar_code.agent.cli.build import put, run_async, say
 from sstar_code.agent.cli.commands.servers.serve import read_key
 from sstar_code.agent.cli.grouped import grouped
+from sstar_code.agent.cli.options.flag import check_language
 from sstar_code.agent.jobs.choices import SandboxChoice, Watch
 
 
@@ -38,6 +40,15 @@ def command(
         int,
         typer.Option("--max-body-mb", metavar="MB", min=1, max=1024, help="Megabytes of the longest body."),
     ] = 64,
+    language: Annotated[
+        str,
+        typer.Option(
+            "--language",
+            metavar="NAME",
+            callback=check_language,
+            help="A language that jobs may name beside Python: cpp, cpp17, cpp20.",
+        ),
+    ] = "python",
     sandbox: SandboxChoice,
     watch: Watch,
 ) -> int:
@@ -50,6 +61,7 @@ def command(
 
     pool = Pool(host, port, read_key(api_key_env), max_waiting, max_body_mb)
     check_installed("pool")
+    chosen = sandbox if language == "python" else replace(sandbox, languages=(language,))
 
     def started(address: str) -> None:
         say("sstar: programs are run for clients; Ctrl-C ends it")
@@ -57,7 +69,7 @@ def command(
 
     async def main() -> None:
         with watch.open("pool", say):
-            await serve_pool(pool, sandbox, say=say, on_start=started)
+            await serve_pool(pool, chosen, say=say, on_start=started)
 
     try:
         run_async(main)
