@@ -1,7 +1,8 @@
 """A plugin of pytest: tests that `--emit-tests` wrote carry the marker `sstar_derived`.
 
-Such a file needs no plugin. Where this one is installed, `pytest -m sstar_derived` runs these tests alone and
-`pytest -m 'not sstar_derived'` all others. It is loaded by every pytest beside sstar, so it imports nothing.
+Such a file needs no plugin. With `-p sstar_code.agent.pytest_marker`, which can stand in `addopts`,
+`-m sstar_derived` runs these tests alone and `-m 'not sstar_derived'` all others. It is loaded where it is
+asked for and nowhere else: a plugin of every pytest would stop those that cannot import it, as in a sandbox.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sstar_code.selection.protocols import Derived
 
 _SIGN = "DERIVED_BY_SSTAR = True"
-"""By it `agent.pytest_marker` knows the file, where that is installed; the file needs nothing of ours."""
+"""By it the plugin `agent.pytest_marker` knows the file; the file needs nothing of ours."""
 _MAX_CHARS = 20_000
 """Characters of one test's input and output together: a longer one is no test that a person reads."""
 

@@ -135,8 +135,16 @@ def write_sarif(findings: Sequence[Finding]) -> str:
     return dump_json({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
 
 
+def _encode(path: str) -> bytes:
+    """The bytes of a path, also of one that no file can have."""
+    try:
+        return os.fsencode(path)
+    except UnicodeEncodeError:
+        return path.encode("utf-8", "surrogatepass")
+
+
 def _result(item: Finding, place: int) -> dict[str, Any]:
-    where = {"uri": quote(os.fsencode(item.path)), "uriBaseId": "%SRCROOT%"}
+    where = {"uri": quote(_encode(item.path)), "uriBaseId": "%SRCROOT%"}
     message = escape_line(f"{item.qualname}: {item.message}").replace("](", "] (")  # that would be a link
     return {
         "ruleId": item.rule,

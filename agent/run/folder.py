@@ -144,6 +144,9 @@ def note_environment(folder: Path, environment: Environment) -> bool:
         return False
     manifest = read_manifest(folder)
     before, now = manifest.get("environment"), json.loads(json.dumps(asdict(environment)))
+    for name in ("languages", "language"):  # none but Python, as before there were others
+        if not now[name]:
+            del now[name]
     if before != now:
         write_json(path, {**manifest, "environment": now})
     return before not in (None, now)

@@ -13,7 +13,7 @@ from contextlib import closing
 
 import pytest
 
-from sstar_code import problems
+from sstar_code import problems, sandbox
 from sstar_code.agent import models
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.testing.server import chat
@@ -23,7 +23,14 @@ from tests.support import ROOT
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
 HEAVY = ("openai", "docker", "jinja2", "httpx2", "tenacity", "anyio", "sqlite3", "pydantic_core.core_schema")
 OURS = tuple(
-    f"sstar_code.{name}" for name in ("selection", "sandbox", "problems.sets.load", "agent.models.choose")
+    f"sstar_code.{name}"
+    for name in (
+        "selection",
+        "sandbox.outcome",
+        "sandbox.choose",
+        "problems.sets.load",
+        "agent.models.choose",
+    )
 )
 UNUSED_BY_HELP = (*HEAVY[:4], "rich", "anyio", "asyncio", "statistics", *OURS)
 
@@ -55,7 +62,7 @@ def test_the_package_is_a_command():
     """`python -m sstar_code` is `sstar`, and a name of a package that is not there is an AttributeError."""
     words = [sys.executable, "-m", "sstar_code", "-V"]
     assert subprocess.run(words, capture_output=True, text=True, check=True).stdout.startswith("sstar ")
-    for package in (problems, models):
+    for package in (problems, models, sandbox):
         assert all(getattr(package, name) for name in package.__all__)
         with pytest.raises(AttributeError, match="no attribute 'nothing'"):
             package.nothing  # noqa: B018
@@ -163,7 +170,9 @@ def test_engine_not_running(sstar, samples, serve, monkeypatch, command):
 @pytest.mark.docker
 def test_image_missing(sstar, samples, monkeypatch, sandbox_docker):
     """An engine without our image: exit 3 and the command that makes it."""
-    monkeypatch.setattr("sstar_code.sandbox.image.build.image_tag", lambda *_: "sstar-sandbox:never-built")
+    monkeypatch.setattr(
+        "sstar_code.sandbox.image.build.image_tag", lambda *_, **__: "sstar-sandbox:never-built"
+    )
     ended = sstar(*samples, "--sandbox", "docker")
     assert (ended.code, ended.out) == (3, "")
     assert "sstar-sandbox:never-built is missing: run `make image`" in ended.err.splitlines()[-1]

@@ -173,7 +173,9 @@ def test_no_ending_of_the_process_leaves_a_container(engine, docker_image, endin
 @docker
 async def test_missing_image_is_said_before_anything_starts(engine, monkeypatch, nothing_left):
     """Without the image, entering names the command that builds it."""
-    monkeypatch.setattr("sstar_code.sandbox.image.build.image_tag", lambda *_: "sstar-sandbox:never-built")
+    monkeypatch.setattr(
+        "sstar_code.sandbox.image.build.image_tag", lambda *_, **__: "sstar-sandbox:never-built"
+    )
     with pytest.raises(SandboxError, match="make image"):
         await DockerSandbox(workers=1).__aenter__()
 
@@ -197,7 +199,9 @@ async def test_named_runtime_is_used(engine, nothing_left):
 async def test_untagged_image_does_not_stop_a_run(engine, docker_image, monkeypatch, nothing_left):
     """An image whose tag is taken away during a run still serves the run's next container."""
     engine.tag(docker_image, "sstar-sandbox", "test-untagged")
-    monkeypatch.setattr("sstar_code.sandbox.image.build.image_tag", lambda *_: "sstar-sandbox:test-untagged")
+    monkeypatch.setattr(
+        "sstar_code.sandbox.image.build.image_tag", lambda *_, **__: "sstar-sandbox:test-untagged"
+    )
     async with DockerSandbox(workers=1) as sandbox:
         engine.remove_image("sstar-sandbox:test-untagged", force=True)
         (container,) = list_ours(engine, sandbox)
