@@ -46,7 +46,7 @@ def test_image_is_built_from_packages_once(engine, monkeypatch):
     """Without a registry the image comes from Debian packages; the second time there is nothing to do."""
     if shutil.which("mmdebstrap") is None:
         skip_unless_required("DOCKER", "mmdebstrap is not installed")
-    monkeypatch.setattr(build, "image_tag", lambda *_: "sstar-sandbox:test-of-packages")
+    monkeypatch.setattr(build, "image_tag", lambda *_, **__: "sstar-sandbox:test-of-packages")
     steps = []
     try:
         tag = build.ensure_image(engine, build=True, progress=steps.append, base="localhost:1/none:none")
@@ -69,7 +69,7 @@ def test_image_is_built_from_packages_once(engine, monkeypatch):
 def test_image_is_built_by_the_dockerfile(engine, docker_image, monkeypatch):
     """Where a base with Python can be had, the Dockerfile makes of it an image that runs."""
     tag = "sstar-sandbox:test-of-dockerfile"
-    monkeypatch.setattr(build, "image_tag", lambda *_: tag)
+    monkeypatch.setattr(build, "image_tag", lambda *_, **__: tag)
     steps = []
     try:
         assert build.ensure_image(engine, build=True, progress=steps.append, base=docker_image) == tag
