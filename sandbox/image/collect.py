@@ -8,7 +8,7 @@ where pip can fetch what is missing, it does.
 Interpreter, standard library (compiled), the shared libraries that both map, and no shell, no package
 manager, no other program: what is not there cannot be used by what breaks out of the interpreter.
 Called as `python3 -I collect.py TARGET [--cpp] NAME...` (without arguments: those of $LIBRARIES); TARGET ends
-with `.tar` for an archive, else it is a folder.
+with `.tar` for an archive, else it is a folder. Debian's packages in $DEBIAN are installed first.
 Standard library only, nothing of ours imported, any Python from 3.11 on.
 """
 
@@ -245,6 +245,14 @@ def _write_tar(folder: Path, target: Path) -> None:
             archive.add(path, arcname=path.name, filter=plain)
 
 
+def _install(packages: list[str]) -> None:
+    """Called from here, since a base need not have a shell."""
+    if packages:
+        subprocess.run(["apt-get", "update", "-qq"], check=True)  # noqa: S607 - inside a base image
+        command = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *packages]
+        subprocess.run(command, check=True)  # noqa: S603
+
+
 def _main(target: Path, names: list[str]) -> None:
     os.umask(0o022)
     cpp = "--cpp" in names
@@ -259,4 +267,5 @@ def _main(target: Path, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    _install(os.environ.get("DEBIAN", "").split())
     _main(Path(sys.argv[1]), sys.argv[2:] or os.environ.get("LIBRARIES", "").split())
