@@ -165,7 +165,7 @@ def test_other_machines_need_a_key():
     ],
 )
 def test_no_path_leads_further_than_the_pages_there_are(start, page):
-    """Of the upstream a client reaches the pages that are named here, and no other."""
+    """A client reaches those pages of the upstream that are named here, and no other."""
     paths = []
     served = start(route=lambda method, path, headers, content: paths.append(path))
     seen = len(paths)

@@ -208,7 +208,7 @@ AGENT = "Answer with one command in a fence, like this:\n\n```my_bash_command\nl
     ],
 )
 def test_what_is_no_task_goes_to_the_model_itself(start, more):
-    """Of a request for `sstar-tiny` that holds none, the name alone is changed."""
+    """A request for `sstar-tiny` that holds no task goes on with its name changed and nothing else."""
     recorder = Recorder()
     served = start(route=recorder)
     body = {"model": "sstar-tiny", "messages": [{"role": "user", "content": TASK}], "seed": 3, **more}

@@ -22,6 +22,7 @@ from sstar_code.agent.tools import server as tools
 from sstar_code.agent.tools.http import Door, serving_over_http
 from sstar_code.problems import UserError
 from tests.support.servers.tools import Solving, call
+from tests.support.servers.waiting import Waiting
 
 pytestmark = pytest.mark.anyio
 
@@ -83,22 +84,6 @@ async def test_two_clients_at_once_list_and_call(mode):
             group.start_soon(ask, "a")
             group.start_soon(ask, "b")
     assert found == {name: [f"{name}:{i}" for i in range(5)] for name in "ab"}
-
-
-class Waiting:
-    """A model that never answers, and knows when it is no longer waited for."""
-
-    name = "waiting"
-
-    def __init__(self):
-        self.asked, self.left = anyio.Event(), anyio.Event()
-
-    async def ask(self, request):
-        self.asked.set()
-        try:
-            await anyio.sleep_forever()
-        finally:
-            self.left.set()
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])

@@ -17,6 +17,7 @@ from sstar_code.agent.testing import FakeSandbox
 from sstar_code.agent.tools import solving as solving_tool
 from sstar_code.agent.tools.repository import Repository, open_repository
 from tests.support.servers.tools import RefusedError, Solving, call
+from tests.support.servers.waiting import Waiting
 
 pytestmark = pytest.mark.anyio
 
@@ -138,22 +139,6 @@ async def test_a_folder_that_is_no_repository_is_left_alone(tmp_path):
             with pytest.raises(RefusedError, match="--repository DIR"):
                 await call(client, "solve_function", file="a.py", function="f")
         group.cancel_scope.cancel()
-
-
-class Waiting:
-    """A model that never answers, and knows when it is no longer waited for."""
-
-    name = "waiting"
-
-    def __init__(self):
-        self.asked, self.left = anyio.Event(), anyio.Event()
-
-    async def ask(self, request):
-        self.asked.set()
-        try:
-            await anyio.sleep_forever()
-        finally:
-            self.left.set()
 
 
 async def test_taking_a_call_back_ends_its_work(sandbox, root):

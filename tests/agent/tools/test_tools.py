@@ -68,7 +68,7 @@ async def test_the_list_of_tools_costs_little_context():
     ],
 )
 async def test_calls_and_results_are_what_the_schemas_say(sandbox, name, given):
-    """Of each kind of result one; and a result that is something else is none by the schema."""
+    """One result of each kind fits its schema; a result that is something else does not."""
     async with anyio.create_task_group() as group:
         async with mcp.Client(Solving(sandbox, group, answer).server) as client:
             tool = next(tool for tool in (await client.list_tools()).tools if tool.name == name)

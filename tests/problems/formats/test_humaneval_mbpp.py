@@ -304,6 +304,6 @@ def test_a_row_without_asserts_is_refused():
 
 @pytest.mark.parametrize("inputs", [[None], [[1, 2], "ab"], {"a": 1}])
 def test_further_inputs_that_are_no_lists_of_arguments_are_refused(inputs):
-    """Likewise inputs of another type."""
+    """Inputs of another type are one line, too."""
     with pytest.raises(ProblemFileError, match="'plus_input' must be a list of lists"):
         read(read_mbpp_plus, INPUTS | {"plus_input": inputs})

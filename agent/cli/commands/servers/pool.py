@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sstar_code.agent.cli.build import put, run_async, say
-from sstar_code.agent.cli.commands.servers.serve import read_key
+from sstar_code.agent.cli.commands.servers.serve import ApiKeyEnvOpt, HostOpt, read_key
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options.flag import check_language
 from sstar_code.agent.jobs.choices import SandboxChoice, Watch
@@ -17,21 +17,11 @@ from sstar_code.agent.jobs.choices import SandboxChoice, Watch
 @grouped
 def command(
     *,
-    host: Annotated[
-        str,
-        typer.Option(
-            "--host", metavar="ADDRESS", help="Address to listen at; another than this machine needs a key."
-        ),
-    ] = "127.0.0.1",
+    host: HostOpt = "127.0.0.1",
     port: Annotated[
         int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="Port; 0 takes a free one.")
     ] = 8900,
-    api_key_env: Annotated[
-        str | None,
-        typer.Option(
-            "--api-key-env", metavar="NAME", help="Variable with the key that clients have to present."
-        ),
-    ] = None,
+    api_key_env: ApiKeyEnvOpt = None,
     max_waiting: Annotated[
         int,
         typer.Option("--max-waiting", metavar="N", min=1, help="Runs that may wait; for more: status 429."),
