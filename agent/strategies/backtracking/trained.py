@@ -18,18 +18,19 @@ from functools import partial
 from itertools import cycle
 from typing import TYPE_CHECKING
 
-from sstar_code.agent.generation.develop import first_sample, next_round
-from sstar_code.agent.generation.lineage import Lineage
+from sstar_code.agent.generation.develop import first_sample
 from sstar_code.agent.generation.plans import plan_for
 from sstar_code.agent.generation.written import write_whole
 from sstar_code.agent.models.request import CallError, ModelUserError
 from sstar_code.agent.models.think_tags import split_thinking
+from sstar_code.agent.strategies.found import make_sample
 from sstar_code.agent.strategies.sample import grow_together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sstar_code.agent.models.request import Answer, Model, Request
+    from sstar_code.agent.generation.lineage import Lineage
+    from sstar_code.agent.models.request import Answer, Request
     from sstar_code.agent.solving.context import SolveContext
     from sstar_code.problems import Problem
 
@@ -136,24 +137,9 @@ class TrainedBacktracking:
 
     async def _end(self, beams: Mapping[int, Beam | CallError], number: int) -> Lineage:
         """The sample with the program of a beam."""
-        model = _Found(self.context.model.name, self.context.model, beams[number])
-        context = replace(self.context, model=model)
-        return await next_round(Lineage(number, ()), self.problem, context)
+        return await make_sample(number, self.problem, self.context, beams[number], _answer_with)
 
 
-@dataclass(slots=True)
-class _Found:
-    """A model that gives what was found for an answer."""
-
-    name: str
-    model: Model
-    beam: Beam | CallError
-
-    async def ask(self, request: Request) -> Answer:
-        if request.purpose.ordinal:
-            return await self.model.ask(request)  # the ideas of the style `plan`
-        if isinstance(self.beam, CallError):
-            raise self.beam
-        beam = self.beam
-        text, reasoning = split_thinking(beam.rolled_back if beam.steps_back else beam.text)
-        return replace(beam.answer, text=text, reasoning=reasoning, tokens=None)
+async def _answer_with(_: Request, beam: Beam) -> Answer:
+    text, reasoning = split_thinking(beam.rolled_back if beam.steps_back else beam.text)
+    return replace(beam.answer, text=text, reasoning=reasoning, tokens=None)

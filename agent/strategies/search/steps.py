@@ -15,17 +15,18 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from sstar_code.agent.generation.develop import first_sample, next_round
-from sstar_code.agent.generation.lineage import Lineage
+from sstar_code.agent.generation.develop import first_sample
 from sstar_code.agent.generation.plans import plan_for
 from sstar_code.agent.generation.written import Written, write_on
 from sstar_code.agent.models.request import CallError
+from sstar_code.agent.strategies.found import make_sample
 from sstar_code.agent.strategies.sample import develop_in_rounds, grow_together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sstar_code.agent.models.request import Answer, Model, Request
+    from sstar_code.agent.generation.lineage import Lineage
+    from sstar_code.agent.models.request import Answer, Request
     from sstar_code.agent.solving.context import SolveContext
     from sstar_code.problems import Problem
 
@@ -118,24 +119,9 @@ class StepSearch:
 
     async def _end(self, found: dict[int, Written | CallError], number: int) -> Lineage:
         """The sample whose answer begins with what was found."""
-        model = _Begun(self.context.model.name, self.context.model, found[number])
-        return await next_round(Lineage(number, ()), self.problem, replace(self.context, model=model))
+        return await make_sample(number, self.problem, self.context, found[number], self._go_on)
 
-
-@dataclass(slots=True)
-class _Begun:
-    """A model whose answer begins with what is written; a search that failed is a call that fails."""
-
-    name: str
-    model: Model
-    written: Written | CallError
-
-    async def ask(self, request: Request) -> Answer:
-        if request.purpose.ordinal:
-            return await self.model.ask(request)  # the ideas of the style `plan`
-        if isinstance(self.written, CallError):
-            raise self.written
-        written = self.written
+    async def _go_on(self, request: Request, written: Written) -> Answer:
         if written.goes_on:
-            written = await write_on(self.model, request, written, request.purpose, flag=FLAG)
+            written = await write_on(self.context.model, request, written, request.purpose, flag=FLAG)
         return written.as_answer()
