@@ -4,11 +4,12 @@
 
 Every mutant is made alone, in a copy of the tree in FOLDER (runs/mutants), and tested by the tests of its
 package that execute its line: those of the test file beside its path first, then those of files that import
-it or have its name, then the others, the quickest files first. Which test executes which line is noted once
-a package, by running its tests under coverage. A line of which nothing is known (another process runs it,
-or it runs at import alone) is tested by what executes the file, else by all tests of the package. A mutant
-whose tests take far longer than they should is noticed. So is one that makes a test fail that fails now and
-then.
+it or have its name, then the others, the quickest files first. The first few files run alone, since pytest
+reads every file that it is given before it runs a test, and most mutants are noticed there. Which test
+executes which line is noted once a package, by running its tests under coverage. A line of which nothing is
+known (another process runs it, or it runs at import alone) is tested by what executes the file, else by all
+tests of the package. A mutant whose tests take far longer than they should is noticed. So is one that makes
+a test fail that fails now and then.
 
 The results are appended to FOLDER/results-*.jsonl: the same command goes on where it was ended, and a larger
 count adds to it. A change of the product or its tests starts anew.
@@ -44,6 +45,8 @@ ROOT = Path(__file__).resolve().parents[2]
 _PYTEST = ("-m", "pytest", "-q", "-x", "-p", "scripts.mutants.plugin", "-m", "not live and not data")
 _PATIENCE, _PATIENCE_S = 4, 60
 """A mutant's tests may take so many times as long as they should, and so many seconds more."""
+_FIRST_S = 10
+"""So many seconds of tests are run alone first."""
 _NOTED = 5
 """pytest's exit code where no test was run; 0 and this one mean that nothing was noticed."""
 
@@ -77,6 +80,15 @@ class Notes:
 
         order = {file: number for number, file in enumerate(sorted(spent, key=rank))}
         return sorted(tests, key=lambda test: order[_file_of(test)])
+
+    def split(self, tests: list[str]) -> list[list[str]]:
+        """The first `_FIRST_S` seconds of the tests, which are some whole files, and the others."""
+        spent, last = 0.0, ""
+        for number, test in enumerate(tests):
+            if spent > _FIRST_S and _file_of(test) != last:
+                return [tests[:number], tests[number:]]
+            spent, last = spent + self.seconds[test], _file_of(test)
+        return [tests]
 
 
 def _file_of(test: str) -> str:
@@ -153,12 +165,16 @@ def try_mutant(tree: Path, notes: Notes, mutant: Mutant) -> dict[str, Any]:
     source = path.read_text(encoding="utf-8")
     changed = mutant.apply(source)
     tests = notes.choose_tests(mutant)
-    chosen.write_text("\n".join(tests), encoding="utf-8")
-    words = [*_PYTEST, *dict.fromkeys(map(_file_of, tests))]
-    limit_s = _PATIENCE_S + _PATIENCE * sum(notes.seconds[test] for test in tests)
+    noticed = False
     try:
         path.write_text(changed, encoding="utf-8")
-        code = run_tests(tree, words, limit_s, MUTANTS_TESTS=str(chosen))
+        for some in notes.split(tests):
+            chosen.write_text("\n".join(some), encoding="utf-8")
+            words = [*_PYTEST, *dict.fromkeys(map(_file_of, some))]
+            limit_s = _PATIENCE_S + _PATIENCE * sum(notes.seconds[test] for test in some)
+            noticed = run_tests(tree, words, limit_s, MUTANTS_TESTS=str(chosen)) not in {0, _NOTED}
+            if noticed:
+                break
     finally:
         path.write_text(source, encoding="utf-8")
     change = [
@@ -166,7 +182,7 @@ def try_mutant(tree: Path, notes: Notes, mutant: Mutant) -> dict[str, Any]:
         for line in difflib.unified_diff(source.splitlines(), changed.splitlines(), lineterm="", n=0)
         if line[:1] in "+-" and line[:3] not in {"+++", "---"}
     ]
-    return {"key": mutant.key, "noticed": code not in {0, _NOTED}, "tests": len(tests), "change": change}
+    return {"key": mutant.key, "noticed": noticed, "tests": len(tests), "change": change}
 
 
 def report(mutants: list[Mutant], results: dict[str, dict[str, Any]]) -> None:

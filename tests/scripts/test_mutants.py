@@ -114,3 +114,16 @@ def test_a_mutant_is_tested_by_what_executes_it_nearest_and_quickest_first(notes
     """The tests of its line, else of its file, else all that pass; the nearest first, then the quickest."""
     tests = notes.choose_tests(Mutant(file, line, 0, "AddNot", 0))
     assert tests == [f"tests/agent/test_{name}" for name in chosen]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "first"), [([11, 1], 2), ([6, 5, 1], 3), ([1, 1, 11], 3), ([6, 3, 1], 6), ([2, 2, 2], 6)]
+)
+def test_the_first_ten_seconds_of_tests_are_run_alone(tmp_path, seconds, first):
+    """The first of the parts holds whole files, and just over ten seconds; nothing is left out."""
+    tests = {f"tests/agent/test_a.py::test_{number}": second for number, second in enumerate(seconds)}
+    others = {f"tests/agent/test_b.py::test_{number}": 5.0 for number in range(3)}
+    notes = Notes(tmp_path, {**tests, **others}, CoverageData(no_disk=True))
+    parts = notes.split([*tests, *others])
+    assert [test for part in parts for test in part] == [*tests, *others]
+    assert len(parts[0]) == first
