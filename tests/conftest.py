@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -30,6 +31,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
             "skipped: " + "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common())
         )
 
+
+# The tests start the command some hundred times. Where no bytecode may be written beside the sources, each
+# start would compile them all again; so it is written where it is in nobody's way.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / "build" / "bytecode")
 
 # A busy machine is no reason to fail: how long an example takes says nothing about the product.
 hypothesis_settings.register_profile(

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 COMMAND_PAGES = sorted((DOCS / "commands").rglob("*.md"))
+_LONG = ("docs/recipes.md", "docs/tutorial.md", "docs/commands/problem-sets/harden.md")
+"""Pages whose examples take longer than those of all others."""
 SHOWN = [page for page in PAGES if "```console" in page.read_text(encoding="utf-8")]
 PACKAGES = ("problems", "sandbox", "selection", "agent")
 OTHERS_MODULES = {"pytest", "lcb_runner.runner.custom_evaluator"}
@@ -55,7 +57,11 @@ def run(command: str, folder: Path, code: int = 0) -> str:
     return process.stdout
 
 
-@pytest.mark.parametrize("page", SHOWN, ids=name_page)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.slow if name_page(page) in _LONG else ()) for page in SHOWN],
+    ids=name_page,
+)
 def test_examples_of_a_page_run(page, tmp_path, sandbox_local):
     """Every console block gives the output shown (`...` varies) and the exit code that it names, else 0."""
     for language, name, body in BLOCK.findall(page.read_text(encoding="utf-8")):

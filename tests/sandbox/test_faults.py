@@ -116,9 +116,23 @@ async def _kill_now_and_then(sandbox, depth, begun):
 
 @pytest.mark.anyio
 @pytest.mark.root
-@pytest.mark.parametrize("depth", [0, 1, 2, 3], ids=["supervisor", "starter", "program process", "run"])
+@pytest.mark.parametrize(
+    ("make_sandbox", "depth"),
+    [
+        ("local", 0),
+        pytest.param("local", 1, marks=pytest.mark.slow),
+        ("local", 2),
+        pytest.param("local", 3, marks=pytest.mark.slow),
+        pytest.param("docker", 0, marks=pytest.mark.docker),
+        *(pytest.param("docker", depth, marks=[pytest.mark.docker, pytest.mark.slow]) for depth in (1, 2, 3)),
+    ],
+    indirect=["make_sandbox"],
+)
 async def test_killed_processes_change_no_verdict(make_sandbox, depth):
-    """Whichever process is killed in the middle of the work, the end is that of an undisturbed run."""
+    """Whichever process is killed in the middle of the work, the end is that of an undisturbed run.
+
+    They are the supervisor (0), what starts programs, a program's process, and a run.
+    """
     async with make_sandbox(1) as sandbox:
         expected = _UNDISTURBED.get(make_sandbox) or await _run_mixed(sandbox)
         _UNDISTURBED[make_sandbox] = expected

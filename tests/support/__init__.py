@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-__all__ = ["ROOT", "skip_unless_required"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["ROOT", "mark_slow_but", "skip_unless_required"]
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout."""
+
+
+def mark_slow_but(quick: Iterable[str], values: Iterable[str]) -> list[object]:
+    """The values as parameters of a test, all of them slow but the quick ones, which show it in part."""
+    kept, values = {*quick}, [*values]
+    assert kept <= {*values}, kept
+    return [value if value in kept else pytest.param(value, marks=pytest.mark.slow) for value in values]
 
 
 def skip_unless_required(what: str, reason: str) -> NoReturn:

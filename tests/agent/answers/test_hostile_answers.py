@@ -12,6 +12,7 @@ import pytest
 from sstar_code.problems import checkers
 from sstar_code.sandbox import grade as grading
 from tests.agent.conftest import DOUBLE
+from tests.support import mark_slow_but
 
 RIGHT, SQUARE = "print(int(input()) * 2)", "print(int(input()) ** 2)"
 OTHER = {**DOUBLE, "id": "other", "statement": "Print twice the integer that you read."}
@@ -158,7 +159,7 @@ def test_long_outputs_fill_neither_memory_nor_the_store(commands):
     assert rows[0]["error"] == "test 1: WA: over 65636 characters, not compared"
 
 
-@pytest.mark.parametrize("checker", ["exact", "unordered", "floats"])
+@pytest.mark.parametrize("checker", mark_slow_but(["exact"], ["exact", "unordered", "floats"]))
 def test_select_among_programs_that_write_without_end(commands, checker):
     """Those that differ only after the beginning are told apart by hash; none is compared for long."""
     commands.write_set({**DOUBLE, "checker": checker, "hidden_tests": []})

@@ -98,6 +98,7 @@ def test_spent_budget_waits_for_what_is_under_way(sstar, serve, write_set, isola
     assert len(server.received) == 3
 
 
+@pytest.mark.slow  # it waits for nine seconds; how spent budgets end is shown below
 def test_time_budget_ends_with_4_and_goes_on_later(sstar, serve, write_set, isolated):
     """After the time no call is made, and what was answered is printed; the same command goes on."""
     server = serve(lambda _: chat(RIGHT, delay_s=9.0))

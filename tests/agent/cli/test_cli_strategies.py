@@ -12,7 +12,7 @@ import pytest
 from sstar_code.agent.strategies.table import STRATEGIES
 from sstar_code.agent.testing.server import chat
 from sstar_code.problems.sets.load import load_set
-from tests.support import ROOT
+from tests.support import ROOT, mark_slow_but
 
 EXAMPLES = ("is-even", "is-perfect-square")
 
@@ -82,7 +82,7 @@ def test_a_projects_file_may_choose_them(sstar, serve, write_set, isolated, fold
     )
 
 
-@pytest.mark.parametrize("name", [*STRATEGIES])
+@pytest.mark.parametrize("name", mark_slow_but(["sample", "tree", "backtrack"], STRATEGIES))
 def test_two_bundled_examples_under_every_strategy(sstar, serve, isolated, folder, name):
     """A model that is right every other time, and once repaired: the right programs are chosen."""
     problems = {problem.id: problem for problem in load_set("examples").problems}

@@ -15,6 +15,7 @@ from sstar_code.problems import Kind, Test
 from sstar_code.problems.checkers import validate_checker
 from sstar_code.problems.statements.parse import parse_statement
 from sstar_code.problems.values import decode, decode_lines
+from tests.support import mark_slow_but
 from tests.support.growth import assert_linear
 
 
@@ -289,9 +290,10 @@ HOSTILE = (
     "|`a` gives |>>> x = f(1)\n>>> x\n1\n|f(1) returns 1 but |10^-6 error |\\exmp{|print any |    a\nprints:\n    b\n|```a\n|'a b' |\t|> "
     "|class A:\n    def f(self):\n|Sample Output\n3\nSo it is.\n|3 gives |f(1) = 2 |1\t2\t3\n|Input Output\n---|Input  Output\n1  2\n"
 )
+PIECES_REPEATED = [piece.replace("¦", "|") for piece in HOSTILE.split("|")]
 
 
-@pytest.mark.parametrize("piece", [piece.replace("¦", "|") for piece in HOSTILE.split("|")])
+@pytest.mark.parametrize("piece", mark_slow_but(PIECES_REPEATED[::2], PIECES_REPEATED))
 def test_statement_hostile_text_takes_linear_time(piece):
     """A hundred thousand characters of any repeated piece are read in linear time, behind a signature too."""
 

@@ -27,6 +27,7 @@ pytestmark = [
     pytest.mark.anyio,
     pytest.mark.docker,
     pytest.mark.root,
+    pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="starting an engine of our own needs root"),
     pytest.mark.skipif(shutil.which("dockerd") is None, reason="dockerd is not installed"),
     # the SDK forgets to close a socket that it could not connect
@@ -126,7 +127,6 @@ async def test_restarted_engine(own_engine):
         assert await run_batches(sandbox, restart) == EXPECTED
 
 
-@pytest.mark.slow
 async def test_unreachable_engine(own_engine):
     """The engine's socket is gone for a while, and the containers just then too: the runs are made again."""
     async with DockerSandbox(workers=2) as sandbox:
@@ -143,7 +143,6 @@ async def test_unreachable_engine(own_engine):
         assert await run_batches(sandbox, disturb) == EXPECTED
 
 
-@pytest.mark.slow
 async def test_deleted_image(own_engine):
     """The image is deleted in the middle of the work, and a container dies after that: no verdict changes."""
     async with DockerSandbox(workers=2) as sandbox:

@@ -16,6 +16,7 @@ from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.search.shrink import shrink_input
 from sstar_code.selection.inputs.strategies.draw import mutate_value
 from sstar_code.selection.inputs.strategies.streams import Mutations, large_inputs
+from tests.support import mark_slow_but
 
 pytestmark = pytest.mark.anyio
 
@@ -214,7 +215,7 @@ def record_neighbours():
     }
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", mark_slow_but([*PROBLEMS][::3], PROBLEMS))
 async def test_inputs_are_those_recorded(name):
     """Contract, streams, largest inputs and shrunk inputs are as they were recorded."""
     assert await record_problem(name) == json.loads(RECORD.read_text(encoding="utf-8"))[name]

@@ -11,6 +11,7 @@ import pytest
 from sstar_code.problems import load_set
 from sstar_code.selection import Candidate, Pool
 from sstar_code.selection.methods.registry import choose
+from tests.support import mark_slow_but
 from tests.support.simulated import CountingSandbox, SimulatedAsk
 
 _FOLDER = files("sstar_code.problems") / "bundled" / "examples"
@@ -33,7 +34,7 @@ class Judged:
     asked: dict = field(default_factory=dict)
 
 
-@pytest.fixture(scope="module", params=_PROBLEMS)
+@pytest.fixture(scope="module", params=mark_slow_but([*_PROBLEMS][::3], _PROBLEMS))
 def judged(request, sandbox_local):
     """The choice between the wrong program of a problem, which comes first, and the right one.
 
