@@ -9,7 +9,6 @@ SEED ?= 0
 S ?= 600
 STAMP := .venv/.installed
 DEMO := runs/demo
-TINY := tests/live/tiny_coder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow test-clients test-failed test-live tiny-coder recordings check format image bench constraints fuzz mutants clean
@@ -53,11 +52,9 @@ test-failed: setup ## only the tests that failed the last time, one after the ot
 test-live: setup ## the tests against a real vLLM on the CPU (its own environment, about 4 GB)
 	.ci/live
 
-tiny-coder: setup ## make the live tests' model anew (about 15 minutes on one core)
+tiny-coder: setup ## make the live tests' model anew, or with TECHNIQUE=backtrack another one (about 15 minutes on one core)
 	.ci/vllm
-	$(BIN)/python -m scripts.train_tiny_model.examples runs/tiny-coder
-	OMP_NUM_THREADS=1 .venv-vllm/bin/python -m scripts.train_tiny_model.train runs/tiny-coder $(TINY)/model
-	cp runs/tiny-coder/problems.jsonl $(TINY)/problems.jsonl
+	$(BIN)/python -m scripts.train_tiny_model.build $(TECHNIQUE) --seed $(SEED)
 
 recordings: setup ## record the demo's answers anew: sampled from the tiny coder under vLLM, and the written ones
 	.ci/vllm

@@ -1,23 +1,33 @@
 """Makes the training examples and the problems kept out: every prompt by the agent's own templates.
 
-    python -m scripts.train_tiny_model.examples FOLDER [--count 12000] [--seed 0]
+    python -m scripts.train_tiny_model.examples FOLDER [--recipe tiny-coder] [--count N] [--seed 0]
 
 FOLDER/examples.jsonl holds {"messages", "answer"} in the order of training, FOLDER/problems.jsonl problems of
-compositions kept out. Failures in repair prompts are real: wrong programs are run on the public tests.
+compositions kept out. An answer that ends with a wrong line and `<backtrack>` has its right lines in "answer"
+and that line in "wrong". Failures in repair prompts are real: wrong programs are run on the public tests.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scripts.train_tiny_model.questions import QUESTIONS
+from scripts.train_tiny_model.recipes import RECIPES, Recipe
 from scripts.train_tiny_model.running import run_public
-from scripts.train_tiny_model.tasks import Task, draw_held_out, make_task, write_program, write_wrong
+from scripts.train_tiny_model.tasks import (
+    Task,
+    draw_held_out,
+    make_task,
+    write_program,
+    write_wrong,
+    write_wrong_line,
+)
 from sstar_code.agent.generation.feedback import describe_failures
 from sstar_code.agent.generation.lineage import Round
 from sstar_code.agent.models.recorded import find_prompts
@@ -26,14 +36,13 @@ from sstar_code.problems.formats.jsonl import to_json
 from sstar_code.sandbox import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sstar_code.agent.models.request import Message
 
-WRONG = 0.4
-"""Share of wrong programs among the answers to learn from; without it nearly every sample would be right."""
-WRONG_REPAIRS = 0.2
-REPAIRS = 0.36
-ASKED = 0.06
-"""Share of repairs, and of selection's questions."""
+Row = dict[str, Any]
+"""A line of examples.jsonl."""
+
 HELD_OUT = 100
 PROMPTS = find_prompts("replay:lists")
 """The model's own prompts: a change of the agent's asks for no new model."""
@@ -48,24 +57,35 @@ def write_some(task: Task, rng: random.Random, wrong: float) -> str:
     return write_wrong(task, rng)[0] if rng.random() < wrong else write_program(task, rng)
 
 
+def make_row(messages: tuple[Message, ...], answer: str, wrong: str = "") -> Row:
+    rows = [{"role": message.role, "content": message.content} for message in messages]
+    return {"messages": rows, "answer": answer, **({"wrong": wrong} if wrong else {})}
+
+
 class Maker:
     """Renders examples."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, recipe: Recipe) -> None:
         self.prompts = Prompts(PROMPTS)
         self.rng = rng
+        self.recipe = recipe
 
-    def make(self, task: Task, kind: float) -> tuple[tuple[Message, ...], str] | None:
+    def make(self, task: Task, kind: float) -> Row | None:
         """One example for `task`; None where its wrong program passes the public tests."""
-        if kind < REPAIRS:
+        recipe = self.recipe
+        if kind < recipe.repairs:
             return self.repair(task)
-        if kind < REPAIRS + ASKED:
+        if kind < recipe.repairs + recipe.asked:
             name = self.rng.choice(tuple(QUESTIONS))
             values, text = QUESTIONS[name](task, self.rng)
-            return self.prompts.render(name, task.problem, **values), text
-        return self.prompts.render("generate", task.problem), make_answer(write_some(task, self.rng, WRONG))
+            return make_row(self.prompts.render(name, task.problem, **values), text)
+        messages = self.prompts.render("generate", task.problem)
+        if recipe.marked and self.rng.random() < recipe.marked:
+            kept, wrong = write_wrong_line(task, self.rng)
+            return make_row(messages, f"```python\n{kept}", wrong)
+        return make_row(messages, make_answer(write_some(task, self.rng, recipe.wrong)))
 
-    def repair(self, task: Task) -> tuple[tuple[Message, ...], str] | None:
+    def repair(self, task: Task) -> Row | None:
         code, words = write_wrong(task, self.rng)
         tried = self.run(task, code, 0)
         if tried.verdict is Verdict.AC:
@@ -86,7 +106,7 @@ class Maker:
             reason="",
             is_cut=False,
         )
-        return messages, make_answer(write_some(task, self.rng, WRONG_REPAIRS), words)
+        return make_row(messages, make_answer(write_some(task, self.rng, self.recipe.wrong_repairs), words))
 
     def run(self, task: Task, code: str, index: int) -> Round:
         report = run_public(task.problem, code)
@@ -94,20 +114,21 @@ class Maker:
         return Round(index, code, report.passed, report.total, report.verdict, notes)
 
 
-def make_examples(folder: Path, count: int, seed: int) -> None:
+def draw_known(rng: random.Random, *, hidden: int = 0) -> Iterator[Task]:
+    """Tasks of compositions that are trained on, without end."""
+    tasks = map(partial(make_task, rng=rng, hidden=hidden), itertools.count())
+    return (task for task in tasks if not task.held_out)
+
+
+def make_examples(folder: Path, count: int, seed: int, recipe: Recipe = RECIPES["tiny-coder"]) -> None:
     rng = random.Random(seed)
-    tasks = map(partial(make_task, rng=rng, hidden=0), range(10 * count))
-    known = (task for task in tasks if not task.held_out)
-    done = 0
+    known, maker, done = draw_known(rng), Maker(rng, recipe), 0
     with (folder / "examples.jsonl").open("w", encoding="utf-8") as file:
-        maker = Maker(rng)
         while done < count:
             made = maker.make(next(known), rng.random())
-            if made is None:
-                continue
-            rows = [{"role": message.role, "content": message.content} for message in made[0]]
-            file.write(json.dumps({"messages": rows, "answer": made[1]}) + "\n")
-            done += 1
+            if made is not None:
+                file.write(json.dumps(made) + "\n")
+                done += 1
     write_problems(folder / "problems.jsonl", HELD_OUT, seed)
 
 
@@ -125,11 +146,13 @@ def write_problems(path: Path, count: int, seed: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--count", type=int, default=12_000)
+    parser.add_argument("--recipe", choices=RECIPES, default="tiny-coder")
+    parser.add_argument("--count", type=int, help="examples (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    recipe = RECIPES[options.recipe]
     options.folder.mkdir(parents=True, exist_ok=True)
-    make_examples(options.folder, options.count, options.seed)
+    make_examples(options.folder, options.count or recipe.count, options.seed, recipe)
 
 
 if __name__ == "__main__":

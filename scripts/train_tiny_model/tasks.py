@@ -21,7 +21,16 @@ from sstar_code.problems.values import encode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["DOMAINS", "Task", "draw_held_out", "draw_input", "make_task", "write_program", "write_wrong"]
+__all__ = [
+    "DOMAINS",
+    "Task",
+    "draw_held_out",
+    "draw_input",
+    "make_task",
+    "write_program",
+    "write_wrong",
+    "write_wrong_line",
+]
 
 DOMAINS = ("numbers", "digits", "words")
 NAMES = ("solve", "process", "compute", "work", "answer")
@@ -229,3 +238,37 @@ def write_wrong(task: Task, rng: random.Random) -> tuple[str, str]:
     at = rng.choices(range(len(weights)), weights)[0]
     what = "The result" if at == len(steps) else f"Step {at + 1}"
     return write_program(task, rng, at=at), f"{what} is wrong."
+
+
+def write_wrong_line(task: Task, rng: random.Random) -> tuple[str, str]:
+    """The first lines of a right program with the end of the last, and the line that goes wrong there.
+
+    It is wrong as a model's lines are: a form that is nearly right, another constant, another step's code, or
+    the words of a step that does not come next.
+    """
+    lines = write_program(task, rng).split("\n")
+    at = rng.choices(range(len(task.parts)), [part.step.hard for part in task.parts])[0]
+    place = len(lines) - 2 * (len(task.parts) - at)
+    """Of the part's words; its code is the line below."""
+    if rng.random() < 0.15:
+        wrong = f"# {rng.choice([part for part in task.parts if part != task.parts[at]]).words}"
+    else:
+        place += 1
+        wrong = _write_wrong_code(task, at, rng)
+    indent = "    " if task.problem.kind is Kind.FUNCTION else ""
+    return "".join(line + "\n" for line in lines[:place]), indent + wrong
+
+
+def _write_wrong_code(task: Task, at: int, rng: random.Random) -> str:
+    part, kind = task.parts[at], task.problem.kind
+    steps, results = (WORDS, WORD_RESULTS) if task.domain == "words" else (NUMBERS, NUMBER_RESULTS)
+    while True:
+        draw, other, forms = rng.random(), part, part.step.wrong
+        if draw < 0.2:
+            other = _fix(rng.choice(results if at == len(task.parts) - 1 else steps), kind, rng)
+            forms = other.step.right
+        elif draw < 0.5 and part.step.constants:
+            other, forms = replace(part, constant=rng.choice(part.step.constants)), part.step.right
+        code = other.fill(rng.choice(forms))
+        if code not in map(part.fill, part.step.right):
+            return _place(code, other.step, kind, rng)

@@ -1,10 +1,11 @@
-"""Trains the tiny coder on FOLDER/examples.jsonl and writes the model to TARGET.
+"""Trains a model on FOLDER/examples.jsonl and writes it to TARGET, its curve to FOLDER/curve.jsonl.
 
-    .venv-vllm/bin/python -m scripts.train_tiny_model.train FOLDER TARGET [--minutes M]
+    .venv-vllm/bin/python -m scripts.train_tiny_model.train FOLDER TARGET [--recipe tiny-coder] [--seed 0]
 
 A Qwen2 of 1.35 million parameters (2.7 MB in bf16), one pass over the examples at most, loss on the answers
-alone. With `--minutes` it ends then whatever the speed: the rate of learning follows the clock, and two runs
-are not alike.
+alone, without the line that an example shows as wrong. In the end the model is read back from TARGET and has
+to give the tokens that the trained one gives. With `--minutes` it ends then whatever the speed: the rate of
+learning follows the clock, and two runs are not alike.
 """
 
 from __future__ import annotations
@@ -16,11 +17,16 @@ import math
 import random
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
+from scripts.train_tiny_model.recipes import BACKTRACK, RECIPES
 from scripts.train_tiny_model.tokens import END, make_tokenizer, render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 BATCH_TOKENS = 2048
 PEAK = 2e-3
@@ -30,8 +36,15 @@ ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "agent" / "prompts" / "text"
 OWN_TEMPLATES = ROOT / "problems" / "bundled" / "lists" / "prompts"
 
-Example = tuple[list[int], int]
-"""Tokens, and where the answer begins."""
+
+class Example(NamedTuple):
+    """One text to learn from."""
+
+    tokens: list[int]
+    start: int
+    """Where the answer begins: what stands before is read, not learnt."""
+    skipped: tuple[int, int] = (0, 0)
+    """First and last + 1 of the tokens of the answer that are not learnt."""
 
 
 def make_model(vocabulary: int, end: int, pad: int) -> Qwen2ForCausalLM:
@@ -52,6 +65,32 @@ def make_model(vocabulary: int, end: int, pad: int) -> Qwen2ForCausalLM:
     return Qwen2ForCausalLM(config)
 
 
+def read_rows(folder: Path) -> list[dict]:
+    with (folder / "examples.jsonl").open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def learn_tokens(rows: Sequence[dict], marks: Sequence[str] = ()) -> PreTrainedTokenizerFast:
+    """The tokenizer, trained on the first of the rows."""
+    texts = (render(row["messages"]) + row["answer"] for row in rows[:4000])
+    return make_tokenizer(texts, TEMPLATES, OWN_TEMPLATES, marks)
+
+
+def make_examples(rows: Sequence[dict], tokenizer: PreTrainedTokenizerFast) -> list[Example]:
+    """The rows as tokens; what is longer than the context is left out."""
+    examples = []
+    for row in rows:
+        prompt = tokenizer.encode(render(row["messages"]))
+        if "wrong" in row:
+            right = prompt + tokenizer.encode(row["answer"])
+            whole = right + tokenizer.encode(row["wrong"])
+            mark = tokenizer.convert_tokens_to_ids(BACKTRACK)
+            examples.append(Example([*whole, mark], len(prompt), (len(right), len(whole))))
+        else:
+            examples.append(Example(prompt + tokenizer.encode(row["answer"] + END), len(prompt)))
+    return [example for example in examples if len(example.tokens) < CONTEXT]
+
+
 def make_batches(examples: list[Example], rng: random.Random) -> list[list[Example]]:
     """Batches of about `BATCH_TOKENS` with examples of like length, in random order."""
     batches: list[list[Example]] = []
@@ -69,68 +108,87 @@ def make_batches(examples: list[Example], rng: random.Random) -> list[list[Examp
     return batches
 
 
-def find_loss(model: Qwen2ForCausalLM, batch: list[Example], pad: int) -> torch.Tensor:
-    width = max(len(tokens) for tokens, _ in batch)
-    ids = torch.tensor([tokens + [pad] * (width - len(tokens)) for tokens, _ in batch])
-    places = torch.arange(width)[None, :]
-    starts = torch.tensor([start for _, start in batch])[:, None]
-    ends = torch.tensor([len(tokens) for tokens, _ in batch])[:, None]
-    asked = (places >= starts) & (places < ends)
+def pad_batch(batch: Sequence[Example], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids, padded on the right, and which of them are learnt: both (examples, longest)."""
+    width = max(len(example.tokens) for example in batch)
+    ids = torch.tensor([example.tokens + [pad] * (width - len(example.tokens)) for example in batch])
+    asked = torch.zeros(ids.shape, dtype=torch.bool)
+    for row, (tokens, start, (first, last)) in zip(asked, batch, strict=True):
+        row[start : len(tokens)] = True
+        row[first:last] = False
+    return ids, asked
+
+
+def find_loss(model: Qwen2ForCausalLM, batch: Sequence[Example], pad: int) -> torch.Tensor:
+    ids, asked = pad_batch(batch, pad)
     # Padding is on the right and attention looks left: no mask is needed, only what is asked counts.
     hidden = model.model(input_ids=ids).last_hidden_state[:, :-1]
     logits = model.lm_head(hidden[asked[:, 1:]])
     return torch.nn.functional.cross_entropy(logits.float(), ids[:, 1:][asked[:, 1:]])
 
 
-def rate_at(done: float, step: int) -> float:
-    return PEAK * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * (1 + math.cos(math.pi * min(done, 1))) / 2)
+def rate_at(done: float, step: int, peak: float = PEAK) -> float:
+    return peak * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * (1 + math.cos(math.pi * min(done, 1))) / 2)
 
 
-def train(folder: Path, target: Path, minutes: float, seed: int) -> None:
-    torch.manual_seed(seed)
-    torch.set_num_threads(1)
-    with (folder / "examples.jsonl").open(encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    texts = (render(row["messages"]) + row["answer"] for row in rows[:4000])
-    tokenizer = make_tokenizer(texts, TEMPLATES, OWN_TEMPLATES)
-    examples: list[Example] = []
-    for row in rows:
-        prompt = tokenizer.encode(render(row["messages"]))
-        examples.append((prompt + tokenizer.encode(row["answer"] + END), len(prompt)))
-    examples = [example for example in examples if len(example[0]) < CONTEXT]
-    pad = tokenizer.pad_token_id
-    batches = make_batches(examples, random.Random(seed))
-    total = sum(len(tokens) for tokens, _ in examples)
-    model = make_model(len(tokenizer), tokenizer.eos_token_id, pad)
+def fit(
+    model: torch.nn.Module,
+    batches: Sequence[list[Example]],
+    find: Callable[[list[Example]], torch.Tensor],
+    curve: Path,
+    *,
+    minutes: float = math.inf,
+    peak: float = PEAK,
+) -> None:
+    """One pass over the batches; a line of `curve` for every 20 steps and for the last.
+
+    Args:
+        model: what is trained, in place.
+        batches: what it learns from, in this order.
+        find: the loss of a batch, computed under bf16.
+        curve: the file for {"step", "loss", "tokens", "seconds"}; the loss is a moving mean.
+        minutes: it ends then at the latest, and the rate falls in time.
+        peak: the largest rate of learning.
+    """
     size = sum(weight.numel() for weight in model.parameters())
-    print(
-        f"{size:,} parameters, {len(tokenizer)} tokens known, {total:,} to learn from, {len(batches)} steps"
-    )
+    total = sum(len(example.tokens) for batch in batches for example in batch)
+    print(f"{size:,} parameters, {total:,} tokens to learn from, {len(batches)} steps")
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.05)
     (seen, mean, start_s) = (0, 0.0, time.monotonic())
-    for step, batch in enumerate(batches):
-        spent = (time.monotonic() - start_s) / (60 * minutes)
-        if spent >= 1:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = rate_at(max(spent, step / len(batches)), step)
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = find_loss(model, batch, pad)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        seen += sum(len(tokens) for tokens, _ in batch)
-        mean = 0.95 * mean + 0.05 * loss.item() if step else loss.item()
-        if step % 20 == 0:
-            speed = seen / (time.monotonic() - start_s)
-            if step % 200 == 0:
-                save(model, tokenizer, target.with_name(f"{target.name}-so-far"))
-            print(f"step {step}: loss {mean:.3f}, {seen:,} tokens, {speed:,.0f} a second", flush=True)
-    print(
-        f"ended after {step + 1} steps, {seen:,} tokens, {time.monotonic() - start_s:.0f} s, loss {mean:.3f}"
-    )
+    with curve.open("w", encoding="utf-8") as file:
+        for step, batch in enumerate(batches):
+            spent = (time.monotonic() - start_s) / (60 * minutes)
+            if spent >= 1:
+                break
+            for group in optimizer.param_groups:
+                group["lr"] = rate_at(max(spent, step / len(batches)), step, peak)
+            with torch.autocast("cpu", torch.bfloat16):
+                loss = find(batch)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            seen += sum(len(example.tokens) for example in batch)
+            mean = 0.95 * mean + 0.05 * loss.item() if step else loss.item()
+            if step % 20 == 0 or step == len(batches) - 1:
+                seconds = round(time.monotonic() - start_s, 1)
+                row = {"step": step, "loss": round(mean, 4), "tokens": seen, "seconds": seconds}
+                print(json.dumps(row), file=file, flush=True)
+                print(f"step {step}: loss {mean:.3f}, {seen:,} tokens, {seconds:g} s", flush=True)
+
+
+def train(folder: Path, target: Path, minutes: float, seed: int, recipe: str = "tiny-coder") -> None:
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+    rows = read_rows(folder)
+    tokenizer = learn_tokens(rows, RECIPES[recipe].marks)
+    examples = make_examples(rows, tokenizer)
+    pad = tokenizer.pad_token_id
+    batches = make_batches(examples, random.Random(seed))
+    model = make_model(len(tokenizer), tokenizer.eos_token_id, pad)
+    fit(model, batches, lambda batch: find_loss(model, batch, pad), folder / "curve.jsonl", minutes=minutes)
     save(model, tokenizer, target)
+    check_saved(model, target, [example.tokens[: example.start] for example in examples[:8]])
 
 
 def save(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, target: Path) -> None:
@@ -138,14 +196,33 @@ def save(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, target: Pa
     tokenizer.save_pretrained(target)
 
 
+def check_saved(model: Qwen2ForCausalLM, target: Path, prompts: Sequence[list[int]]) -> None:
+    """End with a line where the model in `target` does not give the tokens of the trained one, in bf16."""
+    trained = copy.deepcopy(model).to(torch.bfloat16).eval()
+    exported = AutoModelForCausalLM.from_pretrained(target, dtype=torch.bfloat16).eval()
+    for prompt in prompts:
+        first, second = (continue_greedily(one, prompt) for one in (trained, exported))
+        if first != second:
+            raise SystemExit(f"{target} gives {second} where the trained model gives {first}")
+    print(f"{target} gives the tokens of the trained model on {len(prompts)} prompts")
+
+
+@torch.no_grad()
+def continue_greedily(model: Qwen2ForCausalLM, prompt: list[int], count: int = 64) -> list[int]:
+    ids = torch.tensor([prompt])
+    made = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=count)
+    return made[0, len(prompt) :].tolist()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("target", type=Path)
+    parser.add_argument("--recipe", choices=RECIPES, default="tiny-coder")
     parser.add_argument("--minutes", type=float, default=math.inf)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    train(options.folder, options.target, options.minutes, options.seed)
+    train(options.folder, options.target, options.minutes, options.seed, options.recipe)
 
 
 if __name__ == "__main__":

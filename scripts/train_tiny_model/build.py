@@ -1,0 +1,57 @@
+"""Makes a model by its recipe: examples, training, and what follows.
+
+    python -m scripts.train_tiny_model.build [RECIPE] [--seed 0] [--count N] [--out FOLDER]
+
+All goes to FOLDER, by default runs/tiny-coder/RECIPE-SEED: the examples, the problems kept out, the curve of
+each training and each model. Without a recipe it is the live tests' model, which goes where they look for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from scripts.train_tiny_model.examples import make_examples
+from scripts.train_tiny_model.recipes import RECIPES
+
+ROOT = Path(__file__).parents[2]
+LIVE = ROOT / "tests" / "live" / "tiny_coder"
+PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
+"""Has torch and transformers; `.ci/vllm` makes it."""
+
+
+def run_trainer(module: str, *words: object) -> None:
+    """Run a module of this folder beside torch, on one core."""
+    command = [PYTHON, "-m", f"scripts.train_tiny_model.{module}", *words]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+    subprocess.run([*map(str, command)], check=True, cwd=ROOT, env=environment)
+
+
+def build(name: str, seed: int, count: int | None, folder: Path) -> None:
+    recipe = RECIPES[name]
+    folder.mkdir(parents=True, exist_ok=True)
+    make_examples(folder, count or recipe.count, seed, recipe)
+    run_trainer("train", folder, folder / "model", "--recipe", name, "--seed", seed)
+    for number in range(1, recipe.rounds + 1):
+        run_trainer("improve", folder, "--round", number, "--seed", seed)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("recipe", nargs="?", choices=RECIPES, default="tiny-coder")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=int, help="examples (default: the recipe's)")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    folder = options.out or ROOT / "runs" / "tiny-coder" / f"{options.recipe}-{options.seed}"
+    build(options.recipe, options.seed, options.count, folder.resolve())
+    if (options.recipe, options.seed, options.count, options.out) == ("tiny-coder", 0, None, None):
+        shutil.copytree(folder / "model", LIVE / "model", dirs_exist_ok=True)
+        shutil.copy(folder / "problems.jsonl", LIVE)
+
+
+if __name__ == "__main__":
+    main()
