@@ -25,7 +25,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from scripts.train_tiny_model.examples import PROMPTS, draw_known, make_row
-from scripts.train_tiny_model.recipes import BACKTRACK
+from scripts.train_tiny_model.recipes import BACKTRACK, RECIPES
 from scripts.train_tiny_model.tokens import END, render
 from scripts.train_tiny_model.train import check_saved, find_loss, fit, make_batches, make_examples, save
 from sstar_code.agent.generation.extract import extract_code
@@ -132,7 +132,7 @@ def improve(folder: Path, number: int, count: int, seed: int) -> None:
     (folder / f"improved-{number}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     model = AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32)
     examples, pad = make_examples(rows, tokenizer), tokenizer.pad_token_id
-    batches = make_batches(examples, random.Random(seed))
+    batches = make_batches(examples, random.Random(seed), RECIPES["backtrack"].batch_tokens)
     curve = folder / f"curve-{number}.jsonl"
     fit(model, batches, lambda batch: find_loss(model, batch, pad), curve, peak=PEAK)
     save(model, tokenizer, target)

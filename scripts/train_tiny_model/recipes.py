@@ -29,11 +29,15 @@ class Recipe:
     """Share of first answers that end with a wrong line and `BACKTRACK`."""
     marks: tuple[str, ...] = ()
     """Tokens that the tokenizer gets beside its own; with any, line ends are tokens of their own."""
+    batch_tokens: int = 2048
+    """Padded tokens of a step."""
     rounds: int = 0
     """Rounds of self-improvement that follow."""
 
 
-_SMALL = Recipe(count=8_000, wrong=0.0, wrong_repairs=0.0, repairs=0.25, asked=0.0, marks=(BACKTRACK,))
+_SMALL = Recipe(
+    count=4_000, wrong=0.0, wrong_repairs=0.0, repairs=0.25, asked=0.0, marks=(BACKTRACK,), batch_tokens=1024
+)
 
 RECIPES = {"tiny-coder": Recipe(), "plain": _SMALL, "backtrack": replace(_SMALL, marked=0.4, rounds=1)}
 """`tiny-coder` is the live tests' model; `plain` is what the others are compared with."""

@@ -91,15 +91,17 @@ def make_examples(rows: Sequence[dict], tokenizer: PreTrainedTokenizerFast) -> l
     return [example for example in examples if len(example.tokens) < CONTEXT]
 
 
-def make_batches(examples: list[Example], rng: random.Random) -> list[list[Example]]:
-    """Batches of about `BATCH_TOKENS` with examples of like length, in random order."""
+def make_batches(
+    examples: list[Example], rng: random.Random, tokens: int = BATCH_TOKENS
+) -> list[list[Example]]:
+    """Batches of about so many `tokens` with examples of like length, in random order."""
     batches: list[list[Example]] = []
     window = 512
     for start in range(0, len(examples), window):
         batch: list[Example] = []
         some = []
         for example in sorted(examples[start : start + window], key=lambda item: len(item[0])):
-            if batch and (len(batch) + 1) * len(example[0]) > BATCH_TOKENS:
+            if batch and (len(batch) + 1) * len(example[0]) > tokens:
                 some.append(batch)
                 batch = []
             batch.append(example)
@@ -110,6 +112,7 @@ def make_batches(examples: list[Example], rng: random.Random) -> list[list[Examp
 
 def pad_batch(batch: Sequence[Example], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids, padded on the right, and which of them are learnt: both (examples, longest)."""
+    batch = [Example(*one) for one in batch]
     width = max(len(example.tokens) for example in batch)
     ids = torch.tensor([example.tokens + [pad] * (width - len(example.tokens)) for example in batch])
     asked = torch.zeros(ids.shape, dtype=torch.bool)
@@ -181,10 +184,11 @@ def train(folder: Path, target: Path, minutes: float, seed: int, recipe: str = "
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     rows = read_rows(folder)
-    tokenizer = learn_tokens(rows, RECIPES[recipe].marks)
+    made = RECIPES[recipe]
+    tokenizer = learn_tokens(rows, made.marks)
     examples = make_examples(rows, tokenizer)
     pad = tokenizer.pad_token_id
-    batches = make_batches(examples, random.Random(seed))
+    batches = make_batches(examples, random.Random(seed), made.batch_tokens)
     model = make_model(len(tokenizer), tokenizer.eos_token_id, pad)
     fit(model, batches, lambda batch: find_loss(model, batch, pad), folder / "curve.jsonl", minutes=minutes)
     save(model, tokenizer, target)
