@@ -149,7 +149,7 @@ def fit(
         model: what is trained, in place.
         batches: what it learns from, in this order.
         find: the loss of a batch, computed under bf16.
-        curve: the file for {"step", "loss", "tokens", "seconds"}; the loss is a moving mean.
+        curve: the file for {"step", "steps", "loss", "tokens", "seconds"}; the loss is a moving mean.
         minutes: it ends then at the latest, and the rate falls in time.
         peak: the largest rate of learning.
     """
@@ -175,7 +175,8 @@ def fit(
             mean = 0.95 * mean + 0.05 * loss.item() if step else loss.item()
             if step % 20 == 0 or step == len(batches) - 1:
                 seconds = round(time.monotonic() - start_s, 1)
-                row = {"step": step, "loss": round(mean, 4), "tokens": seen, "seconds": seconds}
+                row = {"step": step, "steps": len(batches), "loss": round(mean, 4), "tokens": seen}
+                row["seconds"] = seconds
                 print(json.dumps(row), file=file, flush=True)
                 print(f"step {step}: loss {mean:.3f}, {seen:,} tokens, {seconds:g} s", flush=True)
 

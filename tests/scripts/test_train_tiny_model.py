@@ -9,9 +9,10 @@ import pytest
 from scripts.train_tiny_model.examples import make_examples
 from scripts.train_tiny_model.lists import PLACE, make_lists
 from scripts.train_tiny_model.questions import QUESTIONS, write_kit
+from scripts.train_tiny_model.recipes import RECIPES
 from scripts.train_tiny_model.running import run_on, run_public
 from scripts.train_tiny_model.steps import NUMBER_RESULTS, NUMBERS, WORD_RESULTS, WORDS, Form
-from scripts.train_tiny_model.tasks import VOCABULARY, make_task, write_program, write_wrong
+from scripts.train_tiny_model.tasks import VOCABULARY, make_task, write_program, write_wrong, write_wrong_line
 from sstar_code.agent.generation.extract import extract_code
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.problems.formats.jsonl import to_json
@@ -108,6 +109,29 @@ def test_examples_are_the_agents_own_prompts_and_answers_it_reads(tmp_path):
             assert compile(code, "answer", "exec")
     make_examples(tmp_path, 60, 5)
     assert (tmp_path / "examples.jsonl").read_text() == text
+
+
+def test_a_wrong_line_stands_where_a_right_one_would():
+    """The lines before it begin a right program, and no right program goes on with it."""
+    rng = random.Random(9)
+    for task in make_tasks(80, seed=10):
+        kept, wrong = write_wrong_line(task, rng)
+        right = [write_program(task, rng).split("\n") for _ in range(60)]
+        at = kept.count("\n")
+        assert kept == "" or kept.endswith("\n")
+        assert any(program[:at] == kept.split("\n")[:-1] for program in right)
+        assert all(program[at] != wrong for program in right)
+
+
+def test_two_in_five_first_answers_of_backtracking_end_with_a_wrong_line(tmp_path):
+    """The recipe's share of first answers, and no other example, has a wrong line."""
+    make_examples(tmp_path, 300, 0, RECIPES["backtrack"])
+    rows = [json.loads(line) for line in (tmp_path / "examples.jsonl").read_text().splitlines()]
+    firsts = [row for row in rows if row["messages"][1]["content"].startswith("Solve")]
+    marked = [row for row in rows if "wrong" in row]
+    assert all(row in firsts for row in marked)
+    assert 0.3 < len(marked) / len(firsts) < 0.5
+    assert not any("\n" in row["wrong"] for row in marked)
 
 
 def test_held_out_compositions_are_not_among_the_examples():

@@ -1,0 +1,66 @@
+"""The trainers of scripts/train_tiny_model, a minute of each, beside the torch of vLLM's environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scripts.train_tiny_model.examples import make_examples
+from scripts.train_tiny_model.recipes import BACKTRACK, RECIPES
+from tests.support import ROOT
+
+VLLM = os.environ.get("SSTAR_LIVE_VLLM", "")
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(not VLLM, reason="no environment with torch: run make test-live"),
+]
+
+SHOW_LEARNT = f"""
+from scripts.train_tiny_model.train import learn_tokens, make_examples, pad_batch
+from pathlib import Path
+import json, sys
+from scripts.train_tiny_model.train import read_rows
+rows = read_rows(Path(sys.argv[1]))
+tokenizer = learn_tokens(rows, [{BACKTRACK!r}])
+for row, example in zip(rows, make_examples(rows, tokenizer)):
+    ids, asked = pad_batch([example], tokenizer.pad_token_id)
+    print(json.dumps([row["answer"], row.get("wrong"), tokenizer.decode(ids[asked])]))
+"""
+
+
+def run_beside_torch(*words: object) -> str:
+    """What a command of the environment with torch prints."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+    command = [str(Path(VLLM).with_name("python")), *map(str, words)]
+    ended = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1800, check=False
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return ended.stdout
+
+
+@pytest.mark.parametrize("recipe", ["tiny-coder", "backtrack"])
+def test_the_loss_falls_and_the_file_gives_the_trained_models_tokens(tmp_path, recipe):
+    """A short training ends below half of its first loss; the model that was written is the trained one."""
+    make_examples(tmp_path, 400, 0, RECIPES[recipe])
+    words = ("-m", "scripts.train_tiny_model.train", tmp_path, tmp_path / "model", "--recipe", recipe)
+    printed = run_beside_torch(*words)
+    curve = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
+    assert curve[-1]["loss"] < curve[0]["loss"] / 2
+    assert curve[-1]["step"] == curve[-1]["steps"] - 1
+    assert "gives the tokens of the trained model on 8 prompts" in printed
+
+
+def test_a_wrong_line_is_read_and_not_learnt(tmp_path):
+    """Of an answer with a wrong line the right lines and the token are learnt; of others all, and the end."""
+    make_examples(tmp_path, 60, 0, RECIPES["backtrack"])
+    rows = [json.loads(line) for line in run_beside_torch("-c", SHOW_LEARNT, tmp_path).splitlines()]
+    marked = [row for row in rows if row[1]]
+    assert len(marked) > 10
+    for answer, wrong, learnt in rows:
+        assert learnt == answer + (BACKTRACK if wrong else "<|im_end|>")
