@@ -4,7 +4,8 @@
 
 FOLDER/examples.jsonl holds {"messages", "answer"} in the order of training, FOLDER/problems.jsonl problems of
 compositions kept out. An answer that ends with a wrong line and `<backtrack>` has its right lines in "answer"
-and that line in "wrong". Failures in repair prompts are real: wrong programs are run on the public tests.
+and that line in "wrong"; the tokens of an answer begin anew at "cut", in characters. Failures in repair
+prompts are real: wrong programs are run on the public tests.
 """
 
 from __future__ import annotations
@@ -83,7 +84,11 @@ class Maker:
         if recipe.marked and self.rng.random() < recipe.marked:
             kept, wrong = write_wrong_line(task, self.rng)
             return make_row(messages, f"```python\n{kept}", wrong)
-        return make_row(messages, make_answer(write_some(task, self.rng, recipe.wrong)))
+        row = make_row(messages, make_answer(write_some(task, self.rng, recipe.wrong)))
+        if recipe.cut and self.rng.random() < recipe.cut:
+            ends = [place + 1 for place, char in enumerate(row["answer"]) if char == "\n"]
+            row["cut"] = self.rng.choice(ends)
+        return row
 
     def repair(self, task: Task) -> Row | None:
         code, words = write_wrong(task, self.rng)

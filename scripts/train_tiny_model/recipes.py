@@ -6,6 +6,7 @@ A recipe and a seed fix the examples, the start and the order; another processor
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 __all__ = ["BACKTRACK", "RECIPES", "Recipe"]
 
@@ -27,17 +28,34 @@ class Recipe:
     """Selection's questions."""
     marked: float = 0.0
     """Share of first answers that end with a wrong line and `BACKTRACK`."""
-    marks: tuple[str, ...] = ()
-    """Tokens that the tokenizer gets beside its own; with any, line ends are tokens of their own."""
+    cut: float = 0.0
+    """Share of the other first answers whose tokens begin anew behind some line, as behind a line that was
+    dropped."""
+    start: Path | None = None
+    """The model that is trained further; None: one of random weights."""
+    mark: str = ""
+    """A token that the model gets beside its own."""
     batch_tokens: int = 2048
     """Padded tokens of a step."""
+    peak: float = 2e-3
+    """The largest rate of learning."""
     rounds: int = 0
     """Rounds of self-improvement that follow."""
 
 
-_SMALL = Recipe(
-    count=4_000, wrong=0.0, wrong_repairs=0.0, repairs=0.25, asked=0.0, marks=(BACKTRACK,), batch_tokens=1024
+_TINY = Path(__file__).parents[2] / "tests" / "live" / "tiny_coder" / "model"
+_FURTHER = Recipe(
+    count=800,
+    wrong=0.0,
+    wrong_repairs=0.0,
+    repairs=0.25,
+    asked=0.0,
+    cut=0.5,
+    start=_TINY,
+    mark=BACKTRACK,
+    batch_tokens=1024,
+    peak=1e-3,
 )
 
-RECIPES = {"tiny-coder": Recipe(), "plain": _SMALL, "backtrack": replace(_SMALL, marked=0.4, rounds=1)}
-"""`tiny-coder` is the live tests' model; `plain` is what the others are compared with."""
+RECIPES = {"tiny-coder": Recipe(), "plain": _FURTHER, "backtrack": replace(_FURTHER, marked=0.4, rounds=1)}
+"""`tiny-coder` is the live tests' model; `plain` is what `backtrack` is compared with."""

@@ -25,8 +25,6 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 _PIECES = r"\n+ *| ?[A-Za-z_]+|\d| ?[^\sA-Za-z\d]+|\s+"
-_PIECES_OF_LINES = r"\n+| {2,}| ?[A-Za-z_]+|\d| ?[^\sA-Za-z\d]+|\s+"
-"""A line's end is a piece of its own, so an answer that is cut there gives the tokens that it had."""
 _FIXED = 16
 """Characters from which a line that the templates fix is worth a token of its own."""
 
@@ -49,14 +47,11 @@ def find_fixed_lines(templates: Path, own: Path) -> list[str]:
     return sorted(line for line in lines if len(line) >= _FIXED)
 
 
-def make_tokenizer(
-    texts: Iterable[str], templates: Path, own: Path, marks: Iterable[str] = ()
-) -> PreTrainedTokenizerFast:
-    """Train on `texts`; the same ones give the same tokens. Each of `marks` is one special token more."""
+def make_tokenizer(texts: Iterable[str], templates: Path, own: Path) -> PreTrainedTokenizerFast:
+    """Train on `texts`; the same ones give the same tokens."""
     fixed = find_fixed_lines(templates, own)
     bare = Tokenizer(models.BPE())
-    marks = list(marks)
-    split = pre_tokenizers.Split(Regex(_PIECES_OF_LINES if marks else _PIECES), behavior="isolated")
+    split = pre_tokenizers.Split(Regex(_PIECES), behavior="isolated")
     bare.pre_tokenizer = pre_tokenizers.Sequence(
         [split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
     )
@@ -73,7 +68,6 @@ def make_tokenizer(
 
     bare.train_from_iterator(map(strip_fixed, texts), trainer)
     bare.add_tokens([AddedToken(line, normalized=False) for line in fixed])
-    bare.add_special_tokens([AddedToken(mark, normalized=False, special=True) for mark in marks])
     return PreTrainedTokenizerFast(
         tokenizer_object=bare, eos_token=END, pad_token="<|endoftext|>", chat_template=TEMPLATE
     )

@@ -2,10 +2,10 @@
 
     .venv-vllm/bin/python -m scripts.train_tiny_model.train FOLDER TARGET [--recipe tiny-coder] [--seed 0]
 
-A Qwen2 of 1.35 million parameters (2.7 MB in bf16), one pass over the examples at most, loss on the answers
-alone, without the line that an example shows as wrong. In the end the model is read back from TARGET and has
-to give the tokens that the trained one gives. With `--minutes` it ends then whatever the speed: the rate of
-learning follows the clock, and two runs are not alike.
+A Qwen2 of 1.35 million parameters (2.7 MB in bf16), new or one that is trained further, one pass over the
+examples at most, loss on the answers alone, without the line that an example shows as wrong. In the end the
+model is read back from TARGET and has to give the tokens that the trained one gives. With `--minutes` it ends
+then whatever the speed: the rate of learning follows the clock, and two runs are not alike.
 """
 
 from __future__ import annotations
@@ -20,7 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
 
 from scripts.train_tiny_model.recipes import BACKTRACK, RECIPES
 from scripts.train_tiny_model.tokens import END, make_tokenizer, render
@@ -70,10 +76,10 @@ def read_rows(folder: Path) -> list[dict]:
         return [json.loads(line) for line in file]
 
 
-def learn_tokens(rows: Sequence[dict], marks: Sequence[str] = ()) -> PreTrainedTokenizerFast:
+def learn_tokens(rows: Sequence[dict]) -> PreTrainedTokenizerFast:
     """The tokenizer, trained on the first of the rows."""
     texts = (render(row["messages"]) + row["answer"] for row in rows[:4000])
-    return make_tokenizer(texts, TEMPLATES, OWN_TEMPLATES, marks)
+    return make_tokenizer(texts, TEMPLATES, OWN_TEMPLATES)
 
 
 def make_examples(rows: Sequence[dict], tokenizer: PreTrainedTokenizerFast) -> list[Example]:
@@ -81,13 +87,15 @@ def make_examples(rows: Sequence[dict], tokenizer: PreTrainedTokenizerFast) -> l
     examples = []
     for row in rows:
         prompt = tokenizer.encode(render(row["messages"]))
-        if "wrong" in row:
-            right = prompt + tokenizer.encode(row["answer"])
-            whole = right + tokenizer.encode(row["wrong"])
-            mark = tokenizer.convert_tokens_to_ids(BACKTRACK)
-            examples.append(Example([*whole, mark], len(prompt), (len(right), len(whole))))
+        answer, wrong, cut = row["answer"], row.get("wrong", ""), row.get("cut", 0)
+        if wrong:
+            made = tokenizer(answer + wrong + BACKTRACK, return_offsets_mapping=True)
+            right = sum(end <= len(answer) for _, end in made["offset_mapping"])
+            skipped = (len(prompt) + right, len(prompt) + len(made["input_ids"]) - 1)
+            examples.append(Example(prompt + made["input_ids"], len(prompt), skipped))
         else:
-            examples.append(Example(prompt + tokenizer.encode(row["answer"] + END), len(prompt)))
+            ids = tokenizer.encode(answer[:cut]) + tokenizer.encode(answer[cut:] + END)
+            examples.append(Example(prompt + ids, len(prompt)))
     return [example for example in examples if len(example.tokens) < CONTEXT]
 
 
@@ -184,14 +192,19 @@ def fit(
 def train(folder: Path, target: Path, minutes: float, seed: int, recipe: str = "tiny-coder") -> None:
     torch.manual_seed(seed)
     torch.set_num_threads(1)
-    rows = read_rows(folder)
-    made = RECIPES[recipe]
-    tokenizer = learn_tokens(rows, made.marks)
+    rows, made = read_rows(folder), RECIPES[recipe]
+    tokenizer = learn_tokens(rows) if made.start is None else AutoTokenizer.from_pretrained(made.start)
+    tokenizer.add_tokens([made.mark] if made.mark else [], special_tokens=True)
     examples = make_examples(rows, tokenizer)
     pad = tokenizer.pad_token_id
     batches = make_batches(examples, random.Random(seed), made.batch_tokens)
-    model = make_model(len(tokenizer), tokenizer.eos_token_id, pad)
-    fit(model, batches, lambda batch: find_loss(model, batch, pad), folder / "curve.jsonl", minutes=minutes)
+    if made.start is None:
+        model = make_model(len(tokenizer), tokenizer.eos_token_id, pad)
+    else:
+        model = AutoModelForCausalLM.from_pretrained(made.start, dtype=torch.float32)
+        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    curve = folder / "curve.jsonl"
+    fit(model, batches, lambda batch: find_loss(model, batch, pad), curve, minutes=minutes, peak=made.peak)
     save(model, tokenizer, target)
     check_saved(model, target, [example.tokens[: example.start] for example in examples[:8]])
 
