@@ -1,6 +1,7 @@
 """Backtracking as it was trained, beside sampling and repair: at equal tokens, over several trainings.
 
-    for SEED in 0 1 2; do for NAME in plain backtrack; do make tiny-coder TECHNIQUE=$NAME SEED=$SEED; done; done
+    make tiny-coder TECHNIQUE=plain SEED=0          # and seeds 1 and 2
+    make tiny-coder TECHNIQUE=backtrack SEED=0
     python -m benchmarks.trained --seeds 0,1,2 --out results
 
 Serves each model of runs/tiny-coder by a vLLM of its own, one after the other, and lets `sstar compare` run
