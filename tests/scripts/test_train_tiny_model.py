@@ -8,6 +8,7 @@ import pytest
 
 from scripts.train_tiny_model.examples import make_examples
 from scripts.train_tiny_model.lists import PLACE, make_lists
+from scripts.train_tiny_model.measure import Ended, find_wrong_line, list_right_lines, show
 from scripts.train_tiny_model.questions import QUESTIONS, write_kit
 from scripts.train_tiny_model.recipes import RECIPES
 from scripts.train_tiny_model.running import run_on, run_public
@@ -180,3 +181,28 @@ def test_lists_is_what_its_rule_draws():
     assert all(task.held_out for task in tasks)
     rows = PLACE.read_text(encoding="utf-8").splitlines()
     assert [json.loads(row) for row in rows] == [to_json(task.problem) for task in tasks]
+
+
+def test_the_first_wrong_line_of_an_answer_is_found():
+    """A right program in any style has none; a wrong one has it where the task's words and code say."""
+    rng = random.Random(11)
+    for task in make_tasks(30, seed=12):
+        right = list_right_lines(task)
+        whole = write_program(task, rng)
+        assert find_wrong_line(f"```python\n{whole}\n```", right) is None
+        kept, wrong = write_wrong_line(task, rng)
+        assert find_wrong_line(f"```python\n{kept}{wrong}", right) == kept.count("\n")
+        assert find_wrong_line(f"```python\n{whole}\nprint(1)\n```", right) == whole.count("\n") + 1
+
+
+def test_the_table_pairs_problems_over_trainings():
+    """An arm's share is over problems and trainings; a problem that a run lacks counts as not solved."""
+    first = [
+        Ended({"a": True, "b": False}, {"a": True, "b": True}, 1000),
+        Ended({"a": True}, {"a": True}, 3000),
+    ]
+    other = [Ended({"a": True, "b": True}, {"a": True, "b": True}, 500)]
+    head, _, plain, trained, *_ = show({"plain": first, "trained": other}).splitlines()
+    assert head.endswith("| oracle | tokens | less the first, points |")
+    assert re.match(r"\| plain \| 50.0 .* \| 50.0, 50.0 \| 75.0 \| 2,000 \|  \|", plain)
+    assert re.match(r"\| trained \| 100.0 .* \| 100.0 \| 100.0 \| 500 \| \+50.0 ", trained)
