@@ -46,7 +46,7 @@ def run_beside_torch(*words: object) -> str:
 
 @pytest.mark.parametrize("recipe", ["tiny-coder", "backtrack"])
 def test_the_loss_falls_and_the_file_gives_the_trained_models_tokens(tmp_path, recipe):
-    """A short training lowers the loss by a quarter at least; the model that was written is the trained one."""
+    """A short training lowers the loss by a quarter or more; the model in the file is the trained one."""
     make_examples(tmp_path, 400, 0, RECIPES[recipe])
     words = ("-m", "scripts.train_tiny_model.train", tmp_path, tmp_path / "model", "--recipe", recipe)
     printed = run_beside_torch(*words)
