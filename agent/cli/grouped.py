@@ -68,20 +68,22 @@ def _check_together(records: Iterable[Any]) -> None:
     """Refuse options that two records have and that do not go together.
 
     Raises:
-        UserError: thinking is capped in two ways, or led where several models write programs.
+        UserError: thinking is capped in two ways, or led where several models write programs; a depth is
+            asked for where a role's model writes them.
     """
     every = list(records)
     endpoint = next((item for item in every if isinstance(item, Endpoint)), None)
     settings = next((item for item in every if isinstance(item, Settings)), None)
-    if endpoint is None or settings is None or not settings.thinking.is_led:
+    if endpoint is None or settings is None:
         return
-    if endpoint.max_thinking is not None:
+    is_led, is_deep = settings.thinking.is_led, settings.strategy_name == "depth"
+    if is_led and endpoint.max_thinking is not None:
         raise UserError("--max-thinking: beside other options of thinking the cap is --think-max; give that")
     others = [role for role in endpoint.roles if role in ("drafter", "editor")]
-    if others:
+    if others and (is_led or is_deep):
+        what = "options of thinking need" if is_led else "--strategy depth needs"
         raise UserError(
-            f"--role-model {others[0]}=...: options of thinking need one model for all programs; leave one "
-            "of them out"
+            f"--role-model {others[0]}=...: {what} one model for all programs; leave one of them out"
         )
 
 

@@ -20,7 +20,7 @@ _LATER = frozenset(
     | {"think_min", "think_max", "think_wait", "switch_penalty", "confidence", "cut_loops", "drafts", "mur"}
 )
 """Settings that older runs did not know."""
-_ANY_LANGUAGE = ("sample", "waves", "allocate")
+_ANY_LANGUAGE = ("sample", "waves", "allocate", "depth")
 """Strategies that do not look into programs, and whose prompts can name any language."""
 LESSONS = ("off", "problem", "set")
 """Whose lessons a prompt shows: none, those of the problem, or also those of problems finished before."""

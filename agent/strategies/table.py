@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from sstar_code.agent.strategies.allocate import Allocate
 from sstar_code.agent.strategies.backtracking.backtrack import Backtrack
+from sstar_code.agent.strategies.depth import Depth
 from sstar_code.agent.strategies.feedback_edit import FeedbackEdit
 from sstar_code.agent.strategies.sample import Sample
 from sstar_code.agent.strategies.search.beam import Beam
@@ -43,6 +44,7 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
     "feedback-edit": FeedbackEdit,
     "backtrack": Backtrack,
     "allocate": Allocate,
+    "depth": Depth,
 }
 """The strategies known here, as dataclasses of their settings; installed packages may bring more."""
 

@@ -179,7 +179,8 @@ class OpenAIModel(RetryingModel):
                 retry_after_s=read_retry_after(response.headers, time.time()),
                 status=refusal.status,
             )
-        raise await self._explain(refusal, request.max_tokens, location=response.headers.get("location", ""))
+        to = response.headers.get("location", "")
+        raise await self._explain(refusal, request.max_tokens, to, body["model"])
 
     async def _build_body(self, request: Request) -> dict[str, Any]:
         """The body of an attempt, as far as the endpoint is known to take it."""
@@ -238,8 +239,11 @@ class OpenAIModel(RetryingModel):
             self._noted.add(learnt or line)
             self.on_note(line, changes_answers=learnt is not None)
 
-    async def _explain(self, refusal: Refusal, max_tokens: int | None, location: str = "") -> SstarError:
-        """The error for a refusal that no retry mends; `location` is where a redirect leads."""
+    async def _explain(
+        self, refusal: Refusal, max_tokens: int | None, location: str = "", name: str = ""
+    ) -> SstarError:
+        """The error for a refusal of `name` that no retry mends; `location` is where a redirect leads."""
+        name = name or self.name
         if refusal.status == 404:
             try:
                 response = await self._connection.send(
@@ -248,14 +252,10 @@ class OpenAIModel(RetryingModel):
                 served = tuple(read_models(response.text)) if response.status_code < 300 else ()
             except TransientError:
                 served = ()
-            return ModelUserError(explain_missing(refusal, self.url, self.name, served))
+            return ModelUserError(explain_missing(refusal, self.url, name, served))
+        has_key = bool(self._key)
         error = explain(
-            refusal,
-            url=self.url,
-            key_name=self._key_name,
-            has_key=bool(self._key),
-            max_tokens=max_tokens,
-            name=self.name,
+            refusal, url=self.url, key_name=self._key_name, has_key=has_key, max_tokens=max_tokens, name=name
         )
         if location and 300 <= refusal.status < 400:
             return ModelUserError(f"{error} ({show_url(location)})")

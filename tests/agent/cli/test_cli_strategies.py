@@ -97,7 +97,7 @@ def test_two_bundled_examples_under_every_strategy(sstar, serve, isolated, folde
         code = right[problem] if repairing or body["seed"] % 2 else "raise ValueError"
         return chat(f"```python\n{plausible[problem] if body['seed'] % 4 == 2 else code}\n```")
 
-    server = serve(respond)
+    server = serve(respond, models=("tiny", "tiny-r4"))  # of several depths
     count = "6..8" if name == "waves" else "6"
     ids = f"^({'|'.join(EXAMPLES)})$"
     words = ["eval", "examples", "--filter", ids, "-m", "tiny", "--base-url", server.base_url]

@@ -43,6 +43,9 @@ def test_settings_are_read_by_the_type_of_their_key():
         ("beam:width", "beam: 'width' is no key=value"),
         ("beam:", "beam: '' is no key=value"),
         ("tree:batch=1,batch=2", "tree: batch is given twice"),
+        ("depth:r=0", "depth: r must be at least 1"),
+        ("depth:r=2,first=4", "depth: first must be from 1 to r, or 0 for r"),
+        ("depth:r=2.5", "depth: r='2.5': it must be a whole number"),
     ],
 )
 def test_a_wrong_strategy_is_one_line(text, told):

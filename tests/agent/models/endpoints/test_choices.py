@@ -104,6 +104,7 @@ def test_a_dry_run_asks_nothing_and_tells_what_it_assumes(sstar, serve, write_se
         ("--strategy beam:lookahead=1", 24),
         ("--strategy tree:programs=30", 30),
         ("--strategy tpo:samples=3", 4 + 2 * (2 + 3)),
+        ("--strategy depth:r=8,first=2", 12),
         ("--style plan", 13),
     ],
 )

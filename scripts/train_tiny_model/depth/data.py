@@ -1,0 +1,65 @@
+"""Makes the examples that models of depth learn from, and problems of compositions kept out of them.
+
+    python -m scripts.train_tiny_model.depth.data FOLDER [--count 5000] [--problems 120] [--seed 0]
+
+FOLDER/examples.jsonl holds {"messages", "answer"}: first answers alone, all right, to prompts that are the
+statement and nothing else, so that a small machine comes far in little time. FOLDER/problems.jsonl is a set,
+FOLDER/prompts.jsonl its prompts. The template is in `prompts`, for `--prompts`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.train_tiny_model.examples import make_answer, write_problems
+from scripts.train_tiny_model.tasks import make_task, write_program
+from sstar_code.agent.prompts.templates import Prompts
+from sstar_code.problems.sets.load import load_set
+
+if TYPE_CHECKING:
+    from sstar_code.problems import Problem
+
+PROMPTS = Path(__file__).with_name("prompts")
+PROBLEM_SEED = 2
+"""Seeds 0 and 1 have drawn the problems of the live tests and of the bundled set."""
+
+
+def make_examples(folder: Path, count: int, problems: int, seed: int) -> None:
+    """Write all three files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng, prompts = random.Random(seed), Prompts(PROMPTS)
+    tasks = (make_task(number, rng, hidden=0) for number in itertools.count())
+    known = itertools.islice((task for task in tasks if not task.held_out), count)
+    with (folder / "examples.jsonl").open("w", encoding="utf-8") as file:
+        for task in known:
+            row = {**show(prompts, task.problem), "answer": make_answer(write_program(task, rng))}
+            file.write(json.dumps(row) + "\n")
+    write_problems(folder / "problems.jsonl", problems, PROBLEM_SEED)
+    with (folder / "prompts.jsonl").open("w", encoding="utf-8") as file:
+        for problem in load_set(f"jsonl:{folder / 'problems.jsonl'}").problems:
+            file.write(json.dumps({"id": problem.id, **show(prompts, problem)}) + "\n")
+
+
+def show(prompts: Prompts, problem: Problem) -> dict[str, list[dict[str, str]]]:
+    """The messages of a first answer."""
+    said = prompts.render("generate", problem)
+    return {"messages": [{"role": message.role, "content": message.content} for message in said]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--count", type=int, default=5000)
+    parser.add_argument("--problems", type=int, default=120)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    make_examples(options.folder, options.count, options.problems, options.seed)
+
+
+if __name__ == "__main__":
+    main()
