@@ -14,6 +14,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from scripts.train_tiny_model.depth import data
 from scripts.train_tiny_model.examples import make_examples
 from scripts.train_tiny_model.recipes import RECIPES
 
@@ -31,6 +32,10 @@ def run_trainer(module: str, *words: object) -> None:
 
 
 def build(name: str, seed: int, count: int | None, folder: Path) -> None:
+    if name in data.KINDS:
+        data.make_examples(folder, count or data.COUNT, data.PROBLEMS)
+        run_trainer("depth.train", folder, folder / name, "--kind", data.KINDS[name], "--seed", seed)
+        return
     recipe = RECIPES[name]
     folder.mkdir(parents=True, exist_ok=True)
     make_examples(folder, count or recipe.count, seed, recipe)
@@ -41,7 +46,7 @@ def build(name: str, seed: int, count: int | None, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("recipe", nargs="?", choices=RECIPES, default="tiny-coder")
+    parser.add_argument("recipe", nargs="?", choices=[*RECIPES, *data.KINDS], default="tiny-coder")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, help="examples (default: the recipe's)")
     parser.add_argument("--out", type=Path)

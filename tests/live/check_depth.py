@@ -2,8 +2,8 @@
 
     python tests/live/check_depth.py PROMPTS TARGET
 
-TARGET as `scripts.train_tiny_model.depth.train` was given it. Prints a JSON object: for each form of the model
-the answers that are compared, those that are the same, and the tokens of all.
+TARGET as `scripts.train_tiny_model.depth.train` was given it. Prints a JSON object: for each form of the
+model the answers that are compared, those that are the same, and the tokens of all.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def main() -> None:
     is_inner = (target / "inner.safetensors").exists()
     tokenizer = AutoTokenizer.from_pretrained(target if is_inner else name_depth(target, 1))
     prompts = [tokenizer.encode(render(row["messages"])) for row in rows]
-    print(json.dumps(check_inner(target, prompts) if is_inner else check_recurrent(target, prompts)))
+    found = check_inner(target, prompts) if is_inner else check_recurrent(target, prompts)
+    sys.stdout.write(json.dumps(found) + "\n")
 
 
 def check_recurrent(target: Path, prompts: list[list[int]]) -> dict[str, list[int]]:

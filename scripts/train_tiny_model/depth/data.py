@@ -1,10 +1,9 @@
 """Makes the examples that models of depth learn from, and problems of compositions kept out of them.
 
-    python -m scripts.train_tiny_model.depth.data FOLDER [--count 5000] [--problems 120] [--seed 0]
+    python -m scripts.train_tiny_model.depth.data FOLDER [--count 700] [--problems 120] [--seed 0]
 
-FOLDER/examples.jsonl holds {"messages", "answer"}: first answers alone, all right, to prompts that are the
-statement and nothing else, so that a small machine comes far in little time. FOLDER/problems.jsonl is a set,
-FOLDER/prompts.jsonl its prompts. The template is in `prompts`, for `--prompts`.
+FOLDER/examples.jsonl holds {"messages", "answer"}: first answers alone, all right. FOLDER/problems.jsonl is a
+set, FOLDER/prompts.jsonl its prompts, which are those of the live tests' model.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.train_tiny_model.examples import make_answer, write_problems
+from scripts.train_tiny_model.examples import PROMPTS, make_answer, write_problems
 from scripts.train_tiny_model.tasks import make_task, write_program
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.problems.sets.load import load_set
@@ -24,13 +23,22 @@ from sstar_code.problems.sets.load import load_set
 if TYPE_CHECKING:
     from sstar_code.problems import Problem
 
-PROMPTS = Path(__file__).with_name("prompts")
+KINDS = {
+    "depth": "recurrent",
+    "inner": "inner",
+    "depth-plain": "plain",
+    "depth-deep": "deep",
+    "depth-loop": "loop",
+}
+"""What is built, by the name of its technique; the last three are what the others are compared with."""
+COUNT = 700
+PROBLEMS = 120
 PROBLEM_SEED = 2
 """Seeds 0 and 1 have drawn the problems of the live tests and of the bundled set."""
 
 
-def make_examples(folder: Path, count: int, problems: int, seed: int) -> None:
-    """Write all three files."""
+def make_examples(folder: Path, count: int, problems: int, seed: int = 0) -> None:
+    """Write all three files; all techniques and all seeds of training have those of one seed."""
     folder.mkdir(parents=True, exist_ok=True)
     rng, prompts = random.Random(seed), Prompts(PROMPTS)
     tasks = (make_task(number, rng, hidden=0) for number in itertools.count())
@@ -54,8 +62,8 @@ def show(prompts: Prompts, problem: Problem) -> dict[str, list[dict[str, str]]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--count", type=int, default=5000)
-    parser.add_argument("--problems", type=int, default=120)
+    parser.add_argument("--count", type=int, default=COUNT)
+    parser.add_argument("--problems", type=int, default=PROBLEMS)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     make_examples(options.folder, options.count, options.problems, options.seed)

@@ -106,6 +106,13 @@ def test_what_the_user_gives_wins():
     assert not {"--enable-prefix-caching", "--scheduling-policy", "--gpu-memory-utilization"} & set(flags)
 
 
+def test_overrides_of_the_models_configuration_are_passed_on_as_they_are():
+    """JSON between quotes, as a model that loops in depth wants it, is one word of the server's command."""
+    text = """--trust-remote-code --hf-overrides '{"mean_recurrence": 16}'"""
+    plan = make_plan("org/m", command=sys.executable, arguments=text)
+    assert plan.words(1)[-3:] == ["--trust-remote-code", "--hf-overrides", '{"mean_recurrence": 16}']
+
+
 @pytest.mark.parametrize(
     ("words", "part"),
     [

@@ -8,7 +8,7 @@ import pytest
 
 from sstar_code.agent.models import ModelUserError, OpenAIModel
 from sstar_code.agent.run.store import Store
-from sstar_code.agent.strategies.depth import Depth
+from sstar_code.agent.strategies.trained.depth import Depth
 from sstar_code.agent.testing.server import chat
 from tests.agent.conftest import RIGHT, WRONG
 from tests.agent.strategies.known import KnownModel, grow

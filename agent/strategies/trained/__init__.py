@@ -1,0 +1,1 @@
+"""Strategies for models that were trained for them."""
