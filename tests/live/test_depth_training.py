@@ -35,7 +35,7 @@ def run_beside_torch(*words: object) -> str:
 def folder(tmp_path_factory):
     """Some examples, and four prompts of problems kept out of them."""
     made = tmp_path_factory.mktemp("depth")
-    make_examples(made, 300, 4)
+    make_examples(made, 160, 4)
     return made
 
 

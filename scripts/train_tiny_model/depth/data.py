@@ -15,8 +15,8 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.train_tiny_model.examples import PROMPTS, make_answer, write_problems
-from scripts.train_tiny_model.tasks import make_task, write_program
+from scripts.train_tiny_model.examples import PROMPTS, draw_known, make_answer, write_problems
+from scripts.train_tiny_model.tasks import write_program
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.problems.sets.load import load_set
 
@@ -41,10 +41,8 @@ def make_examples(folder: Path, count: int, problems: int, seed: int = 0) -> Non
     """Write all three files; all techniques and all seeds of training have those of one seed."""
     folder.mkdir(parents=True, exist_ok=True)
     rng, prompts = random.Random(seed), Prompts(PROMPTS)
-    tasks = (make_task(number, rng, hidden=0) for number in itertools.count())
-    known = itertools.islice((task for task in tasks if not task.held_out), count)
     with (folder / "examples.jsonl").open("w", encoding="utf-8") as file:
-        for task in known:
+        for task in itertools.islice(draw_known(rng), count):
             row = {**show(prompts, task.problem), "answer": make_answer(write_program(task, rng))}
             file.write(json.dumps(row) + "\n")
     write_problems(folder / "problems.jsonl", problems, PROBLEM_SEED)
