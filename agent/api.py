@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 import anyio
 
 from sstar_code.agent.calls.budget import main_cause
-from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
+from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, serve_for
 from sstar_code.agent.jobs.evaluate import evaluate_run
 from sstar_code.agent.jobs.select_samples import Work, choose_run
 from sstar_code.agent.jobs.session import make_config, open_run, open_session
@@ -99,7 +99,8 @@ async def asolve(
     """
     task = parse_statement(problem, id="problem") if isinstance(problem, str) else problem
     settings = settings or _choose_settings(preset)
-    asked, templates = _find_model(model, base_url, preset), choose_prompts(prompts, preset, model)
+    asked = _find_model(model, base_url, preset, settings)
+    templates = choose_prompts(prompts, preset, model)
     if folder is not None:
         own = {"problem": to_json(task), **settings.as_json()}
         config = make_config(task.id, _describe(asked), templates, **own, **_name(preset))
@@ -136,7 +137,8 @@ async def aevaluate(
     if not tasks:
         raise UserError("there is no problem to evaluate")
     settings = settings or _choose_settings(preset)
-    asked, templates = _find_model(model, base_url, preset), choose_prompts(prompts, preset, model)
+    asked = _find_model(model, base_url, preset, settings)
+    templates = choose_prompts(prompts, preset, model)
     if folder is not None:
         own = {"problems": [task.id for task in tasks], **settings.as_json()}
         own["set"] = "given in Python" if name is None else name
@@ -354,11 +356,15 @@ def _name(preset: str | None) -> dict[str, str]:
 
 
 def _find_model(
-    model: str | Model | Chat, base_url: str | Sequence[str], preset: str | None = None
+    model: str | Model | Chat,
+    base_url: str | Sequence[str],
+    preset: str | None = None,
+    settings: Settings | None = None,
 ) -> Endpoint | Model:
     """What is asked; a model that is no name samples as it likes, whatever the preset has."""
     if isinstance(model, str):
         asked = Endpoint(model, (base_url,) if isinstance(base_url, str) else tuple(base_url))
+        asked = asked if settings is None else serve_for(asked, settings)
         return asked if preset is None else replace(asked, top_p=find_preset(preset).top_p)
     if hasattr(model, "ask"):
         return cast("Model", model)

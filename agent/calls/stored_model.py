@@ -18,6 +18,7 @@ from sstar_code.agent.telemetry.spans import observe_call
 
 if TYPE_CHECKING:
     from sstar_code.agent.calls.budget import Budget
+    from sstar_code.agent.models.adapters.loaded import Adapters
     from sstar_code.agent.models.load import Load, LoadWatch
     from sstar_code.agent.run.store import Store
 
@@ -81,6 +82,8 @@ class StoredModel:
         self.concurrency = ConcurrencyController(
             self.limiter, given=max_in_flight, limit=max_num_seqs, priorities=priorities
         )
+        self.adapters: Adapters | None = getattr(model, "adapters", None)
+        """Changes of the model's weights that calls may ask for, where it is served for that."""
         self.load: LoadWatch | None = None
         """What the servers show of their load, where there are any."""
         self.tally = StageCount()

@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.calls.roles import JUDGES, ROLES
 from sstar_code.agent.models.scrub import scrub
 from sstar_code.problems import UserError
 from sstar_code.problems.errors import suggest
+
+if TYPE_CHECKING:
+    from sstar_code.agent.solving.settings import Settings
 
 _ROLES = ("system", "developer", "user")
 
@@ -70,6 +73,8 @@ class Endpoint:
     """`ROLE=NAME` or `ROLE=NAME@URL`: roles of `calls.roles` that another model has."""
     no_model_check: bool = False
     """Ask the model also where the server's list of models lacks it, or is closed."""
+    learns: bool = False
+    """For `vllm:`: it is trained while it is served (`serve_for`)."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_urls", tuple(self.base_urls or ()))
@@ -101,7 +106,7 @@ class Endpoint:
                 raise UserError(f"--role-model: {role} is given twice")
             parts = _AT_URL.fullmatch(spec)
             name, urls = (parts[1], (parts[2],)) if parts else (spec, self.base_urls)
-            found[role] = replace(self, model=name, base_urls=urls, role_models=(), record=None)
+            found[role] = replace(self, model=name, base_urls=urls, role_models=(), record=None, learns=False)
         return found
 
     @property
@@ -131,6 +136,46 @@ class Endpoint:
                 "replay:FILE for recorded calls); `sstar doctor` lists what the endpoint serves"
             )
         return self.model
+
+
+def serve_for(endpoint: Endpoint, *settings: Settings) -> Endpoint:
+    """`endpoint`, served so that the strategies of `settings` can do their work.
+
+    Raises:
+        UserError: they change the weights of a model that is not served here, or that has not all its roles.
+    """
+    if not any(map(_learns, settings)):
+        return endpoint
+    model = endpoint.require_model()
+    if not model.startswith("vllm:"):
+        what = "a recording" if model.startswith("replay:") else "served by others"
+        raise UserError(
+            f"--strategy learn: -m {scrub(model)} is {what}, so its weights cannot be changed; name a model "
+            "that is served here: -m vllm:MODEL"
+        )
+    other = next((role for role in ("drafter", "editor") if role in endpoint.roles), None)
+    if other is not None:
+        raise UserError(
+            f"--strategy learn: --role-model {other} gives the programs to another model; leave it out"
+        )
+    return replace(endpoint, learns=True)
+
+
+def refuse_learning(settings: Settings, command: str) -> None:
+    """See that a `command` which answers many clients is not to change the model's weights.
+
+    Raises:
+        UserError: it is.
+    """
+    if _learns(settings):
+        raise UserError(f"--strategy learn: not with {command}; use sstar solve, eval, fix or compare")
+
+
+def _learns(settings: Settings) -> bool:
+    from sstar_code.agent.strategies.learn import Learn
+    from sstar_code.agent.strategies.table import choose_strategy
+
+    return isinstance(choose_strategy(settings), Learn)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,7 @@ async def evaluate_run(
             prompts,
             settings,
             judges=session.judges,
+            adapters=session.model.adapters,
             allocation=allocation,
             knowledge=knowledge,
         )

@@ -67,6 +67,7 @@ async def fix_run(
             prompts,
             settings,
             judges=session.judges,
+            adapters=session.model.adapters,
             names_environment=False,
             failures=failures,
         )

@@ -230,6 +230,7 @@ async def open_model(
             max_in_flight=endpoint.max_in_flight if paced else endpoint.max_in_flight or FIRST_WIDTH,
             priorities=paced is not None and paced.priorities,
         )
+        stored.adapters = getattr(model, "adapters", None)
         if paced is not None:
             paced.on_busy = lambda: stored.concurrency.refuse(anyio.current_time())
             group = await stack.enter_async_context(anyio.create_task_group())
@@ -365,6 +366,7 @@ def make_asked(endpoint: Endpoint, say: Callable[[str], None] = lambda _: None) 
         max_in_flight=endpoint.max_in_flight or MOST_IN_FLIGHT,
         timeout_s=endpoint.call_timeout_s,
         max_thinking=endpoint.max_thinking,
+        learns=endpoint.learns,
         on_retry=Seldom(say),
         more=endpoint.body_fields,
         checks_name=not endpoint.no_model_check,

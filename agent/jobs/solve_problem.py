@@ -58,6 +58,7 @@ async def solve_problem(
             prompts,
             settings,
             judges=session.judges,
+            adapters=session.model.adapters,
             allocation=allocation,
             failures=failures,
         )

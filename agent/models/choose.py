@@ -48,6 +48,7 @@ def make_model(
     base_url: str | Sequence[str] | None = None,
     vllm: VllmOptions | None = None,
     max_thinking: int | None = None,
+    learns: bool = False,
     **options: Any,
 ) -> AskedModel:
     """The model that `spec` names: `replay:FILE`, `vllm:MODEL`, or a name at one endpoint or several.
@@ -59,6 +60,7 @@ def make_model(
         base_url: as given by flag or file; None takes `OPENAI_BASE_URL`, else a server on this machine.
         vllm: how `vllm:` starts a server; None takes the defaults.
         max_thinking: tokens of thinking that a server of our own is set up to end.
+        learns: whether a server of our own is set up for adapters that are trained while it runs.
         options: further arguments of `OpenAIModel`; `max_in_flight` counts calls at all addresses together.
 
     Raises:
@@ -74,7 +76,9 @@ def make_model(
         from sstar_code.agent.models.vllm.server import ManagedModel
 
         how = vllm or VllmOptions()
-        plan = make_plan(rest, command=how.command, arguments=how.arguments, max_thinking=max_thinking)
+        plan = make_plan(
+            rest, command=how.command, arguments=how.arguments, max_thinking=max_thinking, learns=learns
+        )
         return ManagedModel(plan, say=how.say, **options)
     if not spec.strip():
         raise UserError("-m is empty; give a model's name at the endpoint, or replay:FILE")

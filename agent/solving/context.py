@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sstar_code.agent.allocation.plan import Allocation
     from sstar_code.agent.generation.lineage import Lineage
     from sstar_code.agent.models import Model
+    from sstar_code.agent.models.adapters.loaded import Adapters
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.solving.knowledge import Knowledge
     from sstar_code.agent.solving.settings import Settings
@@ -151,6 +152,8 @@ class SolveContext:
     """What a strategy has prompts show in place of lessons."""
     others: tuple[Note, ...] = ()
     """What helped with other problems of the set."""
+    adapters: Adapters | None = None
+    """What a strategy that changes the model's weights asks through; None: they cannot be changed."""
     knowledge: Knowledge | None = None
     """Where `others` come from, for a set whose problems may learn from each other."""
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from sstar_code.agent.strategies.allocate import Allocate
 from sstar_code.agent.strategies.backtracking.backtrack import Backtrack
 from sstar_code.agent.strategies.feedback_edit import FeedbackEdit
+from sstar_code.agent.strategies.learn import Learn
 from sstar_code.agent.strategies.sample import Sample
 from sstar_code.agent.strategies.search.beam import Beam
 from sstar_code.agent.strategies.search.coat import Coat
@@ -45,6 +46,7 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
     "backtrack": Backtrack,
     "allocate": Allocate,
     "depth": Depth,
+    "learn": Learn,
 }
 """The strategies known here, as dataclasses of their settings; installed packages may bring more."""
 

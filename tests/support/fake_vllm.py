@@ -3,7 +3,8 @@
     python fake_vllm.py serve MODEL --host 127.0.0.1 --port 8000 ...
 
 FAKE_VLLM names a folder. There: `plan.json` says what this start does, `starts.jsonl` gets a line a start,
-`asked.jsonl` one a call, `pids` the process and the children that a careless end would leave.
+`asked.jsonl` and `weights.jsonl` one a call, `adapters.jsonl` one an end, `pids` the process and the children
+that a careless end would leave.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import threading
 import time
 from pathlib import Path
 
-from sstar_code.agent.testing.server import ServerDouble, chat, failure
+from sstar_code.agent.testing.adapter_server import AdapterServer
+from sstar_code.agent.testing.server import chat, failure
 
 FOLDER = Path(os.environ["FAKE_VLLM"])
 TEXT = "```python\nprint(int(input()) * 2)\n```"
@@ -50,7 +52,9 @@ def start_children() -> None:
 
 def main(words: list[str]) -> int:
     plan = json.loads((FOLDER / "plan.json").read_text())
-    number = add("starts.jsonl", json.dumps({"words": words, "key": os.environ["VLLM_API_KEY"]}))
+    learns = os.environ.get("VLLM_ALLOW_RUNTIME_LORA_UPDATING")
+    start = {"words": words, "key": os.environ["VLLM_API_KEY"], "learns": learns}
+    number = add("starts.jsonl", json.dumps(start))
     plan = plan.get(str(number), plan.get("else", {}))
     add("pids", str(os.getpid()))
     if plan.get("deaf"):
@@ -69,7 +73,7 @@ def main(words: list[str]) -> int:
     ended = threading.Event()
     answered = 0
 
-    def respond(body):
+    def respond(body, weights):
         nonlocal answered
         if ended.is_set():
             return failure(
@@ -83,11 +87,12 @@ def main(words: list[str]) -> int:
                 500, "EngineCore encountered an issue. See stack trace (above) for the root cause."
             )
         add("asked.jsonl", json.dumps({"seed": body.get("seed")}))
+        add("weights.jsonl", json.dumps([body["model"], weights]))
         usage = {"prompt_tokens": 10, "completion_tokens": 5}
         reason = plan.get("finish_reason", "stop")
         return chat(TEXT, finish_reason=reason, usage=usage, delay_s=plan.get("call_s", 0.0))
 
-    server = ServerDouble(
+    server = AdapterServer(
         respond,
         models=(given["--served-model-name"],),
         api_key=os.environ["VLLM_API_KEY"],
@@ -95,8 +100,10 @@ def main(words: list[str]) -> int:
         pages={"/health": "", "/metrics": METRICS},
         port=int(given["--port"]),
     )
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT])  # for `sigwait`
     with server:
         signal.pause() if plan.get("deaf") else signal.sigwait([signal.SIGTERM, signal.SIGINT])
+        add("adapters.jsonl", json.dumps([server.loads, server.loaded]))
     return 0
 
 

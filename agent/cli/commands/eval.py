@@ -26,7 +26,7 @@ from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import DataOptions, OutputOptions
 from sstar_code.agent.cli.options.arguments import DryRunOpt, ModelsOpt, PresetOpt, PromptsOpt, SetsArg
 from sstar_code.agent.cli.samples import refuse_functions
-from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
+from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch, serve_for
 from sstar_code.agent.robustness.attacks import read_attacks
 from sstar_code.agent.run.outcomes import Prices
 from sstar_code.agent.solving.settings import Settings
@@ -220,7 +220,8 @@ def _begin(run: _Run, choices: _Choices, *, several: bool) -> _Begun:
     from sstar_code.problems.sets.load import name_set
     from sstar_code.problems.sets.releases import find_missing
 
-    endpoint, settings, output, part = run.endpoint, choices.settings, choices.output, choices.part
+    settings, output, part = choices.settings, choices.output, choices.part
+    endpoint = serve_for(run.endpoint, settings)
     label = endpoint.require_model()
     prompts = choose_prompts(choices.templates, choices.preset, endpoint.model, settings.language)
     if find_missing(name_set(run.problem_set)) is not None:  # gigabytes, which a wrong name would waste

@@ -16,7 +16,7 @@ from sstar_code.agent.cli.findings import FilesArg, FindingOptions, PythonOpt, p
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import OutputOptions
 from sstar_code.agent.cli.options.arguments import PromptsOpt
-from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
+from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, serve_for
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
 from sstar_code.problems.plain_text import escape_text
@@ -109,6 +109,7 @@ def command(
     roots = {find_root(stub.source.path) for stub in stubs}
     if len(roots) > 1:
         raise UserError(f"the files belong to {len(roots)} repositories; give those of one at a time")
+    endpoint = serve_for(endpoint, settings)
     endpoint.require_model()
     root, prompts = roots.pop(), Prompts(FOR_REPOSITORY, templates)
     check_outputs((patch, emit_tests, reports.sarif, reports.junit, reports.summary), root)

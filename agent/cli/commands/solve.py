@@ -22,7 +22,7 @@ from sstar_code.agent.cli.options.arguments import (
     PromptsOpt,
 )
 from sstar_code.agent.cli.samples import refuse_functions
-from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
+from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch, serve_for
 from sstar_code.agent.run.outcomes import Prices
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
@@ -99,6 +99,7 @@ def command(
             methods=[settings.select],
             as_json=output.json_,
         )
+    endpoint = serve_for(endpoint, settings)
     emission = plan_emission(emit_tests, [task], overwrite=overwrite)
     own = {**settings.as_json(), **({} if preset is None else {"preset": preset})}
     config = make_config(task.id, endpoint, prompts, problem=to_json(task), **own)

@@ -13,6 +13,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sstar_code.agent.models.adapters.training import SERVED_RANK
 from sstar_code.agent.models.request import ModelUserError
 from sstar_code.agent.models.thinking import END_OF_THINKING
 
@@ -78,6 +79,8 @@ _NOT_OURS = ("--model", "--config", "--headless", "--uds", "--root-path", "--ssl
 _WEIGHTS_SHARE = 0.65
 """Share of a GPU's memory for weights, at most: the cache of running samples needs the rest."""
 _CPU_LENGTH = 8192
+_MOST_ADAPTERS = 8
+"""Adapters that one batch may ask; each takes memory, whether it is there or not."""
 _CPU_CACHE_SHARE = 0.25
 """Share of main memory for the cache, where the weights and the sandbox lie too."""
 
@@ -143,6 +146,7 @@ def choose_flags(
     *,
     cpu: bool,
     max_thinking: int | None = None,
+    learns: bool = False,
 ) -> list[Flag]:
     """The flags beside model, host and port; none that `user` gives."""
     flags = [Flag("--served-model-name", facts.served, "the name that requests carry")]
@@ -156,6 +160,12 @@ def choose_flags(
     if max_thinking is not None:
         markers = {"reasoning_start_str": "<think>", "reasoning_end_str": END_OF_THINKING}
         flags.append(Flag("--reasoning-config", json.dumps(markers), "lets the server end thinking in time"))
+    if learns:
+        flags += [
+            Flag("--enable-lora", None, "adapters are trained and asked while it runs"),
+            Flag("--max-lora-rank", str(SERVED_RANK), "the least that holds theirs"),
+            Flag("--max-loras", str(_MOST_ADAPTERS), "problems that are learnt at once are answered at once"),
+        ]
     return [flag for flag in flags if _canonical(flag.name) not in user]
 
 
@@ -208,9 +218,14 @@ def _choose_for_cpu(facts: ModelFacts) -> list[Flag]:
     ]
 
 
-def choose_environment(hardware: Hardware, flags: Sequence[Flag], *, cpu: bool) -> list[Flag]:
+def choose_environment(
+    hardware: Hardware, flags: Sequence[Flag], *, cpu: bool, learns: bool = False
+) -> list[Flag]:
     """Environment variables for the server; none that the user has set."""
     chosen = [Flag("VLLM_NO_USAGE_STATS", "1", "nothing is reported to anyone")]
+    if learns:
+        why = "opens the routes that load and unload adapters, behind the server's key"
+        chosen.append(Flag("VLLM_ALLOW_RUNTIME_LORA_UPDATING", "1", why))
     if cpu:
         space_gib = max(1, int(_CPU_CACHE_SHARE * hardware.memory_gib))
         why = "GiB for the cache of running samples: vLLM would take nearly all memory"

@@ -9,6 +9,7 @@ import socket
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sstar_code.agent.models.adapters.trainer import find_python
 from sstar_code.agent.models.request import ModelUserError
 from sstar_code.agent.models.vllm.command import (
     Flag,
@@ -41,6 +42,8 @@ class Plan:
     """The port that the user gave; None: a free one is taken at each start."""
     key: str
     """Made for this server; it reaches it by the environment alone."""
+    python: str | None = None
+    """The Python that trains adapters; None: the server loads none."""
 
     def words(self, port: int) -> list[str]:
         """The command line."""
@@ -77,7 +80,12 @@ class Plan:
 
 
 def make_plan(
-    model: str, *, command: str | None = None, arguments: str = "", max_thinking: int | None = None
+    model: str,
+    *,
+    command: str | None = None,
+    arguments: str = "",
+    max_thinking: int | None = None,
+    learns: bool = False,
 ) -> Plan:
     """Plan the server that `-m vllm:MODEL` starts here.
 
@@ -86,9 +94,11 @@ def make_plan(
         command: the words of `--vllm-command`; None looks for vLLM.
         arguments: the words of `--vllm-args`.
         max_thinking: thinking tokens an answer may have, which the server has to be set up for.
+        learns: whether adapters are trained while it runs.
 
     Raises:
-        ModelUserError: no vLLM, no such model folder, or arguments that cannot be passed on.
+        ModelUserError: no vLLM, no such model folder, arguments that cannot be passed on, or nothing that
+            trains adapters.
     """
     if not model.strip():
         raise ModelUserError("-m vllm: names no model; give vllm:NAME or vllm:FOLDER")
@@ -96,7 +106,7 @@ def make_plan(
     facts = find_facts(model, revision=user.get("--revision"))
     found, hardware = find_command(command), find_hardware()
     cpu = found.cpu_build or not hardware.gpus
-    flags = choose_flags(facts, hardware, user, cpu=cpu, max_thinking=max_thinking)
+    flags = choose_flags(facts, hardware, user, cpu=cpu, max_thinking=max_thinking, learns=learns)
     return Plan(
         command=found,
         hardware=hardware,
@@ -104,11 +114,12 @@ def make_plan(
         cpu=cpu,
         flags=tuple(flags),
         user_words=words,
-        environment=tuple(choose_environment(hardware, flags, cpu=cpu)),
+        environment=tuple(choose_environment(hardware, flags, cpu=cpu, learns=learns)),
         served=user.get("--served-model-name") or facts.served,
         host=user.get("--host") or "127.0.0.1",
         port=_read_port(user.get("--port")),
         key=secrets.token_urlsafe(32),
+        python=find_python(found.words[0]) if learns else None,
     )
 
 

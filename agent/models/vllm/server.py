@@ -6,14 +6,17 @@ import logging
 import re
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
+from sstar_code.agent.models.adapters.loaded import Adapters
+from sstar_code.agent.models.adapters.trainer import Trainer
+from sstar_code.agent.models.openai.address import join
 from sstar_code.agent.models.openai.client import OpenAIModel
 from sstar_code.agent.models.request import ModelError, ModelUserError
 from sstar_code.agent.models.retry import TransientError
@@ -26,6 +29,7 @@ from sstar_code.agent.models.vllm.process import (
     find_step,
     reap_orphans,
 )
+from sstar_code.sandbox.ownership import hold_folder, reap_folders
 
 if TYPE_CHECKING:
     from sstar_code.agent.models.request import Answer, Request
@@ -239,6 +243,7 @@ class VllmServer:
 
 _log = logging.getLogger(__name__)
 _HEALTH_TIMEOUT_S = 5.0
+_LOAD_TIMEOUT_S = 120.0
 
 
 class ManagedModel(OpenAIModel):
@@ -270,6 +275,8 @@ class ManagedModel(OpenAIModel):
         self.plan = plan
         self.log: Path | None = None
         """The file that the server writes to; None makes one that is gone with the model."""
+        self.adapters: Adapters | None = None
+        """Adapters that calls may ask; None before `async with`, and where the plan has none."""
         self._say = say
         self._keep = keep
         self._server: VllmServer | None = None
@@ -301,11 +308,31 @@ class ManagedModel(OpenAIModel):
                 self.plan, log=self.log, say=self._say, is_healthy=self._is_healthy, keep=self._keep
             )
             await undo.enter_async_context(self._server)
+            if python := self.plan.python:
+                self.adapters = await undo.enter_async_context(self._open_adapters(python))
             self._stack = undo.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    @asynccontextmanager
+    async def _open_adapters(self, python: str) -> AsyncIterator[Adapters]:
+        """Adapters of this server, for as long as it runs."""
+        facts = find_facts(self.plan.facts.name)  # a model that had to be fetched is here now
+        trainer = Trainer(python, str(facts.folder or facts.name))
+        trainer.log = self.log and self.log.with_name(f"{self.log.stem}-training.log")
+        reap_folders()
+        with hold_folder() as folder:
+            try:
+                yield Adapters(trainer, self._post, folder)
+            finally:
+                await trainer.aclose()
+
+    async def _post(self, path: str, body: dict[str, str]) -> tuple[int, str]:
+        """Status and text of the response to a body sent to `path` below `/v1`."""
+        response = await self._connection.send(join(self.base_url, path), body, timeout_s=_LOAD_TIMEOUT_S)
+        return response.status_code, response.text
 
     async def _is_healthy(self, base_url: str) -> bool:
         self.base_url = base_url  # each start may have another port
@@ -321,7 +348,8 @@ class ManagedModel(OpenAIModel):
         while True:
             generation = await self.server.ready()
             try:
-                return await super().attempt(request)
+                sent = request if self.adapters is None else await self.adapters.place(request, generation)
+                return await super().attempt(sent)
             except TransientError as fault:
                 if not fault.is_outage or not await self.server.is_lost(generation):
                     raise

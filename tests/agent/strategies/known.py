@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import anyio
@@ -86,12 +87,29 @@ def read_parent(request):
     return re.search(r"# (\d+\.\d+)", rest)[1] if found else None
 
 
-async def grow(model, strategy="", *, store=None, budget=None, problem=PROBLEM, **settings):
+class KnownAdapters:
+    """Adapters that exist by name alone; keeps what each would be trained on."""
+
+    def __init__(self):
+        self.trainings, self.open = [], 0
+
+    @asynccontextmanager
+    async def hold(self, training):
+        self.trainings.append(training)
+        self.open += 1
+        try:
+            yield training.name
+        finally:
+            self.open -= 1
+
+
+async def grow(model, strategy="", *, store=None, budget=None, problem=PROBLEM, adapters=None, **settings):
     """The samples that a strategy makes, over a store of answers."""
     settings = Settings(strategy=strategy, **settings)
     store, budget, told = store or Store(), budget or Budget(), []
     stored = StoredModel(model, store, budget, max_in_flight=8)
-    context = SolveContext(stored, FakeSandbox(happen), PROMPTS, settings)
+    adapters = adapters or KnownAdapters()
+    context = SolveContext(stored, FakeSandbox(happen), PROMPTS, settings, adapters=adapters)
     context = replace(context, allocation=plan_allocation(settings, budget, store, 1))
     lineages = await choose_strategy(settings)(problem, context, told.append)
     assert sorted(told, key=lambda item: item.sample) == list(lineages), "each is told once, as it ended"

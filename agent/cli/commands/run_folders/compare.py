@@ -12,7 +12,7 @@ from sstar_code.agent.cli.build import load_problems, note_set, put_json, run_as
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import DataOptions, OutputOptions
 from sstar_code.agent.cli.options.arguments import PromptsOpt, SetArg
-from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
+from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch, serve_for
 from sstar_code.agent.run.outcomes import Prices
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
@@ -80,8 +80,8 @@ def command(
     cells = list_cells(read_strategies(strategies), names, read_budgets(tokens))
     if not cells:
         raise UserError("--styles: none is named; give some like cot,plan")
-    for cell in cells:
-        cell.settings(settings)  # what is wrong is told before anything is opened
+    # what is wrong is told before anything is opened
+    endpoint = serve_for(endpoint, *(cell.settings(settings) for cell in cells))
     label = endpoint.require_model()
     whole, problems = load_problems(problem_set, data)
     if cells[0].tokens < len(problems):

@@ -13,7 +13,7 @@ from sstar_code.agent.cli.build import put, run_async, say
 from sstar_code.agent.cli.commands.servers.serve import ApiKeyEnvOpt, HostOpt, LimitOptions, read_key
 from sstar_code.agent.cli.findings import PythonOpt
 from sstar_code.agent.cli.grouped import grouped
-from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice
+from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, refuse_learning
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
 
@@ -60,6 +60,7 @@ def command(
 
     Example: sstar mcp -m Qwen/Qwen2.5-Coder-7B-Instruct
     """
+    refuse_learning(settings, "sstar mcp")
     if importlib.util.find_spec("mcp") is None:
         raise UserError("sstar mcp needs the SDK of MCP: pip install 'mcp>=2,<3'")
     if not http and (host, port, api_key_env) != ("127.0.0.1", 8801, None):

@@ -12,7 +12,7 @@ import typer
 from sstar_code.agent.cli.build import put, run_async, say
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options.arguments import PromptsOpt
-from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch
+from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch, refuse_learning
 from sstar_code.agent.serving.limits import Limits
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import UserError
@@ -102,6 +102,7 @@ def command(
     from sstar_code.agent.serving.run import Serving, check_installed, serve
     from sstar_code.agent.serving.technique import PROGRESS_FORMS
 
+    refuse_learning(settings, "sstar serve")
     name = endpoint.require_model()
     if find_recording(name) is not None or name.startswith("replay:"):
         raise UserError("-m replay: has no server behind it; `sstar serve` needs a model at an endpoint")
