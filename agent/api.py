@@ -185,7 +185,7 @@ async def aselect(
     work = Work(
         task, tuple(item.code for item in candidates), tuple(tuple(item.sources) for item in candidates)
     )
-    asked = None if model is None else _find_model(model, base_url)
+    asked = None if model is None else _find_model(model, base_url, None, None)
     opening = open_session(None, _find_sandbox(sandbox), _say_nothing, endpoint=asked, quiet=True)
     (made,) = await choose_run(
         opening, [work], settings, Prompts(prompts or find_prompts(model)), grade="none"
@@ -356,10 +356,7 @@ def _name(preset: str | None) -> dict[str, str]:
 
 
 def _find_model(
-    model: str | Model | Chat,
-    base_url: str | Sequence[str],
-    preset: str | None = None,
-    settings: Settings | None = None,
+    model: str | Model | Chat, base_url: str | Sequence[str], preset: str | None, settings: Settings | None
 ) -> Endpoint | Model:
     """What is asked; a model that is no name samples as it likes, whatever the preset has."""
     if isinstance(model, str):

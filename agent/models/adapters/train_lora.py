@@ -20,6 +20,8 @@ import sys
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
+_PIECE = 64
+"""Lengths in tokens are multiples of this."""
 
 
 class Learner:
@@ -107,7 +109,9 @@ class Learner:
             token if begin <= first < last <= end else -100
             for token, (first, last) in zip(tokens, encoded["offset_mapping"], strict=True)
         ]
-        return tokens, labels
+        # behind what is learnt, so without a mask: kernels are kept for every length that comes
+        padding = -len(tokens) % _PIECE
+        return tokens + tokens[-1:] * padding, labels + [-100] * padding
 
 
 def main(name: str) -> None:
