@@ -72,7 +72,7 @@ def test_metadata_says_what_it_needs(wheel):
     needed = metadata.get_all("Requires-Dist") or []
     plain = [line for line in needed if "extra ==" not in line]
     assert metadata["Requires-Python"] == ">=3.11"
-    extras = {"contest", "vllm", "serve", "mcp", "hub", "parquet", "ray", "otel", "plot"}
+    extras = {"contest", "vllm", "serve", "mcp", "hub", "parquet", "ray", "otel", "plot", "train"}
     extras |= {"mutants", "fuzz", "docs", "dev"}
     assert set(metadata.get_all("Provides-Extra") or []) == extras
     assert not any(line.startswith(("vllm", "torch", "huggingface")) for line in plain)

@@ -77,8 +77,8 @@ def test_adapters_come_and_go_however_the_command_ends(start, tmp_path):
         process = start(*words.split(), f"--vllm-args={FLAGS}")
         wait_until(lambda least=least: count_learnt(run) >= least, "answers of a model that learnt")
         process.send_signal(number)
-        assert process.wait(timeout=120) == (130 if number == signal.SIGINT else -9), read_err(tmp_path)
-        wait_until(lambda process=process: not list_marked(process.pid), "an end of the server", 60)
+        assert process.wait(timeout=300) == (130 if number == signal.SIGINT else -9), read_err(tmp_path)
+        wait_until(lambda process=process: not list_marked(process.pid), "an end of the server", 120)
         if number == signal.SIGINT:
             loaded, removed = read_adapters(run)
             assert sorted(loaded) == sorted(removed)
@@ -152,19 +152,19 @@ def read_memory_mib(pid: int) -> float:
 
 
 async def test_training_needs_no_more_memory_each_time(tmp_path):
-    """Thirty adapters after ten take the process no 16 MiB more; equal trainings write equal files."""
+    """Forty trials of as many lengths take the process little more than ten; equal ones write equal files."""
     plan = make_plan(str(CODER / "model"), command=VLLM, learns=True)
     trainer = Trainer(plan.python, str(CODER / "model"))
     sizes, texts = [], []
     try:
-        for number in range(40):
+        for number in (*range(40), 0):
             folder = tmp_path / str(number)
-            await trainer.train(make_training(f"On {number % 5} it gives 2."), folder)
+            await trainer.train(make_training("On 1 it gives 2." + " 3" * number), folder)
             texts.append((folder / "adapter_model.safetensors").read_bytes())
             shutil.rmtree(folder)
             sizes.append(read_memory_mib(trainer._process.pid))
     finally:
         await trainer.aclose()
-    assert sizes[-1] - sizes[9] < 16, sizes
-    assert texts[:5] == texts[5:10]
-    assert len(set(texts)) == 5
+    assert sizes[39] - sizes[9] < 100, sizes
+    assert texts[40] == texts[0]
+    assert len(set(texts)) == 40

@@ -82,7 +82,10 @@ def test_a_projects_file_may_choose_them(sstar, serve, write_set, isolated, fold
     )
 
 
-@pytest.mark.parametrize("name", mark_slow_but(["sample", "tree", "backtrack"], STRATEGIES))
+# `learn` asks no server of others: tests/agent/models/vllm/test_vllm_learning.py
+@pytest.mark.parametrize(
+    "name", mark_slow_but(["sample", "tree", "backtrack"], [name for name in STRATEGIES if name != "learn"])
+)
 def test_two_bundled_examples_under_every_strategy(sstar, serve, isolated, folder, name):
     """A model that is right every other time, and once repaired: the right programs are chosen."""
     problems = {problem.id: problem for problem in load_set("examples").problems}
@@ -165,3 +168,16 @@ def test_problems_of_a_set_learn_from_each_other(sstar, serve, write_set, isolat
         db.commit()
     assert sstar(*words).code == 0
     assert len(server.received) == asked
+
+
+@pytest.mark.parametrize("model", ["tiny", "replay:examples"])
+def test_learning_is_refused_for_a_model_that_is_not_served_here(sstar, serve, isolated, folder, model):
+    """One line, exit code 2, before a folder is made or anything is asked; `compare` says the same."""
+    server = serve("```python\nprint(1)\n```")
+    common = ["examples", "-m", model, "--base-url", server.base_url, *isolated, "--out", "run"]
+    for words in (["eval", "--strategy", "learn"], ["compare", "--strategies", "learn", "--tokens", "1e4"]):
+        ended = sstar(words[0], *common, *words[1:])
+        assert ended.code == 2
+        assert "so its weights cannot be changed; name a model that is served here: -m vllm:" in ended.err
+    assert server.received == []
+    assert not (folder / "run").exists()
