@@ -319,7 +319,8 @@ class ManagedModel(OpenAIModel):
     @asynccontextmanager
     async def _open_adapters(self, python: str) -> AsyncIterator[Adapters]:
         """Adapters of this server, for as long as it runs."""
-        facts = find_facts(self.plan.facts.name)  # a model that had to be fetched is here now
+        planned = self.plan.facts
+        facts = find_facts(planned.name, revision=planned.revision)  # what had to be fetched is here now
         trainer = Trainer(python, str(facts.folder or facts.name))
         trainer.log = self.log and self.log.with_name(f"{self.log.stem}-training.log")
         reap_folders()
