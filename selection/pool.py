@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sstar_code.sandbox.outcome import Sandbox
     from sstar_code.selection.evidence.clustering import Clustering
     from sstar_code.selection.judging.calibration import JudgeRecord
+    from sstar_code.selection.judging.prediction import PredictionRecord
     from sstar_code.selection.protocols import Ask, Candidate, Selection
 
 
@@ -37,6 +38,8 @@ class Pool:
     to be put; None, or where it gives None: measured on this problem."""
     other_judges: tuple[Callable[[], Awaitable[JudgeRecord | None]] | None, ...] = ()
     """For the second judge and each further one, all behind `ask`, what `measure_judge` is for the first."""
+    measure_prediction: Callable[[], Awaitable[PredictionRecord | None]] | None = None
+    """As `measure_judge`, of the outputs that the model works out before it sees one."""
     board: Board = field(init=False, repr=False, compare=False)
     """Shared by all methods: executions and answers, each found out once."""
 

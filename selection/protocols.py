@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sstar_code.problems import Problem
 
 
@@ -29,6 +31,8 @@ class Question(StrEnum):
     """Write a brute force and a check of outputs."""
     CHOOSE = "choose"
     """Which output is right? Values: `input`, `outputs`, two to four texts."""
+    EXPECT = "expect"
+    """What is the right output? None is shown. Values: `input`, as a person would write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Reply:
     """The answer without the model's thinking."""
     tokens: int
     """Prompt and output together."""
+    likely: Mapping[str, float] | None = None
+    """To `CHOOSE`, where the model tells: what the answer may be (`A`, `neither`, ...) -> its probability."""
 
 
 class Ask(Protocol):
@@ -101,6 +107,10 @@ class Asked:
     """The probability of each cluster after the answer."""
     judge: int = 1
     """Which judge was asked."""
+    probability: float | None = None
+    """How likely `answer` was among the words that the judge could give, where its model tells."""
+    expected: str | None = None
+    """The output that the model worked out before it had seen any; None: it was shown `options`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ async def add_methods(
                         config["seed"],
                         measure_judge=None if shared is None else shared.measure,
                         other_judges=() if shared is None else shared.others(session.judges),
+                        measure_prediction=None if shared is None else shared.measure_prediction,
                     )
                     try:
                         found = await select_all(pool, wanted)

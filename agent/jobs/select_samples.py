@@ -271,11 +271,11 @@ async def select_samples(
     """
     errors = {} if errors is None else errors
     trust = measure_reliability(candidates)
-    judge = None
+    judge = predictions = None
     others: tuple[Callable[[], Awaitable[JudgeRecord | None]] | None, ...] = (None,) * (judges - 1)
     if ask is not None and _count_open(candidates) >= SEVERAL:
         shared = SharedJudge([item.problem for item in work], ask)
-        judge, others = shared.measure, shared.others(judges)
+        judge, others, predictions = shared.measure, shared.others(judges), shared.measure_prediction
     results: dict[int, tuple[Problem, Selection]] = {}
     limiter = anyio.CapacityLimiter(at_once)
 
@@ -284,7 +284,8 @@ async def select_samples(
             selection = Selection(method, None, None)
             try:
                 if place not in errors:
-                    pool = Pool(problem, candidates[place], sandbox, ask, seed, trust, judge, others)
+                    records = judge, others, predictions
+                    pool = Pool(problem, candidates[place], sandbox, ask, seed, trust, *records)
                     selection = (await select_all(pool, [method]))[method]
             except Exception as error:  # noqa: BLE001 - what is no matter of one problem is raised again
                 errors[place] = describe_fault(error, problem.id)

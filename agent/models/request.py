@@ -120,6 +120,9 @@ class Request:
     priority: int | None = None
     """Which goes first at a full server that can choose, lower first; it changes no answer."""
     watch: Watch | None = None
+    options: tuple[str, ...] = ()
+    """Words of which the answer's last line, `ANSWER: word`, names one: how likely each is is wanted. It
+    changes no answer."""
 
     @property
     def continues_prompt(self) -> bool:
@@ -171,6 +174,9 @@ class Answer:
     tokens: Tokens | None = None
     confidence: float | None = None
     """The least mean over a window of its tokens, where it was watched: the larger, the surer."""
+    likely: dict[str, float] | None = None
+    """Option that was asked about -> its probability, 0..1, in the place of the one that the answer names, as
+    far as the server lists them. None where it gives none."""
 
     @property
     def is_cut_thinking(self) -> bool:
@@ -202,12 +208,12 @@ class Model(Protocol):
 
 
 def request_key(request: Request) -> str:
-    """Content hash of everything that changes the answer; purpose and priority do not. Hex, 64 characters.
+    """Content hash of what changes the answer; purpose, priority and options do not. Hex, 64 characters.
 
     The model's name is not part of it: a store or a recording belongs to one model.
     """
     body = as_plain(request)
-    del body["purpose"], body["priority"]
+    del body["purpose"], body["priority"], body["options"]
     if request.watch is None:  # as it was before there was one
         del body["watch"]
     text = json.dumps(body, sort_keys=True)

@@ -29,7 +29,7 @@ Values (`VALUES` says which template gets which), all text unless said otherwise
     count        how many inputs or tests to write
     first second for distinguish.j2 and compare.j2 two programs
     cases        for judge.j2: input, first, second each
-    input        for choose.j2, as a person would write it; outputs: two to four texts, A first
+    input        for choose.j2 and expect.j2, as a person would write it; outputs: two to four texts, A first
     style        "cot", "direct", "draft" or "plan": how much is to be written before the answer
     plan         with style "plan" the idea that the program is to follow, None where there is none
     case         for critique.j2, a test on which `first` and `second` differ: input, first, second, verdicts;
@@ -159,6 +159,7 @@ VALUES: dict[str, frozenset[str]] = {
     "kit": frozenset({"problem", "generate"}),
     "reference": frozenset({"problem"}),
     "choose": frozenset({"problem", "input", "outputs", "style"}),
+    "expect": frozenset({"problem", "input", "style"}),
     "tests": frozenset({"problem", "count"}),
     "compare": frozenset({"problem", "first", "second", "style"}),
     "style": frozenset({"style", "plan", "about"}),
@@ -182,7 +183,10 @@ _OF_STRATEGIES = frozenset(
     f"{name}.j2"
     for name in ("style", "lessons", "ideas", "associate", "critique", "changes", "review", "rewrite")
 )
-_FOLDERS = {**dict.fromkeys(_OF_STRATEGIES, "strategies/"), "predict.j2": "prediction/"}
+_FOLDERS = {
+    **dict.fromkeys(_OF_STRATEGIES, "strategies/"),
+    **dict.fromkeys(("predict.j2", "expect.j2"), "prediction/"),
+}
 """The folders of those that do not stand with the others."""
 
 _MOST_BYTES = MIB

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sstar_code.problems import Problem
     from sstar_code.selection import Candidate, Selection
-    from sstar_code.selection.protocols import Evidence
+    from sstar_code.selection.protocols import Asked, Evidence
 
 LEGEND = {
     **dict(TERMS.values()),
@@ -145,7 +145,14 @@ def _questions(selection: Selection) -> Table:
             table.add_row(
                 _cell("" if place else question.input),
                 *(letter, ", ".join(map(str, clusters)), _cell(output)),
-                _cell("" if place else question.answer),
+                _cell("" if place else _write_answer(question)),
             )
         table.add_section()
     return table
+
+
+def _write_answer(question: Asked) -> str:
+    """What was answered, and how sure the model was or what it had worked out."""
+    if question.expected is not None:
+        return f"{question.answer} (worked out unseen: {question.expected})"
+    return question.answer + ("" if question.probability is None else f" ({question.probability:.2f})")

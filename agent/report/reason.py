@@ -283,7 +283,10 @@ class _Reason:
         of = f" ({named} of {len(made.asked)} answers name this cluster)" if len(made.asked) > 1 else ""
         several = len({item.judge for item in made.asked}) > 1
         who = f"judge {question.judge}" if several or question.judge > 1 else "the judge"
-        return f"{who} said {said}{of}"
+        if question.expected is not None:
+            return f"{who} worked out {self._quote(question.expected)} before it saw an output{of}"
+        sure = "" if question.probability is None else f" with probability {question.probability:.2f}"
+        return f"{who} said {said}{sure}{of}"
 
     @property
     def _rival(self) -> int | None:

@@ -18,6 +18,8 @@ from sstar_code.problems import SstarError
 from sstar_code.sandbox.languages.table import PYTHON, find_language
 from sstar_code.selection import Question, Reply
 from sstar_code.selection.judging.calibration import measure_judge
+from sstar_code.selection.judging.prediction import measure_prediction
+from sstar_code.selection.judging.question import list_words
 
 if TYPE_CHECKING:
     from sstar_code.agent.allocation.plan import Allocation
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from sstar_code.sandbox import Environment, Sandbox
     from sstar_code.selection import Ask
     from sstar_code.selection.judging.calibration import JudgeRecord
+    from sstar_code.selection.judging.prediction import PredictionRecord
 
 _STAGES = {
     Question.INPUTS: Stage.INPUTS,
@@ -41,6 +44,7 @@ _STAGES = {
     Question.KIT: Stage.INPUTS,
     Question.REFERENCE: Stage.INPUTS,
     Question.CHOOSE: Stage.JUDGE,
+    Question.EXPECT: Stage.JUDGE,
 }
 
 
@@ -79,6 +83,7 @@ class Asking:
             max_tokens=self.max_tokens,
             # answers are kept by what is asked: to another judge it has to be another question
             seed=self.seed + (1 + JUDGES.index(role) if role in JUDGES else 0),
+            options=list_words(len(values["outputs"])) if question is Question.CHOOSE else (),
         )
         try:
             answer = await self.model.ask(request)
@@ -89,7 +94,7 @@ class Asking:
                 raise
             self.failures.append(error)
             return None
-        return Reply(answer.text, (answer.usage.prompt or 0) + (answer.usage.output or 0))
+        return Reply(answer.text, (answer.usage.prompt or 0) + (answer.usage.output or 0), answer.likely)
 
 
 SEVERAL = 8
@@ -106,11 +111,21 @@ class SharedJudge:
     problems: Sequence[Problem]
     ask: Ask
     _records: dict[int, JudgeRecord] = field(default_factory=dict)
+    _predicted: PredictionRecord | None = None
     _lock: anyio.Lock = field(default_factory=anyio.Lock)
 
     def others(self, judges: int) -> tuple[Callable[[], Awaitable[JudgeRecord | None]], ...]:
         """`measure` of the second judge and each further one of so many."""
         return tuple(partial(self.measure, number) for number in range(2, judges + 1))
+
+    async def measure_prediction(self) -> PredictionRecord | None:
+        """The record of the outputs that the first judge's model works out unseen, likewise."""
+        if len(self.problems) < SEVERAL:
+            return None
+        async with self._lock:
+            if self._predicted is None:
+                self._predicted = await measure_prediction(self.problems, self.ask)
+        return self._predicted
 
     async def measure(self, judge: int = 1) -> JudgeRecord | None:
         """The record of judge number `judge`; None where there are too few problems to measure it on.

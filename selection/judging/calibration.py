@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
 
 from sstar_code.problems import Kind
 from sstar_code.problems.values import decode, encode
@@ -22,7 +23,8 @@ from sstar_code.selection.concurrency import run_together
 from sstar_code.selection.evidence.clustering import Behaviour, compare_with
 from sstar_code.selection.inputs.strategies.draw import mutate_value
 from sstar_code.selection.judging.closed_book import close_book
-from sstar_code.selection.judging.question import address_judge, present
+from sstar_code.selection.judging.question import address_judge, present, weigh
+from sstar_code.selection.judging.sureness import Known, adjust, equate, odds_of
 from sstar_code.selection.protocols import Question
 
 if TYPE_CHECKING:
@@ -30,12 +32,14 @@ if TYPE_CHECKING:
     from sstar_code.selection.judging.question import Answer, Choice
     from sstar_code.selection.protocols import Ask
 
+Probe = TypeVar("Probe")
+
 PROBES = 20
 """Most questions with a known answer that are put once for a set, each in both orders."""
 BEST_ACCURACY = 0.95
 _PRIOR_RIGHT, _PRIOR_WRONG = 3.0, 0.6
 """Pseudo-answers, right and wrong, that a judge nobody has measured starts with."""
-_LEAST_ACCURACY = 0.65
+LEAST_ACCURACY = 0.65
 """Below, questions do more harm than good: by simulation a judge right 60% of the time lowers the result."""
 _BATCH = 4
 """Questions put together, after which it is looked whether more are needed."""
@@ -64,18 +68,31 @@ class JudgeRecord:
     """Questions whose answer was right in both orders of the outputs."""
     agreed: int = 0
     """Questions that got the same answer in both orders."""
+    known: Known = ()
+    """The answers with a probability: its log-odds, and whether they were right."""
 
     @property
     def accuracy(self) -> float:
         """Probability that an answer is right: the mean of the posterior, at most `BEST_ACCURACY`."""
-        right, wrong = self._counts
-        return min(BEST_ACCURACY, right / (right + wrong))
+        return min(BEST_ACCURACY, self._rate)
+
+    @property
+    def worth(self) -> float:
+        """The accuracy of a judge without probabilities whose answers would tell as much."""
+        return equate(self._rate, self.known, BEST_ACCURACY)
 
     @property
     def accuracy_twice(self) -> float:
         """Probability that an answer that was given in both orders is right."""
         right, wrong = _PRIOR_RIGHT + self.right_twice, _PRIOR_WRONG + self.agreed - self.right_twice
         return max(self.accuracy, min(BEST_ACCURACY, right / (right + wrong)))
+
+    def believe(self, *probabilities: float | None) -> float:
+        """Probability that an answer is right that was given with these; two for one given in both orders."""
+        base = self.accuracy if len(probabilities) == 1 else self.accuracy_twice
+        told = [one for one in probabilities if one is not None]
+        mean = math.fsum(told) / len(told) if told else None
+        return adjust(base, self.known, mean, BEST_ACCURACY)
 
     @property
     def ignores_order(self) -> bool:
@@ -84,8 +101,8 @@ class JudgeRecord:
 
     @property
     def is_worth_asking(self) -> bool:
-        """Whether it is worth asking: one standard error below the accuracy is still better than a guess."""
-        return self._low > _LEAST_ACCURACY
+        """Whether it is worth asking: one standard error below its worth is still better than a guess."""
+        return self.worth - self._error > LEAST_ACCURACY
 
     @property
     def is_settled(self) -> bool:
@@ -97,23 +114,22 @@ class JudgeRecord:
         if self.asked < 2 * _BATCH:
             return False
         by_chance = self.right <= 0.5 * self.asked and (not self.agreed or self.asked >= _ENOUGH_BY_CHANCE)
-        is_good = self._low > _SURE_ACCURACY and self.asked >= _ENOUGH_FOR_GOOD
+        is_good = self._rate - self._error > _SURE_ACCURACY and self.asked >= _ENOUGH_FOR_GOOD
         return is_good or by_chance or self.right <= 0.4 * self.asked
 
     @property
-    def _low(self) -> float:
-        """One standard error below the accuracy.
+    def _error(self) -> float:
+        """The standard error of the accuracy.
 
         The two answers to one question are not independent, so the error is that of half as many answers.
         """
-        right, wrong = self._counts
-        rate = right / (right + wrong)
+        rate = self._rate
         questions = _PRIOR_RIGHT + _PRIOR_WRONG + self.asked / 2
-        return rate - math.sqrt(rate * (1 - rate) / (questions + 1))
+        return math.sqrt(rate * (1 - rate) / (questions + 1))
 
     @property
-    def _counts(self) -> tuple[float, float]:
-        return _PRIOR_RIGHT + self.right, _PRIOR_WRONG + self.asked - self.right
+    def _rate(self) -> float:
+        return (_PRIOR_RIGHT + self.right) / (_PRIOR_RIGHT + _PRIOR_WRONG + self.asked)
 
     def __add__(self, other: JudgeRecord) -> JudgeRecord:
         """The record of both together."""
@@ -122,6 +138,7 @@ class JudgeRecord:
             self.asked + other.asked,
             self.right_twice + other.right_twice,
             self.agreed + other.agreed,
+            self.known + other.known,
         )
 
 
@@ -178,33 +195,54 @@ async def measure_judge(
     was killed and started again finds the same. At most one test of a problem unless there are few problems.
     It ends early where the record `is_settled`.
     """
-    chosen: list[tuple[Problem, str, Choice]] = []
-    ordered = sorted(problems, key=lambda problem: problem.id)
-    longest = max((len(problem.public_tests) for problem in ordered), default=0)
-    for number in range(longest):
-        for problem in ordered:
-            if len(chosen) < probes and number < len(problem.public_tests):
-                probe = make_probe(problem, number)
-                if probe is not None:
-                    chosen.append((probe[0], f"{address_judge(judge)}probe-{number}", probe[1]))
+    chosen = list_probes(problems, probes, make_probe)
     record = JudgeRecord()
     for start in range(0, len(chosen), _BATCH):
         if not record.is_settled:
             batch = chosen[start : start + _BATCH]
-            record = sum(await run_together(partial(_put, ask, *item) for item in batch), record)
+            puts = (
+                partial(_put, ask, f"{address_judge(judge)}probe-{number}", *made) for number, made in batch
+            )
+            record = sum(await run_together(puts), record)
     return record
 
 
-async def _put(ask: Ask, problem: Problem, ordinal: str, probe: Choice) -> JudgeRecord:
-    answers = []
+def list_probes(
+    problems: Sequence[Problem], most: int, make: Callable[[Problem, int], Probe | None]
+) -> list[tuple[int, Probe]]:
+    """At most so many questions with a known answer, which `make` makes of the public test of a number.
+
+    One of each problem by id, then the second of each, and so on: place of the test, what was made.
+    """
+    ordered = sorted(problems, key=lambda problem: problem.id)
+    longest = max((len(problem.public_tests) for problem in ordered), default=0)
+    tests = ((problem, number) for number in range(longest) for problem in ordered)
+    made = (
+        (number, probe)
+        for problem, number in tests
+        if number < len(problem.public_tests) and (probe := make(problem, number)) is not None
+    )
+    return list(islice(made, most))
+
+
+async def _put(ask: Ask, ordinal: str, problem: Problem, probe: Choice) -> JudgeRecord:
+    answers, probabilities = [], []
     for name, asked in ((ordinal, probe), (f"{ordinal}/swapped", probe.swapped)):
         reply = await ask(Question.CHOOSE, problem, name, input=asked.input, outputs=list(asked.outputs))
         answers.append(asked.read(reply.text if reply else None))
-    return grade(*answers)
+        probabilities.append(weigh(reply, len(asked.outputs)))
+    return grade(*answers, probabilities=probabilities)
 
 
-def grade(first: Answer, second: Answer) -> JudgeRecord:
+def grade(
+    first: Answer, second: Answer, *, probabilities: Sequence[float | None] = (None, None)
+) -> JudgeRecord:
     """The record of one question, put in both orders, whose right option is number 0."""
-    right = math.fsum(float(said == 0) if isinstance(said, int) else 0.5 for said in (first, second))
+    marks = [float(said == 0) if isinstance(said, int) else 0.5 for said in (first, second)]
     agreed = isinstance(first, int) and first == second
-    return JudgeRecord(right, 2, int(agreed and first == 0), int(agreed))
+    known = tuple(
+        (odds_of(probability), mark)
+        for probability, mark in zip(probabilities, marks, strict=True)
+        if probability is not None
+    )
+    return JudgeRecord(math.fsum(marks), 2, int(agreed and first == 0), int(agreed), known)

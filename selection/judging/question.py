@@ -9,6 +9,7 @@ both times counts.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from sstar_code.problems import Problem
     from sstar_code.selection.evidence.board import Board, Ledger
     from sstar_code.selection.evidence.clustering import Behaviour
-    from sstar_code.selection.protocols import Question
+    from sstar_code.selection.protocols import Question, Reply
 
 LETTERS = "ABCD"
 """Names of the outputs in a question; there are no more outputs than letters."""
@@ -89,6 +90,7 @@ def show_input(problem: Problem, text: str) -> str:
 
 
 _NUMBER = re.compile(r"\d+")
+_SIGNED = re.compile(r"(?<![\w.])-?\d{1,30}(?:\.\d{1,30})?(?![\w.])")
 _EASY_DIGITS = 3
 _HALF_EFFORT = 400
 """Effort at which a judge that works by hand is taken to be half as much better than a guess."""
@@ -113,6 +115,11 @@ def is_empty(problem: Problem, text: str) -> bool:
         return any(isinstance(value, str | list | dict) and not value for value in decode_lines(text))
     except (ValueError, RecursionError):
         return False
+
+
+def has_low_number(_: Problem, text: str) -> bool:
+    """Whether an input holds a number that is zero or negative."""
+    return any(float(number) <= 0 for number in _SIGNED.findall(text))
 
 
 def show_behaviour(problem: Problem, behaviour: Behaviour) -> str:
@@ -217,6 +224,11 @@ class Refusal(StrEnum):
     """The statement does not allow, or does not cover, this input."""
 
 
+def list_words(outputs: int) -> tuple[str, ...]:
+    """The words that the answer to a question about so many outputs may be."""
+    return *LETTERS[:outputs], *Refusal
+
+
 Answer: TypeAlias = "int | Refusal | None"
 """The number of an output, why none, or None: nothing that can be read."""
 
@@ -252,6 +264,16 @@ def present(problem: Problem, text: str, seen: Sequence[Behaviour]) -> Choice:
     order = sorted(range(len(shown)), key=lambda number: (_digest(text, shown[number]), number))
     capped = _show_differences(shown)
     return Choice(clip(show_input(problem, text)), tuple(capped[number] for number in order), tuple(order))
+
+
+def weigh(reply: Reply | None, outputs: int) -> float | None:
+    """How likely the word that `reply` names was among all that it could name, 0..1; None: not known."""
+    said = read_choice(reply.text, outputs) if reply is not None else None
+    if reply is None or said is None or not reply.likely:
+        return None
+    named = reply.likely.get(said.value if isinstance(said, Refusal) else LETTERS[said], 0.0)
+    total = math.fsum(reply.likely.values())
+    return named / total if total > 0 else None
 
 
 def _digest(text: str, shown: str) -> str:

@@ -67,6 +67,7 @@ class ScriptedAsk:
     kit: object = None
     reference: object = None
     choose: object = None
+    expect: object = None
     tests: object = None
     compare: object = None
     asked: list = field(default_factory=list)

@@ -40,6 +40,10 @@ _LEFT_OUT = re.compile(r"^\[\d+ characters left out\] | \[\d+ characters left ou
 _PROMPT_CHARS = 1_200
 """What a template adds around the values, for the estimate of tokens."""
 _CHARS_PER_TOKEN = 4
+_COINCIDES = 0.3
+"""How often a wrong output that it works out is that of a wrong program, where many outputs are possible."""
+_KNOWN, _GUESSED = 0.98, 0.5
+"""Accuracies of a judge whose probabilities may tell which of the two it was."""
 
 
 @dataclass(eq=False)
@@ -103,6 +107,11 @@ class SimulatedAsk:
     sandbox: CountingSandbox
     accuracy: float | None = None
     """The accuracy of a judge; None: there is none, and its calls fail."""
+    telling: str = ""
+    """Empty: it errs on any question alike. Else it knows some answers and guesses others, and is right as
+    often in all. Then the probabilities of its answers tell, put too high, whether it knew (`informed`), or
+    nothing (`noise`); there are none (`silent`); or none, and its guess is what stands first (`biased`).
+    With `first` it always names what stands first, and works outputs out as often as the others know them."""
     tests: str | None = None
     """Recorded tests that are given when tests are asked for; None: such calls fail."""
     asked: Counter[str] = field(default_factory=Counter)
@@ -114,11 +123,30 @@ class SimulatedAsk:
         await anyio.lowlevel.checkpoint()
         self.asked[question.value] += 1
         judge = ordinal.partition("/")[0] if ordinal.startswith("judge-") else ""  # each errs by itself
-        text = await self._answer(question.value, values, judge)
+        if question.value == "expect" and self.accuracy is not None:
+            text: str | None = await self._expect(values["input"])
+        else:
+            text = await self._answer(question.value, values, judge)
         if text is None:
             return None
+        likely = None
+        if question == "choose" and self.telling in ("informed", "noise") and self.accuracy is not None:
+            likely = self._tell(text, values, values["input"] + judge)
         shown = _PROMPT_CHARS + len(problem.statement) + len(str(values)) + len(text)
-        return Reply(text, shown // _CHARS_PER_TOKEN)
+        return Reply(text, shown // _CHARS_PER_TOKEN, likely)
+
+    def _tell(self, text: str, values: dict[str, Any], topic: str) -> dict[str, float]:
+        said = text.rpartition(" ")[2]
+        kind = "knows" if self.telling == "informed" else "noise"
+        place, spread = self._draw(topic, kind)
+        sure = 0.97 + 0.03 * spread if place < self._share_known else 0.5 + 0.4 * spread
+        return {said: sure, "B" if said == "A" else "A": 1 - sure}
+
+    @property
+    def _share_known(self) -> float:
+        """The share of the questions to which it knows the answer, where it guesses the others of two."""
+        assert self.accuracy is not None
+        return min(1.0, max(0.0, (self.accuracy - _GUESSED) / (_KNOWN - _GUESSED)))
 
     async def _answer(self, question: str, values: dict[str, Any], judge: str) -> str | None:
         if question == "tests":
@@ -135,6 +163,19 @@ class SimulatedAsk:
             said = self._say(self._right_programs(values), [values["first"], values["second"]])
             return f"ANSWER: {said if isinstance(said, str) else said + 1}"
         return None
+
+    async def _expect(self, shown: str) -> str:
+        """An output that is right where it knows; else at times a wrong one that a program gives, or none."""
+        truths, wrongs = await self._truths(shown), await self._truths(shown, right=False)
+        place, other = self._draw(shown, "knows")
+        luck, _ = self._draw(shown, "coincidence")
+        wrong = sorted(set(wrongs) - set(truths))
+        few = all(text.strip().lower() in ("true", "false", "yes", "no", "0", "1") for text in wrongs)
+        if place < self._share_known:
+            said = truths[0] if len(truths) == 1 else None
+        else:
+            said = wrong[int(other * len(wrong))] if wrong and (few or luck < _COINCIDES) else None
+        return "?" if said is None else f"```text\n{said.rstrip()}\n```"
 
     async def _judge(self, cases: Sequence[dict[str, str]]) -> str:
         """One opinion on several inputs: the side that is right alone on more of them."""
@@ -159,7 +200,14 @@ class SimulatedAsk:
         assert self.accuracy is not None
         luck, other = self._draw(topic, *sorted(sides))
         truth = right[0] if len(right) == 1 else None
-        if luck < self.accuracy:
+        accuracy = self.accuracy
+        if self.telling:
+            place, _ = self._draw(topic, "knows")
+            knows = place < self._share_known
+            if self.telling == "first" or (self.telling == "biased" and not knows):
+                return 0
+            accuracy = _KNOWN if knows else _GUESSED
+        if luck < accuracy:
             word = several if right else "neither"
             return word if truth is None else truth
         wrong = sorted((side for side in range(len(sides)) if side != truth), key=lambda side: sides[side])
@@ -175,8 +223,11 @@ class SimulatedAsk:
         truths = await self._truths(shown)
         return [place for place, side in enumerate(sides) if any(self._is(side, truth) for truth in truths)]
 
-    async def _truths(self, shown: str) -> list[str]:
-        """What the right candidates do: outputs as a judge sees them; empty where the input is not known."""
+    async def _truths(self, shown: str, *, right: bool = True) -> list[str]:
+        """What the right candidates do: outputs as a judge sees them; empty where the input is not known.
+
+        Else what wrong survivors do.
+        """
         known = {test.input: test.output for test in self.problem.public_tests if test.program is None}
         for text in [*public_inputs(self.problem), *self.sandbox.limits]:
             if shown in (clip(show_input(self.problem, text)), show_input(self.problem, text)):
@@ -184,11 +235,13 @@ class SimulatedAsk:
         else:
             self.asked["unknown input"] += 1
             return []
-        if known.get(text) is not None:
+        if right and known.get(text) is not None:
             return [show_behaviour(self.problem, Behaviour(Status.OK, known[text] or ""))]
-        right = dict.fromkeys(candidate.code for candidate in self.candidates if candidate.hidden_pass)
+        codes = dict.fromkeys(
+            one.code for one in self.candidates if one.survives and bool(one.hidden_pass) == right
+        )
         truths: dict[str, None] = {}
-        for code in right:
+        for code in codes:
             limits = self.sandbox.limits.get(text, limits_for(self.problem))
             run = await self.sandbox.look(program_for(self.problem, code), text, limits)
             truths[show_behaviour(self.problem, behaviour_of(run))] = None

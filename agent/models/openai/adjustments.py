@@ -33,6 +33,8 @@ _ESSENTIAL = frozenset(
     }
 )
 """Without these the call would be another one."""
+PROBABILITIES: Mapping[str, Any] = {"logprobs": True, "top_logprobs": 5}
+"""Fields of a call whose answer names an option; more than five are refused by some servers."""
 _ANSWER_LIMITS = ("max_tokens", "max_completion_tokens")
 _STATUSES = (400, 405, 422, 500, 501)
 _CODES = frozenset(
@@ -81,6 +83,13 @@ class Adjustments:
     """Fields with the one value that is refused, like a temperature of 0."""
     streams: bool = False
     """The model answers only in a stream, which is read to its end."""
+    forgoes_probabilities: bool = False
+    """A request that asked for them was refused, and nothing else was found that could be why."""
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether the endpoint may be asked how likely an answer's tokens are."""
+        return not self.forgoes_probabilities and not self.left_out & set(PROBABILITIES)
 
     def build_body(
         self, request: Request, model: str, more: Mapping[str, Any] | None = None
@@ -124,6 +133,14 @@ class Adjustments:
             return "answers are asked for as a stream"
         name = find_refused(refusal, body)
         return None if name is None else self._leave_out(name, body[name], refusal)
+
+    def forgo_probabilities(self, refusal: Refusal) -> str | None:
+        """As `learn`, of a refusal from which nothing was learnt: it may be about `PROBABILITIES`."""
+        unclear = refusal.status in _STATUSES and not (is_too_long(refusal) or is_filtered(refusal))
+        if self.forgoes_probabilities or not unclear:
+            return None
+        self.forgoes_probabilities = True
+        return "probabilities of answers are not asked for"
 
     def _leave_out(self, name: str, value: object, refusal: Refusal) -> str:
         if name in _ANSWER_LIMITS:

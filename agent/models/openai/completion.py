@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 from sstar_code.agent.models.openai.adjustments import drop_surrogates
@@ -281,8 +284,53 @@ def _read_logprobs(data: Any) -> dict[str, Any]:
     return {"logprob": math.fsum(numbers) / len(numbers), "last": last if isinstance(last, str) else ""}
 
 
+_NAMES_OPTION = re.compile(r"answer\b[^\w\n]*[:=]\W*(?=\w)", re.IGNORECASE)
+
+
+def _read_options(data: Any, options: Sequence[str]) -> dict[str, float] | None:
+    """How likely each of `options` is at the token with which the last `ANSWER: word` names one.
+
+    A word may be several tokens: one that begins an option counts for it. None where no probabilities came.
+    """
+    content = data.get("content") if isinstance(data, dict) else None
+    entries = [entry for entry in content or () if isinstance(entry, dict)] if options else []
+    texts = [str(entry.get("token") or "") for entry in entries]
+    named = list(_NAMES_OPTION.finditer("".join(texts)))
+    if not named:
+        return None
+    ends = list(accumulate(map(len, texts)))
+    entry = entries[bisect_right(ends, named[-1].end())]
+    top = entry.get("top_logprobs")
+    found = {
+        str(item.get("token")): item.get("logprob")
+        for item in (entry, *(top if isinstance(top, list) else ()))
+        if isinstance(item, dict)
+    }
+    likely: dict[str, float] = {}
+    for token, value in found.items():
+        begun = "".join(_WORD.findall(token))
+        option = next((word for word in options if _begins(word, begun)), None)
+        if option is not None and isinstance(value, int | float) and value <= 0:
+            likely[option] = likely.get(option, 0.0) + math.exp(value)
+    return likely or None
+
+
+_WORD = re.compile(r"\w+")
+
+
+def _begins(option: str, text: str) -> bool:
+    """Whether `text` is a letter that is an option, or begins a longer one."""
+    return text == option if len(option) == 1 else bool(text) and option.lower().startswith(text.lower())
+
+
 def read_answer(
-    data: dict[str, Any], *, model: str, seconds: float, opened: bool = False, raw: bool = False
+    data: dict[str, Any],
+    *,
+    model: str,
+    seconds: float,
+    opened: bool = False,
+    raw: bool = False,
+    options: Sequence[str] = (),
 ) -> Answer:
     """The answer in a chat completion; no content is an empty text, never an error.
 
@@ -296,6 +344,7 @@ def read_answer(
         opened: the model's template opens `<think>`, so an answer that was cut before any `</think>` is all
             thinking.
         raw: the text is a part of an answer, so nothing in it is taken for thinking.
+        options: `Request.options`.
     """
     choices = data.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else {}
@@ -327,6 +376,7 @@ def read_answer(
         model=str(data.get("model") or model),
         seconds=seconds,
         tokens=_read_tokens(data, choice),
+        likely=_read_options(choice.get("logprobs"), options),
     )
 
 

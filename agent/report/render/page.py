@@ -166,6 +166,7 @@ def _read_methods(run: Run, problem_id: str, caps: Caps) -> list[dict[str, Any]]
         for item in row.get("asked", ()):
             item["input"] = cut(item["input"], caps.output)
             item["options"] = [cut(text, caps.output) for text in item["options"]]
+            item["expected"] = cut(item["expected"], caps.output) if item.get("expected") else None
         for item in row.get("derived", ()):
             inputs.show(item)
             item["output"] = inputs.show_output(item["output"])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ABLATIONS", "ablate"]
 
-ABLATIONS = ("fuzz", "shrink", "trust")
+ABLATIONS = ("fuzz", "shrink", "trust", "prediction")
 
 
 async def _only_public(pool: Pool, members: Sequence[int], ledger: Ledger, **_: object) -> list[str]:
@@ -34,8 +34,16 @@ async def _as_it_is(problem: Problem, text: str, holds: object, **_: object) -> 
 _REPLACED: dict[str, tuple[str, Any]] = {
     "fuzz": ("find_model_free_inputs", _only_public),
     "shrink": ("shrink_input", _as_it_is),
+    "prediction": ("MOST_MISSES", 0),
 }
-_USERS = ("evidence.observe", "methods.baselines", "methods.sstar", "methods.adaptive", "judging.questioning")
+_USERS = (
+    "evidence.observe",
+    "methods.baselines",
+    "methods.sstar",
+    "methods.adaptive",
+    "judging.questioning",
+    "judging.preparation",
+)
 
 
 @contextmanager
@@ -43,7 +51,7 @@ def ablate(parts: Sequence[str]) -> Iterator[None]:
     """Leave `parts` out as long as the context lasts, wherever selection uses them.
 
     `fuzz`: the public inputs are the only free ones. `shrink`: questions show inputs as they were found.
-    `trust` is for the caller to leave out.
+    `prediction`: no output is asked for before the model sees one. `trust` is for the caller to leave out.
     """
     with ExitStack() as stack:
         for part in parts:

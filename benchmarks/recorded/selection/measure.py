@@ -1,8 +1,9 @@
 """All selection methods side by side on recorded candidates, without a model.
 
     python -m benchmarks.recorded.selection.measure FOLDER [--pools NAME ...] [--methods NAME ...]
-        [--judge ACCURACY ...] [--judges N] [--draws N] [--limit N] [--split all|even|odd] [--mixed]
-        [--memory FILE] [--out FOLDER] [--sweep n|inputs] [--without fuzz|shrink|trust ...]
+        [--judge ACCURACY ...] [--judges N] [--telling KIND ...] [--draws N] [--limit N]
+        [--split all|even|odd] [--mixed] [--memory FILE] [--out FOLDER] [--sweep n|inputs]
+        [--without fuzz|shrink|trust|prediction ...]
 
 FOLDER holds the recorded sets that benchmarks/recorded/pools.py names. A choice is right when the recorded
 hidden verdict says so. *Gap* is (method - random survivor) / (best possible - random survivor) over all
@@ -10,8 +11,9 @@ problems of a pool; survivors pass all public tests. *Ceiling* is the gap that o
 chose the cluster with the highest share of right programs, among the clusters that the method made. Runs and
 CPU seconds are means over the problems on which anything was run. `codet`, `b4` and `tests` get recorded
 tests, where there are any, as if a model had written them; `judge` needs --judge, a simulated one of that
-accuracy. --mixed leaves out the problems where all survivors are alike, which changes no rate, only mean
-costs. --memory keeps executions, so that a second run takes seconds.
+accuracy, whose errors are of the kinds of --telling (`tests.support.simulated`). --mixed leaves out the
+problems where all survivors are alike, which changes no rate, only mean costs. --memory keeps executions, so
+that a second run takes seconds.
 """
 
 from __future__ import annotations
@@ -49,13 +51,21 @@ JUDGED = ("sstar", "judge", "adaptive")
 """Methods that a judge makes a difference to."""
 
 
-def list_trials(methods: Sequence[str], judges: Sequence[float], most: int = 1) -> list[Trial]:
+def list_trials(
+    methods: Sequence[str], judges: Sequence[float], most: int = 1, telling: Sequence[str] = ("",)
+) -> list[Trial]:
     """Every method without a model, then those that can use a judge with each accuracy.
 
-    `adaptive` comes with each number of such judges from one to `most`.
+    `adaptive` comes with each number of such judges from one to `most`, a single one with each of `telling`.
     """
     plain = [Trial(name) for name in methods if name != "judge"]
-    single = [Trial(name, accuracy) for accuracy in judges for name in methods if name in JUDGED]
+    single = [
+        Trial(name, accuracy, telling=told)
+        for accuracy in judges
+        for told in telling
+        for name in methods
+        if name in JUDGED
+    ]
     numbers = range(2, most + 1) if "adaptive" in methods else ()
     return plain + single + [Trial("adaptive", accuracy, n) for accuracy in judges for n in numbers]
 
@@ -63,7 +73,7 @@ def list_trials(methods: Sequence[str], judges: Sequence[float], most: int = 1) 
 async def run(options: argparse.Namespace, store: Store) -> list[Row]:
     """The rows of all pools."""
     rows: list[Row] = []
-    trials = list_trials(options.methods, options.judge, options.judges)
+    trials = list_trials(options.methods, options.judge, options.judges, options.telling)
     inner = make_sandbox(options.sandbox, workers=2, say=partial(print, file=sys.stderr))
     async with MemoSandbox(inner, store) as sandbox:
         for name in options.pools:
@@ -100,6 +110,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS, metavar="NAME")
     parser.add_argument("--judge", nargs="+", type=float, default=[], metavar="ACCURACY")
     parser.add_argument("--judges", type=int, default=1, help="also so many judges of each accuracy at once")
+    parser.add_argument("--telling", nargs="+", default=[""], metavar="KIND", help="informed, noise, silent")
     parser.add_argument("--draws", type=int, default=5, help="of every codetN pool")
     parser.add_argument("--limit", type=int, help="only the first problems of every pool")
     parser.add_argument("--split", choices=("all", "even", "odd"), default="all")

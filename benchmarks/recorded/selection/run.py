@@ -17,6 +17,7 @@ from benchmarks.recorded.pools import load_pool
 from sstar_code.selection import Pool, choose
 from sstar_code.selection.evidence.weights import measure_reliability
 from sstar_code.selection.judging.calibration import measure_judge
+from sstar_code.selection.judging.prediction import measure_prediction
 from tests.support.simulated import CountingSandbox, SimulatedAsk
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from sstar_code.sandbox import Sandbox
     from sstar_code.selection import Question, Reply
     from sstar_code.selection.judging.calibration import JudgeRecord
+    from sstar_code.selection.judging.prediction import PredictionRecord
 
 __all__ = ["BY_TESTS", "Row", "Trial", "ceiling_of", "is_mixed", "load_tests", "run_pool", "shares"]
 
@@ -46,12 +48,17 @@ class Trial:
     """Accuracy of the simulated judge; None: no judge."""
     judges: int = 1
     """Judges of this accuracy, each of which errs by itself."""
+    telling: str = ""
+    """As `SimulatedAsk.telling`."""
 
     @property
     def name(self) -> str:
         if self.judge is None:
             return self.method
-        return f"{self.method}, {f'{self.judges} judges' if self.judges > 1 else 'judge'} {self.judge:.2f}"
+        told = f", {self.telling}" if self.telling else ""
+        return (
+            f"{self.method}, {f'{self.judges} judges' if self.judges > 1 else 'judge'} {self.judge:.2f}{told}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +133,7 @@ async def run_pool(
     items = [item for item in items if in_split(item.problem.id, split)][:limit]
     tests = load_tests(data) if any(trial.method in BY_TESTS for trial in trials) else {}
     rows: dict[int, list[Row]] = defaultdict(list)
-    records = {judge: await _measure_judge(items, sandbox, judge) for judge in _judges(trials)}
+    records = {judge: await _measure_judge(items, sandbox, *judge) for judge in _judges(trials)}
     attempt = partial(_try, sandbox=sandbox, trust=trust, tests=tests, records=records, mixed_only=mixed_only)
     limiter, started = anyio.CapacityLimiter(2 * sandbox.workers), time.monotonic()
 
@@ -148,21 +155,26 @@ async def run_pool(
     return [row for place in sorted(rows) for row in rows[place]]
 
 
-def _judges(trials: Sequence[Trial]) -> list[float]:
-    return list(dict.fromkeys(trial.judge for trial in trials if trial.judge is not None))
+def _judges(trials: Sequence[Trial]) -> list[tuple[float, str]]:
+    return list(dict.fromkeys((one.judge, one.telling) for one in trials if one.judge is not None))
 
 
-async def _measure_judge(items: Sequence[PoolProblem], sandbox: Sandbox, accuracy: float) -> JudgeRecord:
-    """The record of a simulated judge on the public tests of the pool, as a run over a set takes it."""
+async def _measure_judge(
+    items: Sequence[PoolProblem], sandbox: Sandbox, accuracy: float, telling: str
+) -> tuple[JudgeRecord, PredictionRecord]:
+    """The records of a simulated judge on the public tests of the pool, as a run over a set takes them."""
     asks = {
-        item.problem.id: SimulatedAsk(item.problem, item.candidates, CountingSandbox(sandbox), accuracy)
+        item.problem.id: SimulatedAsk(
+            item.problem, item.candidates, CountingSandbox(sandbox), accuracy, telling
+        )
         for item in items
     }
 
     async def ask(question: Question, problem: Problem, ordinal: str, **values: Any) -> Reply | None:
         return await asks[problem.id](question, problem, ordinal, **values)
 
-    return await measure_judge([asked.problem for asked in asks.values()], ask)
+    problems = [asked.problem for asked in asks.values()]
+    return await measure_judge(problems, ask), await measure_prediction(problems, ask)
 
 
 async def _try(
@@ -174,7 +186,7 @@ async def _try(
     sandbox: Sandbox,
     trust: dict[str, float],
     tests: dict[str, str],
-    records: dict[float, JudgeRecord],
+    records: dict[tuple[float, str], tuple[JudgeRecord, PredictionRecord]],
     mixed_only: bool,
 ) -> Row | None:
     """One row; None where the trial needs what is not recorded for this problem."""
@@ -187,15 +199,19 @@ async def _try(
     if trial.method == "random" or not survives or (mixed_only and not is_mixed(item)):
         return Row(*base, random, random, best, None)
     counting = CountingSandbox(sandbox, known)
-    ask = record = None
+    ask = record = predicted = None
     if trial.judge is not None:
-        record = records[trial.judge]
+        record, predicted = records[trial.judge, trial.telling]
     if trial.method in BY_TESTS or trial.judge is not None:
-        ask = SimulatedAsk(item.problem, item.candidates, counting, trial.judge, written)
+        ask = SimulatedAsk(item.problem, item.candidates, counting, trial.judge, trial.telling, written)
 
     async def measured() -> JudgeRecord | None:
         await anyio.lowlevel.checkpoint()
         return record
+
+    async def measured_outputs() -> PredictionRecord | None:
+        await anyio.lowlevel.checkpoint()
+        return predicted
 
     pool = Pool(
         item.problem,
@@ -205,6 +221,7 @@ async def _try(
         reliability=trust,
         measure_judge=measured,
         other_judges=(measured,) * (trial.judges - 1),
+        measure_prediction=measured_outputs,
     )
     selection = await choose(trial.method)(pool)
     chosen = item.candidates[selection.chosen] if selection.chosen is not None else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sstar_code.agent.prompts.statement import describe_checker
@@ -9,6 +11,7 @@ from sstar_code.agent.prompts.templates import NAMES, Prompts, show_arguments
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.selection.judging.question import Refusal, effort, is_empty, read_choice
 
+TOOLS = {"kit": {"generate": True}, "reference": {}}
 GONE = (
     "Every seed gives another one",
     "the largest inputs that the problem allows",
@@ -53,7 +56,7 @@ def test_a_brute_force_is_told_what_data_is():
     text = ask("reference")
     assert "data = [[1, 2], 'a']\noutput = [1.5]" in text
     assert "about 10 items" in text
-    assert "leave `solve` out" in text
+    assert "`solve` raises an exception" in text
 
 
 @pytest.mark.parametrize(
@@ -76,7 +79,30 @@ def test_a_judge_is_told_which_differences_do_not_count(checker, kind, words):
     problem = call(checker, kind)
     said = describe_checker(problem)
     assert (words in said) if words else said == ""
-    assert said in ask("choose", problem, input="1", outputs=["1", "2"])
+    assert said in ask("choose", problem, input="1", outputs=["1.5", "2.5"])
+    assert said in ask("expect", problem, input="1")
+    if "at most" in words:
+        assert words not in ask(
+            "choose", problem, input="1", outputs=["1", "True"]
+        )  # there are none to differ
+
+
+def test_an_output_is_asked_for_in_the_form_that_is_read():
+    """A literal of a call's value, or the whole text; what to do where nothing is right; no output is shown."""
+    value, text = ask("expect", input="f(1)"), ask("expect", call(kind=Kind.STDIN), input="1")
+    assert "```python block that holds nothing but the value" in value
+    assert "```text block that holds nothing but the whole output" in text
+    assert all("ANSWER: invalid" in shown and "read in two ways" in shown for shown in (value, text))
+
+
+def test_a_tool_is_told_how_arguments_stand_on_standard_input():
+    """Where the statement does not show it, since its example is written as a call."""
+    problem = replace(
+        call(kind=Kind.STDIN),
+        statement="f([3,4]) = 5\n\nWrite a program that reads the arguments of `f` from standard input, one a line.",
+        public_tests=(Test("[3, 4]\n", "5\n"),),
+    )
+    assert all("```\n[3, 4]\n```" in ask(name, problem, **more) for name, more in TOOLS.items())
 
 
 def test_a_failed_program_is_explained_only_where_one_is_shown():
