@@ -88,7 +88,7 @@ def test_a_judge_is_told_which_differences_do_not_count(checker, kind, words):
 
 
 def test_an_output_is_asked_for_in_the_form_that_is_read():
-    """A literal of a call's value, or the whole text; what to do where nothing is right; no output is shown."""
+    """A literal of a call's value, or the whole text, and what to do where nothing is right."""
     value, text = ask("expect", input="f(1)"), ask("expect", call(kind=Kind.STDIN), input="1")
     assert "```python block that holds nothing but the value" in value
     assert "```text block that holds nothing but the whole output" in text
@@ -99,7 +99,7 @@ def test_a_tool_is_told_how_arguments_stand_on_standard_input():
     """Where the statement does not show it, since its example is written as a call."""
     problem = replace(
         call(kind=Kind.STDIN),
-        statement="f([3,4]) = 5\n\nWrite a program that reads the arguments of `f` from standard input, one a line.",
+        statement="f([3,4]) = 5. Reads the arguments of `f` from standard input, one a line.",
         public_tests=(Test("[3, 4]\n", "5\n"),),
     )
     assert all("```\n[3, 4]\n```" in ask(name, problem, **more) for name, more in TOOLS.items())

@@ -98,9 +98,10 @@ def known(record):
 
 
 BY_ORDER, GOOD = JudgeRecord(4, 8, 0, 0), JudgeRecord(38, 40, 18, 19)
+MOSTLY = PredictionRecord(7, 8)
 
 
-async def choose(make_pool, model, judge=BY_ORDER, predicted=PredictionRecord(7, 8)):
+async def choose(make_pool, model, judge=BY_ORDER, predicted=MOSTLY):
     measures = {"measure_judge": known(judge), "measure_prediction": known(predicted)}
     return await METHODS["adaptive"](replace(make_pool(CODES, model, SUMS), **measures))
 
