@@ -179,14 +179,9 @@ FOR_REPOSITORY = Path(str(resources.files("sstar_code.agent.prompts") / "reposit
 """Folder of the templates that `sstar fix` has instead of those for problems."""
 FOR_CPP = Path(str(resources.files("sstar_code.agent.prompts") / "cpp"))
 """Folder of the templates that ask for C++; `environment.language` says which."""
-_OF_STRATEGIES = frozenset(
-    f"{name}.j2"
-    for name in ("style", "lessons", "ideas", "associate", "critique", "changes", "review", "rewrite")
-)
-_FOLDERS = {
-    **dict.fromkeys(_OF_STRATEGIES, "strategies/"),
-    **dict.fromkeys(("predict.j2", "expect.j2"), "prediction/"),
-}
+_OF_STRATEGIES = ("style", "lessons", "ideas", "associate", "critique", "changes", "review", "rewrite")
+_OF_VALUES = ("predict.j2", "expect.j2")
+_FOLDERS = {f"{name}.j2": "strategies/" for name in _OF_STRATEGIES} | dict.fromkeys(_OF_VALUES, "prediction/")
 """The folders of those that do not stand with the others."""
 
 _MOST_BYTES = MIB

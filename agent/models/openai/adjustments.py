@@ -86,11 +86,6 @@ class Adjustments:
     forgoes_probabilities: bool = False
     """A request that asked for them was refused, and nothing else was found that could be why."""
 
-    @property
-    def has_probabilities(self) -> bool:
-        """Whether the endpoint may be asked how likely an answer's tokens are."""
-        return not self.forgoes_probabilities and not self.left_out & set(PROBABILITIES)
-
     def build_body(
         self, request: Request, model: str, more: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
@@ -109,6 +104,8 @@ class Adjustments:
             body["stop"] = list(request.stop)
         if self.streams:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
+        if request.options and not self.forgoes_probabilities and self.left_out.isdisjoint(PROBABILITIES):
+            body |= PROBABILITIES
         body |= {**(more or {}), **request.extra}
         return {
             name: value
@@ -132,15 +129,12 @@ class Adjustments:
             self.streams = True
             return "answers are asked for as a stream"
         name = find_refused(refusal, body)
-        return None if name is None else self._leave_out(name, body[name], refusal)
-
-    def forgo_probabilities(self, refusal: Refusal) -> str | None:
-        """As `learn`, of a refusal from which nothing was learnt: it may be about `PROBABILITIES`."""
-        unclear = refusal.status in _STATUSES and not (is_too_long(refusal) or is_filtered(refusal))
-        if self.forgoes_probabilities or not unclear:
-            return None
-        self.forgoes_probabilities = True
-        return "probabilities of answers are not asked for"
+        if name is not None:
+            return self._leave_out(name, body[name], refusal)
+        if body.items() >= PROBABILITIES.items() and refusal.status in _STATUSES:
+            self.forgoes_probabilities = True  # servers have many words for what they do not know
+            return "probabilities of answers are not asked for"
+        return None
 
     def _leave_out(self, name: str, value: object, refusal: Refusal) -> str:
         if name in _ANSWER_LIMITS:

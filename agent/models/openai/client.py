@@ -16,7 +16,7 @@ from sstar_code.agent.models.openai.address import (
     parse_base_url,
     show_url,
 )
-from sstar_code.agent.models.openai.adjustments import PROBABILITIES, Adjustments
+from sstar_code.agent.models.openai.adjustments import Adjustments
 from sstar_code.agent.models.openai.completion import (
     NoCompletionError,
     estimate_tokens,
@@ -168,8 +168,6 @@ class OpenAIModel(RetryingModel):
             else:
                 refusal = read_refusal(response.status_code, response.text, secret=self._key)
             learnt = self.adjustments.learn(refusal, body)
-            if learnt is None and request.options:
-                learnt = self.adjustments.forgo_probabilities(refusal)
             if learnt is None:
                 break
             self._note(f"{self.url}: {learnt}, since the server refuses it ({refusal.message[:120]})", learnt)
@@ -193,8 +191,6 @@ class OpenAIModel(RetryingModel):
             body = make_text_body(body, await self._encoder.encode(body["prompt"]))
         if request.watch is not None:
             body |= {name: value for name, value in STREAMED.items() if name not in adjustments.left_out}
-        elif request.options and adjustments.has_probabilities:
-            body |= PROBABILITIES
         if self.priorities and request.priority is not None:
             body["priority"] = request.priority
         return body

@@ -102,7 +102,12 @@ def test_a_server_that_tells_is_asked():
 
 @pytest.mark.parametrize(
     "message",
-    ["Unsupported parameter: 'top_logprobs'", "logprobs: Input should be a valid integer", "bad request"],
+    [
+        "Unsupported parameter: 'top_logprobs'",
+        "Unsupported parameter: 'logprobs'",
+        "logprobs: Input should be a valid integer",
+        "bad request",
+    ],
 )
 def test_a_server_that_refuses_is_asked_without_them(message):
     """Whatever words it has for it: once refused, said in one line, never sent again, and the text counts."""
