@@ -10,6 +10,7 @@ import pytest
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.selection import METHODS
 from sstar_code.selection.judging.calibration import JudgeRecord
+from sstar_code.selection.judging.prediction import PredictionRecord
 from sstar_code.selection.methods.registry import select_all
 
 pytestmark = pytest.mark.anyio
@@ -76,9 +77,15 @@ async def test_a_split_beyond_the_contract_asks_for_a_validator(make_pool, scrip
 
 
 async def test_a_judge_that_cannot_judge_costs_a_brute_force_instead(make_pool, scripted_ask):
-    """No question to it; the brute force decides, since it is the only thing that can."""
+    """No question to it, nor for an output, which it cannot work out; a brute force is all that can decide."""
     ask, measuring = scripted_ask(choose=answer, reference=REFERENCE), Measuring(20)
-    pool = replace(make_pool([*variants(WRONG, 3), RIGHT], ask, SUMS), measure_judge=measuring)
+
+    async def measure_prediction():
+        await anyio.lowlevel.checkpoint()
+        return PredictionRecord(0, 4)
+
+    made = make_pool([*variants(WRONG, 3), RIGHT], ask, SUMS)
+    pool = replace(made, measure_judge=measuring, measure_prediction=measure_prediction)
     selection = await METHODS["adaptive"](pool)
     assert selection.chosen == 3
     assert {kind for kind, _, _ in ask.asked} == {"reference"}
