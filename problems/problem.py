@@ -89,7 +89,8 @@ class Problem:
     """Digits of the longest integer that a program may print or read as decimal text; 0: no limit, None:
     Python's own."""
     checker: str | Mapping[str, str] = "exact"
-    """A name of `problems.checkers.CHECKERS`, with `:argument` where it takes one, or {"program": source}."""
+    """A name of `problems.checkers.CHECKERS`, with `:argument` where it takes one, or a program that judges,
+    as those below: {"program": source}, or that with "language": "cpp" (`problems.formats.judges`)."""
     preamble: str = ""
     """Source run before the candidate, in its name space but under another file name: common imports."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -100,6 +101,12 @@ class Problem:
     """How the entry point is called."""
     asks: Asked = Asked.PROGRAM
     """What is asked for."""
+    interactor: Mapping[str, str] | None = None
+    """The program that a candidate talks to in place of reading a test's input, for `stdin` problems."""
+    validator: Mapping[str, str] | None = None
+    """A program that reads an input and ends well where the problem allows it."""
+    full_score: float | None = None
+    """The number that the checker gives a test that is right; None: it passes or fails."""
 
     def __post_init__(self) -> None:
         for name in ("id", "statement", "starter_code", "preamble"):

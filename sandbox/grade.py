@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,15 +16,15 @@ from sstar_code.problems.checkers import accepts, longest_right
 from sstar_code.problems.formats.trust import trusts_candidate
 from sstar_code.problems.python_source import parse_python
 from sstar_code.problems.values import decode, encode
+from sstar_code.sandbox.judging.checkers import ask_checker
+from sstar_code.sandbox.judging.interactors import pack_test, pair_up, rule_talk, show_output
+from sstar_code.sandbox.judging.ruling import CHECKER_AT_FAULT, INTERACTOR_AT_FAULT, Ruling
 from sstar_code.sandbox.languages.marks import read_mark
 from sstar_code.sandbox.languages.table import PYTHON
 from sstar_code.sandbox.outcome import Execution, Limits, Mode, Program, Sandbox, Status, Verdict, is_cut
 
-CHECKER_AT_FAULT = "the checker program of the problem is at fault"
-"""Begins the note of a test that was not judged because of it: grading again would not help."""
 ENTRY_POINT_MISSING = "EntryPointMissing"
 """The type of the failure of a program that compiles and does not define the entry point."""
-_NOTE_CHARS = 500
 _BATCH = 16
 """Tests sent at first when the first failure ends the grading, then twice as many each time: little is run in
 vain, and a long list is not compiled for again and again."""
@@ -50,6 +49,8 @@ class TestResult:
     execution: Execution
     note: str = ""
     """The checker's own words, where a checker program rejected the output or is itself at fault."""
+    score: float | None = None
+    """From 0 to 1; None where the checker gave no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,19 @@ class Report:
         return next((verdict for verdict in verdicts if verdict is not Verdict.AC), Verdict.AC)
 
     @property
+    def score(self) -> float | None:
+        """The mean score of all tests, from 0 to 1, one that was not run counting 0; None without scores."""
+        if all(result.score is None for result in self.results):
+            return None
+        given = (float(one.verdict is Verdict.AC) if one.score is None else one.score for one in self.results)
+        return sum(given) / self.total
+
+    @property
     def checker_fault(self) -> str:
-        """How the checker program ended where it is why the verdict is IE; empty where it is not."""
+        """How the checker or interactor ended where it is why the verdict is IE; empty where it is not."""
         lost = [result.note for result in self.results if result.verdict is Verdict.IE]
-        return lost[0] if lost and all(note.startswith(CHECKER_AT_FAULT) for note in lost) else ""
+        faults = (CHECKER_AT_FAULT, INTERACTOR_AT_FAULT)
+        return lost[0] if lost and all(note.startswith(faults) for note in lost) else ""
 
     @property
     def failures(self) -> tuple[TestResult, ...]:
@@ -156,8 +166,17 @@ def program_for(problem: Problem, code: str, test: Test | None = None) -> Progra
     call = problem.call if mode is Mode.CALL else PLAIN_CALL
     language, text = read_mark(code)
     if mode is Mode.MAIN and language.name != PYTHON:
-        return Program(text, language=language.name)
-    return Program(assemble(problem, code), mode, entry_point, problem.preamble, call)
+        program = Program(text, language=language.name)
+    else:
+        program = Program(assemble(problem, code), mode, entry_point, problem.preamble, call)
+    return program if problem.interactor is None or mode is not Mode.MAIN else pair_up(program, problem)
+
+
+def input_for(problem: Problem, test: Test) -> str:
+    """The input of the run of `program_for` that tells of `test`."""
+    if test.program is not None:
+        return test.program
+    return test.input if problem.interactor is None else pack_test(test)
 
 
 def limits_for(problem: Problem) -> Limits:
@@ -202,8 +221,13 @@ async def run_tests(
 ) -> Report:
     """Run `code` on `tests` and judge every run.
 
-    With `stop_on_failure` the report ends with the batch that holds the first failure.
+    With `stop_on_failure` the report ends with the batch that holds the first failure, unless tests have
+    scores, which count all.
+
+    Raises:
+        UserError: a judge of the problem includes testlib's header, which was not named.
     """
+    stop_on_failure = stop_on_failure and problem.full_score is None
     results: list[TestResult] = []
     step = _BATCH if stop_on_failure else max(1, len(tests))
     start = 0
@@ -230,52 +254,57 @@ async def _run_batch(
     for program, places in sorted(groups.items(), key=lambda item: item[0] != plain):
         if stop and any(run.status is not Status.OK for run in executions.values()):
             continue
-        texts = [tests[place].input if program == plain else tests[place].program for place in places]
-        inputs = [text or "" for text in texts]
+        inputs = [input_for(problem, tests[place]) for place in places]
         limits = _make_room(problem, [tests[place] for place in places])
         runs = await sandbox.run(program, inputs, limits, stop_on_failure=stop)
         executions.update(zip(places, runs, strict=False))  # fewer runs than places after a failure
     results = []
     for place in sorted(executions):
         test, run = tests[place], executions.pop(place)
-        verdict, note = await _judge(sandbox, problem, code, test, run)
-        results.append(TestResult(test, verdict, run.shorten(KEPT_CHARS), note))
+        ruling = await _judge(sandbox, problem, code, test, run)
+        if problem.interactor is not None and test.program is None:
+            run = show_output(run)
+        score = ruling.score
+        if score is None and problem.full_score is not None:
+            score = float(ruling.verdict is Verdict.AC)
+        results.append(TestResult(test, ruling.verdict, run.shorten(KEPT_CHARS), ruling.note, score))
     return results
 
 
-async def _judge(
-    sandbox: Sandbox, problem: Problem, code: str, test: Test, run: Execution
-) -> tuple[Verdict, str]:
+async def _judge(sandbox: Sandbox, problem: Problem, code: str, test: Test, run: Execution) -> Ruling:
     if test.program is not None and _is_refuted(run):
-        return Verdict.WA, ""
+        return Ruling(Verdict.WA)
+    if problem.interactor is not None and test.program is None and run.status is not Status.IE:
+        return await rule_talk(sandbox, problem, test, run)
     if run.status is not Status.OK:
-        return Verdict(run.status.value), ""
+        return Ruling(Verdict(run.status.value))
     if test.program is not None or test.output is None:
-        return Verdict.AC, ""
-    output = run.output or ""
-    if not isinstance(problem.checker, str):
-        return await _judge_by_program(sandbox, problem, code, test, output)
-    if len(output) > longest_right(test.output):
-        return Verdict.WA, f"over {longest_right(test.output)} characters, not compared"
-    expected = _restate(problem, test.output)
-    compare = partial(accepts, problem.checker, problem.kind, expected, output)
+        return Ruling(Verdict.AC)
+    if isinstance(problem.checker, str):
+        return await _compare(problem, problem.checker, test.output, run.output or "")
+    return await _ask_about_all(sandbox, problem, code, test, run.output or "")
+
+
+async def _compare(problem: Problem, checker: str, wanted: str, output: str) -> Ruling:
+    """The verdict of a checker by name."""
+    if len(output) > longest_right(wanted):
+        return Ruling(Verdict.WA, f"over {longest_right(wanted)} characters, not compared")
+    expected = _restate(problem, wanted)
+    compare = partial(accepts, checker, problem.kind, expected, output)
     is_quick = len(output) + len(expected) <= _QUICK_CHARS
     passed = compare() if is_quick else await to_thread.run_sync(compare, abandon_on_cancel=True)
-    return Verdict.AC if passed else Verdict.WA, ""
+    return Ruling(Verdict.AC if passed else Verdict.WA)
 
 
-async def _judge_by_program(
-    sandbox: Sandbox, problem: Problem, code: str, test: Test, output: str
-) -> tuple[Verdict, str]:
+async def _ask_about_all(sandbox: Sandbox, problem: Problem, code: str, test: Test, output: str) -> Ruling:
     """The checker program's verdict on all of the output: one that was cut is made once more."""
-    assert not isinstance(problem.checker, str)
     if is_cut(output):
         limits = replace(_make_room(problem, [test]), kept_chars=None)
         (run,) = await sandbox.run(program_for(problem, code, test), [test.input], limits)
         if run.status is not Status.OK:
-            return Verdict(run.status.value), ""
+            return Ruling(Verdict(run.status.value))
         output = run.output or ""
-    return await _run_checker(sandbox, problem.checker, test, output)
+    return await ask_checker(sandbox, problem, test, output)
 
 
 def _restate(problem: Problem, output: str) -> str:
@@ -299,58 +328,3 @@ def _is_refuted(run: Execution) -> bool:
         and failure.type == "AssertionError"
         and failure.line is None
     )
-
-
-async def _run_checker(
-    sandbox: Sandbox, checker: Mapping[str, str], test: Test, output: str
-) -> tuple[Verdict, str]:
-    """A checker program reads {"input", "expected", "output"} as JSON on stdin; status 0 accepts.
-
-    It runs isolated like a candidate. Another exit status rejects, and so does every failure that the output
-    makes: an exception, a limit, a signal. Where what is expected, given as output, makes it fail as well, or
-    it does not compile, it is at fault itself: the verdict is IE, as nothing is known of the candidate, and
-    the words say so.
-    """
-    program = Program(checker["program"])
-
-    async def ask(answer: str | None) -> Execution:
-        question = {"input": test.input, "expected": test.output, "output": answer}
-        (end,) = await sandbox.run(program, [json.dumps(question)], _CHECKER_LIMITS)
-        return end
-
-    end = await ask(output)
-    if end.status is Status.OK:
-        return Verdict.AC, ""
-    if end.status is Status.IE:
-        return Verdict.IE, f"the checker's run was lost: {_tell(end)}"
-    if _has_rejected(end):
-        return Verdict.WA, f"the checker: {_tell(end)[:_NOTE_CHARS]}"
-    told = f"{end.status.value}: {_tell(end)[:_NOTE_CHARS]}"
-    if end.status is not Status.CE:
-        known = await ask(test.output)
-        if known.status is Status.OK or _has_rejected(known):
-            return Verdict.WA, f"the checker cannot read it: {told}"
-        if known.status is Status.IE:
-            return Verdict.IE, f"the checker's run was lost: {_tell(known)}"
-    return Verdict.IE, f"{CHECKER_AT_FAULT}: {told}"
-
-
-_CHECKER_LIMITS = Limits(cpu_s=10.0, kept_chars=KEPT_CHARS)
-
-
-def _has_rejected(end: Execution) -> bool:
-    """Whether a checker program ended by itself, with an exit status or an exception."""
-    return end.status is Status.RE and not (
-        end.failure is not None and end.failure.type.startswith(("SIG", "signal "))
-    )
-
-
-def _tell(end: Execution) -> str:
-    """The words with which a checker program ended: the text it left, else its status."""
-    failure = end.failure
-    if _has_rejected(end) and (failure is None or failure.type.startswith("exit status")):
-        own = failure.message if failure else ""
-        lines = [line.strip() for text in (end.stderr, end.stdout) for line in text.splitlines()[-1:]]
-        if said := own or next(filter(None, lines), ""):
-            return said
-    return ": ".join(part for part in (failure.type, failure.message) if part) if failure else ""

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from sstar_code.sandbox.environment import Environment
 
 
+JUDGE_ERROR = "JudgeError"
+"""The type of the failure of a run whose interactor does not compile."""
+
+
 class SandboxError(InfrastructureError):
     """The sandbox cannot be started, or broke; the message says what to do."""
 
@@ -68,6 +72,15 @@ class Mode(StrEnum):
     define are the program's, which runs in another process and only answers calls."""
     TRUSTING = "trusting"
     """The same in the program's own process, for source that needs its objects themselves."""
+    FILES = "files"
+    """Compiled languages: run the program with the paths of three files as arguments; the input is
+    `inside.frames.pack_files`."""
+    INTERACT = "interact"
+    """Run the program with its standard input and output joined to those of its `judge`, a second program
+    that has three files as in `FILES`; the judge's end is what counts (`judging.interactors`)."""
+
+
+_COMPILED = (Mode.MAIN, Mode.FILES, Mode.INTERACT)
 
 
 def _as_member(kind: type[_Kind], value: str) -> _Kind:
@@ -99,14 +112,22 @@ class Program:
     call: CallForm = PLAIN_CALL
     """For `CALL`: how the entry point is called."""
     language: str = PYTHON
-    """A name of `languages.table`, or an alias, like `cpp`. All but Python have no mode but `MAIN`."""
+    """A name of `languages.table`, or an alias, like `cpp`. All but Python have no mode but `MAIN`, `FILES`
+    and `INTERACT`."""
+    judge: str = ""
+    """For `INTERACT`: the interactor's source."""
+    judge_language: str = PYTHON
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mode", _as_member(Mode, self.mode))
+        if self.judge_language != PYTHON:
+            object.__setattr__(self, "judge_language", find_language(self.judge_language).name)
         if self.language != PYTHON:
             object.__setattr__(self, "language", find_language(self.language).name)
-            if self.language != PYTHON and (self.mode is not Mode.MAIN or self.preamble):
-                raise ValueError(f"a {self.language} program reads standard input; it is not called")
+        if self.language != PYTHON and (self.mode not in _COMPILED or self.preamble):
+            raise ValueError(f"a {self.language} program reads standard input; it is not called")
+        if self.language == PYTHON and self.mode is Mode.FILES:
+            raise ValueError("a Python program is given no files")
 
 
 _LONGEST_S = 86_400.0
@@ -337,6 +358,8 @@ def execution_keys(program: Program, inputs: Iterable[str], limits: Limits) -> l
         facts["call"] = asdict(program.call)
     if program.language == PYTHON:
         del facts["language"]  # as above
+    if program.mode is not Mode.INTERACT:
+        del facts["judge"], facts["judge_language"]  # as above
     before = hashlib.sha256(f"[{json.dumps(facts, sort_keys=True)}, ".encode())
     after = f", {json.dumps(bounds, sort_keys=True)}]"
     keys = []

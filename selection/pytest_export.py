@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems import Kind, UserError, files
 from sstar_code.problems.checkers import DEFAULT_TOLERANCE
+from sstar_code.problems.formats.judges import is_cpp
 from sstar_code.problems.values import decode, decode_lines
 
 if TYPE_CHECKING:
@@ -249,7 +250,7 @@ def _comparison(problem: Problem) -> _Comparison:
 
     A tuple also meets a list, which is a little more than most rules allow.
     """
-    if not isinstance(problem.checker, str):
+    if not isinstance(problem.checker, str) and not is_cpp(problem.checker):
         dump = "json.dumps" if problem.kind is Kind.FUNCTION else "str"  # what the checker reads is text
         source = _BY_PROGRAM.format(program=problem.checker["program"], dump=dump)
         return _Comparison(
@@ -257,7 +258,8 @@ def _comparison(problem: Problem) -> _Comparison:
             source,
             ("import json", "import subprocess", "import sys"),
         )
-    name, _, argument = problem.checker.partition(":")
+    rule = problem.checker if isinstance(problem.checker, str) else "exact"  # one in C++ is not taken along
+    name, _, argument = rule.partition(":")
     if problem.kind is Kind.STDIN:
         return _compare_text(name, float(argument or DEFAULT_TOLERANCE))
     if name == "unordered":

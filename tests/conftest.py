@@ -130,6 +130,11 @@ def _may_start(user, python) -> bool:
 @pytest.fixture(scope="session")
 def sandbox_namespaces(portal):
     """What an ordinary user gets: user namespaces, and one uid for all. Root becomes one for it."""
+    yield from hold_namespaces(portal)
+
+
+def hold_namespaces(portal, tools=None):
+    """A sandbox in user namespaces, with the compilers of `tools`; skipped where there can be none."""
     from sstar_code.sandbox import SandboxError
     from sstar_code.sandbox.local.pipe_worker import find_interpreter, list_ways
     from sstar_code.sandbox.local.sandbox import LocalSandbox
@@ -141,7 +146,7 @@ def sandbox_namespaces(portal):
         python = next((path for path in (python, "/usr/bin/python3") if _may_start(user, path)), None)
         if python is None:
             pytest.skip("no interpreter that another user may start, or no setpriv")
-    ways = list_ways(ordinary=True, python=os.path.realpath(python))
+    ways = list_ways(ordinary=True, python=os.path.realpath(python), tools=tools)
     (way,) = (way for way in ways if way.name == "user namespaces")
     way = replace(way, arguments=(*user, *way.arguments))
     sandbox = LocalSandbox(2, ways=[way])

@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +16,7 @@ from sstar_code.problems.plain_text import dump_json, escape_line, escape_text
 
 if TYPE_CHECKING:
     from sstar_code.agent.cli.options import DataOptions
+    from sstar_code.agent.jobs.choices import SandboxChoice
     from sstar_code.agent.prompts.templates import Prompts
     from sstar_code.agent.run.outcomes import Prices
     from sstar_code.agent.solving.settings import Settings
@@ -91,13 +93,17 @@ def show_estimate(
 
 
 def load_problems(
-    spec: str, options: DataOptions, *, on_fault: Callable[[Fault], None] | None = None
+    spec: str, options: DataOptions, *, on_fault: Callable[[Fault], None] | None = None, runs: bool = True
 ) -> tuple[ProblemSet, list[Problem]]:
     """The set and the problems of it that were asked for; `on_fault` is told of rows that cannot be used.
 
+    With `runs` their judges have testlib's header where they include it.
+
     Raises:
-        UserError: the set cannot be read, a filter cannot be used, or nothing is left.
+        UserError: the set cannot be read, a filter cannot be used, nothing is left, or testlib's header is
+            needed and was not named.
     """
+    from sstar_code.problems.formats.judges import attach_testlib
     from sstar_code.problems.sets.load import filter_problems, load_set, name_set
     from sstar_code.problems.sets.releases import find_missing
 
@@ -117,7 +123,14 @@ def load_problems(
     chosen = filter_problems(whole.problems, options.filter_ or ())[: options.limit]
     if not chosen and on_fault is None:
         raise UserError(f"{spec}: no problem is left after --filter, --limit and the dates")
-    return whole, chosen
+    return whole, attach_testlib(chosen, options.testlib, need=runs)
+
+
+def equip(sandbox: SandboxChoice, problems: Iterable[Problem]) -> SandboxChoice:
+    """`sandbox` with the languages that the judges of `problems` are written in."""
+    from sstar_code.problems.formats.judges import list_languages
+
+    return replace(sandbox, languages=(*sandbox.languages, *list_languages(problems)))
 
 
 def _say_release(spec: str, whole: ProblemSet) -> None:

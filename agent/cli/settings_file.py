@@ -75,6 +75,7 @@ TRUSTED_KEYS = frozenset({
     "explain", "retry", "extra_body", "role_model", "no_model_check", "prices", "security", "port", "open",
     "for", "host", "api_key_env", "max_body_mb", "max_passing", "max_seconds_request", "max_solving",
     "max_tokens_hour", "max_tokens_request", "max_waiting", "http", "repository", "programs",
+    "testlib",
 })  # fmt: skip
 """Settings that start or reach something, name or change files, or run code: never from a project's file."""
 

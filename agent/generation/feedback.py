@@ -242,7 +242,7 @@ def _describe(
     if message.strip() and message.strip() in assertion:
         message = ""  # the sandbox says which line it was where the assertion itself says nothing
     expected = _shown(test.output, is_call=is_call) if test.program is None else None
-    is_compared = result.verdict is Verdict.WA and test.program is None
+    is_compared = result.verdict is Verdict.WA and test.program is None and problem.interactor is None
     is_checked = is_compared and not isinstance(problem.checker, str)
     got = _shown(run.output, is_call=is_call) if is_compared else None
     call = cap(show_call(problem.entry_point, test), limit) if is_call else ""

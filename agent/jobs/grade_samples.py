@@ -16,7 +16,6 @@ from sstar_code.agent.run.files import replace_file, write_json
 from sstar_code.agent.run.folder import read_manifest
 from sstar_code.agent.run.history.which_set import read_which_set
 from sstar_code.agent.run.summary import Rate, mean_rate, pass_at_k
-from sstar_code.problems.sets.faults import Fault
 from sstar_code.sandbox import Status, Verdict
 from sstar_code.sandbox.grade import run_tests
 
@@ -51,6 +50,8 @@ class Graded:
     """How the problem's checker program ended, where it is why nothing is known of the sample (IE)."""
     error: str = ""
     """The error that was raised over the sample, where that is why (IE)."""
+    score: float | None = None
+    """The mean score of its tests, from 0 to 1; None where no checker gave a number."""
 
     @property
     def is_lost(self) -> bool:
@@ -180,7 +181,9 @@ async def _grade(item: Item, sandbox: Sandbox, *, all_tests: bool) -> Graded:
         row = _missing_row(problem, number, len(tests), Verdict.IE, line)
         return Graded(problem.id, number, Verdict.IE, len(tests), row, error=line)
     row = {"problem_id": problem.id, "sample": number, **describe_report(report)}
-    return Graded(problem.id, number, report.verdict, report.total, row, report.checker_fault)
+    return Graded(
+        problem.id, number, report.verdict, report.total, row, report.checker_fault, score=report.score
+    )
 
 
 def list_judging_tests(problem: Problem) -> list[Test]:
@@ -222,12 +225,14 @@ def describe_report(report: Report) -> dict[str, Any]:
         "passed": report.total > 0 and report.verdict is Verdict.AC,
         "passed_tests": report.passed,
         "total_tests": report.total,
+        **({} if report.score is None else {"score": report.score}),
         "tests": [
             {
                 "verdict": result.verdict.value,
                 "cpu_s": round(result.execution.cpu_s, 4),
                 "wall_s": round(result.execution.wall_s, 4),
                 "memory_mb": round(result.execution.memory_mb, 1),
+                **({} if result.score is None else {"score": result.score}),
             }
             for result in report.results
         ],
@@ -274,6 +279,7 @@ class Tally:
 
     def __init__(self, problems: Iterable[Problem] = (), rate: str = "pass") -> None:
         """Count `problems` too where no sample comes; `rate` is what its rates are called before the @."""
+        problems = list(problems)
         self._rate = rate
         self._count: Counter[str] = Counter()
         self._right: Counter[str] = Counter()
@@ -282,6 +288,10 @@ class Tally:
         self._at_fault: Counter[str] = Counter()
         self._errors: dict[str, str] = {}
         self._raised = 0
+        self._scores: dict[str, list[float]] = {
+            problem.id: [] for problem in problems if problem.full_score is not None
+        }
+        """The scores of the samples of problems that have scores."""
 
     def add(self, graded: Graded) -> None:
         """Count one sample."""
@@ -291,6 +301,8 @@ class Tally:
         self._right[graded.problem_id] += graded.verdict is Verdict.AC
         if graded.checker_fault:
             self._at_fault[graded.problem_id] += 1
+        if graded.score is not None or graded.problem_id in self._scores:
+            self._scores.setdefault(graded.problem_id, []).append(graded.score or 0.0)
         if graded.error:
             self._errors.setdefault(graded.problem_id, graded.error)
             self._raised += 1
@@ -323,7 +335,13 @@ class Tally:
             "passed": sum(right for _, right in tallies),
             "verdicts": {name.value: self._verdicts[name] for name in Verdict if self._verdicts[name]},
             "rates": rates,
+            **self._mean_score(),
         }
+
+    def _mean_score(self) -> dict[str, Any]:
+        """The mean over problems with scores of the mean over their samples; without a sample it is 0."""
+        means = [sum(scores) / len(scores) if scores else 0.0 for scores in self._scores.values()]
+        return {"score": sum(means) / len(means), "scored_problems": len(means)} if means else {}
 
 
 def flatten(scores: Mapping[str, Any]) -> dict[str, Any]:
@@ -333,53 +351,3 @@ def flatten(scores: Mapping[str, Any]) -> dict[str, Any]:
     plain |= {name: rate.value if rate.problems else None for name, rate in rates.items()}
     plain["intervals"] = {name: [rate.low, rate.high] for name, rate in rates.items() if rate.problems}
     return plain
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What became of the references."""
-
-    faults: tuple[Fault, ...]
-    references: int
-    passed: int
-    lost: int
-    """By the sandbox (IE): nothing is known of them."""
-
-
-async def check_run(
-    opening: AbstractAsyncContextManager[Session], references: Sequence[tuple[Problem, int, str]]
-) -> Checked:
-    """Run the references with progress.
-
-    Raises:
-        As `open_session`.
-    """
-    async with opening as session:
-        with session.progress("references", len(references)) as progress:
-            return await check_references(
-                references, session.sandbox, lambda graded: progress.advance(graded.verdict.value)
-            )
-
-
-async def check_references(
-    references: Iterable[tuple[Problem, int, str]], sandbox: Sandbox, on_graded: Callable[[Graded], None]
-) -> Checked:
-    """Run (problem, number, program) triples on all tests; one that fails is a fault of its problem."""
-    graded: list[Graded] = []
-
-    def note(item: Graded) -> None:
-        graded.append(item)
-        on_graded(item)
-
-    await grade_samples(_with_tests(references), sandbox, on_graded=note, at_once=2 * sandbox.workers)
-    faults = tuple(
-        Fault(item.problem_id, f"reference {item.sample} fails: {item.row['error']}")
-        for item in graded
-        if item.verdict not in (Verdict.AC, Verdict.IE) or item.checker_fault or item.error
-    )
-    lost = sum(item.is_lost for item in graded)
-    return Checked(faults, len(graded), len(graded) - lost - len(faults), lost)
-
-
-def _with_tests(references: Iterable[tuple[Problem, int, str]]) -> Iterator[tuple[Problem, int, str]]:
-    return (item for item in references if is_tested(item[0]))

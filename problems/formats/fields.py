@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sstar_code.problems.bounds import parse_json
 from sstar_code.problems.checkers import validate_checker
 from sstar_code.problems.errors import shorten
+from sstar_code.problems.formats.judges import CPP
 from sstar_code.problems.problem import MAX_MEMORY_MB, MAX_TESTS, MAX_TIME_S, Kind
 
 if TYPE_CHECKING:
@@ -24,9 +25,7 @@ def read_checker(row: Row, kind: Kind, default: str) -> str | dict[str, str]:
     """
     checker: str | dict[str, str] = row.get("checker", (str, dict), default)
     if isinstance(checker, dict):
-        if set(checker) != {"program"} or not isinstance(checker["program"], str):
-            raise row.fail("key 'checker' must be a name or {\"program\": source}")
-        return checker
+        return _check_judge(row, "checker", checker, "a name or ")
     try:
         validate_checker(checker, kind)
     except ValueError as error:
@@ -34,6 +33,27 @@ def read_checker(row: Row, kind: Kind, default: str) -> str | dict[str, str]:
             raise row.fail("key 'checker': source in Python is given as {\"program\": source}") from error
         raise row.fail(f"key 'checker': {error}") from error
     return checker
+
+
+def read_judge(row: Row, key: str) -> dict[str, str] | None:
+    """The program that judges under `key`: {"program": source}, or with "language": "cpp"; None without one.
+
+    Raises:
+        ProblemFileError: it is something else.
+    """
+    judge = row.get(key, dict, None)
+    return None if judge is None else _check_judge(row, key, judge, "")
+
+
+def _check_judge(row: Row, key: str, judge: dict[str, Any], other: str) -> dict[str, str]:
+    if not {"program"} <= set(judge) <= {"program", "language"} or not isinstance(judge["program"], str):
+        raise row.fail(f'key {key!r} must be {other}{{"program": source}}, in C++ with "language": "cpp"')
+    language = judge.get("language", "python")
+    if language not in ("python", CPP):
+        raise row.fail(
+            f'key {key!r}: its language must be "python" or "cpp", got {shorten(repr(language), 60)}'
+        )
+    return {"program": judge["program"], **({"language": CPP} if language == CPP else {})}
 
 
 def refuse_checker(row: Row) -> None:

@@ -12,7 +12,7 @@ from sstar_code.problems import calls, values
 from sstar_code.problems.bounds import check_json
 from sstar_code.problems.calls import CallForm
 from sstar_code.problems.errors import shorten, suggest
-from sstar_code.problems.formats.fields import check_count, check_memory, check_time, read_checker
+from sstar_code.problems.formats.fields import check_count, check_memory, check_time, read_checker, read_judge
 from sstar_code.problems.prediction.answers import ENTRY_POINT
 from sstar_code.problems.problem import Asked, Kind, Problem, Test
 from sstar_code.problems.statements import leetcode
@@ -37,8 +37,12 @@ _KEYS = (
     "several_answers",
     "call",
     "asks",
+    "interactor",
+    "validator",
+    "full_score",
 )
 _TEST_KEYS = ("input", "output", "program")
+_MOST_SCORE = 1e9
 _ENTRY_POINT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)?")
 
 
@@ -68,6 +72,9 @@ def read_problem(row: Row) -> Problem:
         several_answers=row.get("several_answers", bool, False),
         call=_call(row, entry_point),
         asks=_asks(row, kind),
+        interactor=_interactor(row, kind),
+        validator=read_judge(row, "validator"),
+        full_score=_full_score(row),
     )
     return leetcode.supply_names(problem) if row.data.get("call") is not None else leetcode.complete(problem)
 
@@ -144,6 +151,20 @@ def _asks(row: Row, kind: Kind) -> Asked:
     return Asked(text)
 
 
+def _interactor(row: Row, kind: Kind) -> dict[str, str] | None:
+    judge = read_judge(row, "interactor")
+    if judge is not None and kind is not Kind.STDIN:
+        raise row.fail("key 'interactor' is for stdin problems: a function has nothing to talk to")
+    return judge
+
+
+def _full_score(row: Row) -> float | None:
+    score: float | None = row.get("full_score", (int, float), None)
+    if score is not None and not 0 < score <= _MOST_SCORE:
+        raise row.fail(f"key 'full_score' must be a number above 0, the score of a right answer, got {score}")
+    return score
+
+
 def _tests(row: Row, key: str, kind: Kind) -> tuple[Test, ...]:
     items = row.get(key, list, [])
     check_count(row, key, len(items))
@@ -203,7 +224,7 @@ def to_json(problem: Problem) -> dict[str, Any]:
         "hidden_tests": [_test_json(test) for test in problem.hidden_tests],
         "time_limit_s": problem.time_limit_s,
         "memory_limit_mb": problem.memory_limit_mb,
-        "checker": checker if isinstance(checker, str) else dict(checker),
+        "checker": checker if isinstance(checker, str) else _judge_json(checker),
         "metadata": dict(problem.metadata),
     }
     if problem.preamble:
@@ -216,7 +237,17 @@ def to_json(problem: Problem) -> dict[str, Any]:
         data["asks"] = problem.asks.value
     if problem.int_digits is not None:
         data["int_digits"] = problem.int_digits
+    for role, judge in (("interactor", problem.interactor), ("validator", problem.validator)):
+        if judge is not None:
+            data[role] = _judge_json(judge)
+    if problem.full_score is not None:
+        data["full_score"] = problem.full_score
     return data
+
+
+def _judge_json(judge: Mapping[str, str]) -> dict[str, str]:
+    """Without testlib's header, which is the user's own."""
+    return {name: text for name, text in judge.items() if name != "testlib"}
 
 
 def _test_json(test: Test) -> dict[str, Any]:

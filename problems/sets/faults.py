@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sstar_code.problems import values
 from sstar_code.problems.checkers import validate_checker
 from sstar_code.problems.errors import ProblemFileError
+from sstar_code.problems.formats.judges import find_judges, is_cpp
 from sstar_code.problems.formats.trust import trusts_candidate
 from sstar_code.problems.problem import MAX_OUTPUT_MB, READING_NOTES, Asked, Kind
 from sstar_code.problems.python_source import UNREADABLE, parse_strictly
@@ -68,8 +69,7 @@ def _find_in(problem: Problem) -> Iterator[str]:
             validate_checker(problem.checker, problem.kind)
         except ValueError as error:
             yield str(error)
-    elif (fault := _find_in_python(problem.checker.get("program", ""))) is not None:
-        yield f"the checker program does not compile: {fault}"
+    yield from _find_in_judges(problem)
     yield from _find_in_starter(problem)
     try:
         tests = [("public", problem.public_tests), ("hidden", tuple(problem.hidden_tests))]
@@ -83,6 +83,13 @@ def _find_in(problem: Problem) -> Iterator[str]:
             if (fault := _find_in_test(problem, test)) is not None:
                 yield f"{name} test {place}: {fault}"
                 break
+
+
+def _find_in_judges(problem: Problem) -> Iterator[str]:
+    for role, judge in find_judges(problem).items():
+        fault = None if is_cpp(judge) else _find_in_python(judge.get("program", ""))
+        if fault is not None:
+            yield f"the {role} program does not compile: {fault}"
 
 
 def _note_of(problem: Problem) -> Iterator[str]:

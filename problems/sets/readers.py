@@ -23,7 +23,7 @@ READERS: Mapping[str, str] = {
     "codecontests+": "formats.published.contests:read_codecontests_plus",
     "usaco": "formats.published.contests:read_usaco",
     "xcodeeval": "formats.published.contests:read_xcodeeval",
-    "lcb-pro": "formats.published.contests:read_livecodebench_pro",
+    "lcb-pro": "formats.published.packages:read_livecodebench_pro",
     "leetcode": "formats.published.functions:read_leetcode_dataset",
     "humaneval-x": "formats.published.functions:read_humaneval_x",
     "multipl-e": "formats.published.functions:read_multipl_e",

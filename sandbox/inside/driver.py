@@ -36,7 +36,7 @@ class Job:
     becomes text or comes from text; None: the interpreter's own limit.
     """
 
-    __slots__ = ("call", "codes", "entry_point", "int_digits", "lingers", "mode")
+    __slots__ = ("arguments", "call", "codes", "entry_point", "int_digits", "lingers", "mode")
 
     def __init__(
         self,
@@ -51,6 +51,7 @@ class Job:
         self.codes = codes
         self.mode = mode
         self.entry_point = entry_point
+        self.arguments: tuple[str, ...] = ()
         self.call = call or {}  # a `problems.calls.CallForm` as a dictionary
         self.lingers = lingers
         self.int_digits = int_digits
@@ -75,7 +76,7 @@ def enter(job: Job, name: str) -> dict[str, Any]:
     space = module.__dict__
     space.update(__builtins__=builtins, __file__=CODE_FILE, __cached__=None, __annotations__={})
     sys.modules["__main__"] = sys.modules[name] = module
-    sys.argv = [CODE_FILE]
+    sys.argv = [CODE_FILE, *job.arguments]
     sys.setrecursionlimit(sys.getrecursionlimit() + _depth())
     if job.int_digits is not None and hasattr(sys, "set_int_max_str_digits"):  # older ones have no limit
         sys.set_int_max_str_digits(job.int_digits)

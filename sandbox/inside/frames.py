@@ -56,3 +56,18 @@ class Decoder:
             found.append((head, bytes(self._bytes[8 + head_size : end])))
             del self._bytes[:end]
         return found
+
+
+FILES_MAGIC = b"files "
+FILES = 3
+SIZE_DIGITS = 12
+
+
+def pack_files(*texts: str) -> str:
+    """The input of a run that is given files: `texts`, at most three; those that are missing are empty.
+
+    A head of fixed length tells their sizes, so that `judging.files` reads no more than that.
+    """
+    whole = [*texts, *[""] * (FILES - len(texts))]
+    sizes = [len(text.encode("utf-8", "surrogatepass")) for text in whole]
+    return "".join([FILES_MAGIC.decode("ascii"), *(f"{size:0{SIZE_DIGITS}d}" for size in sizes), *whole])

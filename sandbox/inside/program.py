@@ -16,11 +16,12 @@ import sys
 import time
 from importlib.machinery import PathFinder
 from importlib.util import LazyLoader
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 from sstar_code.sandbox.inside import driver, kernel, run
 from sstar_code.sandbox.inside.asserting import pair, trusting
 from sstar_code.sandbox.inside.compiling import native
+from sstar_code.sandbox.inside.judging import files, talk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,6 +46,7 @@ _EXECUTE: dict[str, Callable[[run.SupervisorState, Any, dict[str, Any]], run.End
     "main": run.execute,
     "call": run.execute,
     "native": native.execute,
+    "files": files.execute,
     "assert": pair.execute,
     "trusting": lambda state, job, request: run.execute(state, job, request, trusting.perform),
 }
@@ -69,16 +71,11 @@ def serve(stream: Stream, state: run.SupervisorState) -> None:
     state.page[8:16] = name.to_bytes(8, "little")
     state.page[1] = 1
     is_python = request["language"] == "python"
-    job: driver.Job | native.Image | dict[str, Any] | None = _compile(request, state) if is_python else None
-    state.end_compiling()
-    state.tell = lambda cpu_s: stream.send_heartbeat(name, cpu_s)
-    if job is None:
-        _expect_children()
-        job = native.compile_program(request, state)
+    (job, judge) = _build(request, state, stream)
     if isinstance(job, dict):
         answer = job if "lost" in job else {"compile": job}
         stream.send(json.dumps({"id": name, **answer}).encode("ascii"))
-    del request["code"], request["preamble"]
+    del request["code"], request["preamble"], request["judge"]
     if request["alone"] and not isinstance(job, dict):
         (_, size) = stream.take()
         _lay_input(stream, size)
@@ -102,7 +99,10 @@ def serve(stream: Stream, state: run.SupervisorState) -> None:
             continue
         run.renew_streams()
         _lay_input(stream, size)
-        end = _EXECUTE[job.mode](state, job, request)
+        if judge is not None:
+            end = talk.execute(state, job, request, judge)
+        else:
+            end = _EXECUTE["files" if request["mode"] == "files" else job.mode](state, job, request)
         fine = end.status == 0 and end.killed is None and end.cpu_s <= request["cpu_s"]
         is_over = request["part_s"] is not None and time.monotonic() - started_s > request["part_s"]
         skipping = send_answer(
@@ -111,6 +111,33 @@ def serve(stream: Stream, state: run.SupervisorState) -> None:
         place += 1
         if request["eager"]:
             stream.flush()
+
+
+_Built = Union[driver.Job, native.Image]  # noqa: UP007 - 3.9
+
+
+def _build(
+    request: dict[str, Any], state: run.SupervisorState, stream: Stream
+) -> tuple[_Built | dict[str, Any], _Built | None]:
+    """The program of `request`, or why it does not compile, and the judge that it talks to, if any."""
+    (name, asked) = (request["id"], request["judge"])
+    judge: _Built | dict[str, Any] | None = None
+    job: _Built | dict[str, Any] | None = None
+    if asked and asked["language"] == "python":
+        judge = _compile({**request, **asked}, state)
+    if request["language"] == "python":
+        job = _compile(request, state)
+    state.end_compiling()
+    state.tell = lambda cpu_s: stream.send_heartbeat(name, cpu_s)
+    if asked and judge is None:
+        _expect_children()
+        judge = native.compile_program(asked, state, 1)
+    if isinstance(judge, dict):
+        return judge if "lost" in judge else {**judge, "judge": True}, None
+    if job is None:
+        _expect_children()
+        job = native.compile_program(request, state)
+    return job, judge
 
 
 def _expect_children() -> None:
@@ -189,7 +216,7 @@ def _compile(request: dict[str, Any], state: run.SupervisorState) -> driver.Job 
     gc.freeze()
     return driver.Job(
         codes,
-        request["mode"],
+        "main" if request["mode"] == "interact" else request["mode"],
         request["entry_point"] or "",
         lingers=any(word in everything for word in _LINGERING),
         int_digits=request["int_digits"],

@@ -41,11 +41,11 @@ _Perform = Callable[[driver.Job, str], object]
 class SupervisorState:
     """The supervisor's settings, and a page of memory that its processes share.
 
-    Byte 0: the run has confined itself; 3: so has a candidate beside its test. Byte 1: a program is being
-    compiled. Byte 2: the program process is the run itself. Byte 4: its parent may be sending a heartbeat.
-    8..16: the request's id. 16..20: runs so far, from which the next uid follows. 32..64: name
-    of a compiled program that is to be kept. 64...: the facts of a run
-    that the supervisor watches.
+    Byte 0: the run has confined itself; 3: so has a candidate beside its test, or an interactor. Byte 1: a
+    program is being compiled. Byte 2: the program process is the run itself. Byte 4: its parent may be
+    sending a heartbeat. 8..16: the request's id. 16..20: runs so far, from which the next uid follows.
+    32..64: name of a compiled program that is to be kept; 256..288: that of its judge. 64...: the facts of a
+    run that the supervisor watches.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:

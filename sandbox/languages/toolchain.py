@@ -46,7 +46,7 @@ LAUNCH = r"""
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-enum { FILE_, UID, DOMAIN, DIES_WITH_PARENT, FLAG, PROGRAM, CODE, HOLES, LIMITS, FIRST };
+enum { FILE_, UID, DOMAIN, DIES_WITH_PARENT, FLAG, PROGRAM, CODE, HOLES, LIMITS, KEPT, FIRST };
 static int fail(int step) {
     char text[64];
     int size = snprintf(text, sizeof text, "step %d of a start failed with error %d", step, errno);
@@ -62,7 +62,7 @@ static void become(const long *plan, char *const *arguments, char *const *enviro
     if (fcntl(3, F_SETFD, FD_CLOEXEC) != 0) fail(3);
     if (setsid() < 0) fail(4);
     if (plan[DOMAIN] >= 0 && syscall(446, plan[DOMAIN], 0) != 0) fail(5);
-    for (place = 5; place < 64; place++) close(place);
+    for (place = 5 + plan[KEPT]; place < 64; place++) close(place);
     for (place = 0; place < plan[LIMITS]; place++, limit += 3) {
         struct rlimit wanted = {limit[1], limit[2]};
         if (setrlimit(limit[0], &wanted) != 0) fail(6);

@@ -10,21 +10,25 @@ from typing import Any
 
 from sstar_code.sandbox.languages import cpp
 from sstar_code.sandbox.languages.table import PYTHON
-from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Status, decode_output
+from sstar_code.sandbox.outcome import JUDGE_ERROR, Execution, Failure, Limits, Mode, Status, decode_output
 
 _STDERR_CHARS = 2000
 _REPORT_BYTES = 64 * 1024
 """Longer than any report of ours: more is made to cost its reader memory."""
 _LARGEST_LINE = 1 << 31
+_WITHOUT_REPORT = (Mode.MAIN, Mode.FILES, Mode.INTERACT)
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that would command a terminal, turn text around, or fit into no file."""
 
 
 def compile_failure(why: Mapping[str, Any]) -> Execution:
     """The record of a program that does not compile."""
+    is_judge = "judge" in why
     if "errors" in why:
         (message, line) = cpp.describe_errors(why["errors"])
         why = {"type": cpp.COMPILE_ERROR, "message": message, "line": line}
+    if is_judge:
+        why = {**why, "type": JUDGE_ERROR, "line": None}
     return Execution(Status.CE, failure=_failure({"failure": [why["type"], why["message"], why["line"]]}))
 
 
@@ -107,7 +111,7 @@ def _decide(  # noqa: PLR0911 - one return a verdict, in order of precedence
         return Status.CE, Failure("EntryPointMissing", _plain(told["missing"][:500])), None
     if exit_status:
         return Status.RE, _failure(told) or Failure(f"exit status {exit_status}"), None
-    if told.get("failure") is not None or (mode is not Mode.MAIN and not told):
+    if told.get("failure") is not None or (mode not in _WITHOUT_REPORT and not told):
         return Status.RE, _failure(told) or Failure("exit status 0", "it ended before it was done"), None
     return Status.OK, None, None
 

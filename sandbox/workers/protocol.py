@@ -45,8 +45,9 @@ ENVIRONMENT = {
 _MODULES = (
     *("frames", "kernel", "seccomp", "stream", "calling.nodes", "calling.call", "driver", "run"),
     "compiling.native",
+    "judging.files",
     *(f"asserting.{name}" for name in ("copies", "proxy", "peer", "candidate", "tester", "pair", "trusting")),
-    *("program", "supervisor"),
+    *("judging.talk", "program", "supervisor"),
 )
 """The modules of the inside, in import order."""
 
@@ -158,9 +159,11 @@ _GRACE_S = 120.0
 That a program on a busy machine gets little of a core is no reason: its supervisor tells how much it got."""
 _COMPILE_S = 40.0
 _IMAGES = 12
+JUDGE_LIMITS = {"cpu_s": 10.0, "memory_mb": 1024, "output_kb": 16 << 10}
+"""Those of an interactor, beside its candidate's."""
 PART_S = 5.0
 """After so long a part of a request is answered by itself, where the other side wants it."""
-_ASSERTING = (Mode.ASSERT, Mode.TRUSTING)
+_NEVER_ALONE = (Mode.ASSERT, Mode.TRUSTING, Mode.INTERACT)
 _SMALL = 64 * 1024
 """Characters of a program for whose single input the process that compiled it may serve: memory that a larger
 one's compiler used would count as the run's."""
@@ -283,8 +286,11 @@ class Conversation:
         """
         self._request += 1
         is_python = program.language == PYTHON
-        if not is_python:
-            self.compiled.append((program.language, program.code))
+        for key in ((program.language, program.code), (program.judge_language, program.judge)):
+            if key[0] != PYTHON:
+                if key in self.compiled:
+                    self.compiled.remove(key)
+                self.compiled.append(key)
         request = {
             "id": self._request,
             "code": program.code,
@@ -293,6 +299,10 @@ class Conversation:
             "entry_point": program.entry_point,
             "preamble": program.preamble,
             "call": asdict(program.call),
+            "judge": {"code": program.judge, "language": program.judge_language, "preamble": ""}
+            if program.mode is Mode.INTERACT
+            else None,
+            "judge_limits": JUDGE_LIMITS,
             "cpu_s": limits.cpu_s,
             "wall_s": limits.wall_ceiling_s,
             "memory_mb": limits.memory_mb,
@@ -304,7 +314,7 @@ class Conversation:
             "alone": is_python
             and len(inputs) == 1
             and len(program.code) <= _SMALL
-            and program.mode not in _ASSERTING,
+            and program.mode not in _NEVER_ALONE,
             "import": find_imports(f"{program.preamble}\n{program.code}") if is_python else [],
         }
         try:

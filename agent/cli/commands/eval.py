@@ -12,6 +12,7 @@ import typer
 
 from sstar_code.agent.calls.budget import Budget
 from sstar_code.agent.cli.build import (
+    equip,
     load_problems,
     note_set,
     put,
@@ -250,7 +251,7 @@ def _begin(run: _Run, choices: _Choices, *, several: bool) -> _Begun:
     folder = open_run("eval", config, out, fresh=output.fresh, say=say, **about)
     opening = open_session(
         folder,
-        choices.sandbox,
+        equip(choices.sandbox, problems),
         say,
         endpoint=endpoint,
         budget=choices.budget,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sstar_code.agent.cli.build import load_problems, note_set, put, put_json, run_async, say
+from sstar_code.agent.cli.build import equip, load_problems, note_set, put, put_json, run_async, say
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import DataOptions, OutputOptions
 from sstar_code.agent.cli.options.arguments import ExtractOpt, LanguageOpt, SamplesArg, SetArg, note_language
@@ -77,7 +77,9 @@ def command(
     }
     about = {**note_set(whole, chosen, data), "sources": [str(samples)]}
     folder = open_run("grade", config, output.out, fresh=output.fresh, say=say, **about)
-    opening = open_session(folder, survey.choose_languages(sandbox), say, watch=watch, quiet=output.json_)
+    opening = open_session(
+        folder, equip(survey.choose_languages(sandbox), chosen), say, watch=watch, quiet=output.json_
+    )
     rows: list[Mapping[str, Any]] = []
     scores = run_async(
         lambda: grade_run(
@@ -111,6 +113,9 @@ def _print(scores: dict[str, Any], folder: Path, which_set: WhichSet, *, as_json
         put(f"{scores['samples']} samples of {of} problems: {verdicts}")
         for name, rate in scores["rates"].items():
             put(f"{name}  {rate}")
+        if "score" in scores:
+            of = f"{scores['scored_problems']} problems that have scores"
+            put(f"score  {scores['score']:.3f}, the mean of {of}")
         put(f"set: {which_set}")
         if lost:
             put(f"{lost} samples were lost by the sandbox (IE) and count as wrong; grade again")
@@ -131,6 +136,8 @@ def _explain(problem: Problem, row: Mapping[str, Any]) -> list[str]:
     from sstar_code.agent.prompts.templates import show_call, show_value
 
     passed = f"{row['passed_tests']} of {row['total_tests']} tests passed"
+    if "score" in row:
+        passed += f", score {row['score']:.3f}"
     lines = [f"{problem.id}, sample {row['sample']}: {row['verdict']}, {passed}"]
     failure = row["first_failure"] or {}
     given, values = failure.get("input"), problem.entry_point and failure.get("expected") is not None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sstar_code.agent.calls.budget import Budget
-from sstar_code.agent.cli.build import load_problems, note_set, put, put_json, run_async, say
+from sstar_code.agent.cli.build import equip, load_problems, note_set, put, put_json, run_async, say
 from sstar_code.agent.cli.display.lines import fold
 from sstar_code.agent.cli.display.table import put_table
 from sstar_code.agent.cli.display.terminal import is_terminal, open_console
@@ -134,7 +134,7 @@ def command(
     starts = Starts(folder)
     opening = open_session(
         folder,
-        survey.choose_languages(sandbox),
+        equip(survey.choose_languages(sandbox), tasks),
         say,
         endpoint=asked,
         budget=budget,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sstar_code.agent.calls.budget import Budget
-from sstar_code.agent.cli.build import put_exact, put_json, run_async, say, say_failed, show_estimate
+from sstar_code.agent.cli.build import equip, put_exact, put_json, run_async, say, say_failed, show_estimate
 from sstar_code.agent.cli.emit_tests import plan_emission
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import OutputOptions
@@ -20,6 +20,7 @@ from sstar_code.agent.cli.options.arguments import (
     OverwriteOpt,
     PresetOpt,
     PromptsOpt,
+    TestlibOpt,
 )
 from sstar_code.agent.cli.samples import refuse_functions
 from sstar_code.agent.jobs.choices import Endpoint, SandboxChoice, Watch, serve_for
@@ -59,6 +60,7 @@ def command(
     emit_tests: EmitTestsOpt = None,
     overwrite: OverwriteOpt = False,
     dry_run: DryRunOpt = False,
+    testlib: TestlibOpt = None,
     templates: PromptsOpt = None,
     preset: PresetOpt = None,
     endpoint: Endpoint,
@@ -77,13 +79,14 @@ def command(
     from sstar_code.agent.run.history.which_set import tell_preset
     from sstar_code.agent.solving.presets import choose_prompts, note_preset
     from sstar_code.problems.formats.jsonl import to_json
+    from sstar_code.problems.formats.judges import attach_testlib
 
     label = endpoint.require_model()
     prompts = choose_prompts(templates, preset, endpoint.model, settings.language)
     if settings.language != PYTHON:
         sandbox = replace(sandbox, languages=(settings.language,))
     reading = read_problem(problem)
-    task = reading.problem
+    (task,) = attach_testlib([reading.problem], testlib)
     show_problem(reading)
     refuse_functions([task], settings.language, f"--language {settings.language}")
     from sstar_code.agent.jobs.session import make_config, open_run, open_session
@@ -108,7 +111,7 @@ def command(
     if about:
         say(f"sstar: preset {tell_preset(about['preset'])}")
     opening = open_session(
-        folder, sandbox, say, endpoint=endpoint, budget=budget, watch=watch, quiet=output.json_
+        folder, equip(sandbox, [task]), say, endpoint=endpoint, budget=budget, watch=watch, quiet=output.json_
     )
     solution = run_async(lambda: solve_problem(opening, task, settings, prompts))
     row = _as_row(solution)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sstar_code.agent.cli.build import load_problems, put, put_json, run_async, say
+from sstar_code.agent.cli.build import equip, load_problems, put, put_json, run_async, say
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import DataOptions
 from sstar_code.agent.cli.options.arguments import JsonOpt, SetArg
@@ -16,7 +16,7 @@ from sstar_code.agent.jobs.choices import SandboxChoice
 from sstar_code.problems.plain_text import escape_line
 
 if TYPE_CHECKING:
-    from sstar_code.agent.jobs.grade_samples import Checked
+    from sstar_code.agent.validation.check_set import Checked
     from sstar_code.problems import Problem
     from sstar_code.problems.sets.faults import Fault
 
@@ -44,12 +44,12 @@ def command(
 
     Example: sstar validate jsonl:my-problems
     """
-    from sstar_code.agent.jobs.grade_samples import check_run
     from sstar_code.agent.jobs.session import open_session
+    from sstar_code.agent.validation.check_set import check_run
     from sstar_code.problems.sets.faults import find_faults, list_references
 
     unread: list[Fault] = []
-    whole, chosen = load_problems(problem_set, data, on_fault=unread.append)
+    whole, chosen = load_problems(problem_set, data, on_fault=unread.append, runs=not no_run)
     work = [
         (problem, number, code) for problem in chosen for number, code in enumerate(list_references(problem))
     ]
@@ -58,8 +58,10 @@ def command(
         work += [(item.problem, item.number, item.code) for item in matched]
     faults = [*unread, *find_faults(chosen)]
     checked = None
-    if work and not no_run:
-        checked = run_async(lambda: check_run(open_session(None, sandbox, say, quiet=json_), work))
+    validated = [problem for problem in chosen if problem.validator is not None]
+    if (work or validated) and not no_run:
+        place = equip(sandbox, chosen)
+        checked = run_async(lambda: check_run(open_session(None, place, say, quiet=json_), work, validated))
         faults += checked.faults
     found = [fault for fault in faults if not fault.is_note]
     _print(faults, chosen, checked, as_json=json_)

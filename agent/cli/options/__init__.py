@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sstar_code.agent.cli.display import complete
-from sstar_code.agent.cli.options.arguments import FRESH, JSON
+from sstar_code.agent.cli.options.arguments import FRESH, JSON, TESTLIB
 from sstar_code.agent.cli.options.flag import flag
 from sstar_code.agent.cli.options.method import METHOD_FLAGS
 from sstar_code.agent.cli.options.model import MODEL_FLAGS
@@ -28,6 +28,7 @@ class DataOptions:
     filter_: list[str] | None = None
     start_date: str | None = None
     end_date: str | None = None
+    testlib: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ FLAGS: Mapping[type, Mapping[str, Any]] = {
         "end_date": _data(
             "--end-date", metavar="DATE", help="Only problems published on this day or earlier."
         ),
+        "testlib": TESTLIB,
     },
     Watch: {
         "log_file": _output(

@@ -96,6 +96,14 @@ ExtractOpt = Annotated[
         "--extract", help="Samples are a model's answers: take the program out of each, as eval does."
     ),
 ]
+TESTLIB = flag(
+    "--testlib",
+    metavar="PATH",
+    panel="Problems",
+    help="testlib.h, or the folder that it is in, for checkers, interactors and validators in C++ that "
+    "include it; it does not come with sstar.",
+)
+TestlibOpt = Annotated[Path | None, TESTLIB]
 LanguageOpt = Annotated[
     str,
     flag(

@@ -1,4 +1,4 @@
-"""TACO, open-r1/codeforces, CodeContests+, USACO, xCodeEval and LiveCodeBench Pro."""
+"""TACO, open-r1/codeforces, CodeContests+, USACO and xCodeEval."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sstar_code.problems.errors import shorten
 from sstar_code.problems.files import why_outside
 from sstar_code.problems.formats.contests import read_apps
 from sstar_code.problems.formats.fields import check_count, check_memory, check_time, read_checker, read_json
+from sstar_code.problems.formats.judges import is_cpp, name_language
 from sstar_code.problems.formats.published.programs import ANY_OF, FILE_INPUT, RUN_CHECKER
 from sstar_code.problems.problem import Kind, Problem, Test
 from sstar_code.problems.statements.literals import encode_test
@@ -113,7 +114,6 @@ def read_codeforces(row: Row) -> Problem:
         raise row.fail(f"key 'input_mode' must be stdio or file, got {mode!r}")
     public, hidden = _tests(row, "examples"), _tests(row, "official_tests")
     checker = row.get("generated_checker", str, "")
-    _refuse_cpp(row, "generated_checker", checker)
     statement = _join_parts(
         row.text("description"),
         ("Input", row.get("input_format", str, "")),
@@ -129,7 +129,7 @@ def read_codeforces(row: Row) -> Problem:
         time_limit_s=_read_limit(row, "time_limit", 2.0),
         memory_limit_mb=_read_memory(row, "memory_limit", 256),
         int_digits=_NO_DIGIT_LIMIT,
-        checker={"program": RUN_CHECKER.format(source=checker)} if checker else "codecontests",
+        checker=_judge(checker) if checker.strip() else "codecontests",
         preamble=FILE_INPUT.format(given="input.txt", written="output.txt") if mode == "file" else "",
         metadata={
             "source": "codeforces",
@@ -150,14 +150,13 @@ def _year(row: Row) -> str | None:
 def read_codecontests_plus(row: Row) -> Problem:
     """The problem of a row of CodeContests+: hidden are `test_cases`.
 
-    Its checkers are C++ against testlib and are not run: such a row is refused, and judged by comparison
-    where its `checker` is null or empty.
+    Its `checker` and `validator` are C++ against testlib, and are run; without a `checker` outputs are
+    compared.
 
     Raises:
-        ProblemFileError: a key is missing or of another type, or the checker cannot be run.
+        ProblemFileError: a key is missing or of another type.
     """
-    checker = row.get("checker", str, "")
-    _refuse_cpp(row, "checker", checker)
+    checker, validator = (row.get(key, str, "") or "" for key in ("checker", "validator"))
     right = row.get("correct_submissions", list, [])
     programs = [one for one in right if isinstance(one, dict) and str(one.get("language")) in _PYTHON]
     references = [str(one.get("code", one.get("solution", ""))) for one in programs[:3]]
@@ -170,7 +169,8 @@ def read_codecontests_plus(row: Row) -> Problem:
         time_limit_s=check_time(row, "time_limit", milliseconds / 1000) if milliseconds else 5.0,
         memory_limit_mb=_read_memory(row, "memory_limit", 1024),
         int_digits=_NO_DIGIT_LIMIT,
-        checker={"program": RUN_CHECKER.format(source=checker)} if checker else "codecontests",
+        checker=_judge(checker) if checker.strip() else "codecontests",
+        validator=name_language(validator) if validator.strip() else None,
         metadata={
             "source": "codecontests+",
             "title": row.get("title", str, ""),
@@ -178,6 +178,12 @@ def read_codecontests_plus(row: Row) -> Problem:
             **({"references": references} if references else {}),
         },
     )
+
+
+def _judge(source: str) -> dict[str, str]:
+    """A checker as sets give it: in C++, or in Python with paths as arguments."""
+    judge = name_language(source)
+    return judge if is_cpp(judge) else {"program": RUN_CHECKER.format(source=source)}
 
 
 _PYTHON = ("python", "python3", "Python", "Python3", "py3", "3")
@@ -294,28 +300,6 @@ def _unit_tests(row: Row) -> tuple[tuple[Test, ...], bool]:
     several = any(len(right) > 1 for _, right in listed)
     write = json.dumps if several else lambda right: str(right[0])
     return tuple(Test(given, write(right)) for given, right in listed), several
-
-
-def read_livecodebench_pro(row: Row) -> Problem:
-    """Refuse a row of LiveCodeBench Pro by what it needs.
-
-    Raises:
-        ProblemFileError: always: its tests are packages with checkers and interactors in C++.
-    """
-    identifier = row.text("problem_id")
-    row.text("problem_statement")
-    raise row.fail(
-        f"key 'problem_id': {identifier} cannot be judged: LiveCodeBench Pro's tests are packages with "
-        "checkers and interactors in C++ (QAQAQAQAQ/LiveCodeBench-Pro-Testcase), which are not run"
-    )
-
-
-def _refuse_cpp(row: Row, key: str, source: str) -> None:
-    if "#include" in source or "int main" in source:
-        raise row.fail(
-            f"key {key!r} is a program in C++, which cannot be run; with null in its place outputs are "
-            "compared with the expected ones, and other right answers count as wrong"
-        )
 
 
 def _tests(row: Row, key: str) -> tuple[Test, ...]:

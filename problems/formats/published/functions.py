@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 _MOST_ASSERTS = 10_000
 _NODE_BUILDERS = ("list_node", "tree_node")
 """LeetCodeDataset's functions that make linked nodes of a list; here the list is the test's value."""
+_HUMANEVAL_X_IMPORTS = """\
+import math, re, sys, copy, datetime, itertools, collections, heapq, statistics, functools, hashlib, string
+from typing import *
+from collections import *
+"""
+"""Those of its grader (`IMPORT_HELPER`), without numpy."""
 _NODE_COMPARISONS = ("is_same_list", "is_same_tree")
 _DEFINITION = re.compile(r"(?m)^def[ \t]+(\w+)[ \t]*\(")
 _CLOSING_CALL = re.compile(r"\n+check\(\w+\)\s*\Z")
@@ -148,7 +154,8 @@ def read_humaneval_x(row: Row) -> Problem:
     prompt = row.text("prompt")
     test = _CLOSING_CALL.sub("\n", row.text("test"))
     solution = row.text("canonical_solution")
-    return _as_humaneval(row, identifier, prompt, test, solution=solution, source="humaneval-x")
+    problem = _as_humaneval(row, identifier, prompt, test, solution=solution, source="humaneval-x")
+    return replace(problem, preamble=f"{_HUMANEVAL_X_IMPORTS}{problem.preamble}")
 
 
 def read_multipl_e(row: Row) -> Problem:

@@ -15,7 +15,7 @@ import json
 import os
 import signal
 import struct
-from typing import Any
+from typing import Any, NamedTuple
 
 from sstar_code.sandbox.inside import kernel, run, seccomp
 
@@ -30,8 +30,11 @@ _LARGEST_KEPT = 8 << 20
 _MARKER = b'# 1 "solution.cpp"\n'
 """In front of the source, for messages and for what `assert` prints."""
 _ANY_PID = 0x7FFFFFF0
-_KEPT = slice(32, 64)
-"""Where in the shared page the name of an image stands that is to be kept."""
+_NAME = "./solution"
+FIRST_FILE = 5
+"""The descriptor of the first file that a program is given beside its streams."""
+_KEPT = (slice(32, 64), slice(256, 288))
+"""Where in the shared page the names of images stand that are to be kept: the judge's is the second."""
 (_ADD_SEALS, _SEALS, _MAY_SEAL, _EXECUTABLE) = (1033, 0xF, 2, 0x10)
 _TOOL_ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin", "TMPDIR": "/tmp"}  # noqa: S108 - inside
 _ENVIRONMENT = {"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "HOME": "/", "TZ": "UTC"}
@@ -68,27 +71,31 @@ class Tools:
         """Filter and domain of a program's run."""
         self.compiler_walls = (wall, run.move_up(compilers))
         self.images: dict[bytes, int] = {}
-        """Descriptors of images by the hash of what they were made of; the oldest first."""
-        self.spare = -1
-        """A memory file for the next image."""
+        """Descriptors of images by the hash of what they were made of; that used last is the last."""
+        self.spares = [-1 for _ in _KEPT]
+        """Memory files for the next images: a program, and where it talks to a judge that judge."""
 
     def prepare(self, page: Any) -> None:
-        """Have an empty memory file ready for the process that compiles next.
+        """Have empty memory files ready for the process that compiles next.
 
-        The one that was filled before is kept, where `page` names it, in the place of the oldest.
+        One that was filled before is kept, where `page` names it, in the place of that unused for longest.
         """
-        name = bytes(page[_KEPT])
-        if any(name):
-            page[_KEPT] = bytes(32)
-            self.images[name] = self.spare
-            self.spare = -1
-            if len(self.images) > _MOST_IMAGES:
-                os.close(self.images.pop(next(iter(self.images))))
-        elif self.spare >= 0 and os.fstat(self.spare).st_size:
-            os.close(self.spare)
-            self.spare = -1
-        if self.spare < 0:
-            self.spare = _make_file()
+        for place, where in enumerate(_KEPT):
+            (name, spare) = (bytes(page[where]), self.spares[place])
+            page[where] = bytes(32)
+            filled = spare >= 0 and os.fstat(spare).st_size > 0
+            if name in self.images:
+                self.images[name] = self.images.pop(name)
+            elif any(name) and filled:
+                self.images[name] = spare
+                self.spares[place] = -1
+                filled = False
+                if len(self.images) > _MOST_IMAGES:
+                    os.close(self.images.pop(next(iter(self.images))))
+            if filled:
+                os.close(spare)
+            if filled or self.spares[place] < 0:
+                self.spares[place] = _make_file()
 
 
 class Image:
@@ -120,8 +127,12 @@ def _mapped_mb(image: int) -> int:
     return total >> 20
 
 
-def compile_program(request: dict[str, Any], state: run.SupervisorState) -> Image | dict[str, Any]:
+def compile_program(
+    request: dict[str, Any], state: run.SupervisorState, place: int = 0
+) -> Image | dict[str, Any]:
     """The image of the program in `request`, made or kept, or why it does not compile.
+
+    `place` is 0 for a program and 1 for the judge that it talks to.
 
     The reason has `type`, `message`, `line`; or `errors`, the compiler's own words; or `lost`, where
     nobody knows whether it would compile.
@@ -133,6 +144,7 @@ def compile_program(request: dict[str, Any], state: run.SupervisorState) -> Imag
     (language, code) = (request["language"], request["code"].encode("utf-8", "surrogatepass"))
     name = hashlib.sha256(language.encode("ascii") + b"\0" + code).digest()
     if name in tools.images:
+        state.page[_KEPT[place]] = name
         return Image(tools.images[name])
     run.renew_streams()
     _write(0, _MARKER + code)
@@ -142,18 +154,20 @@ def compile_program(request: dict[str, Any], state: run.SupervisorState) -> Imag
         "memory_mb": min(_COMPILE_MB, state.compile_mb),
         "output_kb": _WRITTEN_MB << 10,
     }
-    for place, (tool, arguments) in enumerate(tools.steps[language]):
-        if place:  # it reads what the one before it wrote
+    for step, (tool, arguments) in enumerate(tools.steps[language]):
+        if step:  # it reads what the one before it wrote
             taken = run.move_up(os.dup(1))
             assert taken is not None
             run.renew_streams()
             os.dup2(taken, 0)
             os.close(taken)
             os.lseek(0, 0, os.SEEK_SET)
-        end = _start(state, limits, tool, arguments, tools.compiler_walls)
+        start = run.begin(state, limits)
+        plan = _Plan(tool, arguments, tools.compiler_walls)
+        end = _wait(state, _launch(state, start, limits, plan), start)
         if (why := _explain(end, limits)) is not None:
             return why
-    return _take_image(tools, name, state)
+    return _take_image(tools, name, state, place)
 
 
 def _explain(end: run.End, limits: dict[str, Any]) -> dict[str, Any] | None:
@@ -177,56 +191,98 @@ def _explain(end: run.End, limits: dict[str, Any]) -> dict[str, Any] | None:
     return {"type": "CompileError", "message": message, "line": None}
 
 
-def _take_image(tools: Tools, name: bytes, state: run.SupervisorState) -> Image:
+def _take_image(tools: Tools, name: bytes, state: run.SupervisorState, place: int) -> Image:
     size = os.fstat(1).st_size
-    sent = 0
-    os.lseek(tools.spare, 0, os.SEEK_SET)
+    (sent, spare) = (0, tools.spares[place])
+    os.lseek(spare, 0, os.SEEK_SET)
     while sent < size:
-        sent += os.sendfile(tools.spare, 1, sent, size - sent)
-    fcntl.fcntl(tools.spare, _ADD_SEALS, _SEALS)
-    image = Image(tools.spare)
+        sent += os.sendfile(spare, 1, sent, size - sent)
+    fcntl.fcntl(spare, _ADD_SEALS, _SEALS)
+    os.fchmod(spare, 0o111)  # what cannot be read cannot be looked into while it runs, by its own user either
+    image = Image(spare)
     if size <= _LARGEST_KEPT:
-        state.page[_KEPT] = name
+        state.page[_KEPT[place]] = name
     return image
 
 
-def execute(state: run.SupervisorState, image: Image, limits: dict[str, Any]) -> run.End:
+def execute(
+    state: run.SupervisorState, image: Image, limits: dict[str, Any], arguments: tuple[str, ...] = ()
+) -> run.End:
     """Run `image` once, as `run.execute` runs a Python program.
+
+    `arguments` are paths of the files on the descriptors from `FIRST_FILE` on.
 
     Raises:
         OSError: the run could not be made or cleaned up after; this is not the candidate's doing.
     """
-    if image.mapped_mb > limits["memory_mb"] + run.RESERVE_MB:
-        return run.End("", signal.SIGKILL, b"memory", 0.0, 0.0, image.mapped_mb << 10)
-    return _start(state, limits, image.descriptor, ["./solution"], state.tools.walls)
-
-
-def _start(
-    state: run.SupervisorState,
-    limits: dict[str, Any],
-    file: int,
-    arguments: list[str],
-    walls: tuple[kernel.Filter | None, int | None],
-) -> run.End:
-    (wall, domain) = walls
+    if (end := refuse(image, limits)) is not None:
+        return end
     start = run.begin(state, limits)
-    kinds = run.list_limits(state, limits, start)
-    (program, code, holes) = wall.parts if wall is not None else (0, 0, [])
-    plan = [
-        *(file, start.uid, -1 if domain is None else domain, 0 if state.alone else 1),
-        *(ctypes.addressof(ctypes.c_char.from_buffer(state.page)), program, code, len(holes), len(kinds)),
-        *holes,
-        *(value for kind in kinds for value in kind),
-    ]
-    pid = state.tools.launch(
-        (ctypes.c_long * len(plan))(*plan), *_point_at(arguments, walls is state.tools.walls)
-    )
-    if pid < 0:
-        raise OSError(ctypes.get_errno(), "a program could not be started")
+    return _wait(state, launch(state, start, limits, image, arguments), start)
+
+
+def refuse(image: Image, limits: dict[str, Any]) -> run.End | None:
+    """How a program ends that is given more memory before its first instruction than it may have."""
+    if image.mapped_mb <= limits["memory_mb"] + run.RESERVE_MB:
+        return None
+    return run.End("", signal.SIGKILL, b"memory", 0.0, 0.0, image.mapped_mb << 10)
+
+
+class _Plan(NamedTuple):
+    """What is started, and how."""
+
+    file: int
+    arguments: list[str]
+    walls: tuple[kernel.Filter | None, int | None]
+    flag: int = 0
+    """The byte of the page that says that it has confined itself."""
+    kept: int = 0
+    """Descriptors from `FIRST_FILE` on that it keeps."""
+
+
+def launch(
+    state: run.SupervisorState,
+    start: kernel.Start,
+    limits: dict[str, Any],
+    image: Image,
+    arguments: tuple[str, ...] = (),
+    *,
+    flag: int = 0,
+) -> int:
+    """Start `image` on our descriptors 0 to 3; its process. `arguments` as in `execute`.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    named = [_NAME, *arguments]
+    plan = _Plan(image.descriptor, named, state.tools.walls, flag, len(arguments))
+    return _launch(state, start, limits, plan)
+
+
+def _wait(state: run.SupervisorState, pid: int, start: kernel.Start) -> run.End:
     end = run.watch_to_end(state, pid, start, run.wait_for_child)
     if os.fstat(3).st_size:
         raise OSError(os.pread(3, 300, 0).decode("utf-8", "replace"))
     return end
+
+
+def _launch(state: run.SupervisorState, start: kernel.Start, limits: dict[str, Any], plan: _Plan) -> int:
+    (wall, domain) = plan.walls
+    kinds = run.list_limits(state, limits, start)
+    (program, code, holes) = wall.parts if wall is not None else (0, 0, [])
+    flag_at = ctypes.addressof(ctypes.c_char.from_buffer(state.page, plan.flag))
+    numbers = [
+        *(plan.file, start.uid, -1 if domain is None else domain, 0 if state.alone else 1),
+        *(flag_at, program, code, len(holes), len(kinds), plan.kept),
+        *holes,
+        *(value for kind in kinds for value in kind),
+    ]
+    pid = state.tools.launch(
+        (ctypes.c_long * len(numbers))(*numbers), *_point_at(plan.arguments, plan.walls is state.tools.walls)
+    )
+    if pid < 0:
+        raise OSError(ctypes.get_errno(), "a program could not be started")
+    return int(pid)
 
 
 def _point_at(arguments: list[str], is_program: bool) -> tuple[Any, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sstar_code.agent.cli.build import load_problems, note_set, put_json, run_async, say
+from sstar_code.agent.cli.build import equip, load_problems, note_set, put_json, run_async, say
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import DataOptions, OutputOptions
 from sstar_code.agent.cli.options.arguments import PromptsOpt, SetArg
@@ -96,7 +96,7 @@ def command(
         endpoint=endpoint,
         settings=settings,
         prompts=choose_prompts(templates, None, endpoint.model),
-        sandbox=sandbox,
+        sandbox=equip(sandbox, problems),
         prices=choose_prices(prices, label),
         watch=watch,
         say=_Once(),

@@ -1,0 +1,1 @@
+"""A whole set looked at by what it brings along: its references and its validators."""
