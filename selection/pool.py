@@ -59,7 +59,7 @@ class Pool:
 
 
 def tier(candidates: Sequence[Candidate]) -> list[int]:
-    """Indices of the candidates that passed most of the public tests, ascending.
+    """Indices of the candidates that passed most of the public tests, or scored most on them, ascending.
 
     The survivors where there are any. An empty program belongs to it only where all are empty.
     """
@@ -70,6 +70,8 @@ def tier(candidates: Sequence[Candidate]) -> list[int]:
 
 
 def _passed(candidate: Candidate) -> float:
+    if candidate.public_score is not None:
+        return candidate.public_score
     return candidate.public_passed / candidate.public_total if candidate.public_total else 1.0
 
 

@@ -76,6 +76,9 @@ class Candidate:
     none where it is not known or all candidates have the same."""
     weight: float = 1.0
     """What its vote counts in `majority`: how sure its writer was, where that is known."""
+    public_score: float | None = None
+    """The mean score on the public tests, from 0 to 1, of problems that have scores: it then stands for the
+    share of the tests that passed."""
 
     @property
     def survives(self) -> bool:

@@ -253,6 +253,7 @@ async def _try_answer(
         code=code,
         passed=outcome.passed if outcome else 0,
         total=len(problem.public_tests),
+        score=outcome.score if outcome else None,
         verdict=outcome.verdict if outcome else None,
         failures=failures,
         summary=summary,

@@ -33,6 +33,8 @@ class Round:
     passed: int = 0
     total: int = 0
     """Number of public tests."""
+    score: float | None = None
+    """The mean score on the public tests, from 0 to 1; None for problems without scores."""
     verdict: Verdict | None = None
     """Verdict on the public tests together; None without a program. `IE`: the sandbox lost a run."""
     failures: tuple[FailureNote, ...] = ()
@@ -85,9 +87,13 @@ class Lineage:
 
     @property
     def best(self) -> Round:
-        """The round with a program and most tests passed, public ones first; the earlier one wins a tie."""
+        """The round with a program and most tests passed, public ones first; the earlier one wins a tie.
+
+        Of problems with scores that with the highest.
+        """
         return max(
-            self.rounds, key=lambda item: (item.code is not None, item.passed, item.confirmed, -item.index)
+            self.rounds,
+            key=lambda one: (one.code is not None, one.score or 0.0, one.passed, one.confirmed, -one.index),
         )
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Protocol
@@ -14,7 +14,7 @@ from sstar_code.agent.allocation.plan import plan_allocation
 from sstar_code.agent.jobs.faults import LOST, describe_fault
 from sstar_code.agent.run.exports import write_results
 from sstar_code.agent.run.history.starts import Starts
-from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome
+from sstar_code.agent.run.outcomes import ProblemOutcome, SampleOutcome, note_scores
 from sstar_code.agent.solving.context import SharedJudge, SolveContext
 from sstar_code.agent.solving.knowledge import Knowledge
 from sstar_code.agent.solving.solve import Solution, solve
@@ -217,10 +217,12 @@ async def evaluate(
             try:
                 solution = await solve(problem, context, names)
                 with working_on(problem.id, "grade"):
-                    verdicts, fault = await _grade(solution, context)
+                    verdicts, scores, fault = await _grade(solution, context)
                 with working_on(problem.id, "thinking"):
                     thoughts = await assess_thinking(solution.lineages, problem, context.sandbox)
-                outcome = keep_solution(solution, verdicts, store, fault=fault, thoughts=thoughts)
+                outcome = keep_solution(
+                    solution, verdicts, store, fault=fault, thoughts=thoughts, scores=scores
+                )
             except Exception as error:  # noqa: BLE001 - what is no matter of one problem is raised again
                 line = f"{describe_fault(error, problem.id)}; --retry errors tries it again"
                 outcome = ProblemOutcome(problem.id, (), {}, (), error=line)
@@ -263,10 +265,12 @@ def keep_solution(
     fault: str = "",
     graded: bool = True,
     thoughts: tuple[ThoughtOutcome, ...] = (),
+    scores: Mapping[str, float] | None = None,
 ) -> ProblemOutcome:
     """What came of a problem, stored unless the sandbox lost a run of it or its checker has a `fault`.
 
-    `verdicts` are those of the hidden tests by program; without `graded` there are none.
+    `verdicts` are those of the hidden tests by program, `scores` their scores of problems that have them;
+    without `graded` there are none.
     """
     problem = solution.problem
     for name, made in solution.selections.items():
@@ -283,6 +287,8 @@ def keep_solution(
         why = f"{fault}; mend it" if fault else LOST
         return _outcome(solution, verdicts, error=why, graded=graded)
     outcome = replace(_outcome(solution, verdicts, graded=graded), thoughts=thoughts)
+    if solution.problem.full_score is not None and outcome.graded:
+        outcome = note_scores(outcome, [lineage.best.code for lineage in solution.lineages], scores or {})
     store.put_problem(
         problem.id,
         outcome.to_json(),
@@ -304,15 +310,17 @@ def keep_solution(
     return outcome
 
 
-async def _grade(solution: Solution, context: SolveContext) -> tuple[dict[str, Verdict], str]:
+async def _grade(
+    solution: Solution, context: SolveContext
+) -> tuple[dict[str, Verdict], dict[str, float], str]:
     """Verdict on the hidden tests by program: every sample's first answer and the round that stands for it.
 
-    Public tests come first, as a judge would: a program that fails one is not right. The second value says
-    how the problem's checker program ended where it is at fault.
+    Public tests come first, as a judge would: a program that fails one is not right. The second value are the
+    scores of problems that have them, the third says how the checker program ended where it is at fault.
     """
     problem = solution.problem
     if not problem.hidden_tests:
-        return {}, ""
+        return {}, {}, ""
     programs = {
         a_round.code
         for lineage in solution.lineages
@@ -320,18 +328,20 @@ async def _grade(solution: Solution, context: SolveContext) -> tuple[dict[str, V
         if a_round.code
     }
     verdicts: dict[str, Verdict] = {}
+    scores: dict[str, float] = {}
     faults: list[str] = []
     tests = [*problem.public_tests, *problem.hidden_tests]
 
     async def grade(code: str) -> None:
         report = await run_tests(context.sandbox, problem, code, tests, stop_on_failure=True)
         verdicts[code] = report.verdict
+        scores[code] = report.score or 0.0
         faults.append(report.checker_fault)
 
     async with anyio.create_task_group() as group:
         for code in sorted(programs):
             group.start_soon(grade, code)
-    return verdicts, next(filter(None, faults), "")
+    return verdicts, scores, next(filter(None, faults), "")
 
 
 def _outcome(

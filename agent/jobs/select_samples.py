@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sstar_code.agent.solving.settings import Settings
     from sstar_code.problems import Problem, SstarError, Test
     from sstar_code.sandbox import Sandbox
+    from sstar_code.sandbox.grade import Report
     from sstar_code.selection import Ask
     from sstar_code.selection.judging.calibration import JudgeRecord
 
@@ -310,21 +311,22 @@ async def _try_all(item: Work, sandbox: Sandbox, *, grade: bool) -> tuple[Candid
     problem = item.problem
     sources = item.sources or ((),) * len(item.codes)
 
-    async def run(code: str, tests: Sequence[Test], *, stop: bool) -> tuple[int, Verdict]:
+    async def run(code: str, tests: Sequence[Test], *, stop: bool) -> Report:
         report = await run_tests(sandbox, problem, code, tests, stop_on_failure=stop)
         if report.checker_fault:
             raise _CannotJudgeError(f"{report.checker_fault}; mend it")
         if report.verdict is Verdict.IE:
             raise _CannotJudgeError(LOST)
-        return report.passed, report.verdict
+        return report
 
     async def attempt(code: str, written_by: tuple[str, ...]) -> Candidate:
-        passed, verdict = await run(code, problem.public_tests, stop=False)
+        public = await run(code, problem.public_tests, stop=False)
         hidden: bool | None = None
         if grade and problem.hidden_tests:
-            _, hidden_verdict = await run(code, problem.hidden_tests, stop=True)
-            hidden = verdict is Verdict.AC and hidden_verdict is Verdict.AC
-        return Candidate(code, passed, len(problem.public_tests), hidden, written_by)
+            other = await run(code, problem.hidden_tests, stop=True)
+            hidden = public.verdict is Verdict.AC and other.verdict is Verdict.AC
+        count = len(problem.public_tests)
+        return Candidate(code, public.passed, count, hidden, written_by, public_score=public.score)
 
     return tuple(
         await run_together(

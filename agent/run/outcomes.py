@@ -6,7 +6,7 @@ import collections.abc
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from enum import Enum
 from functools import cache, partial
 from pathlib import Path
@@ -74,6 +74,11 @@ class StageCount:
                 only_thinking=answer.is_only_thinking and not is_piece,
             )
         )
+
+    @staticmethod
+    def as_json(counts: Mapping[str, StageCount]) -> dict[str, dict[str, Any]]:
+        """Counts by name as JSON has them."""
+        return {name: asdict(count) for name, count in counts.items()}
 
 
 def add_up(counts: Iterable[StageCount]) -> StageCount:
@@ -240,6 +245,8 @@ class SampleOutcome:
     """Verdict of the round that stands for the sample."""
     failed: str | None = None
     """One line where the model refused a call of this sample for good; it ended there."""
+    score: float | None = None
+    """The mean score on all tests of the round that stands for it, from 0 to 1, of problems with scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +317,9 @@ class ProblemOutcome:
         """The outcome as one line."""
         whole = asdict(self)
         left_out = {name for name in ("thoughts", "confirmed") if not any(whole[name])}
+        for sample in whole["samples"]:
+            if sample["score"] is None:  # most problems have none
+                del sample["score"]
         return json.dumps({name: value for name, value in whole.items() if name not in left_out})
 
     @classmethod
@@ -332,3 +342,33 @@ def count_confirmed(outcomes: Iterable[ProblemOutcome]) -> dict[str, dict[str, i
     pairs = [outcome.confirmed for outcome in outcomes if any(outcome.confirmed)]
     tried, passing = (sum(pair[place] for pair in pairs) for place in (0, 1))
     return {"confirmed": {"problems": len(pairs), "repaired": tried, "passing": passing}} if pairs else {}
+
+
+def note_scores(
+    outcome: ProblemOutcome, codes: Iterable[str | None], scores: Mapping[str, float]
+) -> ProblemOutcome:
+    """`outcome` with the score of each sample's program; one without a program has 0."""
+    samples = zip(outcome.samples, codes, strict=True)
+    scored = (replace(sample, score=scores.get(code or "", 0.0)) for sample, code in samples)
+    return replace(outcome, samples=tuple(scored))
+
+
+def mean_score(outcomes: Iterable[ProblemOutcome], method: str) -> dict[str, Any]:
+    """The mean score of what `method` chose, over the problems that have scores; empty where none has.
+
+    Without a method that of a problem's samples counts.
+    """
+    found = []
+    for outcome in outcomes:
+        scores = [sample.score for sample in outcome.samples]
+        known = [0.0 if score is None else score for score in scores]
+        if any(score is not None for score in scores):
+            place = outcome.chosen.get(method)
+            found.append((0.0 if place is None else known[place]) if method else sum(known) / len(known))
+    return {"score": sum(found) / len(found), "scored_problems": len(found)} if found else {}
+
+
+def tell_score(numbers: Mapping[str, Any]) -> str:
+    """`mean_score` in words; empty where there is none."""
+    count = numbers.get("scored_problems", 0)
+    return f"score {numbers['score']:.3f} of {count} problem{'s' * (count != 1)} with scores" if count else ""

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.agent.run.outcomes import Prices, StageCount, add_stages, add_up, count_confirmed
+from sstar_code.agent.run.outcomes import Prices, StageCount, add_stages, add_up, count_confirmed, mean_score
 from sstar_code.agent.thinking.underthinking import Underthinking, measure_underthinking
 
 if TYPE_CHECKING:
@@ -315,6 +315,7 @@ class Summary:
             "selected@1": value.get(self.select),
             "selected": None if choice_cost is None else asdict(choice_cost),
             "oracle": value.get("oracle"),
+            **mean_score(self.count.ended, self.select),
             "tokens": {
                 "prompt": total.prompt,
                 "cached": total.cached,
@@ -349,20 +350,17 @@ class Summary:
             **count_confirmed(self.count.ended),
             "methods": {name: asdict(rate) for name, rate in self.rates.items()},
             "methods_of_graded": {name: asdict(rate) for name, rate in self.count.rates(graded).items()},
-            "stages": asdict_all(self.stages),
-            **({"added_methods": asdict_all(self.added)} if self.added else {}),
+            "stages": StageCount.as_json(self.stages),
+            **({"added_methods": StageCount.as_json(self.added)} if self.added else {}),
             "failed": self.errors,
             "cost": self.prices.as_json(self.stages.values()),
             **({} if self.underthinking is None else {"thinking": self.underthinking.as_json()}),
             **({"adjustments": list(self.adjustments)} if self.adjustments else {}),
             "server_load": None if self.load is None else dict(self.load),
-            "by_problem": {problem_id: asdict_all(stages) for problem_id, stages in self.by_problem.items()},
+            "by_problem": {
+                problem_id: StageCount.as_json(stages) for problem_id, stages in self.by_problem.items()
+            },
         }
-
-
-def asdict_all(counts: Mapping[str, StageCount]) -> dict[str, dict[str, Any]]:
-    """Counts by name as JSON has them."""
-    return {name: asdict(count) for name, count in counts.items()}
 
 
 def _score(outcome: ProblemOutcome) -> dict[str, float]:

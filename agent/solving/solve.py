@@ -158,6 +158,12 @@ def candidates_of(problem: Problem, lineages: Sequence[Lineage]) -> tuple[Candid
     """What selection chooses among; a sample without a program is an empty one."""
     total = len(problem.public_tests)
     return tuple(
-        Candidate(lineage.code or "", lineage.best.passed, total, weight=lineage.rounds[0].confidence or 1.0)
+        Candidate(
+            lineage.code or "",
+            lineage.best.passed,
+            total,
+            weight=lineage.rounds[0].confidence or 1.0,
+            public_score=lineage.best.score,
+        )
         for lineage in lineages
     )

@@ -41,6 +41,8 @@ async def check_run(
     """
     async with opening as session:
         refused = [fault for problem in validated async for fault in _find_refused(problem, session.sandbox)]
+        if not references:
+            return Checked(tuple(refused), 0, 0, 0)
         with session.progress("references", len(references)) as progress:
             checked = await check_references(
                 references, session.sandbox, lambda graded: progress.advance(graded.verdict.value)

@@ -40,5 +40,6 @@ async def find_objections(sandbox: Sandbox, problem: Problem, inputs: Sequence[s
         if not ended:
             found.append(f"{VALIDATOR_AT_FAULT}: {run.status.value}: {tell(run)}")
         else:
-            found.append("" if run.status is Status.OK else shorten(run.stderr) or tell(run) or "rejected")
+            words = shorten(run.stderr) if is_cpp(problem.validator) else shorten(tell(run))
+            found.append("" if run.status is Status.OK else words or "no reason is given")
     return found

@@ -55,6 +55,7 @@ def _print_rates(summary: Summary) -> None:
 def _write_lines(summary: Summary) -> Iterator[str]:
     """What stands below the table."""
     from sstar_code.agent.run.history.which_set import tell_preset
+    from sstar_code.agent.run.outcomes import tell_score
 
     if summary.which_set is not None:
         yield f"set: {summary.which_set}"
@@ -64,7 +65,10 @@ def _write_lines(summary: Summary) -> Iterator[str]:
         yield f"samples: {', '.join(f'{name} {value}' for name, value in summary.ways.items())}"
     if summary.choice_cost is not None:
         yield f"pass@1: the model's first answers alone, no test used; {summary.choice_cost}"
-    count, tokens = summary.count, summary.headline()["tokens"]
+    count, headline = summary.count, summary.headline()
+    tokens = headline["tokens"]
+    if told := tell_score(headline):
+        yield told
     yield (
         f"{len(count.problem_ids)} problems: {summary.public_solved} with a sample that passes the public "
         f"tests, {len(count.errors)} errors, {count.ungraded} without hidden tests, "

@@ -23,7 +23,9 @@ from sstar_code.agent.run.outcomes import (
     SampleOutcome,
     StageCount,
     add_stages,
+    mean_score,
     read_record,
+    tell_score,
 )
 from sstar_code.agent.run.store import Store
 from sstar_code.agent.run.summary import ChoiceCost, Count, cost_choice
@@ -117,6 +119,8 @@ class Run:
         lines = [f"set: {self.which_set}"]
         lines += [f"preset: {tell_preset(self.preset)}"] if self.preset else []
         lines += [str(self.choice_cost)] if self.choice_cost else []
+        score = tell_score(mean_score(self.count.ended, "" if self.kind == "grade" else self.select))
+        lines += [score] if score else []
         return [*lines, str(self.underthinking)] if self.underthinking else lines
 
     @property
@@ -220,7 +224,10 @@ def read_verdicts(folder: Path, select: str) -> dict[str, ProblemOutcome]:
                 verdict = row["verdict"] if row["total_tests"] else None
                 mine = samples.setdefault(row["problem_id"], [])
                 passed = row["verdict"] == "AC"
-                mine.append(SampleOutcome(len(mine), 1, row["passed_tests"], passed, verdict, verdict))
+                score = row.get("score")
+                mine.append(
+                    SampleOutcome(len(mine), 1, row["passed_tests"], passed, verdict, verdict, score=score)
+                )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: cannot be read as verdicts ({error}); grade again with --fresh") from error
     chosen = {select: 0} if select else {}

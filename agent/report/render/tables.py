@@ -10,7 +10,7 @@ from sstar_code.agent.report.data.curves import calibrate, trace_abstention
 from sstar_code.agent.report.data.scores import group_keys
 from sstar_code.agent.report.markup import Case, escape_markdown, escape_names, write_junit, write_table
 from sstar_code.agent.report.render.abstention import abstention_as_markdown
-from sstar_code.agent.run.outcomes import add_up
+from sstar_code.agent.run.outcomes import add_up, mean_score
 from sstar_code.agent.run.summary import LABELS
 
 if TYPE_CHECKING:
@@ -345,6 +345,7 @@ def run_as_json(run: Run, scores: Scores) -> dict[str, Any]:
         "graded": len(count.graded),
         "errors": count.errors,
         "unfinished": count.unfinished,
+        **mean_score(count.ended, "" if run.kind == "grade" else run.select),
         "ungraded": count.ungraded,
         **counted,
         "calibration": asdict(calibrate(run, run.select)),

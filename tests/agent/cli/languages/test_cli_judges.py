@@ -1,0 +1,168 @@
+"""The commands with judges in C++, with scores, and with validators."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sstar_code.agent.testing.server import chat
+
+HEADER = Path(__file__).parents[3] / "support" / "testlib" / "testlib.h"
+ROOT = Path(__file__).parents[4]
+CHECK = """#include "testlib.h"
+int main(int argc, char **argv) {
+    registerTestlibCmd(argc, argv);
+    if (ouf.readInt() + ouf.readInt() != inf.readInt()) quitf(_wa, "another sum");
+    quitf(_ok, "fine");
+}
+"""
+SUM = {
+    "id": "sum",
+    "statement": "Two numbers with the sum n.",
+    "kind": "stdin",
+    "hidden_tests": [{"input": "7\n", "output": "3 4\n"}],
+    "checker": {"program": CHECK, "language": "cpp"},
+}
+SCORED = {
+    "id": "long",
+    "statement": "Print much.",
+    "kind": "stdin",
+    "hidden_tests": [{"input": "1", "output": ""}, {"input": "2", "output": ""}],
+    "checker": {"program": "import json, sys\nprint(len(json.load(sys.stdin)['output'].split()))\n"},
+    "full_score": 2,
+}
+SOME = ("print('a')", "print('a' if input() == '1' else 'a b')")
+
+
+@pytest.fixture
+def cpp(cpp_tools, monkeypatch):
+    """Commands take the headers that the tests made."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(ROOT / "build"))
+    assert cpp_tools.folder.is_relative_to(ROOT / "build")
+
+
+def write(folder, name, *rows):
+    (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.mark.usefixtures("cpp")
+def test_grade_runs_checkers_in_cpp(sstar, folder, write_set, isolated):
+    """Samples in Python, a checker against the header that was named; its words are in the verdicts."""
+    write_set(SUM)
+    write(
+        folder,
+        "s.jsonl",
+        {"task_id": "sum", "solution": "print(1, 6)"},
+        {"task_id": "sum", "solution": "print(1, 1)"},
+    )
+    words = ("grade", "jsonl:problems.jsonl", "s.jsonl", *isolated, "--out", "run")
+    ended = sstar(*words, "--testlib", str(HEADER.parent))
+    assert (ended.code, "AC 1  WA 1" in ended.out) == (0, True), ended.err
+    rows = [json.loads(line) for line in (folder / "run" / "verdicts.jsonl").read_text().splitlines()]
+    assert rows[1]["error"] == "test 1: WA: the checker: wrong answer another sum"
+    assert "testlib" not in json.dumps(rows)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "sum: its checker includes testlib.h, which does not come with sstar: name the file"),
+        (("--testlib", "nowhere.h"), "--testlib nowhere.h: no such file; name testlib.h"),
+        (("--testlib", "s.jsonl"), "--testlib s.jsonl: it does not define registerTestlibCmd"),
+    ],
+)
+def test_a_header_that_is_not_there_is_one_line(sstar, folder, write_set, words, told):
+    """Before anything is opened or written."""
+    write_set(SUM)
+    write(folder, "s.jsonl", {"task_id": "sum", "solution": "print(1, 6)"})
+    ended = sstar("grade", "jsonl:problems.jsonl", "s.jsonl", "--out", "run", *words)
+    assert ended.code == 2
+    assert told in ended.err
+    assert not (folder / "run").exists()
+    assert sstar("ls", "jsonl:problems.jsonl").code == 0
+
+
+def test_scores_are_kept_and_their_mean_is_shown(sstar, folder, write_set, isolated):
+    """In the verdicts, in the summary and on stdout; all tests of such a problem are run."""
+    write_set(SCORED)
+    codes = ["print('a b')", "print('a' if input() == '1' else 'a b')", "1 / 0"]
+    write(folder, "s.jsonl", *({"task_id": "long", "solution": code} for code in codes))
+    words = ("grade", "jsonl:problems.jsonl", "s.jsonl", *isolated, "--out", "run")
+    ended = sstar(*words)
+    assert "score  0.583, the mean of 1 problems that have scores" in ended.out
+    rows = [json.loads(line) for line in (folder / "run" / "verdicts.jsonl").read_text().splitlines()]
+    assert [(row["verdict"], row["score"]) for row in rows] == [("AC", 1.0), ("WA", 0.75), ("RE", 0.0)]
+    assert [test["score"] for test in rows[1]["tests"]] == [0.5, 1.0]
+    ended = sstar(*words, "--json", "--fresh")
+    assert (ended.json["score"], ended.json["scored_problems"]) == (1.75 / 3, 1)
+
+
+def test_select_prefers_what_scores_more(sstar, folder, write_set, isolated):
+    """Of programs that pass no public test the one with the most points is best."""
+    write_set(SCORED | {"public_tests": SCORED["hidden_tests"]})
+    codes = ["print()", "print('a')", "print(1 / 0)"]
+    write(folder, "s.jsonl", *({"task_id": "long", "solution": code} for code in codes))
+    words = ("--no-model", "--method", "first", "--out", "run")
+    ended = sstar("select", "jsonl:problems.jsonl", "s.jsonl", *isolated, *words)
+    assert ended.code == 0, ended.err
+    (row,) = [json.loads(line) for line in (folder / "run" / "selections.jsonl").read_text().splitlines()]
+    assert row["chosen"] == 1
+
+
+@pytest.mark.usefixtures("cpp")
+def test_validate_asks_the_validator(sstar, write_set, isolated):
+    """About the input of every test; the first that it refuses is a fault, in its own words."""
+    source = """#include "testlib.h"
+int main(int argc, char **argv) {
+    registerValidation(argc, argv);
+    inf.readInt(1, 9, "n");
+    inf.readEoln();
+    inf.readEof();
+}
+"""
+    tests = [{"input": text, "output": "0"} for text in ("7\n", "7", "10\n")]
+    write_set(
+        SUM | {"hidden_tests": tests, "checker": "exact", "validator": {"program": source, "language": "cpp"}}
+    )
+    ended = sstar("validate", "jsonl:problems.jsonl", *isolated, "--testlib", str(HEADER))
+    assert ended.code == 1
+    assert "sum: hidden test 1: the validator refuses the input: FAIL another character expected" in ended.out
+    python = {"program": "n = input()\nassert 1 <= int(n) <= 9, f'{n} is too large'\n"}
+    write_set(SUM | {"hidden_tests": tests, "checker": "exact", "validator": python})
+    ended = sstar("validate", "jsonl:problems.jsonl", *isolated)
+    assert "hidden test 2: the validator refuses the input: " in ended.out
+    assert "10 is too large" in ended.out
+
+
+def test_eval_keeps_scores_and_chooses_by_them(sstar, folder, serve, write_set, isolated):
+    """The score of what was chosen is in the summary; a sample's best round is the one with most points."""
+    write_set(SCORED | {"public_tests": SCORED["hidden_tests"]})
+
+    def answer(body):
+        is_repair = len(body["messages"]) > 2
+        return chat(f"```python\n{'print()' if is_repair else SOME[body['seed'] % 2]}\n```")
+
+    server = serve(answer)
+    words = (
+        "-m",
+        "tiny",
+        "--base-url",
+        server.base_url,
+        "--n",
+        "2",
+        "--rounds",
+        "1",
+        "--out",
+        "run",
+        "--json",
+    )
+    ended = sstar("eval", "jsonl:problems.jsonl", *words, *isolated, "--select", "first", "--json")
+    assert ended.code == 0, ended.err
+    assert (ended.json["score"], ended.json["scored_problems"], ended.json["selected@1"]) == (0.75, 1, 0.0)
+    summary = json.loads((folder / "run" / "summary.json").read_text())
+    assert summary["score"] == 0.75
+    again = sstar("eval", "jsonl:problems.jsonl", *words, *isolated, "--select", "first", "--json")
+    assert again.json["score"] == 0.75
+    assert "score 0.750 of 1 problem" in sstar("report", "run").out
