@@ -98,7 +98,7 @@ def _rule(end: Execution, program: Program, problem: Problem) -> Ruling | None:
 
 
 def _read_python(end: Execution, problem: Problem) -> Ruling:
-    """Of a problem with scores the last line is the number, where it is one; else the output is right."""
+    """The verdict of status 0: with scores the last word printed is the number, else the output is right."""
     if problem.full_score is None:
         return Ruling(Verdict.AC)
     lines = end.stdout.split()
