@@ -193,6 +193,8 @@ def train(folder: Path, target: Path, minutes: float, seed: int, recipe: str = "
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     rows, made = read_rows(folder), RECIPES[recipe]
+    # `AutoTokenizer` splits text for a Qwen2 as Qwen's own does, whatever the file says; vLLM
+    # loads it so too. A model that is trained further learns the tokens that it will be served with.
     tokenizer = learn_tokens(rows) if made.start is None else AutoTokenizer.from_pretrained(made.start)
     tokenizer.add_tokens([made.mark] if made.mark else [], special_tokens=True)
     examples = make_examples(rows, tokenizer)
