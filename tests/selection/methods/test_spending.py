@@ -77,7 +77,7 @@ async def test_a_split_beyond_the_contract_asks_for_a_validator(make_pool, scrip
 
 
 async def test_a_judge_that_cannot_judge_costs_a_brute_force_instead(make_pool, scripted_ask):
-    """No question to it, nor for an output, which it cannot work out; a brute force is all that can decide."""
+    """No question to it, nor for an output, which it cannot work out; only a brute force can decide."""
     ask, measuring = scripted_ask(choose=answer, reference=REFERENCE), Measuring(20)
 
     async def measure_prediction():
