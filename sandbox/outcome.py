@@ -117,6 +117,9 @@ class Program:
     judge: str = ""
     """For `INTERACT`: the interactor's source."""
     judge_language: str = PYTHON
+    sanitized: bool = False
+    """Built so that it watches itself (AddressSanitizer and its like), for what a model is told. Slower,
+    larger and stricter than the program itself: never for a verdict. Not for Python."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mode", _as_member(Mode, self.mode))
@@ -128,6 +131,8 @@ class Program:
             raise ValueError(f"a {self.language} program reads standard input; it is not called")
         if self.language == PYTHON and self.mode is Mode.FILES:
             raise ValueError("a Python program is given no files")
+        if self.sanitized and self.language == PYTHON:
+            raise ValueError("a Python program has no sanitizers")
 
 
 _LONGEST_S = 86_400.0
@@ -360,6 +365,8 @@ def execution_keys(program: Program, inputs: Iterable[str], limits: Limits) -> l
         del facts["language"]  # as above
     if program.mode is not Mode.INTERACT:
         del facts["judge"], facts["judge_language"]  # as above
+    if not program.sanitized:
+        del facts["sanitized"]  # as above
     before = hashlib.sha256(f"[{json.dumps(facts, sort_keys=True)}, ".encode())
     after = f", {json.dumps(bounds, sort_keys=True)}]"
     keys = []

@@ -15,6 +15,7 @@ from sstar_code.agent.generation.feedback import describe_failures, summarize_te
 from sstar_code.agent.generation.lineage import Lineage, Round
 from sstar_code.agent.generation.memory import read_lesson
 from sstar_code.agent.generation.plans import plan_for
+from sstar_code.agent.generation.sanitized import watch_failures
 from sstar_code.agent.models.request import UNSURE, CallError, ContextError, Purpose, Request, Stage
 from sstar_code.agent.prompts.templates import render_macro
 from sstar_code.agent.telemetry.events import about, working_on
@@ -245,7 +246,8 @@ async def _try_answer(
         report = await run_tests(context.sandbox, problem, code, problem.public_tests)
     failures, summary = (twin.failures, twin.summary) if twin else ((), "")
     if code is not None and report is not None:
-        failures = describe_failures(problem, code, report, context.environment)
+        watched = await watch_failures(context.sandbox, problem, code, report)
+        failures = describe_failures(problem, code, report, context.environment, watched=watched)
         summary = summarize_tests(problem, report)
     outcome = report or twin
     return Round(

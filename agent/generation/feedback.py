@@ -22,8 +22,12 @@ from sstar_code.sandbox.languages.marks import read_mark
 from sstar_code.sandbox.languages.table import PYTHON
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sstar_code.problems import Test
     from sstar_code.sandbox import Environment
     from sstar_code.sandbox.grade import Report, TestResult
+    from sstar_code.sandbox.outcome import Failure
 
 __all__ = ["FailureNote", "describe_failures", "summarize_tests"]
 
@@ -39,6 +43,7 @@ _MAX_USED = 5
 _MIN_FIELD_CHARS = 60
 _MAX_NOTES = 3
 _MAX_BRIEF = 100
+_SANITIZERS_CHARS = 600
 _TEMPLATE = "feedback.j2"
 _LIMIT_NAMES = {
     Verdict.TLE: "TimeLimitExceeded",
@@ -88,6 +93,8 @@ class FailureNote:
     """What to do about an import that fails; empty otherwise."""
     checker: str = ""
     """The words with which a checker program rejected the output; empty where it said none."""
+    sanitizers: str = ""
+    """What a build that watches itself said on this test (`sanitized`); empty where it said nothing."""
 
     @property
     def brief(self) -> str:
@@ -122,6 +129,7 @@ def describe_failures(
     report: Report,
     environment: Environment | None = None,
     *,
+    watched: Mapping[Test, Failure] | None = None,
     max_chars: int = 4000,
 ) -> tuple[FailureNote, ...]:
     """Notes on the failures of `code` in `report`, at most three of them, about `max_chars` in all.
@@ -135,6 +143,7 @@ def describe_failures(
         code: the program as the model wrote it.
         report: what it did on the public tests, in their order.
         environment: what programs find where they run; None where that is not known.
+        watched: what the sanitizers found on a test (`sanitized.watch_failures`).
         max_chars: how long the texts of tests may be, all notes together.
     """
     (language, code) = read_mark(code)  # lines count from the program's own first
@@ -159,6 +168,8 @@ def describe_failures(
     for number, result in chosen:
         others = groups.pop(_error_of(number, result), None)
         note = _describe(problem, code, result, environment, field_chars)
+        if watched and (told := watched.get(result.test)) is not None:
+            note = replace(note, sanitizers=cap(told.message, max(_SANITIZERS_CHARS, field_chars)))
         if others is not None:
             others.remove(number)
             note = replace(note, tests=(number, *others))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sstar_code.agent.generation.develop import Target, next_round
 from sstar_code.agent.generation.feedback import describe_failures, summarize_tests
+from sstar_code.agent.generation.sanitized import watch_failures
 from sstar_code.problems import Test
 from sstar_code.sandbox.grade import run_tests
 from sstar_code.sandbox.outcome import is_cut
@@ -110,12 +111,13 @@ async def _repair(
     best = lineage.best
     assert report is not None
     assert best.code is not None
+    watched = await watch_failures(context.sandbox, whole, best.code, report)
     shown = replace(
         best,
         passed=report.passed,
         total=len(whole.public_tests),
         verdict=report.verdict,
-        failures=describe_failures(whole, best.code, report, context.environment),
+        failures=describe_failures(whole, best.code, report, context.environment, watched=watched),
         summary=summarize_tests(whole, report),
     )
     grown = await next_round(lineage, whole, context, target=Target(lineage.sample, shown, lineage.rounds))

@@ -38,7 +38,10 @@ _LEFT_OUT = shutil.ignore_patterns(
 _PACKAGES = "libraries"
 _TOOLS = ("pip", "setuptools", "pkg_resources", "wheel", "_distutils_hack", "__pycache__", "bin", "share")
 _BLAS = ("libblas.so.3", "liblapack.so.3")
-_SANITIZERS = ("libasan", "libtsan", "liblsan", "libubsan", "libhwasan", "libcaf", "liblto")
+_UNUSED = ("libtsan", "liblsan", "libhwasan", "libcaf", "liblto")
+_SHARED = ("libc.so", "libm.so")
+"""What the linker reads to find the C library, which a sanitized program maps."""
+_MAPPED = ("libc.so.6", "libm.so.6", "libmvec.so.1")
 _TOP_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
 
@@ -102,6 +105,7 @@ def _collect_cpp(root: Path) -> tuple[str, list[Path]]:
     folder.parent.mkdir(parents=True)
     toolchain.prepare(folder)
     facts = json.loads((folder / "tools.json").read_text())
+    needed: list[Path] = []
     for tree in map(Path, facts["trees"]):
         target = _inside(root, tree)
         if "include" in tree.parts:
@@ -109,12 +113,13 @@ def _collect_cpp(root: Path) -> tuple[str, list[Path]]:
         else:
             target.mkdir(parents=True, exist_ok=True)
             for file in sorted(tree.iterdir()):
-                wanted = file.suffix in (".a", ".o") and not file.name.startswith(_SANITIZERS)
+                wanted = file.suffix in (".a", ".o") and not file.name.startswith(_UNUSED)
                 if file.is_dir() and file.name.startswith("include"):
                     shutil.copytree(file, target / file.name, symlinks=True, dirs_exist_ok=True)
-                elif wanted:
+                elif wanted or file.name in _SHARED:
                     shutil.copy2(file, target / file.name)
-    needed = []
+                elif file.name in _MAPPED:
+                    needed.append(file.resolve())
     for program in map(Path, facts["files"]):
         target = _inside(root, program)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -182,12 +182,16 @@ def _list_tasks(pid: int, proc: int | None) -> list[str]:
         os.close(folder)
 
 
-def used_kb(pid: int, proc: int | None = None) -> int:
+def used_kb(pid: int, proc: int | None = None, *, counts_tables: bool = False) -> int:
     """Memory that `pid` holds now; 0 where it has ended or the kernel does not tell.
 
-    `proc` is the descriptor of a /proc, here and below; None: the one in sight.
+    `proc` is the descriptor of a /proc, here and below; None: the one in sight. `counts_tables`: with the
+    kernel's tables of pages, which grow with what is looked at, and matter where no address space is limited.
     """
     try:
+        if counts_tables:
+            status = _read(f"{pid}/status", proc)
+            return sum(int(status.partition(f"{name}:")[2].split()[0]) for name in ("VmRSS", "VmPTE"))
         return int(_read(f"{pid}/statm", proc).split()[1]) * mmap.PAGESIZE >> 10
     except (OSError, ValueError, IndexError):
         return 0
@@ -256,8 +260,11 @@ class Watch:
     its CPU time is what counts.
     """
 
-    def __init__(self, pid: int, start: Start, proc: int | None = None) -> None:
+    def __init__(
+        self, pid: int, start: Start, proc: int | None = None, *, counts_tables: bool = False
+    ) -> None:
         (self.pid, self.start, self.is_over) = (pid, start, False)
+        self._counts_tables = counts_tables
         self.killed: bytes | None = None  # as in `End`
         self.status = 0
         self.usage: Any = None
@@ -286,7 +293,9 @@ class Watch:
             return
         self.spent_s = spent_s = time.clock_gettime(self._clock)
         cpu_left_s = start.spent_s + start.cpu_s + _CPU_SLACK_S - spent_s
-        unused_kb = start.memory_kb - used_kb(pid, proc) if start.memory_kb else 1
+        unused_kb = 1
+        if start.memory_kb:
+            unused_kb = start.memory_kb - used_kb(pid, proc, counts_tables=self._counts_tables)
         wall_left_s = self._wall_left_s(spent_s)
         if min(cpu_left_s, wall_left_s) > 0 and unused_kb >= 0:
             self._plan(min(cpu_left_s, wall_left_s), unused_kb)

@@ -36,6 +36,7 @@ STREAMS = (0, 1, 2, 3)
 """Standard input, output and error and the report: memory files, new ones for every run."""
 _CHILD_ENDED = {_signal.SIGCHLD}
 _Perform = Callable[[driver.Job, str], object]
+_Pause = Callable[[float], object]
 
 
 class SupervisorState:
@@ -171,7 +172,7 @@ def become(state: SupervisorState, job: driver.Job, limits: dict[str, Any]) -> N
     _perform(state, job, limits, start, driver.perform)
 
 
-def attend(state: SupervisorState, pid: int, pause: Callable[[float], object]) -> tuple[End | None, int, int]:
+def attend(state: SupervisorState, pid: int, pause: _Pause) -> tuple[End | None, int, int]:
     """Wait for `pid`, which compiles a program and may `become` its run: its end, status and `output_kb`.
 
     The end is None where it did not become one. `pause` waits that many seconds or until the process ends.
@@ -223,9 +224,14 @@ def wait_for_child(seconds: float) -> None:
     _signal.sigtimedwait(_CHILD_ENDED, seconds)
 
 
-def watch_to_end(state: SupervisorState, pid: int, start: Start, pause: Callable[[float], object]) -> End:
-    """Watch the run `pid` until it is over and clean up after it; how it ended. As `conclude`."""
-    watch = Watch(pid, start, state.proc)
+def watch_to_end(
+    state: SupervisorState, pid: int, start: Start, pause: _Pause, *, tables: bool = False
+) -> End:
+    """Watch the run `pid` until it is over and clean up after it; how it ended. As `conclude`.
+
+    `tables`: count the kernel's tables of its pages as well (`kernel.used_kb`).
+    """
+    watch = Watch(pid, start, state.proc, counts_tables=tables)
     while not watch.is_over:
         pause(watch.wait_s)
         watch.look()

@@ -67,7 +67,7 @@ def main(settings: dict[str, Any]) -> None:
             "seccomp": state.seccomp,
             "landlock": state.domain is not None,
             "libraries": known,
-            "languages": sorted(state.tools.steps) if state.tools else [],
+            "languages": state.tools.languages if state.tools else [],
         }
         stream.send(json.dumps({"hello": hello}).encode("ascii"))
         stream.flush()

@@ -3,7 +3,8 @@
 `python3 -I toolchain.py FOLDER` does it in an image as the sandbox does it on this machine. Standard library
 only, nothing of ours imported, any Python from 3.11 on. `tools.json` in the folder holds `compiler` (name and
 version), `languages` (name -> steps; a step is a program and its arguments, which reads standard input and
-writes standard output), `loaders` (programs that start the tools), `trees` and `files` (what else they need).
+writes standard output), `sanitized` (the same for builds that watch themselves; empty where the static
+sanitizers are missing), `loaders` (programs that start the tools), `trees` and `files` (what else they need).
 In arguments `{folder}` stands for the folder, wherever it is seen.
 """
 
@@ -31,6 +32,17 @@ _FLAGS = (
     "-fno-diagnostics-show-caret",
 )
 """Those that change code are told to models as well (`table.LANGUAGES`)."""
+_SANITIZE = (
+    *("-O1", "-g1", "-fno-omit-frame-pointer", "-D_GLIBCXX_ASSERTIONS", "-fno-pie"),
+    "-fsanitize=address,undefined",
+)
+_SANITIZE_LINK = (
+    *("-fsanitize=address,undefined", "-no-pie", "-static-libasan", "-static-libubsan"),
+    *("-static-libstdc++", "-static-libgcc"),
+)
+"""All static but the C library, which AddressSanitizer has to find in its own file; at a fixed address, since
+elsewhere the program may lie where its allocator has to be."""
+_SANITIZERS = ("libasan.a", "libubsan.a", "libasan_preinit.o")
 _HEADER = "bits/stdc++.h"
 _STATIC = ("libstdc++.a", "libc.a", "libm.a", "crt1.o")
 _LIMIT_S = 600
@@ -128,32 +140,39 @@ def find_tools(compiler: str) -> dict[str, Any]:
     Raises:
         ToolchainError: it does not run, is another compiler, or lacks the static libraries.
     """
+
+    def find_file(name: str) -> str:
+        return _ask(compiler, f"-print-file-name={name}").strip()
+
     for name in _STATIC:
-        if not Path(_ask(compiler, f"-print-file-name={name}").strip()).is_absolute():
+        if not Path(find_file(name)).is_absolute():
             raise ToolchainError(
                 f"{compiler} lacks {name}: install the static libraries of C++ and C "
                 "(`sudo apt-get install g++ libc6-dev`)"
             )
     (assembler,) = _dry_run(compiler, "-c", "-x", "assembler", "-", "-o", "made.o")
-    (linker,) = _dry_run(compiler, "-static", "made.o", "-o", "program")
-    link = [part for part in linker[1:] if not part.startswith("-plugin") and not part.endswith(".so")]
-    link = [{"made.o": "/proc/self/fd/0", "program": "/proc/self/fd/1"}.get(part, part) for part in link]
     assemble = ["/proc/self/fd/1" if part == "made.o" else part for part in assembler[1:] if part != "-"]
     tools = [os.path.realpath(_ask(compiler, f"-print-prog-name={name}").strip()) for name in ("as", "ld")]
     tools = [shutil.which(Path(path).name) or path if not Path(path).exists() else path for path in tools]
-    languages = {}
+
+    def list_steps(flags: tuple[str, ...], link: tuple[str, ...]) -> list[list[str]]:
+        (compiling,) = _dry_run(compiler, *flags, "-S", "-x", "c++", "-", "-o", "-")
+        return [compiling, [tools[0], *assemble], [tools[1], *_list_link_arguments(compiler, link)]]
+
+    languages, sanitized = {}, {}
     for name, standard in STANDARDS.items():
         flags = (f"-std={standard}", *_FLAGS)
-        (steps,) = _dry_run(compiler, *flags, f"-I{{folder}}/{name}", "-S", "-x", "c++", "-", "-o", "-")
-        languages[name] = [steps, [tools[0], *assemble], [tools[1], *link]]
+        languages[name] = list_steps((*flags, f"-I{{folder}}/{name}"), ("-static",))
+        if all(Path(find_file(file)).is_absolute() for file in _SANITIZERS):
+            sanitized[name] = list_steps((*flags, *_SANITIZE), _SANITIZE_LINK)
     programs = {step[0] for steps in languages.values() for step in steps}
     trees = set(_list_header_folders(compiler)) | {
-        str(Path(os.path.realpath(_ask(compiler, f"-print-file-name={name}").strip())).parent)
-        for name in (*_STATIC, "crtbeginT.o")
+        str(Path(os.path.realpath(find_file(name))).parent) for name in (*_STATIC, "crtbeginT.o")
     }
     return {
         "compiler": describe_compiler(compiler),
         "languages": languages,
+        "sanitized": sanitized,
         "loaders": sorted({loader for program in programs if (loader := _find_loader(program))}),
         "trees": sorted(
             tree
@@ -162,6 +181,16 @@ def find_tools(compiler: str) -> dict[str, Any]:
         ),
         "files": sorted(programs),
     }
+
+
+def _list_link_arguments(compiler: str, flags: tuple[str, ...]) -> list[str]:
+    (linker,) = _dry_run(compiler, *flags, "made.o", "-o", "program")
+    places = {"made.o": "/proc/self/fd/0", "program": "/proc/self/fd/1"}
+    return [
+        places.get(part, part)
+        for part in linker[1:]
+        if not part.startswith("-plugin") and not part.endswith("lto_plugin.so")
+    ]
 
 
 def _ask(compiler: str, *arguments: str) -> str:

@@ -38,7 +38,13 @@ def lost(message: str) -> Execution:
 
 
 def classify(
-    head: Mapping[str, Any], blob: bytes, mode: Mode, limits: Limits, language: str = PYTHON
+    head: Mapping[str, Any],
+    blob: bytes,
+    mode: Mode,
+    limits: Limits,
+    language: str = PYTHON,
+    *,
+    sanitized: bool = False,
 ) -> Execution:
     """The record of one run; `head` and `blob` are the inside's answer."""
     out_size = head["sizes"][0]
@@ -48,7 +54,9 @@ def classify(
     told = _read_report(report, head["token"])
     oversized = max(head["sizes"]) > limits.output_kb * 1024
     (status, failure, limit) = _decide(head, told, mode, limits, oversized=oversized)
-    if status is Status.RE and failure is not None and language != PYTHON:
+    if sanitized and (said := cpp.describe_sanitizers(decode_output(err))) is not None:
+        (status, failure) = (Status.RE, Failure(cpp.SANITIZERS, _plain(said.message), said.line))
+    elif status is Status.RE and failure is not None and language != PYTHON:
         (status, failure) = _explain_native(failure, decode_output(err), limits)
     most = limits.output_kb * 1024
     has_result = mode is Mode.CALL and status is Status.OK

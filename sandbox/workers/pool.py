@@ -253,7 +253,7 @@ class PooledSandbox:
 
     def _take(self, program: Program) -> Conversation:
         """The idle worker that has compiled `program` before, else the one that waits longest."""
-        key = (program.language, program.code)
+        key = (program.language, program.sanitized, program.code)
         place = next((at for at, idle in enumerate(self._idle) if key in idle.compiled), 0)
         conversation = self._idle[place]
         del self._idle[place]
@@ -310,7 +310,7 @@ def _exchange(
             failed = compile_failure(head["compile"])
             records += [failed] * (1 if stop else len(inputs))
         else:
-            records.append(classify(head, blob, program.mode, limits, program.language))
+            records.append(_classify(head, blob, program, limits))
     # A run that nobody of ours killed did it itself, or the kernel did, short of memory: trying again tells.
     for place, record in enumerate(records):
         if record.status is not Status.CE and record.failure is not None and record.failure.type == "SIGKILL":
@@ -322,7 +322,11 @@ def _exchange(
             if "compile" in head:
                 del records[place:]
                 raise WorkerLost("what it compiled before it cannot compile any more")
-            records[place] = classify(head, blob, program.mode, limits, program.language)
+            records[place] = _classify(head, blob, program, limits)
+
+
+def _classify(head: dict[str, Any], blob: bytes, program: Program, limits: Limits) -> Execution:
+    return classify(head, blob, program.mode, limits, program.language, sanitized=program.sanitized)
 
 
 def _run(

@@ -226,7 +226,7 @@ class Conversation:
         """Runs made when `check` was called last."""
         self.features: dict[str, Any] = {}
         """The facts that the supervisor gave about itself: `python`, `seccomp`, ..."""
-        self.compiled: deque[tuple[str, str]] = deque(maxlen=_IMAGES)
+        self.compiled: deque[tuple[str, bool, str]] = deque(maxlen=_IMAGES)
         """The last programs of compiled languages: the worker has them still."""
         self._decoder = frames.Decoder()
         self._waiting: list[tuple[dict[str, Any], bytes]] = []
@@ -286,7 +286,10 @@ class Conversation:
         """
         self._request += 1
         is_python = program.language == PYTHON
-        for key in ((program.language, program.code), (program.judge_language, program.judge)):
+        for key in (
+            (program.language, program.sanitized, program.code),
+            (program.judge_language, False, program.judge),
+        ):
             if key[0] != PYTHON:
                 if key in self.compiled:
                     self.compiled.remove(key)
@@ -295,11 +298,17 @@ class Conversation:
             "id": self._request,
             "code": program.code,
             "language": program.language,
+            "sanitized": program.sanitized,
             "mode": program.mode.value,
             "entry_point": program.entry_point,
             "preamble": program.preamble,
             "call": asdict(program.call),
-            "judge": {"code": program.judge, "language": program.judge_language, "preamble": ""}
+            "judge": {
+                "code": program.judge,
+                "language": program.judge_language,
+                "sanitized": False,
+                "preamble": "",
+            }
             if program.mode is Mode.INTERACT
             else None,
             "judge_limits": JUDGE_LIMITS,

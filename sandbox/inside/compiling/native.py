@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
+import resource
 import signal
 import struct
 from typing import Any, NamedTuple
@@ -38,9 +39,26 @@ _KEPT = (slice(32, 64), slice(256, 288))
 (_ADD_SEALS, _SEALS, _MAY_SEAL, _EXECUTABLE) = (1033, 0xF, 2, 0x10)
 _TOOL_ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin", "TMPDIR": "/tmp"}  # noqa: S108 - inside
 _ENVIRONMENT = {"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "HOME": "/", "TZ": "UTC"}
+_SANITIZER_ENVIRONMENT = {
+    **_ENVIRONMENT,
+    "ASAN_OPTIONS": "detect_leaks=0:handle_abort=1:print_legend=0:color=never:malloc_context_size=8",
+    "UBSAN_OPTIONS": "color=never",
+}
+"""Leaks are found by tracing, which no run may do, and are no fault of a program that ends."""
 _HEADER = struct.Struct("=16sHHIQQQIHHHHHH")  # struct Elf64_Ehdr
 _SEGMENT = struct.Struct("=IIQQQQQQ")  # struct Elf64_Phdr
 _LOADED = 1
+SANITIZED = "+sanitized"
+"""Behind the name of a language: a build that watches itself."""
+
+
+class _Walls(NamedTuple):
+    """What a run has around it."""
+
+    filter: kernel.Filter | None
+    domain: int | None
+    environment: dict[str, str]
+    sanitized: bool
 
 
 class Tools:
@@ -53,9 +71,11 @@ class Tools:
         with open(f"{folder}/tools.json", encoding="utf-8") as file:  # noqa: PTH123 - one import less
             facts = json.load(file)
         self.steps: dict[str, list[tuple[int, list[str]]]] = {}
-        """By language: the tools in order, each its descriptor and its arguments."""
+        """By language, also with `SANITIZED`: the tools in order, each its descriptor and its arguments."""
         opened: dict[str, int] = {}
-        for name, steps in facts["languages"].items():
+        sanitized = {name + SANITIZED: steps for name, steps in facts["sanitized"].items()}
+        self.languages = sorted(facts["languages"])
+        for name, steps in {**facts["languages"], **sanitized}.items():
             for path, *_ in steps:
                 if path not in opened:
                     opened[path] = run.move_up(os.open(path, os.O_RDONLY)) or 0
@@ -65,11 +85,18 @@ class Tools:
         self.launch: Any = ctypes.CDLL(f"{folder}/launch.so", use_errno=True).launch
         """Starts a file, confined, without a copy of this process: `toolchain.LAUNCH`."""
         wall = kernel.Filter(seccomp.build_run(_ANY_PID, native=True), _ANY_PID) if has_filter else None
-        own = kernel.make_domain() if has_domain else None
-        compilers = kernel.make_domain([*opened, *facts["loaders"]]) if has_domain else None
-        self.walls = (wall, run.move_up(own))
-        """Filter and domain of a program's run."""
-        self.compiler_walls = (wall, run.move_up(compilers))
+
+        def surround(environment: dict[str, str], *programs: str, sanitized: bool = False) -> _Walls:
+            domain = run.move_up(kernel.make_domain(programs) if has_domain else None)
+            return _Walls(wall, domain, environment, sanitized)
+
+        self.walls = {
+            False: surround(_ENVIRONMENT),
+            # it maps the C library, by the loader that the kernel starts for it
+            True: surround(_SANITIZER_ENVIRONMENT, *facts["loaders"], sanitized=True),
+        }
+        """Of a program's run, and of that of a sanitized one."""
+        self.compiler_walls = surround(_TOOL_ENVIRONMENT, *opened, *facts["loaders"])
         self.images: dict[bytes, int] = {}
         """Descriptors of images by the hash of what they were made of; that used last is the last."""
         self.spares = [-1 for _ in _KEPT]
@@ -103,8 +130,9 @@ class Image:
 
     mode = "native"
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, sanitized: bool = False) -> None:
         self.descriptor = descriptor
+        self.sanitized = sanitized
         self.mapped_mb = _mapped_mb(descriptor)
         """Memory that it is given before its first instruction, most of it never touched."""
 
@@ -141,11 +169,15 @@ def compile_program(
         OSError: a tool could not be started.
     """
     tools: Tools = state.tools
-    (language, code) = (request["language"], request["code"].encode("utf-8", "surrogatepass"))
+    sanitized = request["sanitized"]
+    language = request["language"] + (SANITIZED if sanitized else "")
+    if sanitized and (language not in tools.steps or not state.watches_memory):
+        return {"type": "CompileError", "message": "there are no sanitizers here", "line": None}
+    code = request["code"].encode("utf-8", "surrogatepass")
     name = hashlib.sha256(language.encode("ascii") + b"\0" + code).digest()
     if name in tools.images:
         state.page[_KEPT[place]] = name
-        return Image(tools.images[name])
+        return Image(tools.images[name], sanitized=sanitized)
     run.renew_streams()
     _write(0, _MARKER + code)
     limits = {
@@ -167,7 +199,7 @@ def compile_program(
         end = _wait(state, _launch(state, start, limits, plan), start)
         if (why := _explain(end, limits)) is not None:
             return why
-    return _take_image(tools, name, state, place)
+    return _take_image(tools, name, state, place, sanitized=sanitized)
 
 
 def _explain(end: run.End, limits: dict[str, Any]) -> dict[str, Any] | None:
@@ -191,7 +223,9 @@ def _explain(end: run.End, limits: dict[str, Any]) -> dict[str, Any] | None:
     return {"type": "CompileError", "message": message, "line": None}
 
 
-def _take_image(tools: Tools, name: bytes, state: run.SupervisorState, place: int) -> Image:
+def _take_image(
+    tools: Tools, name: bytes, state: run.SupervisorState, place: int, *, sanitized: bool
+) -> Image:
     size = os.fstat(1).st_size
     (sent, spare) = (0, tools.spares[place])
     os.lseek(spare, 0, os.SEEK_SET)
@@ -199,7 +233,7 @@ def _take_image(tools: Tools, name: bytes, state: run.SupervisorState, place: in
         sent += os.sendfile(spare, 1, sent, size - sent)
     fcntl.fcntl(spare, _ADD_SEALS, _SEALS)
     os.fchmod(spare, 0o111)  # what cannot be read cannot be looked into while it runs, by its own user either
-    image = Image(spare)
+    image = Image(spare, sanitized=sanitized)
     if size <= _LARGEST_KEPT:
         state.page[_KEPT[place]] = name
     return image
@@ -218,7 +252,8 @@ def execute(
     if (end := refuse(image, limits)) is not None:
         return end
     start = run.begin(state, limits)
-    return _wait(state, launch(state, start, limits, image, arguments), start)
+    pid = launch(state, start, limits, image, arguments)
+    return _wait(state, pid, start, sanitized=image.sanitized)
 
 
 def refuse(image: Image, limits: dict[str, Any]) -> run.End | None:
@@ -233,7 +268,7 @@ class _Plan(NamedTuple):
 
     file: int
     arguments: list[str]
-    walls: tuple[kernel.Filter | None, int | None]
+    walls: _Walls
     flag: int = 0
     """The byte of the page that says that it has confined itself."""
     kept: int = 0
@@ -255,20 +290,22 @@ def launch(
         OSError: it cannot be started.
     """
     named = [_NAME, *arguments]
-    plan = _Plan(image.descriptor, named, state.tools.walls, flag, len(arguments))
+    plan = _Plan(image.descriptor, named, state.tools.walls[image.sanitized], flag, len(arguments))
     return _launch(state, start, limits, plan)
 
 
-def _wait(state: run.SupervisorState, pid: int, start: kernel.Start) -> run.End:
-    end = run.watch_to_end(state, pid, start, run.wait_for_child)
+def _wait(state: run.SupervisorState, pid: int, start: kernel.Start, *, sanitized: bool = False) -> run.End:
+    end = run.watch_to_end(state, pid, start, run.wait_for_child, tables=sanitized)
     if os.fstat(3).st_size:
         raise OSError(os.pread(3, 300, 0).decode("utf-8", "replace"))
     return end
 
 
 def _launch(state: run.SupervisorState, start: kernel.Start, limits: dict[str, Any], plan: _Plan) -> int:
-    (wall, domain) = plan.walls
+    (wall, domain, environment, sanitized) = plan.walls
     kinds = run.list_limits(state, limits, start)
+    if sanitized:  # it reserves terabytes for its shadow: what it uses is watched
+        kinds = tuple(kind for kind in kinds if kind[0] != resource.RLIMIT_AS)
     (program, code, holes) = wall.parts if wall is not None else (0, 0, [])
     flag_at = ctypes.addressof(ctypes.c_char.from_buffer(state.page, plan.flag))
     numbers = [
@@ -278,18 +315,16 @@ def _launch(state: run.SupervisorState, start: kernel.Start, limits: dict[str, A
         *(value for kind in kinds for value in kind),
     ]
     pid = state.tools.launch(
-        (ctypes.c_long * len(numbers))(*numbers), *_point_at(plan.arguments, plan.walls is state.tools.walls)
+        (ctypes.c_long * len(numbers))(*numbers), *_point_at(plan.arguments, environment)
     )
     if pid < 0:
         raise OSError(ctypes.get_errno(), "a program could not be started")
     return int(pid)
 
 
-def _point_at(arguments: list[str], is_program: bool) -> tuple[Any, Any]:
+def _point_at(arguments: list[str], variables: dict[str, str]) -> tuple[Any, Any]:
     """Arguments and environment as C has them."""
-    environment = [
-        f"{name}={value}" for name, value in (_ENVIRONMENT if is_program else _TOOL_ENVIRONMENT).items()
-    ]
+    environment = [f"{name}={value}" for name, value in variables.items()]
     (first, second) = (
         (ctypes.c_char_p * (len(texts) + 1))(*(text.encode() for text in texts), None)
         for texts in (arguments, environment)
