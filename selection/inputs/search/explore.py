@@ -90,6 +90,7 @@ class _Search:
     records: defaultdict[str, _Record] = field(default_factory=lambda: defaultdict(_Record))
     lost: int = 0
     stops_at_split: bool = False
+    most_broad: int = _BROAD_INPUTS
     is_split: bool = False
     """Whether programs that end well have done different things on an input."""
 
@@ -115,7 +116,7 @@ class _Search:
             turn.extend(() if turn else self._open())
             return turn.pop(0) if turn else None
 
-        wanted = max(1, min(_BROAD_INPUTS, int(_BROAD_SHARE * self.max_runs / len(self.copies))))
+        wanted = max(1, min(self.most_broad, int(_BROAD_SHARE * self.max_runs / len(self.copies))))
         while len(self.tried) < wanted and not self.is_over:
             if not (chunk := self._take(wanted - len(self.tried), pick)):
                 return
@@ -224,18 +225,26 @@ class _Search:
 
 
 async def find_model_free_inputs(
-    pool: Pool, members: Sequence[int], ledger: Ledger, *, max_runs: int = 1200, stops_at_split: bool = False
+    pool: Pool,
+    members: Sequence[int],
+    ledger: Ledger,
+    *,
+    max_runs: int = 1200,
+    stops_at_split: bool = False,
+    thorough_s: float | None = None,
 ) -> list[str]:
     """Mutations of the public inputs that are not too costly, the most telling ones first.
 
     First come those inside the contract that split the programs of `members`, then others inside it, then
     those beyond it, last those on which most candidates fail. All programs have run on all that is
     returned. At most about `max_runs` runs (distinct program and input) and 4.2 CPU seconds are spent. With
-    `stops_at_split` nothing is run after the first inputs on which no program fails and two differ.
+    `stops_at_split` nothing is run after the first inputs on which no program fails and two differ. With
+    `thorough_s` it spends so many CPU seconds on small inputs, of more kinds, and half of them on inputs that
+    all programs run on; the ledger has to have them.
     """
     copies = Counter(sorted(pool.board.program_of[index] for index in members))
     codes = [pool.candidates[program].code for program in copies]
-    problem, budget = pool.problem, CpuBudget(pool, ledger, _MOST_CPU_S)
+    problem, budget = pool.problem, CpuBudget(pool, ledger, thorough_s or _MOST_CPU_S)
     contract = Contract.of(problem)
     shown = any(text.strip() for text in public_inputs(problem))
     if contract.form is None and problem.kind is Kind.STDIN and not shown:
@@ -247,9 +256,11 @@ async def find_model_free_inputs(
             ledger.notes.append(f"no public test: inputs like {samples[0].strip()!r} are guessed")
             problem = replace(problem, public_tests=tuple(map(Test, samples)))
             contract = Contract.of(problem)
-    mutations = Mutations(problem, pool.seed_for("mutate"), contract, codes)
+    is_thorough = thorough_s is not None
+    mutations = Mutations(problem, pool.seed_for("mutate"), contract, codes, thorough=is_thorough)
     group: dict[int, tuple[int, ...]] = dict.fromkeys(copies, ())
     search = _Search(pool, mutations, copies, max_runs, budget, group=group, stops_at_split=stops_at_split)
+    search.most_broad = max_runs if is_thorough else _BROAD_INPUTS
     await search.broad()
     await search.focus(random.Random(pool.seed_for("focus")))
     if budget.is_empty:

@@ -16,6 +16,14 @@ varied:
     big      drawn from the domain, with more items than the examples have
     stretch  borders that the contract does not admit: 10**16 + 1, -1, an empty list, an odd letter
 
+A search that may cost more has besides (`thorough`):
+
+    small    all small values, the smallest first
+    lengths  lists and texts of every length, those beyond a number of a program first
+    numbers  powers, squares, round numbers and those next to them
+    parts    the words, numbers and signs of texts, put together anew
+    related  one list or text made of another: its part, turned, reversed
+
 An input that is not admitted is rare in all but the last. Nothing guarantees validity.
 """
 
@@ -42,6 +50,13 @@ from sstar_code.selection.inputs.strategies.records import (
     replace_node,
     retype,
 )
+from sstar_code.selection.inputs.strategies.thorough import (
+    enumerate_small,
+    recombine_parts,
+    relate_places,
+    spread_lengths,
+    spread_numbers,
+)
 
 if TYPE_CHECKING:
     from sstar_code.problems import Problem
@@ -53,6 +68,9 @@ _TRIES = 12
 _SIZES = {"tiny": (1, 3), "alike": (3, 9), "big": (10, 60)}
 _STRETCH = 0.1
 """Chance that a record that the contract does not admit is kept nevertheless."""
+_BEYOND = 0.3
+"""The same for the streams of a thorough search."""
+_THOROUGH = ("small", "lengths", "numbers", "parts", "related")
 _MAX_SCALAR = 10**5
 """Largest border value of a number that is no item of a list, and so may say how long a program runs; larger
 ones are left to `large_inputs`."""
@@ -74,12 +92,19 @@ class Mutations:
     """Streams of different inputs of one problem, none of them public. Equal seeds give equal streams."""
 
     def __init__(
-        self, problem: Problem, seed: str, contract: Contract | None = None, codes: Iterable[str] = ()
+        self,
+        problem: Problem,
+        seed: str,
+        contract: Contract | None = None,
+        codes: Iterable[str] = (),
+        *,
+        thorough: bool = False,
     ) -> None:
         """Infer the contract of `problem` (or take `contract`) and make nothing yet.
 
         `codes`: the programs that are to be told apart; their literals are used.
         """
+        self._is_thorough = thorough
         self._words = read_dictionary(problem.statement, codes)
         self._flows = problem.kind is Kind.STDIN and _FREE_FLOW.search(problem.statement) is not None
         self.contract = contract or Contract.of(problem)
@@ -127,9 +152,39 @@ class Mutations:
             "crossed": self._random("crossed"),
             "deep": self._random("deep"),
             "big": self._random("big"),
+            **(self._make_thorough_streams() if self._is_thorough else {}),
             **({"retyped": self._retyped()} if self._is_untyped else {}),
             **({"reflow": self._reflow()} if self._flows else {}),
         }
+
+    def _make_thorough_streams(self) -> dict[str, Iterator[str | None]]:
+        (domain, records, numbers) = (self.contract.domain, self.contract.records, self._words.numbers)
+        rngs = {name: random.Random(f"{self._seed}:{name}") for name in _THOROUGH}
+        streams = {
+            "small": enumerate_small(domain, rngs["small"]),
+            "lengths": spread_lengths(domain, records, numbers, rngs["lengths"]),
+            "numbers": spread_numbers(domain, records, numbers, rngs["numbers"]),
+            "parts": recombine_parts(domain, records, rngs["parts"]),
+            "related": relate_places(domain, records, rngs["related"]),
+        }
+        return {name: self._write_all(stream, rngs[name]) for name, stream in streams.items()}
+
+    def _write_all(self, records: Iterator[list[Any]], rng: random.Random) -> Iterator[str | None]:
+        """The texts of `records`, few that are not admitted; it ends where nothing new comes."""
+        repeated = 0
+        while repeated < 20 * _TRIES:
+            try:
+                text = self.contract.write(next(records))
+            except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError):
+                text = None  # beyond the domain
+            except StopIteration:
+                return
+            is_new = text is not None and text not in self._given
+            if is_new and text and (self.contract.admits(text) or rng.random() < _BEYOND):
+                repeated = 0
+                yield text
+            else:
+                repeated += 1
 
     def _retyped(self) -> Iterator[str | None]:
         """Written as they are, without counts made right."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -29,7 +30,8 @@ CRASHES_LATE = "def largest(items):\n    assert len(items) < 5\n    return max(i
 def harden_with(sandbox_local):
     def run(problem, passing, references=(), **options):
         async def go():
-            return await harden(problem, passing, references, sandbox_local.sandbox, **options)
+            sandbox = sandbox_local.sandbox
+            return await harden(problem, passing, references, sandbox, search_s=0.6, **options)
 
         return sandbox_local.call(go)
 
@@ -56,6 +58,31 @@ def test_without_a_reference_programs_have_to_agree(harden_with):
     assert "fewer than 3" in few.why
     made = harden_with(LARGEST, [SORTED, FROM_ZERO, MAX, LOOP], most_tests=4)
     assert list(made.failing) == [1]
+
+
+def test_references_are_believed_where_all_others_err(harden_with):
+    """On inputs like those shown: several programs with one fault are no majority against what is right."""
+    first_five = "def largest(items):\n    return max(items[:5])\n"
+    sorted_five = "def largest(items):\n    return sorted(items[:5])[-1]\n"
+    made = harden_with(LARGEST, [first_five, sorted_five], [MAX], most_tests=4)
+    assert list(made.failing) == [0, 1]
+    test, verdict = made.failing[0]
+    assert verdict == "WA"
+    assert len(json.loads(test.input)) > 5
+    outvoted = harden_with(LARGEST, [first_five, sorted_five, SORTED], most_tests=4)
+    assert list(outvoted.failing) != [0, 1], "without one nobody is believed alone"
+
+
+def test_who_differs_where_answers_fall_apart_is_left_alone(harden_with):
+    """Three answers of programs that pass: the statement may leave open which is right. Two do not say so."""
+    problem = Problem(
+        "number", "Return a number.", Kind.FUNCTION, "number", "def number(n: int) -> int:\n",
+        public_tests=(Test("2", "2"),), hidden_tests=(Test("3", "3"),),
+    )  # fmt: skip
+    same = "def number(n):\n    return n\n"
+    one, two = (f"def number(n):\n    return n if n < 4 else n + {step}\n" for step in (1, 2))
+    assert harden_with(problem, [one, two], [same], most_tests=4).failing == {}
+    assert list(harden_with(problem, [one, same], [same], most_tests=4).failing) == [0]
 
 
 def test_a_crash_alone_names_nobody(harden_with):
