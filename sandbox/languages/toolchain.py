@@ -32,6 +32,9 @@ _FLAGS = (
     "-fno-diagnostics-show-caret",
 )
 """Those that change code are told to models as well (`table.LANGUAGES`)."""
+_LINK = ("-static", "-Wl,-u,__cxa_pure_virtual")
+"""Tables of virtual functions name the second weakly, so that a static link would leave it out, and a pure
+virtual call would end by SIGSEGV in the place of SIGABRT."""
 _SANITIZE = (
     *("-O1", "-g1", "-fno-omit-frame-pointer", "-D_GLIBCXX_ASSERTIONS", "-fno-pie"),
     "-fsanitize=address,undefined",
@@ -162,7 +165,7 @@ def find_tools(compiler: str) -> dict[str, Any]:
     languages, sanitized = {}, {}
     for name, standard in STANDARDS.items():
         flags = (f"-std={standard}", *_FLAGS)
-        languages[name] = list_steps((*flags, f"-I{{folder}}/{name}"), ("-static",))
+        languages[name] = list_steps((*flags, f"-I{{folder}}/{name}"), _LINK)
         if all(Path(find_file(file)).is_absolute() for file in _SANITIZERS):
             sanitized[name] = list_steps((*flags, *_SANITIZE), _SANITIZE_LINK)
     programs = {step[0] for steps in languages.values() for step in steps}

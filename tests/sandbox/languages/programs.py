@@ -79,6 +79,7 @@ FAILING = {
     "trap": (_main("__builtin_trap();", ""), Status.RE, "SIGILL"),
     "uncaught": (_main("throw 1;", ""), Status.RE, "SIGABRT"),
     "out of range": (_main("return vector<int>().at(1);", ALL), Status.RE, "SIGABRT"),
+    "pure virtual": ("struct A { virtual void f() = 0; void g() { f(); } A() { g(); } };\nstruct B : A { void f() override {} };\nint main() { B b; }", Status.RE, "SIGABRT"),
     "own signal": (_main("raise(SIGTERM);", CRASH), Status.RE, "SIGTERM"),
     "endless recursion": ("int f(int n) { volatile char c[999]; c[0] = n; return f(n + 1) + c[0]; }\nint main() { return f(0); }", Status.MLE, "MemoryError"),
     "shell": (_main('return system("true") != 0;', CRASH), Status.RE, "exit status 1"),
