@@ -112,14 +112,12 @@ class Program:
     call: CallForm = PLAIN_CALL
     """For `CALL`: how the entry point is called."""
     language: str = PYTHON
-    """A name of `languages.table`, or an alias, like `cpp`. All but Python have no mode but `MAIN`, `FILES`
-    and `INTERACT`."""
+    """A name of `languages.table`, or an alias, like `cpp`. But for Python: `MAIN`, `FILES` or `INTERACT`."""
     judge: str = ""
-    """For `INTERACT`: the interactor's source."""
+    """For `INTERACT`: the interactor's source, in `judge_language`."""
     judge_language: str = PYTHON
     sanitized: bool = False
-    """Built so that it watches itself (AddressSanitizer and its like), for what a model is told. Slower,
-    larger and stricter than the program itself: never for a verdict. Not for Python."""
+    """Built so that it watches itself (AddressSanitizer), for what a model is told; never for a verdict."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mode", _as_member(Mode, self.mode))
@@ -127,8 +125,8 @@ class Program:
             object.__setattr__(self, "judge_language", find_language(self.judge_language).name)
         if self.language != PYTHON:
             object.__setattr__(self, "language", find_language(self.language).name)
-        if self.language != PYTHON and (self.mode not in _COMPILED or self.preamble):
-            raise ValueError(f"a {self.language} program reads standard input; it is not called")
+            if self.mode not in _COMPILED or self.preamble:
+                raise ValueError(f"a {self.language} program reads standard input; it is not called")
         if self.language == PYTHON and self.mode is Mode.FILES:
             raise ValueError("a Python program is given no files")
         if self.sanitized and self.language == PYTHON:
