@@ -39,7 +39,9 @@ _CLOSE_RANGE = 436  # the same numbers on every architecture
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_ADD_RULE, _LANDLOCK_RESTRICT_SELF = 444, 445, 446
 _RULESET = struct.Struct("=QQQ")  # struct landlock_ruleset_attr: files, network, scopes
 _RULE = struct.Struct("=Qi")  # struct landlock_path_beneath_attr: rights, folder
-(_EXECUTE, _MOVE) = (1 << 0, 1 << 13)
+(_EXECUTE, _WRITE, _MOVE) = (1 << 0, 1 << 1, 1 << 13)
+_NOT_WRITTEN = ("/proc", "/sys")
+"""The kernel's own files, and the null device that covers some: that may be written to wherever it stands."""
 _SCOPES = 3  # abstract unix sockets and signals
 
 
@@ -95,12 +97,14 @@ def make_domain(programs: Iterable[str] = ()) -> int | None:
 
     `programs` are files that may be executed in it.
     """
-    attributes = _RULESET.pack(_EXECUTE | _MOVE, 0, _SCOPES)
+    attributes = _RULESET.pack(_EXECUTE | _WRITE | _MOVE, 0, _SCOPES)
     made = int(_libc.syscall(_LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(_RULESET.size), 0))
     if made < 0:
         return None
-    # without the first a file could not be moved from one folder to another
-    for path, right in (("/", _MOVE), *((program, _EXECUTE) for program in programs)):
+    rules = [("/", _MOVE)]  # without it a file could not be moved from one folder to another
+    rules += [(program, _EXECUTE) for program in programs]
+    rules += [(path, _WRITE) for path in _list_written()]
+    for path, right in rules:
         place = os.open(path, os.O_PATH)
         rule = _RULE.pack(right, place)
         answer = _libc.syscall(_LANDLOCK_ADD_RULE, ctypes.c_int(made), ctypes.c_int(1), rule, 0)
@@ -111,8 +115,16 @@ def make_domain(programs: Iterable[str] = ()) -> int | None:
     return made
 
 
+def _list_written() -> list[str]:
+    """The folders of the root below which a file may be opened for writing, if mount and mode allow it."""
+    paths = [f"/{name}" for name in os.listdir("/")]  # noqa: PTH208 - pathlib would be one more import
+    return [path for path in paths if path not in _NOT_WRITTEN and os.path.isdir(path)]  # noqa: PTH112
+
+
 def enter_domain(ruleset: int) -> None:
     """From now on execute what it names, and signal, trace and read only processes that are in it.
+
+    Nothing below /proc and /sys is written to.
 
     Raises:
         OSError: the kernel refuses.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import anyio
@@ -10,6 +11,7 @@ import pytest
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Mode, Program, Status
 from sstar_code.sandbox.grade import run_tests
+from sstar_code.sandbox.inside import kernel
 
 _SEARCH = """
 import ctypes, gc, os, sys
@@ -178,6 +180,29 @@ def test_the_machine_is_not_in_sight(attacked):
         "            os.close(file)\n"
         "print(told)"
     )
+    (run,) = attacked.run(code, "", cpu_s=5)
+    assert (run.status, run.stdout) == (Status.OK, "[]\n"), run
+
+
+def test_the_kernels_files_cannot_be_opened_for_writing(attacked):
+    """Nothing below /proc and /sys but what is the run's own opens for writing, nor what covers it."""
+    code = (
+        "import os\ngot = []\n"
+        "for top in ('/proc', '/sys'):\n"
+        "    for folder, folders, files in os.walk(top):\n"
+        "        folders[:] = [n for n in folders if not n.isdigit() and n not in ('self', 'thread-self')]\n"
+        "        for name in files:\n"
+        "            path = os.path.join(folder, name)\n"
+        "            try: os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))\n"
+        "            except OSError: continue\n"
+        "            got.append(path)\n"
+        "with open('/dev/null', 'w') as null, open('/dev/stdout', 'w') as out: print(got, file=out)"
+    )
+    domain = kernel.make_domain()
+    if domain is None and getattr(attacked.sandbox, "way", None) is None:
+        pytest.skip("Docker covers files with the null device, and this kernel has no Landlock for it (6.12)")
+    if domain is not None:
+        os.close(domain)
     (run,) = attacked.run(code, "", cpu_s=5)
     assert (run.status, run.stdout) == (Status.OK, "[]\n"), run
 
