@@ -20,7 +20,7 @@ from sstar_code.problems.bounds import MAX_ROWS, open_file, read_text
 from sstar_code.problems.errors import ProblemFileError, shorten
 from sstar_code.problems.files import why_outside
 from sstar_code.problems.formats.rows import read_rows
-from sstar_code.problems.prediction.answers import defines_answer, write_program
+from sstar_code.problems.prediction.answers import write_program
 from sstar_code.problems.problem import MAX_PROGRAM, Asked
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def resolve(sample: Sample, problem: Problem) -> str:
     A predicted value or call becomes a program; what is neither stays as it is, and will not define one.
     """
     if problem.asks is not Asked.PROGRAM and not sample.fault:
-        return sample.code if defines_answer(sample.code) else write_program(sample.code, problem) or _NONE
+        return write_program(sample.code, problem) or _NONE
     return problem.starter_code + sample.code if sample.completion else sample.code
 
 

@@ -148,7 +148,18 @@ def test_a_value_becomes_a_program_that_returns_it(answer, value):
 
 
 @pytest.mark.parametrize(
-    "answer", ["", "def answer(): return 1", "1)\nimport os\n(", "x = 1", "assert True", "1 == 2 == 3"]
+    "answer",
+    [
+        "",
+        "1)\nimport os\n(",
+        "x = 1",
+        "assert True",
+        "1 == 2 == 3",
+        "def answer():\n    import os\n    return 1",
+        "def answer():\n    return 1\nanswer = 2",
+        "def answer(x=print()): return 1",
+        "@print\ndef answer(): return 1",
+    ],
 )
 def test_what_is_no_value_makes_no_program(answer):
     """Nothing but one expression gets into the program."""
@@ -164,10 +175,24 @@ def test_what_is_no_value_makes_no_program(answer):
         ("g(1)", False),
         ("f", False),
         ("(1,), 'x'", False),
+        ("def answer():\n    return (\nf((1,), 'x')\n)\n", True),
+        ("def answer():\n    return ((1,), {'x': None})\n", False),
+        ("f(tuple(x for x in [1]), 'X'.lower())", True),
+        ("f(*[(1,), 'x'])", True),
+        ("f(f.__setattr__('__code__', (lambda *a: ((1,), {'x': None})).__code__), 'x')", False),
+        ("f(type('T', (tuple,), {})(), 'x')", False),
+        ("f(exec('...'), 'x')", False),
+        ("f([exec for exec in []] or exec('...'), 'x')", False),
+        ("f((x for x in ()).gi_frame.f_builtins['exec']('...'), 'x')", False),
+        ("f((f := 1), 'x')", False),
+        ("f(__import__('os').name, 'x')", False),
     ],
 )
 def test_a_call_has_to_be_one_of_the_function(answer, is_call):
-    """The value that the statement shows is no answer to the question which call gives it."""
+    """The value that the statement shows is no answer to the question which call gives it.
+
+    Neither is a call that changes the function, or that brings an object which lies to it.
+    """
     problem = read("cruxeval-i", CRUXEVAL)
     program = write_program(answer, problem)
     assert (program is not None) is is_call
