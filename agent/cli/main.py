@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import takewhile
 from typing import Annotated, Any
 
 import typer
@@ -141,6 +142,7 @@ def main(arguments: list[str] | None = None) -> None:
         if completing:
             completion.prepare()
             words = []
+        _refuse_files(words)
         command: Any = typer.main.get_command(app)
         code = command.main(
             args=words, prog_name="sstar", standalone_mode=False, default_map=_read_defaults(command, words)
@@ -153,6 +155,17 @@ def main(arguments: list[str] | None = None) -> None:
     if is_empty:  # help was shown; a script that lost its words sees that it did
         code = EXIT_USAGE
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse_files(words: Sequence[str]) -> None:
+    """See that no flag is a file of the current folder: a hook is given names that the repository chose.
+
+    Raises:
+        UserError: one is.
+    """
+    for word in takewhile(lambda word: word != "--", words):
+        if len(word) > 1 and word.startswith("-") and os.path.lexists(word):
+            raise UserError(f"{word!r} is a file here, not a flag; write ./{word}, or -- before names of files")
 
 
 _WITHOUT_SETTINGS = ("completion", "help", "init")

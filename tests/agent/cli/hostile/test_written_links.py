@@ -77,3 +77,16 @@ def test_tests_and_recording(sstar, folder, victim, write_set, isolated, serve):
     words = ["eval", write_set(), "-m", "tiny", "--base-url", serve().base_url, "--record", "calls.jsonl"]
     ended = sstar(*words, "--n", "1", *isolated)
     assert (ended.code, "cannot record there: is a link" in ended.err) == (2, True)
+
+
+def test_names_of_files_that_are_flags(sstar, folder, victim):
+    """A hook gives a command the names of a repository's files as they are, and none of them is a flag."""
+    (folder / "m.py").write_text(STUB)
+    (folder / "--sarif=..").mkdir()
+    name = f"--sarif=../{victim.name}"
+    (folder / name).write_text("#!/usr/bin/env python\n")
+    ended = sstar("check", "m.py", name)
+    assert ended.code == 2
+    assert f"{name!r} is a file here, not a flag; write ./{name}, or -- before names of files" in ended.err
+    assert sstar("check", "--", "m.py", name).code == 1
+    assert sstar("check", "m.py", f"./{name}").code == 1
