@@ -165,7 +165,9 @@ def _refuse_files(words: Sequence[str]) -> None:
     """
     for word in takewhile(lambda word: word != "--", words):
         if len(word) > 1 and word.startswith("-") and os.path.lexists(word):
-            raise UserError(f"{word!r} is a file here, not a flag; write ./{word}, or -- before names of files")
+            raise UserError(
+                f"{word!r} is a file here, not a flag; write ./{word}, or -- before names of files"
+            )
 
 
 _WITHOUT_SETTINGS = ("completion", "help", "init")

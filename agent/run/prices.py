@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from sstar_code.agent.run.outcomes import Prices
-from sstar_code.problems import UserError
+from sstar_code.problems import ProblemFileError, UserError
+from sstar_code.problems.bounds import read_json
 from sstar_code.problems.errors import suggest
 
+_MOST = 1e9
+"""The highest price that is believed."""
 _VARIANT = re.compile(r"-(?:\d{4}-?\d{2}-?\d{2}|latest|preview)$|:\w+$")
 
 
@@ -41,11 +44,9 @@ def read_price_list(path: Path | None = None) -> PriceList:
     """
     bundled = resources.files("sstar_code.agent.run") / "prices.json"
     try:
-        data = json.loads(bundled.read_text("utf-8") if path is None else path.read_text("utf-8"))
-    except OSError as error:
-        raise UserError(f"--prices {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"--prices {path}: not JSON: {error}") from error
+        data = json.loads(bundled.read_text("utf-8")) if path is None else read_json(path)
+    except ProblemFileError as error:
+        raise UserError(f"--prices {error}") from error
     rows = data.get("models", data) if isinstance(data, dict) else {}
     rows = rows if isinstance(rows, dict) else {}
     models = {_plain(name): prices for name, row in rows.items() if (prices := _read_row(row)) is not None}
@@ -70,8 +71,8 @@ def _read_row(row: Any) -> Prices | None:
         ("prompt", "output", 1.0),
         ("input_cost_per_token", "output_cost_per_token", 1e6),
     ):
-        values = [value for name in (prompt, output) if isinstance(value := row.get(name), int | float)]
-        if len(values) == 2 and min(values) >= 0:
+        values: list[Any] = [row.get(prompt), row.get(output)]
+        if all(isinstance(value, int | float) and 0 <= value <= _MOST for value in values):
             return Prices(round(values[0] * factor, 6), round(values[1] * factor, 6))
     return None
 

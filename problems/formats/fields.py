@@ -81,8 +81,8 @@ def check_time(row: Row, key: str, seconds: float) -> float:
     return float(seconds)
 
 
-def check_memory(row: Row, key: str, megabytes: int) -> int:
-    """`megabytes` again, the value of `key`.
+def check_memory(row: Row, key: str, megabytes: float) -> int:
+    """`megabytes` again, the value of `key`, without a fraction.
 
     Raises:
         ProblemFileError: it is no limit that can be kept.
@@ -90,7 +90,7 @@ def check_memory(row: Row, key: str, megabytes: int) -> int:
     if not 0 < megabytes <= MAX_MEMORY_MB:
         wanted = "greater than 0" if megabytes <= 0 else f"at most {MAX_MEMORY_MB} MB"
         raise row.fail(f"key {key!r} must be {wanted}, got {_show(megabytes)} MB")
-    return megabytes
+    return int(megabytes)
 
 
 def _show(number: float) -> str:

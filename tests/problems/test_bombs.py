@@ -92,7 +92,7 @@ def test_a_row_that_unfolds_is_refused(read, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", PLACES)
-@pytest.mark.parametrize("reader", ["jsonl", "samples", "recording", "statement"])
+@pytest.mark.parametrize("reader", ["jsonl", "samples", "recording", "statement", "prices"])
 def test_what_is_no_file_is_refused(read, tmp_path, reader, name):
     """A pipe, a device or holes are not read, since they may never end."""
     if name == "a folder of nothing" and reader == "samples":

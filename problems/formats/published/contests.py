@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import json
+import os
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,8 @@ from sstar_code.problems.formats.fields import check_count, check_memory, check_
 from sstar_code.problems.formats.judges import is_cpp, name_language
 from sstar_code.problems.formats.published.programs import ANY_OF, FILE_INPUT, RUN_CHECKER
 from sstar_code.problems.problem import Kind, Problem, Test
-from sstar_code.problems.statements.literals import encode_test
+from sstar_code.problems.python_source import parse_expression
+from sstar_code.problems.statements.literals import encode_test, read_literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _LEAST_MEMORY_MB = 256
 """A program under Python needs more than limits written for C++ leave."""
+_MOST_MS = 1e15
+"""Milliseconds that can be divided; no limit is as long."""
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _NO_DIGIT_LIMIT = 0
 
@@ -63,7 +66,7 @@ def _read_taco_function(row: Row) -> Problem:
     shown = row.get("input_output_examples", str, "")
     try:
         public = _pair(row, "input_output_examples", *_two_lists(shown)) if shown.strip() else ()
-    except (ValueError, SyntaxError) as error:
+    except ValueError as error:
         raise row.fail(f"key 'input_output_examples' must be text of two lists: {error}") from error
     return Problem(
         id=row.text("task_id"),
@@ -81,7 +84,8 @@ def _read_taco_function(row: Row) -> Problem:
 
 
 def _two_lists(text: str) -> tuple[list[Any], list[Any]]:
-    value = ast.literal_eval(text)
+    tree = parse_expression(text.strip())
+    value = None if tree is None else read_literal(tree)
     if not (isinstance(value, list) and len(value) == 2 and all(isinstance(item, list) for item in value)):
         raise ValueError("a list of inputs and one of outputs are expected")
     return value[0], value[1]
@@ -166,7 +170,9 @@ def read_codecontests_plus(row: Row) -> Problem:
         statement=row.text("description"),
         kind=Kind.STDIN,
         hidden_tests=_tests(row, "test_cases"),
-        time_limit_s=check_time(row, "time_limit", milliseconds / 1000) if milliseconds else 5.0,
+        time_limit_s=check_time(row, "time_limit", min(milliseconds, _MOST_MS) / 1000)
+        if milliseconds
+        else 5.0,
         memory_limit_mb=_read_memory(row, "memory_limit", 1024),
         int_digits=_NO_DIGIT_LIMIT,
         checker=_judge(checker) if checker.strip() else "codecontests",
@@ -231,9 +237,10 @@ def _read_test_files(row: Row, problem_id: str, count: int) -> tuple[Test, ...]:
     tests = []
     for number in range(1, count + 1):
         names = (f"{number}.in", f"{number}.out"), (f"I.{number}", f"O.{number}")
-        pair = next((pair for pair in names if (folder / pair[0]).is_file()), None)
+        pair = next((pair for pair in names if os.path.isfile(folder / pair[0])), None)  # noqa: PTH113 - a name may be too long
         if pair is None:
-            raise row.fail(f"key 'num_tests': test {number} of {count} is missing, {folder / names[0][0]}")
+            missing = shorten(str(folder / names[0][0]), 200)
+            raise row.fail(f"key 'num_tests': test {number} of {count} is missing, {missing}")
         for name in pair:
             if (why := why_outside(root, folder / name)) is not None:
                 raise row.fail(f"{folder / name}: {why}")
@@ -328,15 +335,13 @@ def _read_limit(row: Row, key: str, default: float) -> float:
 
 def _read_memory(row: Row, key: str, default: int) -> int:
     value = _read_number(row, key)
-    return (
-        check_memory(row, key, max(int(value), _LEAST_MEMORY_MB)) if value else max(default, _LEAST_MEMORY_MB)
-    )
+    return max(check_memory(row, key, value) if value else default, _LEAST_MEMORY_MB)
 
 
 def _read_number(row: Row, key: str) -> float:
-    value = row.get(key, (str, int, float), 0)
+    value: str | float = row.get(key, (str, int, float), 0)
     if not isinstance(value, str):
-        return float(value)
+        return value
     found = _NUMBER.search(value)
     if not found:
         raise row.fail(

@@ -9,8 +9,10 @@ import pytest
 from sstar_code.agent.models import Answer, Usage
 from sstar_code.agent.models.load import LoadWatch, read_load
 from sstar_code.agent.run.outcomes import Prices, StageCount
+from sstar_code.agent.run.prices import read_price_list
 from sstar_code.agent.telemetry.events import current_work, working_on
 from sstar_code.agent.testing.server import chat
+from sstar_code.problems import UserError
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
 USAGE = {
@@ -42,6 +44,15 @@ def test_prices_that_are_unknown_make_no_sum():
     counts[0].unknown = 3
     assert Prices(2.0, 10.0).as_json(counts)["total"] is None
     assert Prices(2.0, 10.0).why_unknown(counts) == "3 calls came without token counts"
+
+
+@pytest.mark.parametrize("price", [10**400, float("nan"), float("inf"), -1, "1", None])
+def test_a_price_that_is_none(tmp_path, price):
+    """A number that no price can be is no price, as if it were not there."""
+    file = tmp_path / "prices.json"
+    file.write_text(json.dumps({"models": {"m": {"prompt": price, "output": 1}}}))
+    with pytest.raises(UserError, match="no price is there"):
+        read_price_list(file)
 
 
 def test_counts_that_never_came_are_not_zero():

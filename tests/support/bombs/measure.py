@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from sstar_code.problems.sets.readers import READERS as SETS
+
 MIB = 1 << 20
 _ADDRESS_SPACE = 3 << 30
 """A reader that is not stopped by its own bounds ends here, and not with the machine."""
@@ -57,8 +59,14 @@ def _read_run(path):
     return read_manifest(Path(path))
 
 
-SETS = ("jsonl", "lcb", "humaneval", "humaneval+", "mbpp", "mbpp+", "apps", "codecontests")
+def _read_prices(path):
+    from sstar_code.agent.run.prices import read_price_list
+
+    return read_price_list(Path(path))
+
+
 READERS = {name: _read_set(name) for name in SETS} | {
+    "prices": _read_prices,
     "samples": _read_samples,
     "recording": _read_recording,
     "statement": _read_statement,

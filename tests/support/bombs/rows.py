@@ -37,9 +37,42 @@ ROWS: dict[str, tuple[dict[str, object], str]] = {
     ),
     "apps": ({"id": 1, "question": "q"}, "input_output"),
     "codecontests": ({"name": "1_A", "description": "d"}, "public_tests"),
+    "taco": (
+        {"task_id": "a", "requirement": "r", "entry_point": "f", "inputs": [[1]], "outputs": [[1]]},
+        "input_output_examples",
+    ),
+    "codeforces": ({"id": "1/A", "description": "d"}, "official_tests"),
+    "codecontests+": ({"id": "1_A", "description": "d"}, "test_cases"),
+    "usaco": ({"problem_id": "1_a", "description": "d"}, "samples"),
+    "xcodeeval": ({"src_uid": "a", "description": "d"}, "hidden_unit_tests"),
+    "leetcode": (
+        {
+            "task_id": "a",
+            "problem_description": "d",
+            "starter_code": "class Solution:\n    def f(self, a):\n        ",
+            "entry_point": "Solution().f",
+        },
+        "test",
+    ),
+    "bigcodebench": (
+        {"task_id": "a", "complete_prompt": "def task_func(a):\n", "entry_point": "task_func"},
+        "test",
+    ),
+    "cruxeval-o": ({"id": "a", "code": "def f(a):\n    return a\n", "input": "1"}, "output"),
+    "lcb-test-output": (
+        {
+            "question_id": 1,
+            "test_id": 0,
+            "question_content": "q",
+            "function_name": "f",
+            "starter_code": "class Solution:\n    def f(self, a):\n        ",
+        },
+        "test",
+    ),
     "samples": ({"task_id": "a", "solution": "print(1)"}, "source"),
     "recording": ({"key": "k", "model": "m", "answer": {"text": "t"}}, "request"),
     "statement": ({"id": "a", "statement": "s", "kind": "stdin"}, "metadata"),
+    "prices": ({"source": "s"}, "models"),
 }
 """By reader: a row, and the name of a key that it does not have."""
 
@@ -139,6 +172,14 @@ CHANGES: dict[str, tuple[str, Callable[[], dict[str, object]]]] = {
     "asserts that are no Python": ("mbpp+", lambda: {"plus_input": [], "assertion": "assert (" * 10_000}),
     "a tolerance of 400 digits": ("mbpp+", lambda: {"plus_input": [], "atol": 10**400}),
     "a tolerance that is no number": ("humaneval+", lambda: {"base_input": [[1]], "atol": float("nan")}),
+    "examples of many signs": ("taco", lambda: {"input_output_examples": "-" * 100_000 + "1"}),
+    "examples that are a long sum": ("taco", lambda: {"input_output_examples": "1" + "+1" * 100_000}),
+    "examples of many numbers": ("taco", lambda: {"input_output_examples": f"[{'0,' * 5_000_000}]"}),
+    "a long name of a folder": ("usaco", lambda: {"problem_id": "x" * 5_000, "num_tests": 1}),
+    "memory as text of 400 digits": ("usaco", lambda: {"memory_limit": "9" * 400 + " MB"}),
+    "memory as a number of 400 digits": ("codeforces", lambda: {"memory_limit": 10**400}),
+    "memory that is no number": ("codecontests+", lambda: {"memory_limit": float("nan")}),
+    "milliseconds of 400 digits": ("codecontests+", lambda: {"time_limit": 10**400}),
     "a call of nothing": ("recording", lambda: {"request": _LISTS}),
     "deep source names": ("samples", lambda: {"source": json.loads("[" * 150 + "]" * 150)}),
 }
