@@ -6,6 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.problems.formats.published.test_rows import ROWS as PUBLISHED
+from tests.problems.formats.published.test_rows import TACO_FUNCTION, USACO
+from tests.problems.prediction.test_sets import SETS as PREDICTED
+
 _CASES = [{"input": "1\n2", "output": "3"}, {"input": '"a"\n[1]', "output": "null"}]
 _STUB = "class Solution:\n    def f(self, a: int, b: List[int]) -> Optional[ListNode]:\n        "
 _HUMANEVAL: dict[str, Any] = {
@@ -193,6 +197,9 @@ ROWS: dict[str, list[Any]] = {
     ],
 }
 """By target: rows that it takes, among them each of its forms."""
+ROWS |= {name: [row] for name, row in PUBLISHED.items()} | {name: [row] for name, row, _ in PREDICTED}
+ROWS["taco"].append(TACO_FUNCTION)
+ROWS["usaco"].append(USACO)
 
 KEYS = sorted(
     {key for rows in ROWS.values() for row in rows if isinstance(row, dict) for key in row}

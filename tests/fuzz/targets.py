@@ -29,6 +29,7 @@ from sstar_code.problems import Kind, Problem, UserError, load_set, values
 from sstar_code.problems.formats.jsonl import to_json
 from sstar_code.problems.samples import read_samples
 from sstar_code.problems.sets.faults import find_faults
+from sstar_code.problems.sets.readers import READERS
 from sstar_code.problems.statements.examples import find_examples
 from sstar_code.problems.statements.parse import read_statement
 from sstar_code.sandbox.inside import frames
@@ -191,7 +192,7 @@ def _text(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-SETS = ("jsonl", "lcb", "humaneval", "humaneval+", "mbpp", "mbpp+", "apps", "codecontests")
+SETS = tuple(name for name in READERS if name != "lcb-pro")  # whose rows are all refused
 TARGETS: dict[str, Callable[[bytes], None]] = {form: partial(_read_set, form) for form in SETS} | {
     "samples": _read_samples,
     "recording": _read_recording,
