@@ -36,6 +36,7 @@ from sstar_code.problems.formats.jsonl import to_json
 from sstar_code.problems.statements.parse import parse_statement
 from sstar_code.problems.values import encode
 from sstar_code.sandbox import Limits, Mode, Program
+from sstar_code.sandbox.languages.marks import mark
 from sstar_code.sandbox.languages.table import PYTHON
 from sstar_code.selection import Candidate
 
@@ -181,7 +182,9 @@ async def aselect(
     """
     task = parse_statement(problem, id="problem") if isinstance(problem, str) else problem
     settings = Settings(select=method, seed=seed)
-    candidates = [item if isinstance(item, Candidate) else Candidate(item, 0, 0) for item in programs]
+    candidates = [
+        item if isinstance(item, Candidate) else Candidate(mark(item, PYTHON), 0, 0) for item in programs
+    ]
     work = Work(
         task, tuple(item.code for item in candidates), tuple(tuple(item.sources) for item in candidates)
     )

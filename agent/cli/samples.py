@@ -214,7 +214,7 @@ def _read_program(
         return found or "", fault, False
     if language != PYTHON:
         return mark(sample.code, language) if sample.code else "", sample.fault, marked
-    code = resolve(sample, problem)
+    code = mark(resolve(sample, problem), PYTHON)
     return code, sample.fault, marked and parse_python(code) is None
 
 

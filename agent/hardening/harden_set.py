@@ -15,6 +15,8 @@ from sstar_code.agent.jobs.grade_samples import list_judging_tests
 from sstar_code.problems.sets.faults import list_references
 from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.grade import run_tests
+from sstar_code.sandbox.languages.marks import mark
+from sstar_code.sandbox.languages.table import PYTHON
 from sstar_code.selection.concurrency import run_together
 from sstar_code.selection.hardening.harden import Hardened, harden
 
@@ -89,6 +91,10 @@ async def harden_run(
     return [made[place] for place in range(len(work))]
 
 
+def _list_own(problem: Problem) -> list[str]:
+    return [mark(code, PYTHON) for code in list_references(problem)]
+
+
 async def _harden_one(
     problem: Problem,
     trusted: Sequence[str],
@@ -103,7 +109,7 @@ async def _harden_one(
         report = await run_tests(sandbox, problem, code, tests, stop_on_failure=True)
         return bool(tests) and report.verdict is Verdict.AC
 
-    references = [code for code in trusted or list_references(problem) if await passes(code)]
+    references = [code for code in trusted or _list_own(problem) if await passes(code)]
     passed = {number: code for number, code in enumerate(codes) if await passes(code)}
     made = await harden(problem, list(passed.values()), references, sandbox, seed=seed, most_tests=most_tests)
     return HardenedProblem(made, passed, len(codes), len(references))

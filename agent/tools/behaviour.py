@@ -11,6 +11,8 @@ from sstar_code.problems import Kind, Problem, Test, UserError
 from sstar_code.problems.python_source import parse_python
 from sstar_code.problems.values import encode
 from sstar_code.sandbox import Limits, Mode, Program, Status
+from sstar_code.sandbox.languages.marks import mark
+from sstar_code.sandbox.languages.table import PYTHON
 from sstar_code.sandbox.memo import MemoSandbox
 from sstar_code.selection import Candidate
 from sstar_code.selection.evidence.board import Ledger
@@ -108,7 +110,7 @@ async def distinguish(
         UserError: no input could be made at all.
     """
     problem = make_problem([first, second], function, [Test(text) for text in inputs])
-    candidates = (Candidate(first, 0, 0), Candidate(second, 0, 0))
+    candidates = tuple(Candidate(mark(code, PYTHON), 0, 0) for code in (first, second))
     pair = _Pair(Pool(problem, candidates, MemoSandbox(sandbox)))
     if len(pair.pool.board.programs((0, 1))) == 1:
         return Difference(differ=False, input="", first="", second="", tried=0)

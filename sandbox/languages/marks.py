@@ -17,11 +17,17 @@ _MARK = re.compile(r"\A// language: (\w+)\n")
 def mark(code: str, language: str) -> str:
     """`code` with its language in its first line; Python stays as it is.
 
+    A text that is said to be Python and begins like one of another language gets a line before that, which
+    no Python program has: whoever wrote it does not choose what it is run as.
+
     Raises:
         ValueError: there is no such language.
     """
     name = find_language(language).name
-    return code if name == PYTHON else f"// language: {name}\n{read_mark(code)[1]}"
+    own, text = read_mark(code)
+    if name == PYTHON:
+        return code if own.name == PYTHON else f"#\n{code}"
+    return f"// language: {name}\n{text}"
 
 
 def read_mark(code: str) -> tuple[Language, str]:

@@ -47,11 +47,15 @@ def command(
     from sstar_code.agent.jobs.session import open_session
     from sstar_code.agent.validation.check_set import check_run
     from sstar_code.problems.sets.faults import find_faults, list_references
+    from sstar_code.sandbox.languages.marks import mark
+    from sstar_code.sandbox.languages.table import PYTHON
 
     unread: list[Fault] = []
     whole, chosen = load_problems(problem_set, data, on_fault=unread.append, runs=not no_run)
     work = [
-        (problem, number, code) for problem in chosen for number, code in enumerate(list_references(problem))
+        (problem, number, mark(code, PYTHON))
+        for problem in chosen
+        for number, code in enumerate(list_references(problem))
     ]
     if references is not None:
         matched = iterate_matches([references], whole, chosen)

@@ -117,7 +117,8 @@ def _extract(answer: Answer, problem: Problem, *, is_known: bool) -> Extraction:
     truncated = is_cut or (best is not None and best.how == "cut")
     if best is None:
         return Extraction(None, "none", truncated, _explain(answer, text, thinking))
-    return Extraction(trim(best.code.strip("\n") + "\n", problem).strip("\n") + "\n", best.how, truncated)
+    code = trim(best.code.strip("\n") + "\n", problem).strip("\n") + "\n"
+    return Extraction(mark(code, PYTHON), best.how, truncated)
 
 
 def _extract_prediction(answer: Answer, problem: Problem) -> Extraction:
