@@ -21,8 +21,14 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: max(0, limit - 3)] + "..."[:limit]
 
 
+_LONGEST_NAME = 100
+"""Of what is longer nobody has mistyped a letter, and to compare it would take time."""
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """The words ` (did you mean 'x'?)` for the name of `known` that is like `name`; empty where none is."""
+    if len(name) > _LONGEST_NAME:
+        return ""
     by_lower = {item.lower(): item for item in known}
     near = difflib.get_close_matches(name.lower(), by_lower, 1)
     return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""

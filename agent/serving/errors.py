@@ -7,6 +7,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from sstar_code.problems.errors import shorten
+
+_MOST_CHARS = 1000
+"""What is wrong is told in so many characters, however long what was sent is."""
+
 
 class RefusedError(Exception):
     """A request that is not served; `status` is that of HTTP."""
@@ -31,10 +36,10 @@ class RefusedError(Exception):
             retry_after_s: when the same request may be served.
             headers: further headers of the response.
         """
-        super().__init__(message)
+        super().__init__(shorten(message, _MOST_CHARS))
         self.status = status
         self.code = code
-        self.param = param
+        self.param = None if param is None else shorten(param, _MOST_CHARS)
         self.headers = dict(headers or {})
         if retry_after_s is not None:
             self.headers["retry-after"] = str(max(1, math.ceil(retry_after_s)))

@@ -18,6 +18,8 @@ from sstar_code.problems.sets.faults import Fault
 if TYPE_CHECKING:
     from sstar_code.problems.problem import Problem
 
+_MOST_MESSAGE = 500
+"""Characters of what is wrong with a row, which may quote a value of it."""
 _KEPT = 4
 """Problems whose tests are in memory at once: the samples of one problem are mostly run one after another."""
 
@@ -117,7 +119,7 @@ class Row:
 
     def fail(self, message: str) -> ProblemFileError:
         """The error that says `message` of this row; to be raised by the caller."""
-        return ProblemFileError(self.path, self.line, message)
+        return ProblemFileError(self.path, self.line, shorten(message, _MOST_MESSAGE))
 
     def get(self, key: str, kind: type | tuple[type, ...], default: Any = None) -> Any:
         """The value of `key`, or `default` where it is absent or null.

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from sstar_code.agent.repository.find.project_files import list_python, read_source
+from sstar_code.agent.repository.find.project_files import list_python, read_beginning, read_source
 from sstar_code.agent.repository.find.pytest_settings import find_settings
 from sstar_code.problems import UserError
 
-_FROM = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]*)", re.MULTILINE)
+_FROM = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^()]*\)|[^\n#]*)", re.MULTILINE)
 _IMPORT = re.compile(r"^[ \t]*import[ \t]+([^\n#]*)", re.MULTILINE)
 
 
@@ -99,7 +99,7 @@ def _list_imports(root: Path) -> frozenset[str]:
     names: set[str] = set()
     for file in list_python(root):
         try:
-            text = file.read_text("utf-8", "replace")
+            text = read_beginning(file)
         except OSError:
             continue
         for module, what in _FROM.findall(text):

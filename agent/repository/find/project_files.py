@@ -196,8 +196,17 @@ def is_test_file(path: str) -> bool:
 
 def read_words(path: Path) -> frozenset[str]:
     """The words of a file, names among them."""
+    return frozenset(re.findall(r"\w+", read_beginning(path)))
+
+
+def read_beginning(path: Path) -> str:
+    """The text of a file, of a very long one its first megabytes: it may be holes alone.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     with path.open("rb") as file:
-        return frozenset(re.findall(r"\w+", file.read(_MOST_BYTES).decode("utf-8", "replace")))
+        return file.read(_MOST_BYTES).decode("utf-8", "replace")
 
 
 def _walk_folder(root: Path, top: Path) -> list[str]:

@@ -24,6 +24,7 @@ from sstar_code.agent.repository.find.project_files import (
     list_files,
     list_tests,
     parse_source,
+    read_beginning,
     read_source,
     read_words,
     split_lines,
@@ -268,7 +269,7 @@ def _group_tests(found: Sequence[tuple[str, str]], root: Path) -> Iterator[TestF
             yield test
             continue
         if not file.endswith(".py"):
-            yield replace(test, source=(root / file).read_text("utf-8", "replace")[:_MOST_TEXT])
+            yield replace(test, source=read_beginning(root / file)[:_MOST_TEXT])
             continue
         with suppress(UserError):  # a generated test has no source; it counts all the same
             source = read_source(root / file)

@@ -14,6 +14,7 @@ from sstar_code.agent.cli.build import say
 from sstar_code.agent.cli.display.help import GROUPS
 from sstar_code.agent.cli.settings_file import PROJECT_KEYS, find_user_file
 from sstar_code.problems import InfrastructureError, UserError
+from sstar_code.problems.bounds import read_text
 
 EXAMPLES: Mapping[str, str] = {
     "model": '"Qwen/Qwen2.5-Coder-7B-Instruct"', "base_url": '"http://localhost:8000/v1"',
@@ -50,7 +51,7 @@ def command(
     """
     path = find_user_file() if own else Path("sstar.toml")
     project = Path("pyproject.toml")
-    if not own and project.is_file() and b"[tool.sstar]" in project.read_bytes():
+    if not own and project.is_file() and "[tool.sstar]" in read_text(project):
         raise UserError("pyproject.toml has the settings in [tool.sstar] already; add to them there")
     commands = context.find_root().command.commands  # type: ignore[attr-defined]
     text = "".join(f"{line}\n" for line in write_settings(commands["eval"].params, own=own))
