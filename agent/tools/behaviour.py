@@ -200,7 +200,7 @@ async def run_programs(
     """
     if not 1 <= len(programs) <= MOST_PROGRAMS:
         raise UserError(f"{len(programs)} programs; from 1 to {MOST_PROGRAMS} are taken")
-    limits, rows = Limits(cpu_s=seconds), []
+    limits, rows = Limits(cpu_s=seconds, kept_chars=_SHOWN_CHARS), []
     for number, code in enumerate(programs):
         program = Program(code, Mode.MAIN if function is None else Mode.CALL, function)
         for place, run in enumerate(await sandbox.run(program, inputs, limits)):

@@ -14,8 +14,11 @@ from sstar_code.agent.repository.find.project_files import list_python, read_beg
 from sstar_code.agent.repository.find.pytest_settings import find_settings
 from sstar_code.problems import UserError
 
-_FROM = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^()]*\)|[^\n#]*)", re.MULTILINE)
+_FROM = re.compile(r"^[ \t]*from[ \t]+([\w.]{1,200})[ \t]+import[ \t]+(\([^()]*\)|[^\n#]*)", re.MULTILINE)
 _IMPORT = re.compile(r"^[ \t]*import[ \t]+([^\n#]*)", re.MULTILINE)
+
+_MOST_NAMES = 200_000
+"""Names that are imported in a repository of a size that anybody reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,8 @@ def _list_imports(root: Path) -> frozenset[str]:
             text = read_beginning(file)
         except OSError:
             continue
+        if len(names) > _MOST_NAMES:
+            break
         for module, what in _FROM.findall(text):
             names.add(module)
             names |= {f"{module}.{name}" for name in re.findall(r"\w+", what)}

@@ -163,6 +163,7 @@ def test_many_clients_get_each_their_own(start):
         ({"jobs": []}, "at least one job"),
         ({"jobs": ["x"]}, "jobs[0]: a job must be a JSON object"),
         ({"jobs": [{"code": "x", "inputs": [""], "input": 1}]}, "jobs[0]: unknown key 'input'"),
+        ({"jobs": [{"code": "x", "inputs": [""], "k" * 100_000: 1}]}, "jobs[0]: unknown key 'kkk"),
         ({"jobs": [{"inputs": [""]}]}, "jobs[0]: `code` must be"),
         ({"jobs": [{"code": "x"}]}, "jobs[0]: give `inputs`"),
         ({"jobs": [{"code": "x", "inputs": [""], "tests": []}]}, "jobs[0]: give `inputs`"),
@@ -186,6 +187,7 @@ def test_a_request_in_another_form_is_refused_by_name(start, body, told):
     assert status == 400
     assert told in message
     assert "\n" not in message
+    assert len(text) < 3000
     assert run(address, {"code": RIGHT, "inputs": ["1\n"]})[0]["executions"][0]["stdout"] == "2\n"
 
 

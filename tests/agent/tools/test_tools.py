@@ -17,6 +17,7 @@ from sstar_code.agent.serving.limits import Limits
 from sstar_code.agent.testing import FakeSandbox
 from sstar_code.agent.tools import server as tools
 from sstar_code.agent.tools import solving as solving_tool
+from sstar_code.agent.tools.behaviour import run_programs
 from tests.support import ROOT
 from tests.support.servers.tools import BETTER, MEDIAN, RefusedError, Solving, answer, call
 
@@ -53,6 +54,20 @@ async def test_the_list_of_tools_costs_little_context():
             assert '"title"' not in json.dumps(schema)
         arrays = [part for part in tool["inputSchema"]["properties"].values() if part.get("type") == "array"]
         assert all("items" in part for part in arrays), "some models refuse a list of nothing said"
+
+
+async def test_no_more_of_an_output_is_kept_than_is_shown():
+    """A hundred outputs of the longest there are would else be held at once."""
+    kept = []
+
+    class Sandbox(FakeSandbox):
+        async def run(self, program, inputs, limits, *, stop_on_failure=False):
+            kept.append(limits.kept_chars)
+            return await super().run(program, inputs, limits, stop_on_failure=stop_on_failure)
+
+    rows = await run_programs(["x"], ["", ""], None, Sandbox(lambda *_: "1"), seconds=1)
+    assert [row.output for row in rows] == ["1", "1"]
+    assert all(most is not None and most <= 10_000 for most in kept)
 
 
 @pytest.mark.parametrize(

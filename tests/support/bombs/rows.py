@@ -178,6 +178,7 @@ CHANGES: dict[str, tuple[str, Callable[[], dict[str, object]]]] = {
     "a long name of a folder": ("usaco", lambda: {"problem_id": "x" * 5_000, "num_tests": 1}),
     "memory as text of 400 digits": ("usaco", lambda: {"memory_limit": "9" * 400 + " MB"}),
     "memory as a number of 400 digits": ("codeforces", lambda: {"memory_limit": 10**400}),
+    "a long word": ("codeforces", lambda: {"input_mode": ":" * 300_000}),
     "memory that is no number": ("codecontests+", lambda: {"memory_limit": float("nan")}),
     "milliseconds of 400 digits": ("codecontests+", lambda: {"time_limit": 10**400}),
     "a call of nothing": ("recording", lambda: {"request": _LISTS}),

@@ -42,6 +42,15 @@ def test_init_never_overwrites(sstar, folder):
     assert not (folder / "sstar.toml").exists()
 
 
+def test_init_reads_no_more_of_a_project_than_such_a_file_has(sstar, folder):
+    """What is called `pyproject.toml` may be holes without end."""
+    with (folder / "pyproject.toml").open("wb") as file:
+        file.truncate(1 << 30)
+    ended = sstar("init")
+    assert ended.code == 2
+    assert "pyproject.toml: is a sparse file" in ended.err
+
+
 def test_init_of_the_own_file_has_every_setting(sstar, folder):
     """The user's own file may set addresses and files, too, and is read from where it is written."""
     assert sstar("init", "--own").code == 0

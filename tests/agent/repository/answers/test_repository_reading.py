@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sstar_code.agent.repository.find import git
+from sstar_code.agent.repository.find import git, places
 from sstar_code.agent.repository.find.assess import check_files, why_impossible
 from sstar_code.agent.repository.find.places import locate
 from sstar_code.agent.repository.find.project_files import (
@@ -24,6 +24,7 @@ from sstar_code.agent.repository.find.project_files import (
 from sstar_code.agent.repository.find.stubs import Shape, all_functions, find_function, find_stubs, statements
 from sstar_code.agent.repository.findings import FORMATS, Finding, write_markdown
 from sstar_code.problems import UserError
+from tests.support.growth import assert_linear
 
 CLASS = '''import functools
 class Outer:
@@ -413,3 +414,18 @@ def test_files_of_findings_are_written(fix, tmp_path, monkeypatch):
     ended = fix({}, "a.py", "--junit", "none/j.xml", command="check")
     assert ended.code == 3
     assert "none/j.xml: No such file or directory; name another file" in ended.err
+
+
+def test_imports_of_any_form_are_read_in_linear_time(tmp_path):
+    """Lists of names that never close, a long name of a module, and no more than the beginning of a file."""
+
+    def read(count):
+        (tmp_path / "m.py").write_text("from a import (\n" * count)
+        return places._list_imports.__wrapped__(tmp_path)
+
+    assert_linear(read, 2000)
+    assert read(3) == {"a"}
+    (tmp_path / "m.py").write_text(
+        f"import b\nfrom {'a' * 5000} import {'c, ' * 5000}\n{' ' * (5 << 20)}\nimport d\n"
+    )
+    assert places._list_imports.__wrapped__(tmp_path) == {"b"}
