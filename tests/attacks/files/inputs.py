@@ -141,7 +141,7 @@ def is_told_in_words(row):
     return bool({"make", "program", "sql"} & files) or not commands
 
 
-def run_command(words, base, folder, environment):
+def run_command(words, base, folder, environment, limit_s=LIMIT_S):
     """Exit code, standard output and error, and the most memory of the command itself in MB."""
     if words[0] == "sstar":
         words = [sys.executable, "-c", "from sstar_code.agent.cli.main import main; main()", *words[1:]]
@@ -150,7 +150,7 @@ def run_command(words, base, folder, environment):
         process = subprocess.Popen(
             words, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
         )
-        most_kb, deadline = 0, time.monotonic() + LIMIT_S
+        most_kb, deadline = 0, time.monotonic() + limit_s
         while process.poll() is None:
             try:
                 status = Path(f"/proc/{process.pid}/status").read_text()
