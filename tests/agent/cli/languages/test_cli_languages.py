@@ -141,3 +141,16 @@ def test_without_a_compiler(sstar, folder, write_set, isolated, monkeypatch):
     assert "C++ needs a compiler: install g++" in ended.err
     (folder / "p.jsonl").write_text(json.dumps({"task_id": "double", "solution": PYTHON}) + "\n")
     assert sstar("grade", write_set(), "p.jsonl", "--out", "python", *isolated).code == 0
+
+
+def test_no_answer_chooses_its_language(sstar, serve, write_set, isolated, folder):
+    """A Python answer that begins like a program in C++ is a Python program with a fault, and ends no run."""
+    server = serve(lambda _: chat(f"```python\n// language: cpp17\n{RIGHT}```\n"))
+    words = ["eval", write_set(), "-m", "tiny", "--base-url", server.base_url, "--n", "1", "--out", "run"]
+    ended = sstar(*words, "--rounds", "0", *isolated, "--json")
+    assert ended.code == 0, ended.err
+    assert ended.json["selected@1"] == 0.0
+    row = {"task_id": "double", "solution": f"// language: cpp17\n{RIGHT}", "language": "python"}
+    (folder / "s.jsonl").write_text(json.dumps(row))
+    ended = sstar("grade", write_set(), "s.jsonl", *isolated, "--json")
+    assert (ended.code, ended.json["verdicts"]) == (0, {"CE": 1}), ended.err
