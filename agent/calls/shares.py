@@ -45,11 +45,12 @@ class Shares:
             self._limiters[problem_id].width = self._width(problem_id)
 
     @asynccontextmanager
-    async def turn(self, purpose: Purpose) -> AsyncIterator[None]:
+    async def turn(self, purpose: Purpose, *, is_admitted: bool = False) -> AsyncIterator[None]:
         """Wait until the tokens of the problem are likely to last for one call more, or are spent.
 
         Of the calls of a problem that wait, choosing is before repairing and repairing before first samples,
-        so that a sample that was begun is finished.
+        so that a sample that was begun is finished, and an early sample is before a late one, whichever asked
+        first: a start that goes on hears of all at once. One that an earlier start let pass is before all.
         """
         problem_id = purpose.problem_id
         if self._most(problem_id) is None:
@@ -57,13 +58,18 @@ class Shares:
             return
         if problem_id not in self._limiters:
             self._limiters[problem_id] = PriorityLimiter(self._width(problem_id))
-        async with self._limiters[problem_id].turn(urgency(purpose, 0)):
+        rank = -1 if is_admitted else urgency(purpose, purpose.sample)
+        async with self._limiters[problem_id].turn(rank):
             yield
 
-    def is_spent(self, purpose: Purpose) -> bool:
-        """Whether no such call of the problem may be made any more."""
+    def is_capped(self, problem_id: str) -> bool:
+        """Whether there is a cap for the problem's calls."""
+        return self._most(problem_id) is not None
+
+    def is_spent(self, purpose: Purpose, *, times: int = 1) -> bool:
+        """Whether no such call of the problem may be made any more, with so many `times` its cap."""
         cap = self._budget.cap_of(purpose.problem_id, choosing=purpose.stage in _CHOOSING)
-        return cap is not None and self.spent.get(purpose.problem_id, 0) >= cap
+        return cap is not None and self.spent.get(purpose.problem_id, 0) >= cap * times
 
     def _width(self, problem_id: str) -> int:
         """Calls at once: one until it is known what a call costs now: repairs cost more than first ones."""

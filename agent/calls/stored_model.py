@@ -8,13 +8,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio.lowlevel import checkpoint
 
+from sstar_code.agent.calls.admitted import AdmittedCalls
 from sstar_code.agent.calls.budget import BudgetSpentError
 from sstar_code.agent.calls.concurrency import ConcurrencyController, PriorityLimiter, urgency
 from sstar_code.agent.calls.shares import Shares
 from sstar_code.agent.models import Answer, CallError, Model, Purpose, Request, Stage, request_key
 from sstar_code.agent.run.outcomes import StageCount
 from sstar_code.agent.telemetry.spans import observe_call
+from sstar_code.problems import SstarError
 
 if TYPE_CHECKING:
     from sstar_code.agent.calls.budget import Budget
@@ -27,6 +30,10 @@ _SAMPLE_STAGES = (Stage.GENERATE, Stage.DEBUG)
 _CLOSING_LOADS = 3
 """Longest chains of calls go first when the first samples still to ask would fill the server only this many
 times: as many as the longest chain, a sample and two repairs, has calls."""
+
+
+_MOST_OVER = 2
+"""Times its cap that a problem may spend for calls let pass earlier: marks in a folder may be anybody's."""
 
 
 class NotAskedError(CallError):
@@ -90,6 +97,9 @@ class StoredModel:
         """Everything this run has cost, earlier starts included."""
         self.shares = Shares(budget)
         """What each problem has spent, and how many of its calls may be under way."""
+        self._admitted = AdmittedCalls(store.path)
+        self._asking_again: dict[str, anyio.Event] = {}
+        """Problem whose calls of an earlier start are asked -> set once these are in line."""
         for problem_id, _, answer in store.answers():
             self.tally.add_answer(answer)
             self.shares.add(problem_id, _count_tokens(answer), is_known=True)
@@ -109,29 +119,83 @@ class StoredModel:
             CapSpentError: likewise, for this problem.
             WithdrawnError: `cancel` was called meanwhile.
         """
-        purpose, key, is_under_way = request.purpose, request_key(request), False
+        problem_id, key = request.purpose.problem_id, request_key(request)
+        is_first = problem_id in self._admitted.left and not self._stopped
+        if is_first and self._store.get_answer(request, key) is None:
+            if problem_id not in self._asking_again:
+                return await self._ask_after_admitted(request, key)
+            await self._asking_again[problem_id].wait()
+        return await self._ask(request, key)
+
+    async def _ask(self, request: Request, key: str, *, is_admitted: bool = False) -> Answer:
+        """As `ask`; `is_admitted`: an earlier start let it pass, so whether there are tokens is decided."""
+        purpose, is_under_way = request.purpose, False
         problem = self._problems.setdefault(purpose.problem_id, len(self._problems))
         with anyio.CancelScope() as scope:
             self._asking[scope] = purpose
             try:
-                while (known := self._store.get_answer(request, key)) is None and key in self._in_flight:
+                while (known := self._store.get_answer(request, key)) is None:
+                    if key not in self._in_flight:
+                        break
                     await self._in_flight[key].wait()
                 if known is not None:
+                    self._admitted.unmark(purpose.problem_id, key)
                     return known
                 if self._stopped:
                     raise NotAskedError(f"not asked: {self._stopped}")
                 rank = urgency(purpose, problem, closing=self._closing)
-                async with self._turn(key, rank, purpose):
+                async with self._turn(key, rank, purpose, is_admitted=is_admitted):
+                    if self.shares.is_capped(purpose.problem_id):
+                        self._admitted.mark(request, key)
                     sent = replace(request, priority=rank) if self._priorities else request
                     is_under_way = True
                     with observe_call(self.name, sent, self._store) as note:
                         answer = note(await self._model.ask(sent))
                     self._keep(request, answer, key)
+                    self._admitted.unmark(purpose.problem_id, key)
                     return answer
+            except CallError:
+                self._admitted.unmark(purpose.problem_id, key)
+                raise
             finally:
                 del self._asking[scope]
+        self._admitted.unmark(purpose.problem_id, key)
         self.withdrawn += is_under_way
         raise WithdrawnError(f"{purpose.problem_id}: the call was withdrawn")
+
+    async def _ask_after_admitted(self, request: Request, key: str) -> Answer:
+        """As `ask`; in line before it is what was under way for the problem when an earlier start was killed.
+
+        Whoever else asks for the problem comes after these, too. Where one fails, who asks it is told.
+        """
+        problem_id, failures = request.purpose.problem_id, list[SstarError]()
+        entered = self._asking_again[problem_id] = anyio.Event()
+
+        async def ask_again(admitted: Request, its_key: str) -> None:
+            try:
+                await self._ask(admitted, its_key, is_admitted=True)
+            except CallError:
+                pass
+            except SstarError as error:
+                failures.append(error)
+                group.cancel_scope.cancel()
+
+        try:
+            async with anyio.create_task_group() as group:
+                for its_key, admitted in list(self._admitted.left[problem_id].items()):
+                    group.start_soon(ask_again, admitted, its_key)
+                await checkpoint()
+                entered.set()
+                try:
+                    answer = await self._ask(request, key)
+                except SstarError as error:
+                    failures.append(error)
+        finally:
+            entered.set()
+            del self._asking_again[problem_id]
+        if failures:
+            raise failures[0]
+        return answer
 
     def stop_asking(self, why: str) -> None:
         """Answer from the store alone from now on; other calls fail, and it is not kept that they did."""
@@ -171,13 +235,13 @@ class StoredModel:
             await anyio.sleep(self.concurrency.look_every_s)
 
     @asynccontextmanager
-    async def _turn(self, key: str, rank: int, purpose: Purpose) -> AsyncIterator[None]:
+    async def _turn(self, key: str, rank: int, purpose: Purpose, *, is_admitted: bool) -> AsyncIterator[None]:
         """Wait for the turn of the call `key`; others that ask the same wait until the block has ended."""
         done = self._in_flight[key] = anyio.Event()
         try:
-            async with self.shares.turn(purpose), self.limiter.turn(rank):
+            async with self.shares.turn(purpose, is_admitted=is_admitted), self.limiter.turn(rank):
                 await self._check_budget()
-                self._check_cap(purpose)
+                self._check_cap(purpose, is_admitted=is_admitted)
                 self._under_way[key] = done
                 yield
         finally:
@@ -194,8 +258,8 @@ class StoredModel:
                 await answered.wait()
             raise
 
-    def _check_cap(self, purpose: Purpose) -> None:
-        if self.shares.is_spent(purpose):
+    def _check_cap(self, purpose: Purpose, *, is_admitted: bool) -> None:
+        if self.shares.is_spent(purpose, times=_MOST_OVER if is_admitted else 1):
             problem_id = purpose.problem_id
             flag = "" if problem_id in self._budget.caps else " (--max-tokens-problem)"
             raise CapSpentError(f"{problem_id}: its tokens{flag} are spent: {self.shares.spent[problem_id]}")
