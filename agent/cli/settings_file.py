@@ -76,6 +76,7 @@ TRUSTED_KEYS = frozenset({
     "for", "host", "api_key_env", "max_body_mb", "max_passing", "max_seconds_request", "max_solving",
     "max_tokens_hour", "max_tokens_request", "max_waiting", "http", "repository", "programs",
     "testlib",
+    "no_regression",
 })  # fmt: skip
 """Settings that start or reach something, name or change files, or run code: never from a project's file."""
 

@@ -42,11 +42,13 @@ async def fix_run(
     *,
     python: str,
     tests: Sequence[str],
+    keeps_passing: bool = True,
     answer: Callable[[str], str] | None,
 ) -> tuple[list[WriteResult], Fixing]:
     """Work on `stubs`; what became of each, and the files as they would be.
 
-    `answer` puts a question to the user where candidates still differ; None: nobody is asked.
+    `tests` prove them; with `keeps_passing` others that pass now have to go on passing, where a function is
+    not open. `answer` puts a question to the user where candidates still differ; None: nobody is asked.
 
     Raises:
         As `open_session`.
@@ -73,7 +75,9 @@ async def fix_run(
         )
         settle = None if answer is None else Person(answer).settle
         fixing = Fixing(
-            FunctionWriter(runner, sandbox, context, named_tests(tests, root), settle, session.say)
+            FunctionWriter(
+                runner, sandbox, context, named_tests(tests, root), keeps_passing, settle, session.say
+            )
         )
         results = await fixing.fix(stubs)
         if failures and fixing.failure is None:

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.generation.lineage import explain_lack as explain_no_program
+from sstar_code.agent.repository.choose import READING, choose_candidate
 from sstar_code.agent.repository.find.assess import why_impossible
-from sstar_code.agent.repository.find.stubs import find_again
+from sstar_code.agent.repository.find.stubs import find_again, is_open_body
 from sstar_code.agent.repository.findings import Finding, about_function
-from sstar_code.agent.repository.task.checks import Survey, explain_lack, find_checks, mark_open, survey
+from sstar_code.agent.repository.task.checks import (
+    Survey,
+    explain_lack,
+    find_checks,
+    find_regressions,
+    mark_called,
+    mark_open,
+    survey,
+)
 from sstar_code.agent.repository.task.problem import make_task
+from sstar_code.agent.repository.write.changes import normalise_change
 from sstar_code.agent.repository.write.splice import NO_FIT, MisfitError, put_candidate
 from sstar_code.agent.solving.solve import candidates_of, lead_thinking
 from sstar_code.agent.strategies.table import choose_strategy
-from sstar_code.agent.telemetry.events import working_on
 from sstar_code.agent.thinking.drafts import add_drafts
 from sstar_code.sandbox.grade import assemble
 from sstar_code.selection import Candidate
 from sstar_code.selection.judging.question import show_input
-from sstar_code.selection.methods.registry import select_all
-from sstar_code.selection.pool import Pool
 
 if TYPE_CHECKING:
     from sstar_code.agent.generation.lineage import Lineage
@@ -95,6 +101,8 @@ class FunctionWriter:
     context: SolveContext
     tests: Sequence[str] = ()
     """Arguments of pytest that name the tests; empty: those that mention the function."""
+    keeps_passing: bool = True
+    """Whether other tests than those named, which pass now, have to go on passing, where there is a body."""
     settle: Settle | None = None
     """Asks a person where candidates still differ."""
     say: Callable[[str], None] = lambda _: None
@@ -120,6 +128,7 @@ class FunctionWriter:
         state = self.state
         own = _find_present(stub, state.sources)
         await self._survey([stub, *others])
+        await self._find_regressions(stub, others)
         marked = _find_present(stub, self._mark_open(others))
         checks = find_checks(marked, state.survey, self.root)
         put_off = state.blocked.get(stub.label, frozenset()) if provisional else frozenset()
@@ -138,10 +147,12 @@ class FunctionWriter:
             context = lead_thinking(task.writing, self.context)
             lineages = await choose_strategy(context.settings)(task.writing, context, lambda _: None)
             lineages = await add_drafts(lineages, task.writing, context)
+            found = candidates_of(task.writing, lineages)
             state.blocked[stub.label] = state.blocked.get(stub.label, frozenset()) | task.blocked
+            codes = [item.code and assemble(task.writing, item.code) for item in found]
             candidates = [
-                replace(item, code=assemble(task.writing, item.code) if item.code else "")
-                for item in candidates_of(task.writing, lineages)
+                replace(item, code=self.sandbox.find_first(task.mark, code))
+                for item, code in zip(found, codes, strict=True)
             ]
             best_first = sorted(
                 candidates, key=lambda item: (item.code not in task.got_far, -item.public_passed)
@@ -154,7 +165,7 @@ class FunctionWriter:
                 waits_for = frozenset(task.reached & {item.label for item in others})
                 failed = self._explain_failure(stub, lineages)
                 return replace(failed, waits_for=waits_for, task=task, tried=tried)
-        selection, derived = await self._select(task, candidates)
+        selection, derived = await self._choose(task, candidates)
         result = self._accept(own, task, candidates, selection)
         unverified = frozenset(checks.texts) & put_off
         if unverified and result.code:
@@ -171,19 +182,27 @@ class FunctionWriter:
             found = await survey(stubs, self.runner, self.tests)
             for note in set(found.notes) - set(state.survey.notes):
                 self.say(f"sstar: {note}")
-            state.survey = replace(found, reached={**found.reached, **state.survey.reached})
+            state.survey = replace(
+                found, reached={**found.reached, **state.survey.reached}, regressions=state.survey.regressions
+            )
             state.surveyed_with = texts
 
-    async def _select(
+    async def _find_regressions(self, stub: Stub, others: Sequence[Stub]) -> None:
+        """See which tests besides those named pass now; once, and not of an open function: it breaks them."""
+        state = self.state
+        is_asked = bool(self.tests) and self.keeps_passing and not is_open_body(stub.node)
+        if not is_asked or stub.label in state.survey.regressions:
+            return
+        self._mark_open(others, noted=stub)
+        named = {name for _, name in state.survey.reached.get(stub.label, ())}
+        found = await find_regressions(stub, self.runner, named)
+        known = {**state.survey.regressions, stub.label: found}
+        state.survey = replace(state.survey, regressions=known)
+
+    async def _choose(
         self, task: Task, candidates: Sequence[Candidate]
     ) -> tuple[Selection, tuple[Derived, ...]]:
-        problem = task.choosing or replace(task.writing, starter_code="", public_tests=())
-        settings = self.context.settings
-        with working_on(problem.id, "select"):
-            pool = Pool(
-                problem, tuple(candidates), self.context.sandbox, ask=self.context.ask, seed=settings.seed
-            )
-            selection = (await select_all(pool, [settings.select]))[settings.select]
+        selection = await choose_candidate(task, candidates, self.context)
         derived = selection.derived
         if self.settle is not None and len(selection.clusters) > 1 and task.choosing is not None:
             selection, more = await self.settle(task, candidates, selection)
@@ -205,12 +224,15 @@ class FunctionWriter:
             return refuse(self.root, stub, f"the chosen candidate does not fit: {misfit}")
         code = fitting[0]
         self.state.sources[stub.source.path] = put_candidate(stub, code).source
-        survivors = sum(item.survives for item in candidates)
-        message = f"written: {survivors} of {len(candidates)} candidates pass {task.checks.summary}"
-        if len(selection.clusters) > 1:
-            message += f" and behave in {len(selection.clusters)} ways"
+        survivors = [item.code for item in candidates if item.survives]
+        changes = len(set(survivors))
+        message = f"written: {len(survivors)} of {len(candidates)} candidates pass {task.checks.summary}"
+        more = [f"make {changes} different changes"] if 1 < changes < len(survivors) else []
+        if len(selection.clusters) > 1 and task.choosing is not None:
+            more.append(f"behave in {len(selection.clusters)} ways")
+        message = " and ".join([message, *more]) if len(more) < 2 else f"{message}, {' and '.join(more)}"
         why = [f"{stub.qualname}: {message}; confidence {selection.confidence_in_words}"]
-        why += [f"  {line}" for line in _list_differences(task, selection)]
+        why += [f"  {line}" for line in (*_list_differences(task, selection), *_list_notes(task, selection))]
         finding = about_function(stub, self.root, "function-written", "passed", message)
         tried = list_fitting(stub, [code, *(candidates[index].code for index in others)])
         return WriteResult(stub, finding, tuple(why), code, selection.confidence, task, tried=tried)
@@ -230,9 +252,14 @@ class FunctionWriter:
         passed = f"{best.best.passed} of {best.best.total} checks"
         return refuse(self.root, stub, f"the best of {len(lineages)} candidates passes {passed}{failure}")
 
-    def _mark_open(self, stubs: Sequence[Stub]) -> dict[Path, Source]:
-        """Give the runner the files in which each of `stubs` reports that it is called; they are returned."""
+    def _mark_open(self, stubs: Sequence[Stub], noted: Stub | None = None) -> dict[Path, Source]:
+        """Give the runner the files in which each of `stubs` reports that it is called; they are returned.
+
+        `noted` does as well, and then what it does.
+        """
         marked = dict(self.state.sources)
+        if noted is not None:
+            marked[noted.source.path] = mark_called(_find_present(noted, marked)).source
         for stub in stubs:
             found = find_again(marked[stub.source.path], stub)
             if found is not None and not found.is_nested:
@@ -260,12 +287,12 @@ def _find_present(stub: Stub, sources: dict[Path, Source]) -> Stub:
 
 
 def list_fitting(stub: Stub, codes: Iterable[str]) -> tuple[str, ...]:
-    """Those of `codes` that fit into the file of `stub`, the first of each that would be the same there."""
-    texts: dict[str, str] = {}
+    """Those of `codes` that fit into the file of `stub`, the first of each that change it alike."""
+    changes: dict[str, str] = {}
     for code in codes:
-        with suppress(MisfitError):
-            texts.setdefault(put_candidate(stub, code).source.text, code)
-    return tuple(texts.values())
+        if not why_unfit(stub, code):
+            changes.setdefault(normalise_change(stub, code), code)
+    return tuple(changes.values())
 
 
 def why_unfit(stub: Stub, code: str) -> str:
@@ -275,6 +302,11 @@ def why_unfit(stub: Stub, code: str) -> str:
     except MisfitError as error:
         return str(error)
     return ""
+
+
+def _list_notes(task: Task, selection: Selection) -> tuple[str, ...]:
+    """How a function was chosen that cannot be called, where its changes were compared by reading."""
+    return selection.notes[:1] if task.choosing is None and selection.method == READING else ()
 
 
 def _list_differences(task: Task, selection: Selection) -> list[str]:

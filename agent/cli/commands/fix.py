@@ -35,6 +35,14 @@ TestsOpt = Annotated[
         "(default: those that reach the function)",
     ),
 ]  # fmt: skip
+RegressionOpt = Annotated[
+    bool,
+    typer.Option(
+        "--no-regression", rich_help_panel=_PANEL,
+        help="With --tests, and a function that is not open: let other tests that pass now fail. "
+        "(default: they have to go on passing)",
+    ),
+]  # fmt: skip
 WriteOpt = Annotated[
     bool, typer.Option("--write", rich_help_panel=_PANEL, help="Change the files. (default: print a diff)")
 ]
@@ -63,6 +71,7 @@ def command(
     files: FilesArg = None,
     *,
     tests: TestsOpt = None,
+    no_regression: RegressionOpt = False,
     python: PythonOpt = None,
     write: WriteOpt = False,
     interactive: InteractiveOpt = False,
@@ -139,6 +148,7 @@ def command(
             prompts,
             python=interpreter,
             tests=tests or (),
+            keeps_passing=not no_regression,
             answer=_ask if interactive else None,
         )
     )

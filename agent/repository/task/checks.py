@@ -9,7 +9,7 @@ import ast
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from doctest import Example
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ from sstar_code.agent.repository.find.project_files import (
 from sstar_code.agent.repository.find.stubs import FunctionNode, Shape, find_function
 from sstar_code.agent.repository.task.call import find_target
 from sstar_code.agent.repository.verify.runner import TEST_TOTAL_S
-from sstar_code.agent.repository.write.splice import put_body
+from sstar_code.agent.repository.write.splice import put_body, put_first
 from sstar_code.problems import UserError
 from sstar_code.sandbox.secret_files import is_secret_name
 
@@ -77,11 +77,14 @@ class TestFunction:
     source: str = ""
     first_line: int = 1
     """1-based line of `source` in the file."""
+    passes_now: bool = False
+    """A regression test: it passes with what stands in the file, and has to go on passing."""
 
     @property
     def text(self) -> str:
         """The test for a prompt; also what names it among a problem's tests."""
-        return f"# {self.file}::{self.name}\n{self.source}"
+        note = ", which passes now and has to go on passing" if self.passes_now else ""
+        return f"# {self.file}::{self.name}{note}\n{self.source}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +110,11 @@ class Checks:
     def summary(self) -> str:
         """How many examples and tests these are, in words."""
         examples = len(self.literals) + sum(len(item.examples) for item in self.groups)
-        tests = sum(len(item.ids) for item in self.tests)
-        counts = {"example": examples, "test": tests}
+        tests = sum(len(item.ids) for item in self.tests if not item.passes_now)
+        kept = sum(len(item.ids) for item in self.tests if item.passes_now)
+        counts = {"example": examples, "test": tests, "regression test": kept}
         parts = [f"{count} {noun}{'s' * (count != 1)}" for noun, count in counts.items() if count]
-        return " and ".join(parts) or "nothing yet"
+        return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]])) or "nothing yet"
 
     def without(self, texts: Collection[str]) -> Checks:
         """Those that `texts` do not name."""
@@ -124,10 +128,7 @@ def mark_open(stub: Stub) -> Stub:
     An `async def` becomes a plain one: what a call of it is for (to be awaited, or iterated over) its open
     body does not say, and both begin with the call.
     """
-    body = (
-        f"getattr(__import__('builtins'), '_sstar_reached', str)({stub.label!r})\n"
-        f"raise NotImplementedError({f'{stub.qualname} is still open'!r})"
-    )
+    body = f"{_report(stub)}\nraise NotImplementedError({f'{stub.qualname} is still open'!r})"
     source = put_body(stub, [body]).source
     if stub.is_async:
         lines = split_lines(source.text)
@@ -136,6 +137,15 @@ def mark_open(stub: Stub) -> Stub:
         with suppress(SyntaxError):  # a default or a comprehension in its head may await
             source = source.with_text("".join(lines))
     return replace(stub, source=source)
+
+
+def mark_called(stub: Stub) -> Stub:
+    """`stub`, which has a body, in a file where calling it reports that it was called, and goes on."""
+    return replace(stub, source=put_first(stub, _report(stub)).source)
+
+
+def _report(stub: Stub) -> str:
+    return f"getattr(__import__('builtins'), '_sstar_reached', str)({stub.label!a})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +160,8 @@ class Survey:
     """Why pytest did not start; empty where it did."""
     failed: tuple[tuple[str, str, str], ...] = ()
     """File, pytest's name and error of each test that failed before it called one of the functions."""
+    regressions: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    """As `reached`, of functions that are not open: tests that nobody named, and that pass now."""
 
 
 async def survey(stubs: Sequence[Stub], runner: RepositoryRunner, named: Sequence[str]) -> Survey:
@@ -187,6 +199,26 @@ async def survey(stubs: Sequence[Stub], runner: RepositoryRunner, named: Sequenc
     return Survey(found, tuple(notes), run.fault, failed)
 
 
+async def find_regressions(
+    stub: Stub, runner: RepositoryRunner, named: Collection[str]
+) -> tuple[tuple[str, str], ...]:
+    """(file, pytest's name) of each test that calls `stub` and passes with what stands there.
+
+    The runner's texts have to hold its mark (`mark_called`). Tests among `named`, by pytest's names, are left
+    out.
+
+    Raises:
+        SandboxError: as `survey`.
+    """
+    select = _mentioning([stub], runner.root, runner.texts)
+    results = (await runner.run_tests({}, select)).results if select else ()
+    return tuple(
+        (str(item["file"]), str(item["test"]))
+        for item in results
+        if item["status"] == "OK" and stub.label in item.get("reached", ()) and item["test"] not in named
+    )
+
+
 def explain_lack(stub: Stub, seen: Survey, root: Path) -> str:
     """Why nothing verifies `stub`, and what to do."""
     if seen.fault:
@@ -222,8 +254,11 @@ def find_checks(stub: Stub, seen: Survey, root: Path) -> Checks:
         found = find_examples(ast.get_docstring(holder) or "", flags)
         if any(called.search(item.source) for item in found):
             groups.append(ExampleGroup(label, tuple(found)))
+    kept = [
+        replace(item, passes_now=True) for item in _group_tests(seen.regressions.get(stub.label, ()), root)
+    ]
     tests = _group_tests(seen.reached.get(stub.label, ()), root)
-    return Checks(tuple(dict.fromkeys(literals)), tuple(groups), tuple(tests))
+    return Checks(tuple(dict.fromkeys(literals)), tuple(groups), (*tests, *kept))
 
 
 def _called_as(stub: Stub) -> str:

@@ -17,6 +17,7 @@ from sstar_code.agent.repository.find.doctests import judge_examples
 from sstar_code.agent.repository.find.project_files import split_lines
 from sstar_code.agent.repository.task.call import BEHAVIOURS
 from sstar_code.agent.repository.verify.runner import TEST_LIMITS, limits_as_json
+from sstar_code.agent.repository.write.changes import normalise_change
 from sstar_code.agent.repository.write.splice import NO_FIT, MisfitError, put_candidate
 from sstar_code.problems.values import decode
 from sstar_code.sandbox.outcome import Execution, Failure, Limits, Mode, Program, SandboxWrapper, Status
@@ -45,6 +46,8 @@ class CandidateSandbox:
         self._fallback = fallback
         self._runner = runner
         self._tasks: dict[str, Task] = {}
+        self._firsts: dict[tuple[str, str], str] = {}
+        self._known: dict[tuple[str, str], str] = {}
 
     @property
     def workers(self) -> int:
@@ -59,6 +62,16 @@ class CandidateSandbox:
     def add(self, task: Task) -> None:
         """Know candidates for `task` by their preamble."""
         self._tasks[task.mark] = task
+
+    def find_first(self, mark: str, code: str) -> str:
+        """The first candidate for the task `mark` that changes its file as `code` does."""
+        task = self._tasks.get(mark)
+        if task is None:
+            return code
+        if (mark, code) not in self._known:
+            change = normalise_change(task.stub, code)
+            self._known[mark, code] = self._firsts.setdefault((mark, change), code)
+        return self._known[mark, code]
 
     def note(self, program: Program, inputs: Sequence[str], runs: Sequence[Execution]) -> None:
         """Note in the task of `program` which open functions its runs called, and in which checks."""
@@ -166,7 +179,10 @@ class CandidateSandbox:
 
 
 class NotingSandbox(SandboxWrapper):
-    """A sandbox whose runs are noted, also those that it only remembers."""
+    """A sandbox whose runs are noted, also those that it only remembers.
+
+    Candidates that change the file alike run as the first of them, so once.
+    """
 
     def __init__(self, sandbox: Sandbox, candidates: CandidateSandbox) -> None:
         """Run in `sandbox`, and let `candidates` note what it gives."""
@@ -177,6 +193,8 @@ class NotingSandbox(SandboxWrapper):
         self, program: Program, inputs: Sequence[str], limits: Limits, *, stop_on_failure: bool = False
     ) -> list[Execution]:
         """As `Sandbox.run`."""
+        mark = program.preamble.partition("\n")[0]
+        program = replace(program, code=self._candidates.find_first(mark, program.code))
         runs = await self._sandbox.run(program, inputs, limits, stop_on_failure=stop_on_failure)
         self._candidates.note(program, inputs, runs)
         return runs

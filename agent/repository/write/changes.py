@@ -14,13 +14,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.repository.find.project_files import split_lines
+from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
 from sstar_code.problems import InfrastructureError, UserError, files
 from sstar_code.sandbox.snapshot import open_beneath, open_root, read_beneath
+from sstar_code.selection.evidence.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from sstar_code.agent.repository.find.project_files import Source
+    from sstar_code.agent.repository.find.stubs import Stub
 
 _CONTEXT_LINES = 3
+
+
+def normalise_change(stub: Stub, code: str) -> str:
+    """Text that is equal for candidates that change the file of `stub` alike, comments and format aside.
+
+    What of a candidate does not travel into the file makes no difference: its own docstring, annotations,
+    examples of use. One that does not fit is its own text.
+    """
+    try:
+        return fingerprint(put_candidate(stub, code).source.text)
+    except MisfitError:
+        return code
 
 
 def make_diff(before: Source, after: Source, root: Path) -> bytes:

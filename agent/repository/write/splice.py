@@ -174,6 +174,18 @@ def put_candidate(stub: Stub, code: str) -> Written:
         raise MisfitError(f"it does not fit into the file: {error}") from error
 
 
+def put_first(stub: Stub, block: str) -> Written:
+    """`stub`'s file with the statements of `block` before those of the function's body.
+
+    Raises:
+        As `put_body`.
+    """
+    documented = ast.get_docstring(stub.node, clean=False) is not None
+    body = stub.node.body[documented:]
+    lines = [line.rstrip("\r\n") for line in split_lines(stub.source.text)]
+    return put_body(stub, [block, *([_cut(lines, body[0], body[-1])] if body else [])])
+
+
 def put_body(stub: Stub, blocks: Sequence[str]) -> Written:
     """`stub`'s file with the statements of `blocks` as the function's body.
 

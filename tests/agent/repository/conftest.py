@@ -63,15 +63,20 @@ class Ended:
 
 @pytest.fixture
 def fix(monkeypatch, capsys, tmp_path):
-    """`fix(answers, *words)`: the command in process; `answers` (function -> programs) is its model."""
+    """`fix(answers, *words)`: the command in process; `answers` (function -> programs) is its model.
+
+    `judge` answers the questions of the choice, by the request.
+    """
     for name in list(os.environ):
         if name.startswith(("SSTAR_", "OPENAI_", "GITHUB_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     models = []
 
-    def run(answers, *words, command="fix"):
+    def run(answers, *words, command="fix", judge=None):
         def answer(request):
+            if request.purpose.stage == "judge" and judge is not None:
+                return judge(request)
             name = request.purpose.problem_id.rpartition("::")[2]
             if request.purpose.stage != "generate" or name not in answers:
                 return CallError("not in the script")

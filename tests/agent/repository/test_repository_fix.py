@@ -44,7 +44,10 @@ def test_nothing_is_written_unless_asked_for(module, fix, tmp_path):
     ended = fix({"f": [right, wrong, right]}, "--patch", tmp_path / "p", "--sarif", tmp_path / "s", *words)
     assert ended.code == 0
     assert "sstar: 1 of 1 function could be written, in 1 file; the diff shows how" in ended.err
-    assert "f: written: 3 of 3 candidates pass 1 example and behave in 2 ways" in ended.out
+    assert (
+        "f: written: 3 of 3 candidates pass 1 example, make 2 different changes and behave in 2 ways"
+        in ended.out
+    )
     assert "+    return x + 1\n" in ended.out
     assert module.read_text() == MODULE
     assert json.loads((tmp_path / "s").read_text())["runs"][0]["results"] == []
