@@ -135,7 +135,7 @@ def read_text(path: Path, limit: int = MAX_TEXT) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ProblemFileError(path, None, "is not UTF-8 text") from error
+        raise ProblemFileError(path, None, "is not UTF-8 text; save it as UTF-8") from error
 
 
 def read_json(path: Path) -> Any:

@@ -122,6 +122,8 @@ def load_problems(
         _say_release(spec, whole)
     chosen = filter_problems(whole.problems, options.filter_ or ())[: options.limit]
     if not chosen and on_fault is None:
+        if not whole.problems and not (options.start_date or options.end_date):
+            raise UserError(f"{spec}: holds no problem; what the file has to hold: `sstar help eval`")
         raise UserError(f"{spec}: no problem is left after --filter, --limit and the dates")
     return whole, attach_testlib(chosen, options.testlib, need=runs)
 

@@ -123,4 +123,5 @@ def _write(path: Path, text: str, *, append: bool = False) -> None:
         else:
             write_text(path, text)
     except OSError as error:
-        raise InfrastructureError(f"{path}: {error.strerror}; name another file") from error
+        advice = "" if ";" in str(error.strerror) else "; name another file"
+        raise InfrastructureError(f"{path}: {error.strerror}{advice}") from error

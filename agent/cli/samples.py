@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _MARKDOWN = re.compile(r"^[ \t>]{0,12}(?:```|~~~)|</think>|\[BEGIN\]", re.MULTILINE)
 _SHOWN = 5
+_EXAMPLE = '{"task_id": "PROBLEM", "solution": "PROGRAM"}'
 _NUMBER = re.compile(r"[-_.]\d+$")
 
 
@@ -146,8 +147,10 @@ def iterate_matches(
     known = _names(whole)
     wanted = {problem.id: problem for problem in chosen}
     numbers: Counter[str] = Counter()
+    is_empty = True
     for path in paths:
         for sample in iterate_samples(path):
+            is_empty = False
             name = _find(sample, path, known, whole, chosen)
             if name in wanted:
                 sources = sample.sources or ((_stem(path),) if len(paths) > 1 else ())
@@ -159,6 +162,8 @@ def iterate_matches(
                 numbers[name] += 1
     if not numbers:
         shown = ", ".join(map(str, paths))
+        if is_empty:
+            raise UserError(f"{shown}: holds no sample; a line is like {_EXAMPLE}")
         raise UserError(f"{shown}: no sample for any of the chosen problems")
 
 

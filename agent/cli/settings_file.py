@@ -233,6 +233,8 @@ def _parse(path: Path, data: bytes) -> dict[str, Any]:
         raise UserError(f"{path}: has more than 1 MiB, so it is no settings file; make it shorter")
     try:
         return parse_toml(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
     except ValueError as error:
         raise UserError(f"{path}: cannot be read as TOML: {error}") from error
 

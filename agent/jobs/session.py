@@ -145,10 +145,10 @@ async def open_session(
         stack.push(starting.end)
         if folder is None:
             folder = stack.enter_context(hold_folder())
-        if watch is not None:
-            stack.enter_context(watch.open(folder.name, say))
         store = stack.enter_context(closing(Store(folder / "run.db")))
         starting.holds = True
+        if watch is not None:
+            stack.enter_context(watch.open(folder.name, say))
         model = None
         if endpoint is not None:
             if isinstance(endpoint, Endpoint):

@@ -180,6 +180,8 @@ FOR_REPOSITORY = Path(str(resources.files("sstar_code.agent.prompts") / "reposit
 FOR_CPP = Path(str(resources.files("sstar_code.agent.prompts") / "cpp"))
 """Folder of the templates that ask for C++; `environment.language` says which."""
 _OF_STRATEGIES = ("style", "lessons", "ideas", "associate", "critique", "changes", "review", "rewrite")
+_PARTS = frozenset(("style.j2", "lessons.j2"))
+"""Those that others include; one may be meant to add nothing."""
 _OF_VALUES = ("predict.j2", "expect.j2")
 _FOLDERS = {f"{name}.j2": "strategies/" for name in _OF_STRATEGIES} | dict.fromkeys(_OF_VALUES, "prediction/")
 """The folders of those that do not stand with the others."""
@@ -327,9 +329,11 @@ class Prompts:
             self._paths[path.name] = str(path)
 
     def _check(self, file: str) -> None:
-        """Find syntax errors and misspelt values before a model is asked anything."""
+        """Find syntax errors, misspelt values and an empty file before a model is asked anything."""
         from jinja2 import TemplateError, meta, nodes
 
+        if not self._sources[file].strip() and file not in _PARTS:
+            raise UserError(f"{self._paths[file]}: is empty; write the text of a message, or remove the file")
         try:
             tree = self._environment.parse(self._mark(self._sources[file]), file, self._paths[file])
             self._environment.get_template(file)

@@ -185,6 +185,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         UserError: there is none, or it is not ours.
     """
     path = folder / MANIFEST
+    if not folder.exists():
+        raise UserError(f"{folder}: no such folder; name the --out of a run, `sstar runs` lists them")
     if not path.exists():
         raise UserError(f"{folder}: no run folder (it has no {MANIFEST}); name the --out of a run")
     try:

@@ -190,7 +190,7 @@ def _parse(path: Path, line: int, raw: bytes) -> Any:
     try:
         return parse_json(raw, unique=True)
     except UnicodeDecodeError as error:
-        raise ProblemFileError(path, line, "is not UTF-8 text") from error
+        raise ProblemFileError(path, line, "is not UTF-8 text; save it as UTF-8") from error
     except json.JSONDecodeError as error:
         where = line + error.lineno - 1
         raise ProblemFileError(path, where, f"is not JSON: {error.msg} at column {error.colno}") from error

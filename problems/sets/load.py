@@ -256,10 +256,18 @@ def _load_plugin(name: str, path: Path | None) -> ProblemSet:
     plugins = list_set_plugins()
     if name not in plugins:
         names = [*SET_NAMES, *plugins]
+        if not name:
+            raise UserError(f"no set is named; there are {', '.join(names)}")
         if path is None and Path(name).expanduser().exists():
             raise UserError(
                 f"{name} is a file or a folder: say what it holds, as jsonl:{name} (our own format), "
                 f"lcb:{name} or another of {', '.join(READERS)}"
+            )
+        whole, _, problem_id = name.partition("#")
+        if problem_id and whole in names:
+            raise UserError(
+                f"{name} is one problem of a set: `sstar solve {name}` solves it; a set of it alone is "
+                f"{whole} with --filter {problem_id}"
             )
         raise UserError(f"unknown problem set {name!r}{suggest(name, names)}; there are {', '.join(names)}")
     plugin = plugins[name]

@@ -155,6 +155,8 @@ def read_problem(name: str) -> Reading:
         text, label = _read_stdin(), "stdin"
     else:
         path = Path(name)
+        if not name:
+            raise UserError("no problem is named; give a file, - for stdin, or SET#ID")
         if not path.exists():
             if is_set(name):
                 raise UserError(
@@ -169,15 +171,18 @@ def read_problem(name: str) -> Reading:
     return read_statement(text, id=label)
 
 
+_NOT_UTF8 = "-: standard input is not UTF-8 text; send it as UTF-8"
+
+
 def _read_stdin() -> str:
     try:
         text = sys.stdin.read(MAX_TEXT + 1)
     except UnicodeDecodeError as error:
-        raise UserError("-: standard input is not UTF-8 text") from error
+        raise UserError(_NOT_UTF8) from error
     if len(text) > MAX_TEXT:
         raise UserError(f"-: standard input holds more than {MAX_TEXT} characters, the most that are read")
     if has_surrogate(text):
-        raise UserError("-: standard input is not UTF-8 text")
+        raise UserError(_NOT_UTF8)
     return text
 
 

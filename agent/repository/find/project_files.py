@@ -241,6 +241,8 @@ def read_targets(words: list[str]) -> list[tuple[Path, str]]:
     found: list[tuple[Path, str]] = []
     for word in words:
         name, _, qualname = word.partition("::")
+        if "::" in word and (not name or Path(name).is_dir()):
+            raise UserError(f"{word!r}: no file before `::`; give FILE::FUNCTION, or a folder without `::`")
         path = Path(os.path.abspath(name))  # noqa: PTH100 - `..` is taken away, a link is not followed
         if path.is_dir():
             found += [(file, "") for file in _list_beneath(path)]

@@ -97,11 +97,17 @@ def write_changes(before: Source, after: Source, root: Path) -> None:
 def check_outputs(paths: Iterable[Path | None], root: Path) -> None:
     """Refuse to write to `paths` where a link of the repository `root` leads out of it on the way.
 
+    A folder in a file's place, or none to hold it, is told at once too, before anything is paid for.
+
     Raises:
-        UserError: one does.
+        UserError: one does, or cannot be a file.
     """
     top = os.path.realpath(root)
     for path in paths:
+        if path is not None and path.is_dir():
+            raise UserError(f"{path}: a folder; name a file")
+        if path is not None and not path.parent.is_dir():
+            raise UserError(f"{path}: there is no folder {path.parent}; make it, or name another file")
         # `..` is taken away: what lies beside the repository is no link of it
         is_inside = path is not None and Path(os.path.abspath(path)).is_relative_to(root)  # noqa: PTH100
         if path is not None and is_inside and not Path(os.path.realpath(path)).is_relative_to(top):

@@ -34,7 +34,8 @@ def command(
     from sstar_code.agent.run.history.kinds import find_runs
 
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; name one that has run folders in it")
+        what = "a file" if folder.exists() else "no such folder"
+        raise UserError(f"{folder}: {what}; name one that has run folders in it")
     states = [read_state(found) for found in find_runs(folder)]
     if json_:
         put_json({"runs": [state.as_json() for state in states]})
