@@ -104,14 +104,14 @@ def check_outputs(paths: Iterable[Path | None], root: Path) -> None:
     """
     top = os.path.realpath(root)
     for path in paths:
-        if path is not None and path.is_dir():
-            raise UserError(f"{path}: a folder; name a file")
-        if path is not None and not path.parent.is_dir():
-            raise UserError(f"{path}: there is no folder {path.parent}; make it, or name another file")
         # `..` is taken away: what lies beside the repository is no link of it
         is_inside = path is not None and Path(os.path.abspath(path)).is_relative_to(root)  # noqa: PTH100
         if path is not None and is_inside and not Path(os.path.realpath(path)).is_relative_to(top):
             raise UserError(f"{path}: a link that leads out of the repository; nothing is written through it")
+        if path is not None and path.is_dir():
+            raise UserError(f"{path}: a folder; name a file")
+        if path is not None and not path.parent.is_dir():
+            raise UserError(f"{path}: there is no folder {path.parent}; make it, or name another file")
 
 
 def replace_file(path: Path, data: bytes, *, shown: Path | None = None) -> None:
