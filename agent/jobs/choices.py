@@ -172,8 +172,8 @@ def refuse_learning(settings: Settings, command: str) -> None:
 
 
 def _learns(settings: Settings) -> bool:
-    from sstar_code.agent.strategies.learn import Learn
     from sstar_code.agent.strategies.table import choose_strategy
+    from sstar_code.agent.strategies.trained.learn import Learn
 
     return isinstance(choose_strategy(settings), Learn)
 

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from sstar_code.agent.strategies.allocate import Allocate
 from sstar_code.agent.strategies.backtracking.backtrack import Backtrack
 from sstar_code.agent.strategies.feedback_edit import FeedbackEdit
-from sstar_code.agent.strategies.learn import Learn
 from sstar_code.agent.strategies.sample import Sample
 from sstar_code.agent.strategies.search.beam import Beam
 from sstar_code.agent.strategies.search.coat import Coat
 from sstar_code.agent.strategies.search.tree import Tree
 from sstar_code.agent.strategies.tpo import Tpo
 from sstar_code.agent.strategies.trained.depth import Depth
+from sstar_code.agent.strategies.trained.learn import Learn
 from sstar_code.agent.strategies.waves import Waves
 from sstar_code.problems import UserError
 from sstar_code.problems.errors import suggest

@@ -1,1 +1,1 @@
-"""Strategies for models that were trained for them."""
+"""Strategies whose models were trained for them, or are trained while they are asked."""
