@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from sstar_code.sandbox.environment import Environment
 
 
-JUDGE_ERROR = "JudgeError"
-"""The type of the failure of a run whose interactor does not compile."""
+JUDGE_ERROR = "JudgeError"  # the type of the failure of a run whose interactor does not compile
 
 
 class SandboxError(InfrastructureError):

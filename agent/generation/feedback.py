@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.agent.prompts.templates import cap, render_macro, show_call, show_value
+from sstar_code.agent.prompts.shown import cap, show_call, show_value
+from sstar_code.agent.prompts.templates import render_macro
 from sstar_code.problems import Kind, Problem
 from sstar_code.problems.python_source import parse_python
 from sstar_code.sandbox import Execution, Verdict

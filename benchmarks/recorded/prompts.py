@@ -21,8 +21,9 @@ import anyio
 from benchmarks.recorded.data import read_lines
 from benchmarks.tables import write_table
 from sstar_code.agent.generation.feedback import describe_failures, summarize_tests
+from sstar_code.agent.prompts.shown import show_value
 from sstar_code.agent.prompts.statement import clean_statement, list_unshown
-from sstar_code.agent.prompts.templates import Prompts, show_value
+from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.problems import load_set
 from sstar_code.sandbox import Verdict
 from sstar_code.sandbox.choose import make_sandbox

@@ -133,7 +133,7 @@ def _print(scores: dict[str, Any], folder: Path, which_set: WhichSet, *, as_json
 
 def _explain(problem: Problem, row: Mapping[str, Any]) -> list[str]:
     """A sample's first failure in lines that can be read."""
-    from sstar_code.agent.prompts.templates import show_call, show_value
+    from sstar_code.agent.prompts.shown import show_call, show_value
 
     passed = f"{row['passed_tests']} of {row['total_tests']} tests passed"
     if "score" in row:

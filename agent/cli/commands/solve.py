@@ -205,7 +205,7 @@ def _first_ids(problems: tuple[Problem, ...]) -> str:
 
 def show_problem(reading: Reading) -> None:
     """What was understood, on stderr, so that a wrong reading is seen before it costs anything."""
-    from sstar_code.agent.prompts.templates import show_call, show_value
+    from sstar_code.agent.prompts.shown import show_call, show_value
     from sstar_code.problems.statements.doctests import show_program
 
     problem = reading.problem

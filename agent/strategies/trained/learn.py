@@ -26,7 +26,8 @@ from sstar_code.agent.generation.lineage import Lineage
 from sstar_code.agent.generation.plans import plan_for
 from sstar_code.agent.models.adapters.training import Training, Trial
 from sstar_code.agent.models.request import Purpose, Request, Stage
-from sstar_code.agent.prompts.templates import fence, render_macro
+from sstar_code.agent.prompts.shown import fence
+from sstar_code.agent.prompts.templates import render_macro
 from sstar_code.agent.strategies.sample import grow_together
 from sstar_code.agent.telemetry.events import log_event
 from sstar_code.problems import UserError

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sstar_code.agent.generation.feedback import describe_failures, summarize_tests
-from sstar_code.agent.prompts.templates import Prompts, fence
+from sstar_code.agent.prompts.shown import fence
+from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Environment, Execution, Failure, Status, Verdict
 from sstar_code.sandbox.grade import Report, TestResult

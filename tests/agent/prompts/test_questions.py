@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from sstar_code.agent.prompts.shown import show_arguments
 from sstar_code.agent.prompts.statement import describe_checker
-from sstar_code.agent.prompts.templates import NAMES, Prompts, show_arguments
+from sstar_code.agent.prompts.templates import NAMES, Prompts
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.selection.judging.question import Refusal, effort, is_empty, read_choice
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sstar_code.agent.prompts.shown import show_value
 from sstar_code.agent.prompts.statement import clean_statement, list_unshown
-from sstar_code.agent.prompts.templates import show_value
 from sstar_code.problems import Kind, Problem, Test
 
 

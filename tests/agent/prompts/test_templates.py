@@ -13,7 +13,8 @@ from sstar_code.agent.generation.feedback import FailureNote
 from sstar_code.agent.generation.memory import Shown
 from sstar_code.agent.models.request import Message
 from sstar_code.agent.prompts import templates
-from sstar_code.agent.prompts.templates import NAMES, Prompts, cap, fence, show_call, show_value
+from sstar_code.agent.prompts.shown import cap, fence, show_call, show_value
+from sstar_code.agent.prompts.templates import NAMES, Prompts
 from sstar_code.problems import Kind, Problem, Test, UserError, values
 from sstar_code.sandbox import Verdict
 

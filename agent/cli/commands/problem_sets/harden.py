@@ -91,7 +91,7 @@ def command(
 
 
 def _print(made: Sequence[HardenedProblem], summary: dict[str, Any], folder: Path, *, as_json: bool) -> None:
-    from sstar_code.agent.prompts.templates import show_call
+    from sstar_code.agent.prompts.shown import show_call
     from sstar_code.problems.errors import shorten
 
     if as_json:
