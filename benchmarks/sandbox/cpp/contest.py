@@ -49,7 +49,7 @@ READERS = {
         "rd(n); a.resize(n); for (auto& x : a) rd(x);",
     ),
     "iterators": ("", "vector<long long> w{istream_iterator<long long>(cin), istream_iterator<long long>()}; n = w.empty() ? 0 : w[0]; if (!w.empty()) a.assign(w.begin() + 1, w.begin() + 1 + n);"),
-    "lines": ("", 'string s, t; while (getline(cin, t)) s += " " + t; stringstream in(s); if (!(in >> n)) n = 0; a.resize(n); for (auto& x : a) in >> x;'),
+    "lines": ("", 'string whole, line; while (getline(cin, line)) whole += " " + line; stringstream in(whole); if (!(in >> n)) n = 0; a.resize(n); for (auto& x : a) in >> x;'),
 }  # fmt: skip
 """Idiom of input -> code in front of `main`, and in it: `n` numbers into `a`."""
 
@@ -206,16 +206,17 @@ def _put_together(rng: random.Random, task: Task, reader: str, *, wrong: bool) -
     if reader == "scanf" and main.startswith("signed"):
         reading = reading.replace('"%d"', '"%lld"')
     if reader in ("iterators", "lines", "fread", "getchar") or task.name == "recursive":
-        head = head if "bits" in head else ALL + head
+        head = head if "stdc++" in head else ALL + head
     body = task.body.replace(*task.wrong, 1) if wrong else task.body
     assert not wrong or body != task.body
     code = f"{head}{front}{main} {{\n  int n = 0; vector<long long> a, r;\n  {reading}\n  {body}\n  {WRITERS[writer]}\n  return 0;\n}}\n"
     inputs = _make_inputs(rng)
+    gap = " " if writer == "blanks" else "\n"
     inputs.append(
         [rng.randint(-9, 9) for _ in range(20_000)]
     ) if not wrong and task.name != "table" and rng.random() < 0.2 else None
     tests = [
-        (_write(rng, numbers, place + rng.randrange(6)), " ".join(map(str, task.answer(numbers))))
+        (_write(rng, numbers, place + rng.randrange(6)), gap.join(map(str, task.answer(numbers))))
         for place, numbers in enumerate(inputs)
     ]
     kind = "wrong" if wrong else "right"

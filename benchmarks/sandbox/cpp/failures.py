@@ -91,7 +91,7 @@ _SLOW = (
     _fails("sort of a bad order", "TLE", _main("unsigned x = 1; for (;;) { vector<unsigned> v(1000); for (auto& y : v) y = x = x * 1664525u + 1013904223u; sort(v.begin(), v.end()); if (v[0] > v[1]) break; } cout << 1;")),
     _fails("waits for nothing", "TLE", _main("for (;;) this_thread::sleep_for(1s);")),
     _fails("locks twice", "TLE", _main("mutex m; m.lock(); m.lock();")),
-    _fails("two threads at work", "TLE", _main("auto f = [] { for (volatile long long i = 0;; i = i + 1) {} }; thread a(f), b(f); a.join(); b.join();")),
+    _fails("two threads at work", "TLE", _main("auto f = [] { for (volatile long long i = 0;; i = i + 1) {} }; thread a(f), b(f); a.join(); b.join();"), memory_mb=1024),
 )  # fmt: skip
 _LARGE = (
     _fails("vector without an end", "MLE", _main("vector<long long> v; for (;;) v.push_back(v.size()); cout << v.size();")),
