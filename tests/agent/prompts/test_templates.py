@@ -291,7 +291,7 @@ def test_a_wrong_template_is_found_before_anything_is_asked(tmp_path, text, mess
         ("a\n\n{{ 1 // 0 }}", r"generate\.j2:3: ZeroDivisionError"),
         ("{{ problem.__class__.__mro__ }}", r"generate\.j2:1: SecurityError"),
         ("{{ problem.hidden_tests }}", r"generate\.j2:1: UndefinedError"),
-        ("  \n", r"generate\.j2: the prompt is empty"),
+        ("  \n", r"generate\.j2: is empty; write"),
         ("{% include 'other.j2' %}", r"generate\.j2:1: TemplateNotFound"),
     ],
 )
