@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial, wraps
@@ -24,8 +24,8 @@ from sstar_code.agent.jobs.evaluate import evaluate_run
 from sstar_code.agent.jobs.select_samples import Work, choose_run
 from sstar_code.agent.jobs.session import make_config, open_run, open_session
 from sstar_code.agent.jobs.solve_problem import solve_problem
+from sstar_code.agent.models.callable_model import CallableModel, Chat
 from sstar_code.agent.models.recorded import find_prompts
-from sstar_code.agent.models.request import Answer
 from sstar_code.agent.prompts.templates import Prompts
 from sstar_code.agent.run.history.which_set import note_choice
 from sstar_code.agent.run.outcomes import Prices
@@ -41,14 +41,11 @@ from sstar_code.sandbox.languages.table import PYTHON
 from sstar_code.selection import Candidate
 
 if TYPE_CHECKING:
-    from sstar_code.agent.models.request import Model, Request
+    from sstar_code.agent.models.request import Model
     from sstar_code.agent.run.summary import Summary
     from sstar_code.agent.solving.solve import Solution
     from sstar_code.sandbox import Execution, Sandbox
     from sstar_code.selection import Selection
-
-    Chat = Callable[[list[dict[str, str]]], Awaitable[str]]
-    """The messages of a chat, each with `role` and `content` -> the answer's text."""
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -100,8 +97,10 @@ async def asolve(
     """
     task = parse_statement(problem, id="problem") if isinstance(problem, str) else problem
     settings = settings or _choose_settings(preset)
-    asked = _find_model(model, base_url, preset, settings)
-    templates = choose_prompts(prompts, preset, model)
+    asked, templates = (
+        _find_model(model, base_url, settings, preset=preset),
+        choose_prompts(prompts, preset, model),
+    )
     if folder is not None:
         own = {"problem": to_json(task), **settings.as_json()}
         config = make_config(task.id, _describe(asked), templates, **own, **_name(preset))
@@ -138,8 +137,10 @@ async def aevaluate(
     if not tasks:
         raise UserError("there is no problem to evaluate")
     settings = settings or _choose_settings(preset)
-    asked = _find_model(model, base_url, preset, settings)
-    templates = choose_prompts(prompts, preset, model)
+    asked, templates = (
+        _find_model(model, base_url, settings, preset=preset),
+        choose_prompts(prompts, preset, model),
+    )
     if folder is not None:
         own = {"problems": [task.id for task in tasks], **settings.as_json()}
         own["set"] = "given in Python" if name is None else name
@@ -188,7 +189,7 @@ async def aselect(
     work = Work(
         task, tuple(item.code for item in candidates), tuple(tuple(item.sources) for item in candidates)
     )
-    asked = None if model is None else _find_model(model, base_url, None, None)
+    asked = None if model is None else _find_model(model, base_url)
     opening = open_session(None, _find_sandbox(sandbox), _say_nothing, endpoint=asked, quiet=True)
     (made,) = await choose_run(
         opening, [work], settings, Prompts(prompts or find_prompts(model)), grade="none"
@@ -333,22 +334,6 @@ def run_many(
     return _wait(partial(arun_many, jobs, **options))
 
 
-class _CallableModel:
-    """A function of chat messages as a model."""
-
-    def __init__(self, function: Chat) -> None:
-        self.name = getattr(function, "__name__", type(function).__name__)
-        self._function = function
-
-    async def ask(self, request: Request) -> Answer:
-        text = await self._function(
-            [{"role": message.role, "content": message.content} for message in request.messages]
-        )
-        if not isinstance(text, str):
-            raise UserError(f"the model {self.name} returned {type(text).__name__}; it must return a str")
-        return Answer(text=text, model=self.name)
-
-
 def _choose_settings(preset: str | None) -> Settings:
     return Settings() if preset is None else find_preset(preset).settings
 
@@ -359,17 +344,17 @@ def _name(preset: str | None) -> dict[str, str]:
 
 
 def _find_model(
-    model: str | Model | Chat, base_url: str | Sequence[str], preset: str | None, settings: Settings | None
+    model: str | Model | Chat, base_url: str | Sequence[str], *settings: Settings, preset: str | None = None
 ) -> Endpoint | Model:
     """What is asked; a model that is no name samples as it likes, whatever the preset has."""
     if isinstance(model, str):
-        asked = Endpoint(model, (base_url,) if isinstance(base_url, str) else tuple(base_url))
-        asked = asked if settings is None else serve_for(asked, settings)
+        urls = (base_url,) if isinstance(base_url, str) else tuple(base_url)
+        asked = serve_for(Endpoint(model, urls), *settings)
         return asked if preset is None else replace(asked, top_p=find_preset(preset).top_p)
     if hasattr(model, "ask"):
         return cast("Model", model)
     if callable(model):
-        return _CallableModel(model)
+        return CallableModel(model)
     raise UserError(f"the model is a {type(model).__name__}: give a name, an async function, or a model")
 
 
