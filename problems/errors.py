@@ -22,7 +22,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 _LONGEST_NAME = 100
-"""Of what is longer nobody has mistyped a letter, and to compare it would take time."""
+"""A longer name is no mistyped one, and to compare it would take time."""
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -95,7 +95,7 @@ class Tools:
             # it maps the C library, by the loader that the kernel starts for it
             True: surround(_SANITIZER_ENVIRONMENT, *facts["loaders"], sanitized=True),
         }
-        """Of a program's run, and of that of a sanitized one."""
+        """What a program's run has around it, and that of a sanitized one (True)."""
         self.compiler_walls = surround(_TOOL_ENVIRONMENT, *opened, *facts["loaders"])
         self.images: dict[bytes, int] = {}
         """Descriptors of images by the hash of what they were made of; that used last is the last."""
