@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -239,6 +240,10 @@ class Conversation:
             SandboxError: it does not start or does not answer; the message holds its log.
         """
         self.worker.start()
+        # what does not read, or reads as long as somebody reads what it writes, would have us write for ever
+        watchdog = threading.Timer(_START_S, self.worker.kill)
+        watchdog.daemon = True
+        watchdog.start()
         try:
             self.worker.send(greeting(self.worker.settings))
             (head, _) = self._next(time.monotonic() + _START_S)
@@ -247,6 +252,8 @@ class Conversation:
             self.worker.kill()
             detail = log[-1] if log else error
             raise SandboxError(f"the sandbox does not start: {detail} (see `sstar doctor`)") from error
+        finally:
+            watchdog.cancel()
         if "hello" not in head:
             self.worker.kill()
             raise SandboxError(f"the sandbox does not start: {head.get('error', head)}")
