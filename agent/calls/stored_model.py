@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
-from anyio.lowlevel import checkpoint
 
 from sstar_code.agent.calls.admitted import AdmittedCalls
 from sstar_code.agent.calls.budget import BudgetSpentError
@@ -111,25 +110,21 @@ class StoredModel:
         self.withdrawn = 0
         """Calls given up since this start while the model was at work on them: there is no answer to keep."""
 
-    async def ask(self, request: Request) -> Answer:
+    async def ask(self, request: Request, *, is_admitted: bool = False) -> Answer:
         """As `Model.ask`. A call that ends in an answer has stored it before anybody sees it.
+
+        What was under way for the problem when an earlier start was killed is asked first: that start let it
+        pass (`is_admitted`), so whether there are tokens for it is decided.
 
         Raises:
             BudgetSpentError: nothing is left to spend and the answer is not in the store.
             CapSpentError: likewise, for this problem.
             WithdrawnError: `cancel` was called meanwhile.
         """
-        problem_id, key = request.purpose.problem_id, request_key(request)
-        is_first = problem_id in self._admitted.left and not self._stopped
+        purpose, key, is_under_way = request.purpose, request_key(request), False
+        is_first = purpose.problem_id in self._admitted.left and not is_admitted and not self._stopped
         if is_first and self._store.get_answer(request, key) is None:
-            if problem_id not in self._asking_again:
-                return await self._ask_after_admitted(request, key)
-            await self._asking_again[problem_id].wait()
-        return await self._ask(request, key)
-
-    async def _ask(self, request: Request, key: str, *, is_admitted: bool = False) -> Answer:
-        """As `ask`; `is_admitted`: an earlier start let it pass, so whether there are tokens is decided."""
-        purpose, is_under_way = request.purpose, False
+            await self._ask_admitted(purpose.problem_id)
         problem = self._problems.setdefault(purpose.problem_id, len(self._problems))
         with anyio.CancelScope() as scope:
             self._asking[scope] = purpose
@@ -163,17 +158,21 @@ class StoredModel:
         self.withdrawn += is_under_way
         raise WithdrawnError(f"{purpose.problem_id}: the call was withdrawn")
 
-    async def _ask_after_admitted(self, request: Request, key: str) -> Answer:
-        """As `ask`; in line before it is what was under way for the problem when an earlier start was killed.
+    async def _ask_admitted(self, problem_id: str) -> None:
+        """Ask what an earlier start let pass for the problem; whoever comes meanwhile waits for its end.
 
-        Whoever else asks for the problem comes after these, too. Where one fails, who asks it is told.
+        Raises:
+            SstarError: one of them could not be asked.
         """
-        problem_id, failures = request.purpose.problem_id, list[SstarError]()
-        entered = self._asking_again[problem_id] = anyio.Event()
+        if problem_id in self._asking_again:
+            await self._asking_again[problem_id].wait()
+            return
+        ended, failures = anyio.Event(), list[SstarError]()
+        self._asking_again[problem_id] = ended
 
-        async def ask_again(admitted: Request, its_key: str) -> None:
+        async def ask_again(admitted: Request) -> None:
             try:
-                await self._ask(admitted, its_key, is_admitted=True)
+                await self.ask(admitted, is_admitted=True)
             except CallError:
                 pass
             except SstarError as error:
@@ -182,20 +181,13 @@ class StoredModel:
 
         try:
             async with anyio.create_task_group() as group:
-                for its_key, admitted in list(self._admitted.left[problem_id].items()):
-                    group.start_soon(ask_again, admitted, its_key)
-                await checkpoint()
-                entered.set()
-                try:
-                    answer = await self._ask(request, key)
-                except SstarError as error:
-                    failures.append(error)
+                for admitted in list(self._admitted.left[problem_id].values()):
+                    group.start_soon(ask_again, admitted)
         finally:
-            entered.set()
+            ended.set()
             del self._asking_again[problem_id]
         if failures:
             raise failures[0]
-        return answer
 
     def stop_asking(self, why: str) -> None:
         """Answer from the store alone from now on; other calls fail, and it is not kept that they did."""

@@ -33,8 +33,6 @@ class Round:
     passed: int = 0
     total: int = 0
     """Number of public tests."""
-    score: float | None = None
-    """The mean score on the public tests, from 0 to 1; None for problems without scores."""
     verdict: Verdict | None = None
     """Verdict on the public tests together; None without a program. `IE`: the sandbox lost a run."""
     failures: tuple[FailureNote, ...] = ()
@@ -71,6 +69,8 @@ class Round:
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
     """Wall time of the call."""
+    score: float | None = None
+    """The mean score on the public tests, from 0 to 1; None for problems without scores."""
 
     @property
     def solved(self) -> bool:

@@ -40,8 +40,8 @@ _TOOLS = ("pip", "setuptools", "pkg_resources", "wheel", "_distutils_hack", "__p
 _BLAS = ("libblas.so.3", "liblapack.so.3")
 _UNUSED = ("libtsan", "liblsan", "libhwasan", "libcaf", "liblto")
 _SHARED = ("libc.so", "libm.so")
-"""What the linker reads to find the C library, which a sanitized program maps."""
-_MAPPED = ("libc.so.6", "libm.so.6", "libmvec.so.1")
+"""Texts in which the linker reads where the C library lies, which a sanitized program maps."""
+_MAPPED = re.compile(r"(/\S+\.so[.\d]*)\s")
 _TOP_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
 
@@ -116,10 +116,11 @@ def _collect_cpp(root: Path) -> tuple[str, list[Path]]:
                 wanted = file.suffix in (".a", ".o") and not file.name.startswith(_UNUSED)
                 if file.is_dir() and file.name.startswith("include"):
                     shutil.copytree(file, target / file.name, symlinks=True, dirs_exist_ok=True)
-                elif wanted or file.name in _SHARED:
+                elif wanted:
                     shutil.copy2(file, target / file.name)
-                elif file.name in _MAPPED:
-                    needed.append(file.resolve())
+                elif file.name in _SHARED:
+                    shutil.copy2(file, target / file.name)
+                    needed += [Path(path).resolve() for path in _MAPPED.findall(file.read_text())]
     for program in map(Path, facts["files"]):
         target = _inside(root, program)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from benchmarks.recorded.selection.ablations import ablate
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox import Execution, Status
 from sstar_code.selection import METHODS, Candidate, Pool
-from sstar_code.selection.judging import questioning
+from sstar_code.selection.judging import preparation
 from sstar_code.selection.methods import adaptive
 
 pytestmark = pytest.mark.anyio
@@ -29,10 +29,10 @@ async def test_without_fuzz_only_public_inputs_run():
     """As long as the ablation lasts, no input is made; afterwards everything is as before."""
     problem = Problem("p", "s", Kind.STDIN, public_tests=(Test("3\n", "3"),))
     pool = Pool(problem, (Candidate("a", 1, 1), Candidate("b", 1, 1)), Echo())
-    before = adaptive.find_model_free_inputs, questioning.shrink_input
+    before = adaptive.find_model_free_inputs, preparation.shrink_input
     with ablate(["fuzz", "shrink", "trust"]):
         await METHODS["mbr"](pool)
         await METHODS["adaptive"](pool)
-        assert await questioning.shrink_input(problem, "12\n", None, max_tries=3) == "12\n"
+        assert await preparation.shrink_input(problem, "12\n", None, max_tries=3) == "12\n"
     assert pool.board._sandbox.inputs == {"3\n"}
-    assert (adaptive.find_model_free_inputs, questioning.shrink_input) == before
+    assert (adaptive.find_model_free_inputs, preparation.shrink_input) == before

@@ -19,10 +19,11 @@ from sstar_code.sandbox.outcome import cut_output, decode_output, is_cut, is_sam
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_mode_may_be_given_as_its_text(mode):
     """`mode="call"` is a call, and the program is the same one to every cache."""
-    program = Program("x", mode.value)
+    language = "cpp" if mode is Mode.FILES else "python"
+    program, same = (Program("x", given, language=language) for given in (mode.value, mode))
     assert program.mode is mode
-    assert program == Program("x", mode)
-    assert execution_key(program, "", Limits()) == execution_key(Program("x", mode), "", Limits())
+    assert program == same
+    assert execution_key(program, "", Limits()) == execution_key(same, "", Limits())
 
 
 @pytest.mark.parametrize("status", list(Status))
@@ -33,7 +34,8 @@ def test_a_status_may_be_given_as_its_text(status):
 
 def test_what_is_no_member_is_one_line_that_lists_them():
     """The line says what was given and what there is."""
-    with pytest.raises(ValueError, match=r"^mode must be one of main, call, assert, trusting, got 'cal'$"):
+    modes = "main, call, assert, trusting, files, interact"
+    with pytest.raises(ValueError, match=rf"^mode must be one of {modes}, got 'cal'$"):
         Program("x", "cal")
     with pytest.raises(ValueError, match=r"^status must be one of OK, RE, TLE, MLE, OLE, CE, IE, got None$"):
         Execution(None)
@@ -87,7 +89,8 @@ def test_keys_are_those_of_stores_written_before(call, text):
     )
     facts, bounds = asdict(program), asdict(limits)
     del bounds["kept_chars"]
-    del facts["language"], facts["sanitized"]  # Python's programs were all there were
+    for name in ("language", "sanitized", "judge", "judge_language"):
+        del facts[name]  # Python's programs were all there were, and no judge was one
     if call == PLAIN_CALL:
         del facts["call"]
     body = json.dumps([facts, text, bounds], sort_keys=True)

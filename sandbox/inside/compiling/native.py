@@ -232,7 +232,9 @@ def _take_image(
     while sent < size:
         sent += os.sendfile(spare, 1, sent, size - sent)
     fcntl.fcntl(spare, _ADD_SEALS, _SEALS)
-    os.fchmod(spare, 0o111)  # what cannot be read cannot be looked into while it runs, by its own user either
+    # What cannot be read cannot be looked into while it runs, by its own user either. One that watches itself
+    # reads its own lines, and decides nothing.
+    os.fchmod(spare, 0o555 if sanitized else 0o111)
     image = Image(spare, sanitized=sanitized)
     if size <= _LARGEST_KEPT:
         state.page[_KEPT[place]] = name

@@ -53,7 +53,7 @@ def test_two_runs_are_compared(sstar, made, folder):
     [
         (["run", "--format", "html"], "one of md, json, csv, latex, junit"),
         (["run", "run", "--format", "junit"], "for one run"),
-        (["nothing"], "no run folder"),
+        (["nothing"], "nothing: no such folder; name the --out of a run"),
         (["run", "--plot", "figure.gif"], "has to end in .png, .svg or .pdf"),
         (["run", "--add-method", "majorty"], "did you mean 'majority'"),
         (["run", "--add-method", "oracle"], "every run has it"),

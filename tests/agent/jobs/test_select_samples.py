@@ -7,7 +7,7 @@ import pytest
 from sstar_code.agent.jobs.select_samples import Work, select_samples, try_samples
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.sandbox.fake import FakeSandbox
-from sstar_code.selection import Reply
+from sstar_code.selection import Question, Reply
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +25,7 @@ async def test_the_judge_is_measured_for_a_set_where_it_may_be_asked_often(count
     asked = []
 
     async def ask(question, problem, ordinal, **_):
-        asked.append(ordinal)
+        asked.append((question, ordinal))
         return Reply("ANSWER: A", 1)
 
     jobs = [work(number, "print(3)", second) for number in range(count)]
@@ -33,4 +33,4 @@ async def test_the_judge_is_measured_for_a_set_where_it_may_be_asked_often(count
     candidates = await try_samples(jobs, sandbox=sandbox, at_once=1)
     chosen = await select_samples(jobs, candidates, "adaptive", sandbox=sandbox, ask=ask, seed=0, at_once=1)
     assert [selection.chosen for _, selection in chosen] == [0] * count
-    assert asked.count("probe-0") == probes
+    assert asked.count((Question.CHOOSE, "probe-0")) == probes

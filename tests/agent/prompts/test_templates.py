@@ -89,6 +89,7 @@ def test_every_template_renders_with_what_it_is_promised(problem):
         "kit": prompts.render("kit", problem, generate=True),
         "reference": prompts.render("reference", problem),
         "choose": prompts.render("choose", problem, input="[1]", outputs=["1", "2", "3"]),
+        "expect": prompts.render("expect", problem, input="[1]"),
         "ideas": prompts.render("ideas", problem, count=3),
         "associate": prompts.render(
             "associate",

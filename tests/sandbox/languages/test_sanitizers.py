@@ -20,7 +20,7 @@ PROGRAMS = {
         "'__n < this->size()' failed",
     ),
     "overflow": (_READ + '  printf("%d", n * 1000000000);\n}', 6, "signed integer overflow: 4 * 1000000000"),
-    "null": (_READ + "  int* p = nullptr;\n  return p[n];\n}", 7, "null"),
+    "null": (_READ + "  volatile int* p = nullptr;\n  p[n] = 1;\n  return 0;\n}", 7, "SEGV"),
 }
 _QUICK = ("heap",)
 

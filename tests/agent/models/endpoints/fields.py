@@ -332,7 +332,7 @@ SITUATIONS = [
         "TGI: a temperature of 0, which questions have, is refused",
         questions_at_zero,
         0,
-        7,
+        8,
         "temperature 0.0 is not sent",
         n=4,
         words=ADAPTIVE,
