@@ -36,10 +36,10 @@ demo: setup ## the whole method on the bundled problems with a recorded model
 	$(BIN)/sstar eval examples -m replay:examples --n 6 --rounds 2 --select sstar --fresh --out $(DEMO)-by-hand
 
 test: setup ## the tests (no network; engine tests are skipped with a reason where no engine answers)
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not live and not slow"
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not live and not slow"
 
 test-slow: setup ## what is marked slow: in full what `make test` shows in part
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m slow
 
 test-clients: setup ## other people's programs against sstar serve (their own environment, about 800 MB)
 	.ci/clients
