@@ -7,6 +7,8 @@ import json
 import os
 import shutil
 import tempfile
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from sstar_code.sandbox.languages import toolchain
 
 TOOLS_FOLDER = "/languages/cpp"
 """Where a sandbox with a root of its own has them."""
+_KEPT_S = 7 * 86_400
+"""What another version of compiler or product laid down, a quarter of a gigabyte, stays so long unused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ def prepare_tools(cache: Path | None = None) -> HostTools:
         folder = place / "cpp" / _name(compiler)
         if not (folder / "tools.json").is_file():
             _fill(folder, compiler)
+        with suppress(OSError):
+            os.utime(folder)  # it is in use, and no other version may remove it
         facts = json.loads((folder / "tools.json").read_text("utf-8"))
     except toolchain.ToolchainError as error:
         raise UserError(f"{error}, or use `--sandbox docker` (`make image LANGS=cpp`)") from error
@@ -73,6 +79,8 @@ def _fill(folder: Path, compiler: str) -> None:
         except OSError:
             if not (folder / "tools.json").is_file():
                 raise
-        for old in folder.parent.iterdir():  # of a compiler that was replaced: a quarter of a gigabyte each
-            if not old.name.startswith(".") and old != folder:
-                shutil.rmtree(old, ignore_errors=True)
+        for old in folder.parent.iterdir():
+            with suppress(OSError):  # another process may be removing it
+                unused_s = time.time() - old.stat().st_mtime
+                if not old.name.startswith(".") and old != folder and unused_s > _KEPT_S:
+                    shutil.rmtree(old, ignore_errors=True)
