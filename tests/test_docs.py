@@ -320,6 +320,7 @@ def test_the_parts_of_add_your_own_do_what_they_say():
     assert names["is_factorisation"](12, [2, 2, 3], "3")
 
 
+@pytest.mark.slow  # the same functions run in a loop in tests/agent/test_api.py
 def test_the_notebook_runs(tmp_path, sandbox_local):
     """Every cell of docs/notebooks/from_python.ipynb runs in a kernel, and the notebook holds no outputs."""
     for name in ("nbclient", "ipykernel"):

@@ -87,6 +87,7 @@ def make_environment(target: Path) -> Path:
     return target / "bin" / "python"
 
 
+@pytest.mark.slow  # the demo itself, and the wheel, have tests of their own
 def test_installed_command_runs_the_demo_elsewhere(wheel, tmp_path, sandbox_local):
     """In an environment of its own, from another folder, without the checkout, the command works."""
     target = tmp_path / "env"
@@ -121,7 +122,7 @@ def write_wheel(folder: Path, name: str, text: str) -> Path:
 OTHERS = ("agent", "sandbox", "selection", "problems")
 
 
-@pytest.mark.parametrize("ours_first", [True, False])
+@pytest.mark.parametrize("ours_first", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_packages_of_the_same_names_live_beside_it(wheel, tmp_path, ours_first):
     """Distributions called like our folders are installed and removed before or after ours: all work."""
     python = make_environment(tmp_path / "env")
