@@ -95,7 +95,10 @@ def test_many_inputs_one_compile(cpp_local):
 
 
 def test_a_kept_program_is_not_compiled_again(cpp_local):
-    """The second request starts far sooner than a compilation could: the CPU time of the worker tells."""
+    """Later requests start far sooner than a compilation could: the CPU time of the worker tells.
+
+    A process that has ended may be counted a request late, so all are added up.
+    """
     code = ALL + 'int main() { puts("kept"); }'
 
     def spend():
@@ -104,8 +107,8 @@ def test_a_kept_program_is_not_compiled_again(cpp_local):
         assert run.stdout == "kept\n"
         return _children_cpu_s(cpp_local) - before
 
-    first, second = spend(), spend()
-    assert second < first / 3, (first, second)
+    spent_s = [spend() for _ in range(7)]
+    assert sum(spent_s) < 2 * max(spent_s), spent_s
 
 
 def _children_cpu_s(held):
