@@ -253,9 +253,10 @@ def test_the_architecture_page_shows_every_folder():
 
 
 def docstrings_and_helps() -> dict[str, str]:
-    """Every docstring of the product and every help text of the command line, with its place."""
+    """Every docstring and every help text of the command line, with its place."""
     texts = {}
-    for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+    folders = (*PACKAGES, "scripts", "benchmarks", "tests")
+    for path in (path for package in folders for path in (ROOT / package).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
                 texts[f"{path.relative_to(ROOT)}:{node.lineno}"] = str(node.value.value)

@@ -249,7 +249,7 @@ def write_wrong_line(task: Task, rng: random.Random) -> tuple[str, str]:
     lines = write_program(task, rng).split("\n")
     at = rng.choices(range(len(task.parts)), [part.step.hard for part in task.parts])[0]
     place = len(lines) - 2 * (len(task.parts) - at)
-    """Of the part's words; its code is the line below."""
+    """The line of the part's words; its code is the line below."""
     if rng.random() < 0.15:
         wrong = f"# {rng.choice([part for part in task.parts if part != task.parts[at]]).words}"
     else:

@@ -57,7 +57,7 @@ def test_the_loss_falls_and_the_file_gives_the_trained_models_tokens(tmp_path, r
 
 
 def test_a_wrong_line_is_read_and_not_learnt(tmp_path):
-    """Of an answer with a wrong line the right lines and the token are learnt; of others all, and the end."""
+    """The right lines and the token of an answer with a wrong line are learnt; of others all, and the end."""
     make_examples(tmp_path, 60, 0, RECIPES["backtrack"])
     rows = [json.loads(line) for line in run_beside_torch("-c", SHOW_LEARNT, tmp_path).splitlines()]
     marked = [row for row in rows if row[1]]

@@ -82,7 +82,7 @@ def rate(solved: Solved, model: str, samples: int) -> dict[str, float]:
 
 
 def _solve(rows: dict[int, Row], samples: int) -> float:
-    """Of one sample the mean over all; of several the first that passes the public tests is the answer."""
+    """One sample counts as the mean over all; of several the first that passes the public tests is taken."""
     if samples == 0:
         return float(rows[-1]["solved"])
     drawn = [row for sample, row in sorted(rows.items()) if sample >= 0]

@@ -141,7 +141,7 @@ def run(program, preamble=""):
     ],
 )
 def test_a_value_becomes_a_program_that_returns_it(answer, value):
-    """Of a comparison the right side; the text of a value stays what it is."""
+    """The right side of a comparison is taken; the text of a value stays what it is."""
     program = write_program(answer, read("cruxeval-o", CRUXEVAL))
     assert program is not None
     assert run(program) == value

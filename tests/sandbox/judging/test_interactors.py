@@ -30,7 +30,7 @@ def judge(held, problem, code):
 @pytest.mark.parametrize("code", [SEARCH, SEARCH_CPP], ids=["python", "cpp"])
 @pytest.mark.parametrize("interactor", [GUESS, {"program": IN_PYTHON}], ids=["by-cpp", "by-python"])
 def test_programs_talk_to_interactors(cpp_local, code, interactor):
-    """Of either language, over several tests."""
+    """An interactor of either language, over several tests."""
     problem = in_problem([("37\n", ""), ("1\n", ""), ("100\n", "")], interactor=interactor)
     report = cpp_local.call(run_tests, cpp_local.sandbox, problem, code, list(problem.hidden_tests))
     assert [result.verdict.value for result in report.results] == ["AC"] * 3, report.results

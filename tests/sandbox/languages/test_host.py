@@ -40,7 +40,7 @@ def test_two_versions_in_use_live_side_by_side(lay_down):
 
 
 def test_what_nobody_uses_goes_in_time(lay_down):
-    """Of a compiler that was replaced nothing stays for ever."""
+    """What belongs to a compiler that was replaced does not stay for ever."""
     first = lay_down("one")
     week_ago_s = time.time() - host._KEPT_S - 60
     os.utime(first, (week_ago_s, week_ago_s))

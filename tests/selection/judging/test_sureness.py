@@ -74,7 +74,7 @@ def test_the_surer_the_more_and_never_out_of_bounds(known, accuracy, one, other)
     ],
 )
 def test_the_share_of_the_word_said(text, likely, share):
-    """Of the words it could say, as far as they are listed; none where no answer or no probability came."""
+    """Its share of the words that could be said, as listed; none where no answer or no probability came."""
     assert weigh(Reply(text, 1, likely), 2) == share
     assert weigh(None, 2) is None
 

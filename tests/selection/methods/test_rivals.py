@@ -36,7 +36,7 @@ async def test_confidence_counts_those_that_fail_public_tests(make_pool):
 
 
 async def test_the_medoid_is_the_text_most_like_the_others(make_pool):
-    """Of three that behave alike the one that shares most words is taken, not the first."""
+    """The one that shares most words with two others that behave alike is taken, not the first."""
     codes = [OTHER, EXACT + "\nunused = 0", EXACT]
     assert (await METHODS["diffcode"](make_pool(codes))).chosen in (1, 2)
 

@@ -100,7 +100,7 @@ def test_scores_are_kept_and_their_mean_is_shown(sstar, folder, write_set, isola
 
 
 def test_select_prefers_what_scores_more(sstar, folder, write_set, isolated):
-    """Of programs that pass no public test the one with the most points is best."""
+    """Where no program passes a public test the one with the most points is best."""
     write_set(SCORED | {"public_tests": SCORED["hidden_tests"]})
     codes = ["print()", "print('a')", "print(1 / 0)"]
     write(folder, "s.jsonl", *({"task_id": "long", "solution": code} for code in codes))
