@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import zlib
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from anyio.from_thread import start_blocking_portal
@@ -16,9 +18,6 @@ from hypothesis import settings as hypothesis_settings
 
 from sstar_code.sandbox import Limits, Mode, Program
 from tests.support import ROOT, skip_unless_required
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -30,6 +29,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         reporter.write_line(
             "skipped: " + "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common())
         )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where an engine is, a test of both docker and the machine itself is slow in one of them, in turn."""
+    if not Path("/var/run/docker.sock").exists() and "DOCKER_HOST" not in os.environ:
+        return
+    named = {item.nodeid: item for item in items}
+    for name in list(named):
+        for other in ("local", "root"):
+            here = re.sub(r"\bdocker\b", other, name)
+            pair = (name, here) if zlib.crc32(name.encode()) % 2 else (here, name)
+            if (
+                here != name
+                and here in named
+                and not any(named[one].get_closest_marker("slow") for one in pair)
+            ):
+                named[pair[0]].add_marker(pytest.mark.slow)
 
 
 # The tests start the command some hundred times. Where no bytecode may be written beside the sources, each

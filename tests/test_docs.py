@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 COMMAND_PAGES = sorted((DOCS / "commands").rglob("*.md"))
-_LONG = ("docs/recipes.md", "docs/tutorial.md", "docs/commands/problem-sets/harden.md")
+_LONG = (
+    "docs/recipes.md",
+    "docs/tutorial.md",
+    *(
+        f"docs/commands/{page}.md"
+        for page in ("eval", "problem-sets/harden", "report", "run-folders/view", "select", "solve")
+    ),
+)
 """Pages whose examples take longer than those of all others."""
 SHOWN = [page for page in PAGES if "```console" in page.read_text(encoding="utf-8")]
 PACKAGES = ("problems", "sandbox", "selection", "agent")

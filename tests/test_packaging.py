@@ -122,7 +122,8 @@ def write_wheel(folder: Path, name: str, text: str) -> Path:
 OTHERS = ("agent", "sandbox", "selection", "problems")
 
 
-@pytest.mark.parametrize("ours_first", [pytest.param(True, marks=pytest.mark.slow), False])
+@pytest.mark.slow  # below, the same names are not installed but lie in the way
+@pytest.mark.parametrize("ours_first", [True, False])
 def test_packages_of_the_same_names_live_beside_it(wheel, tmp_path, ours_first):
     """Distributions called like our folders are installed and removed before or after ours: all work."""
     python = make_environment(tmp_path / "env")

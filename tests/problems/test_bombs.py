@@ -19,7 +19,7 @@ _USUAL_S = 0.2
 _NAMES = [*list_contents({}, "a")]
 _OTHERS = [reader for reader in ROWS if reader != "jsonl"]
 _CASES = [("jsonl", name) for name in _NAMES] + [
-    pytest.param(_OTHERS[place % len(_OTHERS)], name, marks=pytest.mark.slow if place % 4 else ())
+    pytest.param(_OTHERS[place % len(_OTHERS)], name, marks=pytest.mark.slow if place % 8 else ())
     for place, name in enumerate(_NAMES)
 ]
 """Every content for one reader, and for another, since lines are read alike by all."""

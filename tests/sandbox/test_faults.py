@@ -17,7 +17,7 @@ from sstar_code.sandbox import Limits, Mode, Program, Status
 from sstar_code.sandbox.docker.container import OWNER_LABEL
 from sstar_code.sandbox.docker.sandbox import DockerSandbox
 from sstar_code.sandbox.local.sandbox import LocalSandbox
-from tests.support import ROOT
+from tests.support import ROOT, mark_slow_but
 
 _MIXED = [
     (Program("import time; time.sleep(0.2); print(int(input()) * 2)"), ["1", "2", "x", "4"]),
@@ -120,9 +120,7 @@ async def _kill_now_and_then(sandbox, depth, begun):
     ("make_sandbox", "depth"),
     [
         ("local", 0),
-        pytest.param("local", 1, marks=pytest.mark.slow),
-        ("local", 2),
-        pytest.param("local", 3, marks=pytest.mark.slow),
+        *(pytest.param("local", depth, marks=pytest.mark.slow) for depth in (1, 2, 3)),
         pytest.param("docker", 0, marks=pytest.mark.docker),
         *(pytest.param("docker", depth, marks=[pytest.mark.docker, pytest.mark.slow]) for depth in (1, 2, 3)),
     ],
@@ -184,7 +182,7 @@ async def _kill_compilers(sandbox, most, killed):
 
 @pytest.mark.anyio
 @pytest.mark.root
-@pytest.mark.parametrize("most", [1, 2, 3])
+@pytest.mark.parametrize("most", mark_slow_but([1], [1, 2, 3]))
 async def test_a_kill_while_compiling_is_tried_again(make_sandbox, most):
     """The kernel, short of memory, kills the process that compiles, as often as it likes: no verdict."""
     killed = []

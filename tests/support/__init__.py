@@ -17,11 +17,19 @@ ROOT = Path(__file__).resolve().parents[2]
 """The checkout."""
 
 
-def mark_slow_but(quick: Iterable[str], values: Iterable[str]) -> list[object]:
-    """The values as parameters of a test, all of them slow but the quick ones, which show it in part."""
+def mark_slow_but(quick: Iterable[object], values: Iterable[object]) -> list[object]:
+    """The values as parameters of a test, all of them slow but the quick ones, which show it in part.
+
+    A tuple is several parameters.
+    """
     kept, values = {*quick}, [*values]
     assert kept <= {*values}, kept
-    return [value if value in kept else pytest.param(value, marks=pytest.mark.slow) for value in values]
+    return [value if value in kept else _mark_slow(value) for value in values]
+
+
+def _mark_slow(value: object) -> object:
+    values = value if isinstance(value, tuple) else (value,)
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def skip_unless_required(what: str, reason: str) -> NoReturn:

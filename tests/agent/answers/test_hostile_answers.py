@@ -6,6 +6,7 @@ import json
 import resource
 import signal
 import sqlite3
+from itertools import product
 
 import pytest
 
@@ -191,8 +192,10 @@ main({words!r})
 """
 
 
-@pytest.mark.parametrize("command", ["grade", "select", "eval", "solve"])
-@pytest.mark.parametrize("signals", [1, 2])
+@pytest.mark.parametrize(
+    ("command", "signals"),
+    mark_slow_but([("eval", 1), ("grade", 2)], product(("grade", "select", "eval", "solve"), (1, 2))),
+)
 def test_an_interrupt_ends_a_comparison_that_never_ends(spawn, commands, serve, command, signals):
     """One Ctrl-C or two, while the event loop is busy: exit 130, and the store can be read."""
     commands.write_set(DOUBLE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from sstar_code.agent.generation.extract import extract_code, find_blocks
 from sstar_code.agent.models.request import Answer
 from sstar_code.problems import Kind, Problem, python_source
+from tests.support import mark_slow_but
 from tests.support.growth import assert_linear
 
 STDIN = Problem("s", "double it", Kind.STDIN)
@@ -218,17 +220,20 @@ def test_a_fenced_valid_program_comes_out_unchanged(statements, mark, tag, befor
 
 @pytest.mark.parametrize(
     "piece",
-    [
-        "```py\nfoo```\n",
-        "```\n",
-        "~~~~~\nx~~~~~\n",
-        "`",
-        "def f(:\n",
-        "```python\nx = '''\n",
-        "(",
-        "x = 1\n",
-        "a: b\n",
-    ],
+    mark_slow_but(
+        ["```py\nfoo```\n", "~~~~~\nx~~~~~\n", "`", "def f(:\n", "("],
+        [
+            "```py\nfoo```\n",
+            "```\n",
+            "~~~~~\nx~~~~~\n",
+            "`",
+            "def f(:\n",
+            "```python\nx = '''\n",
+            "(",
+            "x = 1\n",
+            "a: b\n",
+        ],
+    ),
 )
 def test_time_is_linear_in_the_length_of_the_answer(piece):
     """An answer of 200,000 characters of the worst kind costs no more a character than one of 25,000."""
@@ -242,7 +247,10 @@ def test_time_is_linear_in_the_number_of_here_documents(head):
 
 
 @pytest.mark.parametrize(
-    ("fence", "line"), [("```python\n", "a\n"), ("~~~\n", "a.b\n"), ("", "[PYTHON]\n"), ("```\n", "a;")]
+    ("fence", "line"),
+    mark_slow_but(
+        [("```\n", "a;")], [("```python\n", "a\n"), ("~~~\n", "a.b\n"), ("", "[PYTHON]\n"), ("```\n", "a;")]
+    ),
 )
 def test_short_lines_without_end_are_not_parsed_again_and_again(fence, line, monkeypatch):
     """A fence of 400,000 characters that nobody closed: what is parsed has at most 120,000 lines in all."""
@@ -287,8 +295,15 @@ def test_a_fence_knows_its_tag():
     assert before == "p"
 
 
-@pytest.mark.parametrize("line", ["> x = (\n", "1 x = (&amp;\\n\n", "    x = (\n", "<a>x = (\n", "x = (\n"])
-@pytest.mark.parametrize("head", ["", "```python\n"])
+@pytest.mark.parametrize(
+    ("head", "line"),
+    mark_slow_but(
+        [("", "x = (\n"), ("```python\n", "<a>x = (\n")],
+        product(
+            ("", "```python\n"), ("> x = (\n", "1 x = (&amp;\\n\n", "    x = (\n", "<a>x = (\n", "x = (\n")
+        ),
+    ),
+)
 def test_what_is_parsed_of_an_answer_is_bounded_however_it_is_written(head, line, monkeypatch):
     """Many readings of it are tried, and together they are no more than a multiple of its length."""
     parsed = []

@@ -8,6 +8,8 @@ import sqlite3
 from contextlib import closing
 from functools import partial
 
+import pytest
+
 from sstar_code.agent.testing.server import chat
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
@@ -38,6 +40,7 @@ def read_stored(run):
     return {(request["messages"][-1]["content"], request["seed"]) for request in requests}
 
 
+@pytest.mark.slow  # a disk that fills up before a run ends: tests/agent/cli/test_cli_machine.py
 def test_run_starved_of_disk_ends_like_one_left_alone(spawn, serve, write_set, isolated, folder):
     """Exit 3 with one line while there is no room; then the same command completes and asks nothing again."""
     server = serve(lambda body: chat(RIGHT + "x" * 4000 * (1 + body["seed"])))

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from sstar_code.agent.testing.server import chat
+from tests.support import mark_slow_but
 
 RIGHT = "```python\nprint(int(input()) * 2)\n```"
 PUBLIC_ONLY = "```python\nprint(int(input()) ** 2)\n```"
@@ -118,7 +119,7 @@ def read_summary(run):
     return clean(json.loads((run / "summary.json").read_text()))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", mark_slow_but([signal.SIGINT], [signal.SIGINT, signal.SIGTERM]))
 def test_first_signal_stops_and_keeps(spawn, ready, folder, number):
     """Exit 130 with what to do; every stored answer stays, and the same command then completes."""
     server, words = ready

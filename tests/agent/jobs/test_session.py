@@ -54,7 +54,7 @@ def test_the_way_from_the_command_to_the_model_is_short(sstar, isolated, monkeyp
 
     monkeypatch.setattr(TaskGroup, "start_soon", begin)
     monkeypatch.setattr(ReplayModel, "ask", record)
-    words = ["eval", "examples", "-m", "replay:examples", "--n", "6", "--limit", "2", "--select", "sstar"]
+    words = ["eval", "examples", "-m", "replay:examples", "--n", "2", "--limit", "1", "--select", "first"]
     assert sstar(*words, *isolated).code == 0
     samples = [frames for frames in asked if "next_round" in frames]
     assert samples

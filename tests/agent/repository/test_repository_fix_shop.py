@@ -14,8 +14,6 @@ from sstar_code.agent.repository.find.stubs import find_function, find_stubs
 from sstar_code.agent.repository.write.splice import MisfitError, put_candidate
 
 IMPOSSIBLE = {"untold", "outer.<locals>.inner", "unproved"}
-A_FEW = {"chunks", "Item.tag", "Cart.pay", "is_even", "is_odd"}
-"""A generator, a property, a coroutine, and two that call each other from two files."""
 
 
 def test_every_kind_of_function_is_in_the_repository(shop):
@@ -23,15 +21,12 @@ def test_every_kind_of_function_is_in_the_repository(shop):
     opened = {stub.qualname for path in list_python(shop.root) for stub in find_stubs(read_source(path))}
     assert len(opened) >= 30
     assert opened - IMPOSSIBLE == set(shop.answers)
-    assert set(shop.answers) > A_FEW
 
 
 @pytest.mark.usefixtures("sandbox_local")
-@pytest.mark.parametrize("few", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["few", "all"])
-def test_every_kind_of_function_is_solved(shop, fix, *, few):
+@pytest.mark.slow  # ./layouts shows one repository of many
+def test_every_kind_of_function_is_solved(shop, fix):
     """Right answers win over wrong ones that pass the examples; hidden tests pass; other bytes stay."""
-    if few:
-        write_right_answers(shop, set(shop.answers) - A_FEW)
     before = {path: path.read_bytes() for path in list_python(shop.root)}
     answers = {name: [kinds["right"], kinds["wrong"], kinds["right"]] for name, kinds in shop.answers.items()}
     ended = fix(answers, "--n", "3", "--sandbox", "local", "--write", "--format", "json", shop.root)
@@ -56,15 +51,6 @@ def test_every_kind_of_function_is_solved(shop, fix, *, few):
             stub.qualname for stub in find_stubs(parse_source(path, data)) if stub.qualname in shop.answers
         ]
         assert outside(path, path.read_bytes(), names) == outside(path, data, names)
-
-
-def write_right_answers(shop, names):
-    """Put the right answers of the functions `names` into the repository."""
-    for path in list_python(shop.root):
-        source = read_source(path)
-        for name in [stub.qualname for stub in find_stubs(source) if stub.qualname in names]:
-            source = put_candidate(find_function(source, name), shop.answers[name]["right"]).source
-        path.write_bytes(source.data)
 
 
 def outside(path, data, names):

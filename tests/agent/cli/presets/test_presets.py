@@ -132,7 +132,13 @@ DEPARTED = [
 ]
 
 
-@pytest.mark.parametrize(("words", "line"), DEPARTED, ids=[line for _, line in DEPARTED])
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        pytest.param(*case, id=case[1], marks=pytest.mark.slow if place % 3 else ())
+        for place, case in enumerate(DEPARTED)
+    ],
+)
 def test_a_flag_wins_and_is_told(ask, folder, sstar, words, line):
     """In the table, the JSON, the report and the page; the rest of the preset stays."""
     (folder / "mine").mkdir()

@@ -91,7 +91,13 @@ def quick(monkeypatch):
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("situation", ALL, ids=[situation.what for situation in ALL])
+@pytest.mark.parametrize(
+    "situation",
+    [
+        pytest.param(situation, id=situation.what, marks=pytest.mark.slow if place % 2 else ())
+        for place, situation in enumerate(ALL)
+    ],
+)
 def test_a_situation(situation, sstar, folder, monkeypatch, request):
     """The exit code, what is printed, the answers paid for, and all of them in the store."""
     certificate = request.getfixturevalue("certificate") if situation.secure else None

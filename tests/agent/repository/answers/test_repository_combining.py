@@ -52,6 +52,7 @@ def repository(tmp_path, monkeypatch):
     return root
 
 
+@pytest.mark.slow  # the parts are shown below
 @pytest.mark.usefixtures("sandbox_local")
 def test_candidates_that_agree_are_put_together(repository, fix):
     """Most candidates of one function fit those of the other badly; a pair that passes is found.
