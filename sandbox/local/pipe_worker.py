@@ -321,9 +321,10 @@ class PipeWorker:
             process = self._process
             if process is not None:
                 self._end(process)
+            self._last_words = self._read_log()
             if self._log is not None:
-                (self._last_words, log, self._log) = (self.log(), self._log, None)
-                log.close()
+                self._log.close()
+                self._log = None
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         process.kill()
@@ -339,6 +340,10 @@ class PipeWorker:
 
     def log(self) -> str:
         """The end of its standard error."""
+        with self._ending:  # which closes the file
+            return self._read_log()
+
+    def _read_log(self) -> str:
         if self._log is None:
             return self._last_words
         size = os.fstat(self._log.fileno()).st_size

@@ -77,7 +77,7 @@ def scripted(*texts):
 async def test_a_sample_below_the_least_is_given_up_on_the_way():
     """Two samples set the least; of the later two one is cut where its window falls below, the other ends."""
     sure, fair = "good " * 8 + DOUBLE, "fair " * 8 + DOUBLE
-    poor = "good " * 5 + "poor " * 5_000
+    poor = "good " * 5 + "poor " * 100_000  # more than sockets hold, however late we read
     with scripted(sure, fair, sure, poor) as server:
         answers, store = await ask_all(server, 4, order=[3, 2, 1, 0])
         assert [answer.confidence for answer in answers[:3]] == [9.0, 5.0, 9.0]
@@ -97,7 +97,9 @@ async def test_a_sample_below_the_least_is_given_up_on_the_way():
         assert [(item.text, item.reasoning) for item in again] == [
             (item.text, item.reasoning) for item in answers
         ]
-    assert server.left == 1, "the connection was closed, so the server stopped writing"
+        with anyio.fail_after(60):
+            while server.left != 1:  # noqa: ASYNC110 - of a thread, which stops writing when we leave
+                await anyio.sleep(0.01)
 
 
 @pytest.mark.anyio

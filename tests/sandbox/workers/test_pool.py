@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -121,6 +122,26 @@ async def test_worker_that_cannot_start(arguments, monkeypatch):
         async with sandbox:
             pass
     assert "\n" not in str(caught.value)
+
+
+def test_the_log_of_a_worker_can_be_read_while_it_is_ended(monkeypatch):
+    """Whoever ends it waits until the log has been read, and what it said last stays."""
+    worker = PipeWorker(["/bin/sh", "-c", "echo told >&2; cat"], Settings())
+    worker.start()
+    worker.send(b"x")
+    worker.receive(60)
+    ending, fstat = threading.Thread(target=worker.kill), os.fstat
+
+    def wait(descriptor):
+        if not ending.ident:
+            ending.start()
+            ending.join(0.5)
+        return fstat(descriptor)
+
+    monkeypatch.setattr(os, "fstat", wait)
+    assert worker.log() == "told\n"
+    ending.join()
+    assert worker.log() == "told\n"
 
 
 @pytest.mark.anyio
