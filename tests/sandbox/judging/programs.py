@@ -16,9 +16,9 @@ def in_cpp(body, register="registerTestlibCmd(argc, argv)"):
 
 
 def in_problem(tests, **judges):
-    problem = Problem(
-        "p", "", Kind.STDIN, hidden_tests=[Test(*test) for test in tests], time_limit_s=1, **judges
-    )
+    hidden = [Test(*test) for test in tests]
+    # so little memory that a busy machine hands it out long before the time is up
+    problem = Problem("p", "", Kind.STDIN, hidden_tests=hidden, time_limit_s=1, memory_limit_mb=256, **judges)
     return attach_testlib([problem], HEADER)[0]
 
 
