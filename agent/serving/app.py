@@ -146,9 +146,9 @@ def _our_model(parts: Parts) -> dict[str, Any]:
 
 async def _list_models(parts: Parts, scope: Scope, receive: Receive, send: Send) -> None:
     """What the server behind serves, and ours at the end."""
-    async with while_connected(receive):
-        headers = [item for item in scope["headers"] if item[0] != b"accept-encoding"]
-        async with parts.upstream.ask("GET", "/models", headers) as response:
+    headers = [item for item in scope["headers"] if item[0] != b"accept-encoding"]
+    with parts.gate.pass_through():
+        async with while_connected(receive), parts.upstream.ask("GET", "/models", headers) as response:
             content = b""
             async for piece in response.aiter_raw():
                 content += piece
@@ -169,9 +169,9 @@ async def _show_model(parts: Parts, scope: Scope, receive: Receive, send: Send) 
         return
     if not _MODEL_NAME.fullmatch(name):
         raise _no_model(name, parts)
-    async with while_connected(receive):
-        path = f"/models/{quote(name, safe='/:@+')}"
-        async with parts.upstream.ask("GET", path, scope["headers"]) as response:
+    path = f"/models/{quote(name, safe='/:@+')}"
+    with parts.gate.pass_through():
+        async with while_connected(receive), parts.upstream.ask("GET", path, scope["headers"]) as response:
             await send_on(response, send, key=parts.upstream.key)
 
 

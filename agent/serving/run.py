@@ -93,12 +93,7 @@ async def serve(
 
         gate = Gate(serving.limits)
         upstream = await stack.enter_async_context(
-            Upstream(
-                lambda: model.base_url,
-                model.key,
-                timeout_s=endpoint.call_timeout_s,
-                most=serving.limits.max_passing + 4,
-            )
+            Upstream(lambda: model.base_url, model.key, timeout_s=endpoint.call_timeout_s)
         )
         parts = Parts(
             model=model.name,
@@ -169,6 +164,7 @@ async def running(app: object, listening: socket.socket) -> AsyncIterator[None]:
         proxy_headers=False,
         backlog=2048,
         timeout_keep_alive=75,  # longer than clients keep an idle connection: none ends as it is used again
+        http="h11",  # httptools, taken where it happens to be installed, has no bound for a request's head
         h11_max_incomplete_event_size=64 << 10,
         timeout_graceful_shutdown=_GRACE_S,
     )

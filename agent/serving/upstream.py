@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self
+
+import anyio
 
 from sstar_code.agent.models.openai.address import is_azure, join
 from sstar_code.agent.models.openai.surroundings import find_proxy, make_ssl_context
@@ -55,33 +60,39 @@ class Upstream:
         find_url: gives the address up to `/v1`; a server that is started again may have another one.
         key: empty where the server wants none.
         timeout_s: longest silence of the server.
-        most: connections at once.
     """
 
-    def __init__(self, find_url: Callable[[], str], key: str, *, timeout_s: float, most: int) -> None:
+    def __init__(self, find_url: Callable[[], str], key: str, *, timeout_s: float) -> None:
         self._find_url = find_url
         self.key = key
-        self._timeout_s = timeout_s
-        self._most = most
-        self._transport: httpx2.AsyncHTTPTransport
+        self._timeout = {
+            "connect": min(_CONNECT_TIMEOUT_S, timeout_s),
+            "read": timeout_s,
+            "write": timeout_s,
+            "pool": timeout_s,
+        }
+        self._make: Callable[[], httpx2.AsyncHTTPTransport]
+        self._idle: deque[tuple[float, httpx2.AsyncHTTPTransport]] = deque()
+        """Since when, and what: each holds one connection at most, since a pool asks the state of all that
+        it holds for each request, and with 200 that costs more than the request."""
 
     async def __aenter__(self) -> Self:
         import httpx2
 
         proxy = find_proxy(self.base_url)
-        self._transport = httpx2.AsyncHTTPTransport(
-            verify=make_ssl_context(self.base_url, proxy),
-            proxy=None if proxy is None else proxy.url,
-            trust_env=False,
-            limits=httpx2.Limits(
-                max_connections=self._most, max_keepalive_connections=self._most, keepalive_expiry=_KEEP_S
-            ),
-        )
-        await self._transport.__aenter__()
+        context = make_ssl_context(self.base_url, proxy)
+        limits = httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEP_S)
+
+        def make() -> httpx2.AsyncHTTPTransport:
+            return httpx2.AsyncHTTPTransport(
+                verify=context, proxy=None if proxy is None else proxy.url, trust_env=False, limits=limits
+            )
+
+        self._make = make
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._transport.__aexit__()
+        await self._close_idle(until_s=float("inf"))
 
     @property
     def base_url(self) -> str:
@@ -107,22 +118,35 @@ class Upstream:
 
         request = httpx2.Request(
             method,
-            join(self.base_url, path),
+            _locate(self.base_url, path),
             headers=self._choose_headers(headers),
             content=body if method == "POST" else None,
             extensions={"timeout": self._timeout},
         )
-        response = await self._send(request)
+        transport = self._idle.pop()[1] if self._idle else self._make()
         try:
-            if 300 <= response.status_code < 400 and response.status_code != 304:
-                raise self._fail(
-                    502, f"answers with a redirect ({response.status_code})", "its address moved"
-                )
-            yield response
+            response = await self._send(transport, request)
+            try:
+                if 300 <= response.status_code < 400 and response.status_code != 304:
+                    raise self._fail(
+                        502, f"answers with a redirect ({response.status_code})", "its address moved"
+                    )
+                yield response
+            finally:
+                await response.aclose()
         finally:
-            await response.aclose()
+            now_s = time.monotonic()
+            self._idle.append((now_s, transport))
+            await self._close_idle(until_s=now_s - _KEEP_S)
 
-    async def _send(self, request: httpx2.Request) -> httpx2.Response:
+    async def _close_idle(self, until_s: float) -> None:
+        """Close the connections that were not used since `until_s`."""
+        while self._idle and self._idle[0][0] <= until_s:
+            _, transport = self._idle.popleft()
+            with anyio.CancelScope(shield=True):
+                await transport.aclose()
+
+    async def _send(self, transport: httpx2.AsyncHTTPTransport, request: httpx2.Request) -> httpx2.Response:
         """The response; where an idle connection ends just as it is used, over another one.
 
         Raises:
@@ -132,7 +156,7 @@ class Upstream:
 
         for left in reversed(range(_TRIES)):
             try:
-                return await self._transport.handle_async_request(request)
+                return await transport.handle_async_request(request)
             except httpx2.TimeoutException as error:
                 raise self._fail(504, "gave no answer in time", type(error).__name__) from error
             except httpx2.ConnectError as error:
@@ -141,15 +165,6 @@ class Upstream:
                 if not left:
                     raise self._fail(502, "broke the connection", type(error).__name__) from error
         raise AssertionError("the last try returns or raises")
-
-    @property
-    def _timeout(self) -> Mapping[str, float]:
-        return {
-            "connect": min(_CONNECT_TIMEOUT_S, self._timeout_s),
-            "read": self._timeout_s,
-            "write": self._timeout_s,
-            "pool": self._timeout_s,
-        }
 
     def _fail(self, status: int, what: str, why: str) -> RefusedError:
         """The error of a server that gives no response; its address is nobody's business but ours."""
@@ -164,6 +179,14 @@ class Upstream:
             if is_azure(self.base_url):
                 chosen.append((b"api-key", self.key.encode()))
         return chosen
+
+
+@lru_cache(maxsize=64)
+def _locate(base_url: str, path: str) -> httpx2.URL:
+    """The address of a page: one of a few, so it is read once."""
+    import httpx2
+
+    return httpx2.URL(join(base_url, path))
 
 
 async def send_on(response: httpx2.Response, send: Send, *, key: str = "") -> None:
