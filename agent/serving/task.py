@@ -50,6 +50,10 @@ _AGENT = re.compile(
     r"|\btool[ _-]calls?\b|\btool_use\b|\b(?:bash|shell|terminal) commands?\b"
 )
 """An agent is told in which form it has to act: with a command, an edit, a tool's call. No program is one."""
+_CHORE = re.compile(
+    r"(?i)\bcommit messages?\b|\b(?:summari[sz]e|summary|title)\b[^.\n]{0,60}\b(?:chat|conversation)\b"
+)
+"""An agent told to do this repeats what its user asked for, and wants a sentence."""
 _QUESTIONS = r"(?:explain|what|why|how|when|where|which|who|describe|compare|review|summari[sz]e)"
 _QUESTION = re.compile(rf"(?i)\s*{_QUESTIONS}\b")
 _ASKS = re.compile(rf"(?i)\b{_VERB}\b[^.?!\n]{{0,120}}\b{_NOUN}s?\b")
@@ -148,7 +152,7 @@ def read_task(
 
     It is one where `explicit` says so, or where it has examples, speaks of standard input, asks for a
     function or a program, or holds a stub; unless it asks for another language than Python, or a question,
-    or an agent is told how it has to act.
+    or an agent is told how it has to act, or to write a commit message, a summary or a title of the talk.
 
     Args:
         text: the message, without a tag.
@@ -167,7 +171,9 @@ def read_task(
     if not text.strip():
         return None
     problem = read_statement(text, id=id).problem
-    if not explicit and (_AGENT.search(instructions) or not _is_task(text, problem)):
+    if not explicit and (
+        _AGENT.search(instructions) or _CHORE.search(instructions) or not _is_task(text, problem)
+    ):
         return None
     if wish.entry_point is not None:
         problem = replace(problem, kind=Kind.FUNCTION, entry_point=wish.entry_point)

@@ -180,6 +180,9 @@ def test_no_key_or_cookie_of_a_client_goes_on_and_none_comes_back(start, monkeyp
 
 
 AGENT = "Answer with one command in a fence, like this:\n\n```my_bash_command\nls -la\n```"
+TOLD = {"role": "user", "content": f"# USER: {TASK}"}
+COMMIT = {"role": "system", "content": "Generate a one-line commit message for those changes."}
+SUMMARY = {"role": "system", "content": "*Briefly* summarize this partial conversation about programming."}
 
 
 @pytest.mark.parametrize(
@@ -194,6 +197,8 @@ AGENT = "Answer with one command in a fence, like this:\n\n```my_bash_command\nl
         {"sstar": False},
         {"messages": [{"role": "system", "content": AGENT}, {"role": "user", "content": TASK}]},
         {"messages": [{"role": "user", "content": f"Solve this issue: {TASK}\n\n{AGENT}"}]},
+        {"messages": [COMMIT, TOLD]},
+        {"messages": [SUMMARY, TOLD]},
     ],
     ids=[
         "tools",
@@ -205,6 +210,8 @@ AGENT = "Answer with one command in a fence, like this:\n\n```my_bash_command\nl
         "not wanted",
         "agent",
         "agent's task",
+        "commit message",
+        "summary",
     ],
 )
 def test_what_is_no_task_goes_to_the_model_itself(start, more):
