@@ -40,8 +40,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(*words: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True)
+def running(
+    *words: str, program: str = sys.executable, stdout: int = subprocess.PIPE
+) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen([program, *words], stdout=stdout, text=True)
     try:
         yield process
     finally:

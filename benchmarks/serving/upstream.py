@@ -1,9 +1,9 @@
 """A quick upstream for the load test: answers a chat request with the text of its last message.
 
-    python -m benchmarks.serving.upstream PORT
+    python -m benchmarks.serving.upstream PORT [SECONDS]
 
 `stream` gives twenty pieces; a text that holds `slow` waits half a second before it is answered, `solve` gets
-a program.
+a program. Idle connections are kept for some SECONDS (5).
 """
 
 from __future__ import annotations
@@ -58,4 +58,5 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, port=int(sys.argv[1]), log_level="critical", lifespan="off", ws="none")
+    port, keep_s = (int(word) for word in (*sys.argv[1:], "5")[:2])
+    uvicorn.run(app, port=port, log_level="critical", lifespan="off", ws="none", timeout_keep_alive=keep_s)
