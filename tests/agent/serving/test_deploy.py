@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import io
 import json
+import os
 import platform
 import re
+import shutil
+import subprocess
 import sys
 import tarfile
 import threading
@@ -78,6 +81,41 @@ def test_what_the_image_copies_is_there():
     names = {name for line in copied for name in line.split()}
     assert {"src", "problems", "sandbox", "selection", "agent"} <= names
     assert all((ROOT / name).exists() for name in names)
+
+
+def test_what_is_not_copied_is_not_sent_to_the_engine():
+    """The context is the checkout, which holds gigabytes of environments: what is not copied is left out."""
+    copied = re.findall(r"(?m)^COPY (.+) /src", (DEPLOY / "Dockerfile").read_text())
+    lines = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    assert "*" in lines
+    assert {line[1:] for line in lines if line.startswith("!")} == {
+        name for line in copied for name in line.split()
+    }
+
+
+def test_compose_itself_reads_the_file():
+    """`docker compose config` knows every key and every value's form."""
+    environment = {**os.environ, "SERVE_KEY": "key-of-the-test"}
+    found = shutil.which("docker")
+    if (
+        not found
+        or subprocess.run([found, "compose", "version"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("there is no docker here with the plug-in `compose`")
+    command = ["docker", "compose", "-f", str(DEPLOY / "compose.yaml"), "config", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("version", ["1.33", "1.37"])
+def test_the_manifests_are_what_kubernetes_takes(version):
+    """By the schemas of the oldest release that is named there and of a new one; unknown keys are faults."""
+    program = ROOT / ".venv-clients" / "bin" / "kubernetes-validate"
+    if not program.is_file():
+        pytest.skip("kubernetes-validate is not installed (.ci/clients)")
+    command = [program, "-k", version, "--strict", DEPLOY / "kubernetes.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def find_files(name, seen):
