@@ -41,9 +41,10 @@ test: setup ## the tests (no network; engine tests are skipped with a reason whe
 test-slow: setup ## what is marked slow: in full what `make test` shows in part
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m slow
 
-test-clients: setup ## other people's programs against sstar serve (their own environment, about 800 MB)
+test-clients: setup ## other people's programs against sstar serve and sstar mcp (their own environment, about 2 GB)
 	.ci/clients
-	$(BIN)/python -m pytest tests/agent/serving/test_installed_clients.py
+	$(BIN)/python -m pytest tests/agent/serving/test_installed_clients.py tests/agent/serving/test_deploy.py \
+		tests/agent/tools/test_installed_inspector.py -m "not docker"
 
 test-failed: setup ## only the tests that failed the last time, one after the other
 	@echo "A test that passes here depends on chance or on load. Please mend it."

@@ -24,12 +24,11 @@ pytestmark = [
 ]
 
 
-def answer(body):
-    """A task is answered with its program, anything else with a word."""
-    task = "twice" in json.dumps(body["messages"])
+def say(body, text):
+    """A response with this text: whole, or as a stream where one is asked for."""
     if not body.get("stream"):
-        return chat(fenced(RIGHT) if task else "Hello.", usage=USAGE)
-    delta = {"role": "assistant", "content": "Hello."}
+        return chat(text, usage=USAGE)
+    delta = {"role": "assistant", "content": text}
     rows = [
         {"index": 0, "delta": delta, "finish_reason": None},
         {"index": 0, "delta": {}, "finish_reason": "stop"},
@@ -37,6 +36,11 @@ def answer(body):
     head = {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": "tiny"}
     events = [f"data: {json.dumps({**head, 'choices': [row]})}\n\n" for row in rows]
     return Reply(iter([*(event.encode() for event in events), b"data: [DONE]\n\n"]))
+
+
+def answer(body):
+    """A task is answered with its program, anything else with a word."""
+    return say(body, fenced(RIGHT) if "twice" in json.dumps(body["messages"]) else "Hello.")
 
 
 @pytest.fixture
@@ -196,4 +200,65 @@ def test_mini_swe_agent(start, run, tmp_path, form):
         words += ["--model-class", "litellm_textbased", "-c", "mini_textbased.yaml"]
     run("mini", *words, url=served.url, cwd=tmp_path / "repository")
     assert (tmp_path / "repository" / "double.py").read_text().strip() == RIGHT
+    assert (count(served, "solved"), count(served, "passed")) == ("1", "2")
+
+
+AIDER = BIN.parent / "aider"
+
+
+@pytest.mark.skipif(not (AIDER / "installed").is_file(), reason="no aider is installed (.ci/clients)")
+def test_aider(start, run, tmp_path):
+    """Though it has `sstar-tiny`, its edit and commit message are the model's own; a question is solved."""
+
+    def respond(body):
+        text = json.dumps(body["messages"])
+        if "commit message" in text:
+            return say(body, "feat: print twice the number")
+        return say(body, f"double.py\n{fenced(RIGHT)}" if "file listing" in text else fenced(RIGHT))
+
+    served = start(respond, sandbox=FakeSandbox(run_known, workers=2))
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    names = {
+        f"GIT_{who}_{what}": "a@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+    }
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "begin"]):
+        (repository / "double.py").write_text("print(input())\n")
+        subprocess.run(["git", *words], cwd=repository, env={**os.environ, **names}, check=True)
+    options = [
+        "--model",
+        "openai/sstar-tiny",
+        "--yes-always",
+        "--no-pretty",
+        "--no-gitignore",
+        "--no-check-update",
+    ]
+    options += [
+        "--no-show-release-notes",
+        "--no-show-model-warnings",
+        "--analytics-disable",
+        "--map-tokens",
+        "0",
+    ]
+
+    def ask(*more):
+        return run(
+            AIDER / "bin" / "aider",
+            *options,
+            *more,
+            "--message",
+            TASK,
+            url=served.url,
+            cwd=repository,
+            **names,
+        )
+
+    ask("--edit-format", "whole", "double.py")
+    assert (repository / "double.py").read_text().strip() == RIGHT
+    log = subprocess.run(
+        ["git", "log", "-1", "--format=%s"], cwd=repository, capture_output=True, text=True, check=True
+    )
+    assert log.stdout.strip() == "feat: print twice the number"
+    assert (count(served, "solved"), count(served, "passed")) == (None, "2")
+    assert RIGHT in ask("--edit-format", "ask")
     assert (count(served, "solved"), count(served, "passed")) == ("1", "2")
