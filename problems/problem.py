@@ -105,6 +105,8 @@ class Problem:
     """The program that a candidate talks to in place of reading a test's input, for `stdin` problems."""
     validator: Mapping[str, str] | None = None
     """A program that reads an input and ends well where the problem allows it."""
+    generator: Mapping[str, str] | None = None
+    """A program that prints an input; under "commands" its arguments, those of one run on each line."""
     full_score: float | None = None
     """The number that the checker gives a test that is right; None: it passes or fails."""
 

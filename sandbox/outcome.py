@@ -22,7 +22,6 @@ from sstar_code.sandbox.languages.table import PYTHON, find_language
 if TYPE_CHECKING:
     from sstar_code.sandbox.environment import Environment
 
-
 JUDGE_ERROR = "JudgeError"  # the type of the failure of a run whose interactor does not compile
 
 
@@ -72,14 +71,15 @@ class Mode(StrEnum):
     TRUSTING = "trusting"
     """The same in the program's own process, for source that needs its objects themselves."""
     FILES = "files"
-    """Compiled languages: run the program with the paths of three files as arguments; the input is
-    `inside.frames.pack_files`."""
+    """Compiled languages: run it with the paths of three files as arguments (`inside.frames.pack_files`)."""
+    ARGUMENTS = "arguments"
+    """The same with the lines of the input as arguments."""
     INTERACT = "interact"
-    """Run the program with its standard input and output joined to those of its `judge`, a second program
-    that has three files as in `FILES`; the judge's end is what counts (`judging.interactors`)."""
+    """Join the program's standard input and output to those of its `judge`, a second program that has three
+    files as in `FILES`; the judge's end is what counts (`judging.interactors`)."""
 
 
-_COMPILED = (Mode.MAIN, Mode.FILES, Mode.INTERACT)
+_GIVEN = (Mode.FILES, Mode.ARGUMENTS)  # of compiled languages alone
 
 
 def _as_member(kind: type[_Kind], value: str) -> _Kind:
@@ -111,7 +111,7 @@ class Program:
     call: CallForm = PLAIN_CALL
     """For `CALL`: how the entry point is called."""
     language: str = PYTHON
-    """A name of `languages.table`, or an alias, like `cpp`. But for Python: `MAIN`, `FILES` or `INTERACT`."""
+    """A name of `languages.table`, or an alias, like `cpp`. But for Python: not every mode."""
     judge: str = ""
     """For `INTERACT`: the interactor's source, in `judge_language`."""
     judge_language: str = PYTHON
@@ -124,10 +124,10 @@ class Program:
             object.__setattr__(self, "judge_language", find_language(self.judge_language).name)
         if self.language != PYTHON:
             object.__setattr__(self, "language", find_language(self.language).name)
-            if self.mode not in _COMPILED or self.preamble:
+            if self.mode not in (Mode.MAIN, *_GIVEN, Mode.INTERACT) or self.preamble:
                 raise ValueError(f"a {self.language} program reads standard input; it is not called")
-        if self.language == PYTHON and self.mode is Mode.FILES:
-            raise ValueError("a Python program is given no files")
+        if self.language == PYTHON and self.mode in _GIVEN:
+            raise ValueError(f"a Python program is given no {self.mode}")
         if self.sanitized and self.language == PYTHON:
             raise ValueError("a Python program has no sanitizers")
 

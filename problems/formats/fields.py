@@ -35,14 +35,24 @@ def read_checker(row: Row, kind: Kind, default: str) -> str | dict[str, str]:
     return checker
 
 
-def read_judge(row: Row, key: str) -> dict[str, str] | None:
+def read_judge(row: Row, key: str, *more: str) -> dict[str, str] | None:
     """The program that judges under `key`: {"program": source}, or with "language": "cpp"; None without one.
+
+    It may have texts under the names `more`.
 
     Raises:
         ProblemFileError: it is something else.
     """
     judge = row.get(key, dict, None)
-    return None if judge is None else _check_judge(row, key, judge, "")
+    if judge is None:
+        return None
+    texts = {name: judge[name] for name in more if name in judge}
+    for name, text in texts.items():
+        if not isinstance(text, str):
+            raise row.fail(
+                f"key {key!r}: its {name} must be a text, one a line, got {shorten(repr(text), 60)}"
+            )
+    return _check_judge(row, key, {name: judge[name] for name in judge if name not in texts}, "") | texts
 
 
 def _check_judge(row: Row, key: str, judge: dict[str, Any], other: str) -> dict[str, str]:

@@ -39,6 +39,7 @@ _KEYS = (
     "asks",
     "interactor",
     "validator",
+    "generator",
     "full_score",
 )
 _TEST_KEYS = ("input", "output", "program")
@@ -74,6 +75,7 @@ def read_problem(row: Row) -> Problem:
         asks=_asks(row, kind),
         interactor=_interactor(row, kind),
         validator=read_judge(row, "validator"),
+        generator=read_judge(row, "generator", "commands"),
         full_score=_full_score(row),
     )
     return leetcode.supply_names(problem) if row.data.get("call") is not None else leetcode.complete(problem)
@@ -237,8 +239,8 @@ def to_json(problem: Problem) -> dict[str, Any]:
         data["asks"] = problem.asks.value
     if problem.int_digits is not None:
         data["int_digits"] = problem.int_digits
-    for role, judge in (("interactor", problem.interactor), ("validator", problem.validator)):
-        if judge is not None:
+    for role in ("interactor", "validator", "generator"):
+        if (judge := getattr(problem, role)) is not None:
             data[role] = _judge_json(judge)
     if problem.full_score is not None:
         data["full_score"] = problem.full_score

@@ -1,4 +1,4 @@
-"""Programs of a problem that judge: its checker, interactor and validator, and the header that C++ ones want.
+"""Programs of a problem: its checker, interactor, validator and generator, and the header that C++ ones want.
 
 A judge is {"program": source}, in Python, or that with "language": "cpp". Nearly all in C++ are written
 against testlib, whose one header is not part of this package: the user names it, and `attach_testlib` puts
@@ -8,6 +8,7 @@ its text into the judges as "testlib".
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 
 TESTLIB = "testlib.h"
 CPP = "cpp"
-ROLES = ("checker", "interactor", "validator")
+ROLES = ("checker", "interactor", "validator", "generator")
+GENERATOR = "generator"
+_SEEDS = 10
+"""Runs of a generator that names no commands; each is given its number, as testlib's take a seed."""
+_GENERATOR_NAME = re.compile(r"\S*/\S+|gen\w*(\.\w+)?|\S+\.(py|exe|out)")
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"][^<>"\n]*\btestlib\.h[>"].*$', re.MULTILINE)
 _CPP_SIGNS = ("#include", "int main")
 _MARK = "registerTestlibCmd"
@@ -59,7 +64,7 @@ def refuse_without_testlib(problem_id: str, role: str) -> UserError:
     """The error where testlib's header is needed and was not named."""
     return UserError(
         f"{problem_id}: its {role} includes {TESTLIB}, which does not come with sstar: name the file with "
-        "--testlib PATH (it is published at github.com/MikeMirzayanov/testlib)"
+        "--testlib PATH, from Python with testlib=PATH (github.com/MikeMirzayanov/testlib publishes it)"
     )
 
 
@@ -70,18 +75,30 @@ def attach_testlib(problems: Sequence[Problem], path: Path | None, *, need: bool
         UserError: a judge includes it and there is no `path` (unless `need` is false), or it cannot be read
             or is something else.
     """
-    header = None if path is None else _read_header(path)
-    found = []
-    for problem in problems:
-        wanting = {role: judge for role, judge in find_judges(problem).items() if lacks_testlib(judge)}
-        if wanting and header is None and need:
-            raise refuse_without_testlib(problem.id, next(iter(wanting)))
-        given = {role: {**judge, "testlib": header} for role, judge in wanting.items() if header is not None}
-        found.append(replace(problem, **given) if given else problem)  # type: ignore[arg-type]
-    return found
+    header = None if path is None else read_testlib(path)
+    return [attach_header(problem, header, need=need) for problem in problems]
 
 
-def _read_header(path: Path) -> str:
+def attach_header(problem: Problem, header: str | None, *, need: bool = True) -> Problem:
+    """`attach_testlib` of one problem, with the text of the header.
+
+    Raises:
+        UserError: a judge includes it and there is no `header`, unless `need` is false.
+    """
+    wanting = {role: judge for role, judge in find_judges(problem).items() if lacks_testlib(judge)}
+    needed = [role for role in wanting if role != GENERATOR]  # without it there are fewer inputs
+    if needed and header is None and need:
+        raise refuse_without_testlib(problem.id, needed[0])
+    given = {role: {**judge, "testlib": header} for role, judge in wanting.items() if header is not None}
+    return replace(problem, **given) if given else problem  # type: ignore[arg-type]
+
+
+def read_testlib(path: Path) -> str:
+    """The text of testlib's header.
+
+    Raises:
+        UserError: it cannot be read, or is something else.
+    """
     if path.is_dir():
         path = path / TESTLIB
     if not path.is_file():
@@ -90,6 +107,27 @@ def _read_header(path: Path) -> str:
     if _MARK not in text:
         raise UserError(f"--testlib {path}: it does not define {_MARK}, so it is not testlib.h")
     return text
+
+
+def list_commands(generator: Mapping[str, str]) -> list[str]:
+    """The arguments of every run of a generator, one a line; that of a seed alone where it names none.
+
+    A command may begin with the generator's own name, like `./gen`, and may be quoted as for a shell.
+    """
+    found = []
+    for line in generator.get("commands", "").splitlines():
+        try:
+            words = shlex.split(line)
+        except ValueError:  # a quotation mark that stands alone
+            words = line.split()
+        if not words:
+            continue
+        if words[0] in ("python", "python3"):
+            del words[0]
+        if words and _GENERATOR_NAME.fullmatch(words[0]):
+            del words[0]
+        found.append("\n".join(words[: words.index(">")] if ">" in words else words))
+    return list(dict.fromkeys(found)) or [str(number + 1) for number in range(_SEEDS)]
 
 
 def assemble_judge(judge: Mapping[str, str]) -> str:

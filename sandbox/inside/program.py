@@ -47,6 +47,7 @@ _EXECUTE: dict[str, Callable[[run.SupervisorState, Any, dict[str, Any]], run.End
     "call": run.execute,
     "native": native.execute,
     "files": files.execute,
+    "arguments": files.execute_with_arguments,
     "assert": pair.execute,
     "trusting": lambda state, job, request: run.execute(state, job, request, trusting.perform),
 }
@@ -102,7 +103,8 @@ def serve(stream: Stream, state: run.SupervisorState) -> None:
         if judge is not None:
             end = talk.execute(state, job, request, judge)
         else:
-            end = _EXECUTE["files" if request["mode"] == "files" else job.mode](state, job, request)
+            given = request["mode"] in ("files", "arguments")
+            end = _EXECUTE[request["mode"] if given else job.mode](state, job, request)
         fine = end.status == 0 and end.killed is None and end.cpu_s <= request["cpu_s"]
         is_over = request["part_s"] is not None and time.monotonic() - started_s > request["part_s"]
         skipping = send_answer(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sstar_code.problems.formats.judges import CPP, is_cpp
 from sstar_code.sandbox.judging.checkers import build, tell
 from sstar_code.sandbox.judging.ruling import read_exit_status, shorten
-from sstar_code.sandbox.outcome import Limits, Mode, Program, Sandbox, SandboxError, Status
+from sstar_code.sandbox.outcome import Limits, Program, Sandbox, SandboxError, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,17 @@ _LIMITS = Limits(cpu_s=10.0, kept_chars=1 << 12)
 VALIDATOR_AT_FAULT = "the validator of the problem is at fault"
 
 
+def build_validator(problem: Problem) -> Program:
+    """The problem's validator, which reads an input on standard input.
+
+    Raises:
+        UserError: it includes testlib's header, which was not named.
+    """
+    assert problem.validator is not None
+    program = build(problem.validator, problem.id, "validator")
+    return Program(program.code, language=CPP) if is_cpp(problem.validator) else program
+
+
 async def find_objections(sandbox: Sandbox, problem: Problem, inputs: Sequence[str]) -> list[str]:
     """What the problem's validator has against each of `inputs`; empty where it accepts it.
 
@@ -27,9 +38,7 @@ async def find_objections(sandbox: Sandbox, problem: Problem, inputs: Sequence[s
         UserError: it includes testlib's header, which was not named.
     """
     assert problem.validator is not None
-    program = build(problem.validator, problem.id, "validator")
-    if is_cpp(problem.validator):
-        program = Program(program.code, Mode.MAIN, language=CPP)
+    program = build_validator(problem)
     limits = replace(_LIMITS, memory_mb=max(_LIMITS.memory_mb, problem.memory_limit_mb))
     found = []
     for run in await sandbox.run(program, inputs, limits):

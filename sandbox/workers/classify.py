@@ -16,7 +16,7 @@ _STDERR_CHARS = 2000
 _REPORT_BYTES = 64 * 1024
 """Longer than any report of ours: more is made to cost its reader memory."""
 _LARGEST_LINE = 1 << 31
-_WITHOUT_REPORT = (Mode.MAIN, Mode.FILES, Mode.INTERACT)
+_WITHOUT_REPORT = (Mode.MAIN, Mode.FILES, Mode.ARGUMENTS, Mode.INTERACT)
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that would command a terminal, turn text around, or fit into no file."""
 

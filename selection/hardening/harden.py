@@ -21,6 +21,7 @@ from sstar_code.selection.evidence.clustering import behaviour_of, compare_with,
 from sstar_code.selection.evidence.cpu_budget import CPU_S
 from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.search.explore import find_model_free_inputs
+from sstar_code.selection.inputs.search.generated import find_generated_inputs
 from sstar_code.selection.pool import Pool
 from sstar_code.selection.protocols import Candidate
 
@@ -78,6 +79,8 @@ async def harden(
     Raises:
         SandboxError: the sandbox broke.
     """
+    if problem.interactor is not None:
+        return Hardened(problem, why="its programs talk to an interactor")
     if problem.several_answers:
         return Hardened(problem, why="the statement accepts other outputs than the expected ones")
     codes = [*references, *passing]
@@ -123,13 +126,14 @@ async def _find_tests(pool: Pool, references: int, max_runs: int, search_s: floa
     contract, alike = Contract.of(pool.problem), compare_with(pool.problem)
     ledger = Ledger(left_s=search_s + 2 * CPU_S + 1.0)
     inputs = await find_model_free_inputs(pool, members, ledger, max_runs=max_runs, thorough_s=search_s)
+    own = frozenset(await find_generated_inputs(pool, Ledger()))
     fit = [text for text in inputs if len(text) <= _MOST_CHARS]
     runs = await pool.board.run(members, fit, Ledger())
     made: dict[Test, _Judged] = {}
     for place, text in enumerate(fit):
         column = [runs[member][place] for member in members]
         least = _LEAST_SHARE_BEYOND
-        if contract.admits(text):
+        if text in own or contract.admits(text):
             least = _LEAST_SHARE_TRUSTED if references else _LEAST_SHARE
         if (judged := _judge(pool, column, references, least, alike)) is not None:
             made.setdefault(Test(text, judged.output), judged)

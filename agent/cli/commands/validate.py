@@ -62,10 +62,10 @@ def command(
         work += [(item.problem, item.number, item.code) for item in matched]
     faults = [*unread, *find_faults(chosen)]
     checked = None
-    validated = [problem for problem in chosen if problem.validator is not None]
-    if (work or validated) and not no_run:
+    judged = [problem for problem in chosen if problem.validator or problem.generator]
+    if (work or judged) and not no_run:
         place = equip(sandbox, chosen)
-        checked = run_async(lambda: check_run(open_session(None, place, say, quiet=json_), work, validated))
+        checked = run_async(lambda: check_run(open_session(None, place, say, quiet=json_), work, judged))
         faults += checked.faults
     found = [fault for fault in faults if not fault.is_note]
     _print(faults, chosen, checked, as_json=json_)
@@ -80,6 +80,8 @@ def _print(faults: list[Fault], chosen: list[Problem], checked: Checked | None, 
     found = [fault for fault in faults if not fault.is_note]
     if as_json:
         counts = {"references": checked.references, "passed": checked.passed} if checked else {}
+        if checked and checked.generated:
+            counts["generated_inputs"] = checked.generated
         put_json(
             {
                 "problems": len(chosen),
@@ -95,4 +97,6 @@ def _print(faults: list[Fault], chosen: list[Problem], checked: Checked | None, 
         name = f"{fault.problem_id}: " if fault.problem_id else ""
         put(escape_line(f"{'note: ' if fault.is_note else ''}{name}{fault.what}"))
     ran = f"{checked.passed} of {checked.references} references passed" if checked else "no reference was run"
+    if checked and checked.generated:
+        ran += f"; {checked.generated} inputs generated"
     put(f"{len(chosen)} problems, {len(found)} faults, {len(notes)} notes; {ran}")

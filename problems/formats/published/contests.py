@@ -154,13 +154,14 @@ def _year(row: Row) -> str | None:
 def read_codecontests_plus(row: Row) -> Problem:
     """The problem of a row of CodeContests+: hidden are `test_cases`.
 
-    Its `checker` and `validator` are C++ against testlib, and are run; without a `checker` outputs are
-    compared.
+    Its `checker`, `validator` and `generator` are C++ against testlib, and are run, the last with the
+    arguments of `generator_cmd`; without a `checker` outputs are compared.
 
     Raises:
         ProblemFileError: a key is missing or of another type.
     """
-    checker, validator = (row.get(key, str, "") or "" for key in ("checker", "validator"))
+    given = (row.get(key, str, "") or "" for key in ("checker", "validator", "generator", "generator_cmd"))
+    checker, validator, generator, commands = given
     right = row.get("correct_submissions", list, [])
     programs = [one for one in right if isinstance(one, dict) and str(one.get("language")) in _PYTHON]
     references = [str(one.get("code", one.get("solution", ""))) for one in programs[:3]]
@@ -177,6 +178,7 @@ def read_codecontests_plus(row: Row) -> Problem:
         int_digits=_NO_DIGIT_LIMIT,
         checker=_judge(checker) if checker.strip() else "codecontests",
         validator=name_language(validator) if validator.strip() else None,
+        generator={**name_language(generator), "commands": commands} if generator.strip() else None,
         metadata={
             "source": "codecontests+",
             "title": row.get("title", str, ""),

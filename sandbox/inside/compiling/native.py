@@ -242,11 +242,16 @@ def _take_image(
 
 
 def execute(
-    state: run.SupervisorState, image: Image, limits: dict[str, Any], arguments: tuple[str, ...] = ()
+    state: run.SupervisorState,
+    image: Image,
+    limits: dict[str, Any],
+    arguments: tuple[str, ...] = (),
+    *,
+    files: int = 0,
 ) -> run.End:
     """Run `image` once, as `run.execute` runs a Python program.
 
-    `arguments` are paths of the files on the descriptors from `FIRST_FILE` on.
+    It keeps so many `files`, on the descriptors from `FIRST_FILE` on.
 
     Raises:
         OSError: the run could not be made or cleaned up after; this is not the candidate's doing.
@@ -254,7 +259,7 @@ def execute(
     if (end := refuse(image, limits)) is not None:
         return end
     start = run.begin(state, limits)
-    pid = launch(state, start, limits, image, arguments)
+    pid = launch(state, start, limits, image, arguments, files=files)
     return _wait(state, pid, start, sanitized=image.sanitized)
 
 
@@ -284,15 +289,16 @@ def launch(
     image: Image,
     arguments: tuple[str, ...] = (),
     *,
+    files: int = 0,
     flag: int = 0,
 ) -> int:
-    """Start `image` on our descriptors 0 to 3; its process. `arguments` as in `execute`.
+    """Start `image` on our descriptors 0 to 3; its process. `arguments` and `files` as in `execute`.
 
     Raises:
         OSError: it cannot be started.
     """
     named = [_NAME, *arguments]
-    plan = _Plan(image.descriptor, named, state.tools.walls[image.sanitized], flag, len(arguments))
+    plan = _Plan(image.descriptor, named, state.tools.walls[image.sanitized], flag, files)
     return _launch(state, start, limits, plan)
 
 

@@ -28,12 +28,25 @@ def execute(state: run.SupervisorState, image: native.Image, limits: dict[str, A
     for place, descriptor in enumerate(opened):
         os.dup2(descriptor, native.FIRST_FILE + place)
     try:
-        end = native.execute(state, image, limits, name_files())
+        end = native.execute(state, image, limits, name_files(), files=FILES)
         if os.fstat(2).st_size > TOLD:
             os.ftruncate(2, TOLD)
         return end
     finally:
         close(opened, range(native.FIRST_FILE, native.FIRST_FILE + FILES))
+
+
+def execute_with_arguments(
+    state: run.SupervisorState, image: native.Image, limits: dict[str, Any]
+) -> run.End:
+    """Run `image` with the lines of its input as arguments, and nothing on standard input.
+
+    Raises:
+        OSError: as `native.execute`.
+    """
+    lines = os.pread(0, os.fstat(0).st_size, 0).decode("utf-8", "replace").split("\n")
+    os.ftruncate(0, 0)
+    return native.execute(state, image, limits, tuple(line for line in lines if line))
 
 
 def name_files() -> tuple[str, ...]:

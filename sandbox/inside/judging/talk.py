@@ -92,7 +92,9 @@ def _start(state: run.SupervisorState, side: _Side, streams: list[int], opened: 
     arguments = files.name_files() if opened else ()
     try:
         if isinstance(side.job, native.Image):
-            return native.launch(state, side.start, side.limits, side.job, arguments, flag=side.flag)
+            return native.launch(
+                state, side.start, side.limits, side.job, arguments, files=len(arguments), flag=side.flag
+            )
         pid = os.fork()
         if pid == 0:
             _perform(state, side, arguments)

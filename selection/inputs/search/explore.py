@@ -14,6 +14,7 @@ from sstar_code.selection.evidence.clustering import behaviour_of, compare_with,
 from sstar_code.selection.evidence.cpu_budget import CPU_S, CpuBudget
 from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.contract.examples import public_inputs
+from sstar_code.selection.inputs.search.generated import find_generated_inputs
 from sstar_code.selection.inputs.strategies.streams import Mutations, large_inputs
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ _BROAD_INPUTS = 100
 _BROAD_SHARE = 0.6
 """Share of the runs for inputs that all programs run on."""
 _LARGE_INPUTS = 6
+_SAMPLES = 3
+"""Inputs of the problem's generator that stand for public ones where there are none."""
 _CHUNK = 6
 _COSTLY = (Status.TLE, Status.MLE)
 
@@ -93,6 +96,8 @@ class _Search:
     most_broad: int = _BROAD_INPUTS
     is_split: bool = False
     """Whether programs that end well have done different things on an input."""
+    generated: frozenset[str] = frozenset()
+    """Inputs of the problem's own generator, which are what the problem allows."""
 
     @property
     def runs_left(self) -> int:
@@ -107,6 +112,15 @@ class _Search:
         """The programs that look like another one."""
         sizes = Counter(self.group.values())
         return [program for program in self.copies if sizes[self.group[program]] > 1]
+
+    async def own(self, inputs: Sequence[str]) -> None:
+        """The inputs of the problem's own generator, every program on every one."""
+        self.generated = frozenset(inputs)
+        for start in range(0, len(inputs), _CHUNK):
+            if self.is_over:
+                return
+            chunk = [("generated", text) for text in inputs[start : start + _CHUNK]]
+            await self._try(chunk, list(self.copies))
 
     async def broad(self) -> None:
         """Strategies in turn, every program on every input."""
@@ -221,7 +235,8 @@ class _Search:
             record.refined += 1
             if strategy != "retyped":
                 self.mutations.learn(text)
-        self.tried.append(_Tried(text, splits, is_valid, self.mutations.contract.admits(text)))
+        is_admitted = text in self.generated or self.mutations.contract.admits(text)
+        self.tried.append(_Tried(text, splits, is_valid, is_admitted))
 
 
 async def find_model_free_inputs(
@@ -235,16 +250,23 @@ async def find_model_free_inputs(
 ) -> list[str]:
     """Mutations of the public inputs that are not too costly, the most telling ones first.
 
-    First come those inside the contract that split the programs of `members`, then others inside it, then
-    those beyond it, last those on which most candidates fail. All programs have run on all that is
-    returned. At most about `max_runs` runs (distinct program and input) and 4.2 CPU seconds are spent. With
-    `stops_at_split` nothing is run after the first inputs on which no program fails and two differ. With
-    `thorough_s` it spends so many CPU seconds on small inputs, of more kinds, and half of them on inputs that
-    all programs run on; the ledger has to have them.
+    With them are inputs of the problem's own generator, where it has one; where programs talk to an
+    interactor there are none. First come those inside the contract that split the programs of `members`, then
+    others inside it, then those beyond it, last those on which most candidates fail. All programs have run on
+    all that is returned. At most about `max_runs` runs (distinct program and input) and 4.2 CPU seconds are
+    spent, up to 1.5 of them on the generator. With `stops_at_split` nothing is run after the first inputs on
+    which no program fails and two differ. With `thorough_s` it spends so many CPU seconds on small inputs, of
+    more kinds, and half of them on inputs that all programs run on; the ledger has to have them.
     """
     copies = Counter(sorted(pool.board.program_of[index] for index in members))
     codes = [pool.candidates[program].code for program in copies]
     problem, budget = pool.problem, CpuBudget(pool, ledger, thorough_s or _MOST_CPU_S)
+    if problem.interactor is not None:
+        ledger.notes.append("programs that talk to an interactor are not compared")
+        return []
+    generated = await find_generated_inputs(pool, ledger)
+    if generated and not problem.public_tests:
+        problem = replace(problem, public_tests=tuple(map(Test, generated[:_SAMPLES])))
     contract = Contract.of(problem)
     shown = any(text.strip() for text in public_inputs(problem))
     if contract.form is None and problem.kind is Kind.STDIN and not shown:
@@ -261,6 +283,7 @@ async def find_model_free_inputs(
     group: dict[int, tuple[int, ...]] = dict.fromkeys(copies, ())
     search = _Search(pool, mutations, copies, max_runs, budget, group=group, stops_at_split=stops_at_split)
     search.most_broad = max_runs if is_thorough else _BROAD_INPUTS
+    await search.own(generated)
     await search.broad()
     await search.focus(random.Random(pool.seed_for("focus")))
     if budget.is_empty:

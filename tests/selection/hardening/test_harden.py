@@ -92,6 +92,22 @@ def test_a_crash_alone_names_nobody(harden_with):
     assert made.added
 
 
+def test_inputs_of_the_problems_own_generator_are_used(harden_with):
+    """Those that its validator accepts: here the only one on which the program is wrong."""
+    right, wrong = ("n = int(input())\nprint(n * 2" + end for end in (")", " - (n * 7 % 99991 == 37819))"))
+    problem = Problem(
+        "twice", "Print twice the number.", Kind.STDIN, public_tests=(Test("1\n", "2\n"),),
+        generator={"program": "import sys\nprint(sys.argv[1])", "commands": "748193\n-5"},
+        validator={"program": "assert int(input()) > 0"},
+    )  # fmt: skip
+    made = harden_with(problem, [wrong], [right], most_tests=4)
+    assert made.failing == {0: (Test("748193\n", "1496386\n"), "WA")}
+    assert Test("-5\n", "-10\n") not in made.added
+    assert harden_with(replace(problem, generator=None), [wrong], [right], most_tests=4).failing == {}
+    talks = replace(problem, interactor={"program": ""})
+    assert "interactor" in harden_with(talks, [wrong], [right]).why
+
+
 def test_what_cannot_be_hardened_says_why(harden_with):
     """Several right answers, and no program that passes."""
     assert "other outputs" in harden_with(replace(LARGEST, several_answers=True), [MAX], [MAX]).why

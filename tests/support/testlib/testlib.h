@@ -1,5 +1,5 @@
-// A small header with testlib's interface, written for these tests: enough for checkers, interactors and
-// validators of a few lines. The real one is the user's own.
+// A small header with testlib's interface, written for these tests: enough for checkers, interactors,
+// validators and generators of a few lines. The real one is the user's own.
 #pragma once
 #include <cmath>
 #include <cstdarg>
@@ -140,3 +140,32 @@ inline void registerValidation(int, char **) {
     inf.strict = true;
 }
 inline void registerValidation() { registerValidation(0, nullptr); }
+namespace testlib_double {
+inline int given_count = 0;
+inline char **given = nullptr;
+}
+class random_t {
+public:
+    unsigned long long state = 1;
+    long long next(long long low, long long high) {
+        state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+        return low + (long long)((state >> 33) % (unsigned long long)(high - low + 1));
+    }
+};
+inline random_t rnd;
+inline void registerGen(int count, char **arguments, int) {
+    testlib_double::given_count = count;
+    testlib_double::given = arguments;
+    for (int place = 1; place < count; place++)
+        for (const char *sign = arguments[place]; *sign; sign++) rnd.state = rnd.state * 131 + (unsigned char)*sign;
+}
+template <class T> T opt(const std::string &name) {
+    for (int place = 1; place + 1 < testlib_double::given_count; place++)
+        if ("-" + name == testlib_double::given[place]) return T(std::atoll(testlib_double::given[place + 1]));
+    quit(_fail, "no option " + name);
+}
+template <class T> T opt(int place) {
+    if (place >= testlib_double::given_count) quit(_fail, "no argument " + std::to_string(place));
+    return T(std::atoll(testlib_double::given[place]));
+}
+template <class T> void println(const T &value) { std::cout << value << std::endl; }

@@ -166,3 +166,54 @@ def test_eval_keeps_scores_and_chooses_by_them(sstar, folder, serve, write_set, 
     again = sstar("eval", "jsonl:problems.jsonl", *words, *isolated, "--select", "first", "--json")
     assert again.json["score"] == 0.75
     assert "score 0.750 of 1 problem" in sstar("report", "run").out
+
+
+@pytest.mark.usefixtures("cpp")
+def test_validate_runs_the_generator(sstar, write_set, isolated):
+    """Its failures, what the validator refuses, and the references that fail or contradict the first."""
+    source = """#include "testlib.h"
+int main(int argc, char **argv) {
+    registerGen(argc, argv, 1);
+    println(opt<int>(1));
+}
+"""
+    generator = {"program": source, "language": "cpp", "commands": "./gen 5\n./gen\n./gen 12\n./gen 6\n"}
+    validator = {"program": "n = int(input())\nassert n < 10, f'{n} is too large'\n"}
+    right, other = "print(int(input()) * 2)", "n = int(input())\nprint(2 if n == 1 else n)"
+    problem = {
+        "id": "twice",
+        "statement": "Twice.",
+        "kind": "stdin",
+        "hidden_tests": [{"input": "1", "output": "2"}],
+        "generator": generator,
+        "validator": validator,
+        "metadata": {"references": [right, other, "assert int(input()) < 6\nprint(2)"]},
+    }
+    write_set(problem)
+    ended = sstar("validate", "jsonl:problems.jsonl", *isolated, "--testlib", str(HEADER))
+    assert ended.code == 1, ended.err
+    assert ended.out.splitlines() == [
+        "twice: the generator fails with arguments '': RE: FAIL no argument 1",
+        "twice: the validator refuses the input generated with '12': AssertionError: 12 is too large",
+        "twice: reference 1 fails on the input generated with '5': WA",
+        "twice: reference 2 fails on the input generated with '5': WA",
+        "1 problems, 4 faults, 0 notes; 3 of 3 references passed; 3 inputs generated",
+    ]
+    python = {"program": "import sys\nprint(sys.argv[1])\n", "commands": "5\n6"}
+    write_set(problem | {"generator": python, "metadata": {"reference": right}})
+    ended = sstar("validate", "jsonl:problems.jsonl", *isolated, "--json")
+    assert (ended.code, ended.json["generated_inputs"], ended.json["passed"]) == (0, 2, 1)
+
+
+def test_grade_needs_no_header_for_a_generator(sstar, folder, write_set, isolated):
+    """It is not run; only who runs it has to name the header."""
+    generator = {"program": '#include "testlib.h"\nprint()', "commands": ""}
+    row = {"id": "a", "statement": "s", "kind": "stdin", "hidden_tests": [{"input": "", "output": "1"}]}
+    write_set(row | {"generator": generator})
+    write(folder, "s.jsonl", {"task_id": "a", "solution": "print(1)"})
+    ended = sstar("grade", "jsonl:problems.jsonl", "s.jsonl", *isolated, "--out", "run")
+    assert (ended.code, "AC 1" in ended.out) == (0, True), ended.err
+    write_set(row | {"generator": {**generator, "commands": 5}})
+    ended = sstar("ls", "jsonl:problems.jsonl")
+    assert ended.code == 2
+    assert "key 'generator': its commands must be a text" in ended.err

@@ -232,6 +232,7 @@ def test_what_is_read():
     plus = read("codecontests+", PLUS | {"checker": source, "validator": source})
     assert (plus.time_limit_s, plus.memory_limit_mb) == (2.0, 256)
     assert plus.checker == plus.validator == {"program": source, "language": "cpp"}
+    assert plus.generator == {"program": '#include "testlib.h"', "language": "cpp", "commands": "./gen 1"}
     assert read("codeforces", CODEFORCES | {"generated_checker": source}).checker == plus.checker
     xcode = read("xcodeeval", XCODEEVAL)
     assert (xcode.time_limit_s, xcode.hidden_tests) == (0.5, (Test("3\n", "6"),))
