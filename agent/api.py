@@ -33,6 +33,7 @@ from sstar_code.agent.solving.presets import choose_prompts, find_preset, note_p
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import Problem, UserError, load_set
 from sstar_code.problems.formats.jsonl import to_json
+from sstar_code.problems.formats.judges import attach_testlib, list_languages
 from sstar_code.problems.statements.parse import parse_statement
 from sstar_code.problems.values import encode
 from sstar_code.sandbox import Limits, Mode, Program
@@ -75,6 +76,7 @@ async def asolve(
     sandbox: str | Sandbox = "auto",
     prompts: Path | None = None,
     folder: Path | None = None,
+    testlib: Path | None = None,
 ) -> Solution:
     """Sample programs for `problem`, repair them by what they do on its public tests, choose one.
 
@@ -90,22 +92,21 @@ async def asolve(
         prompts: a folder whose *.j2 files replace prompt templates by name.
         folder: where answers and executions are kept, so that the same call goes on where an earlier one
             ended; None: nothing is kept.
+        testlib: testlib.h, for judges in C++ that include it.
 
     Raises:
         UserError: the model, the preset, the sandbox or the folder cannot be used; the text says what to do.
         InfrastructureError: the endpoint or the sandbox is gone.
     """
-    task = parse_statement(problem, id="problem") if isinstance(problem, str) else problem
     settings = settings or _choose_settings(preset)
-    asked, templates = (
-        _find_model(model, base_url, settings, preset=preset),
-        choose_prompts(prompts, preset, model),
-    )
+    ((task,), place) = _equip([_read(problem)], testlib, sandbox, settings.language)
+    asked = _find_model(model, base_url, settings, preset=preset)
+    templates = choose_prompts(prompts, preset, model)
     if folder is not None:
         own = {"problem": to_json(task), **settings.as_json()}
         config = make_config(task.id, _describe(asked), templates, **own, **_name(preset))
         _open("solve", folder, config, note_preset(preset, settings, _describe(asked), templates))
-    opening = open_session(folder, _find_sandbox(sandbox), _say_nothing, endpoint=asked, quiet=True)
+    opening = open_session(folder, place, _say_nothing, endpoint=asked, quiet=True)
     return await solve_problem(opening, task, settings, templates)
 
 
@@ -120,6 +121,7 @@ async def aevaluate(
     sandbox: str | Sandbox = "auto",
     prompts: Path | None = None,
     folder: Path | None = None,
+    testlib: Path | None = None,
 ) -> Summary:
     """Solve every problem and grade the choices on the hidden tests: what `sstar eval` does.
 
@@ -133,14 +135,13 @@ async def aevaluate(
     """
     name = problems if isinstance(problems, str) else None
     whole = None if name is None else load_set(name)
-    tasks = tuple(cast("Sequence[Problem]", problems) if whole is None else whole.problems)
+    tasks = list(cast("Sequence[Problem]", problems) if whole is None else whole.problems)
     if not tasks:
         raise UserError("there is no problem to evaluate")
     settings = settings or _choose_settings(preset)
-    asked, templates = (
-        _find_model(model, base_url, settings, preset=preset),
-        choose_prompts(prompts, preset, model),
-    )
+    (tasks, place) = _equip(tasks, testlib, sandbox, settings.language)
+    asked = _find_model(model, base_url, settings, preset=preset)
+    templates = choose_prompts(prompts, preset, model)
     if folder is not None:
         own = {"problems": [task.id for task in tasks], **settings.as_json()}
         own["set"] = "given in Python" if name is None else name
@@ -154,7 +155,7 @@ async def aevaluate(
             make_config("evaluation", _describe(asked), templates, **own, **_name(preset)),
             about,
         )
-    opening = open_session(folder, _find_sandbox(sandbox), _say_nothing, endpoint=asked, quiet=True)
+    opening = open_session(folder, place, _say_nothing, endpoint=asked, quiet=True)
     return await evaluate_run(opening, tasks, settings, templates, prices=Prices())
 
 
@@ -169,6 +170,7 @@ async def aselect(
     sandbox: str | Sandbox = "auto",
     seed: int = 0,
     prompts: Path | None = None,
+    testlib: Path | None = None,
 ) -> Selection:
     """Choose among `programs` by what they do; `chosen` of the result is an index into them.
 
@@ -181,7 +183,7 @@ async def aselect(
         UserError: an unknown method, or as for `asolve`.
         InfrastructureError: the endpoint or the sandbox is gone.
     """
-    task = parse_statement(problem, id="problem") if isinstance(problem, str) else problem
+    ((task,), place) = _equip([_read(problem)], testlib, sandbox)
     settings = Settings(select=method, seed=seed)
     candidates = [
         item if isinstance(item, Candidate) else Candidate(mark(item, PYTHON), 0, 0) for item in programs
@@ -190,7 +192,7 @@ async def aselect(
         task, tuple(item.code for item in candidates), tuple(tuple(item.sources) for item in candidates)
     )
     asked = None if model is None else _find_model(model, base_url)
-    opening = open_session(None, _find_sandbox(sandbox), _say_nothing, endpoint=asked, quiet=True)
+    opening = open_session(None, place, _say_nothing, endpoint=asked, quiet=True)
     (made,) = await choose_run(
         opening, [work], settings, Prompts(prompts or find_prompts(model)), grade="none"
     )
@@ -358,10 +360,21 @@ def _find_model(
     raise UserError(f"the model is a {type(model).__name__}: give a name, an async function, or a model")
 
 
-def _find_sandbox(sandbox: str | Sandbox, language: str = PYTHON) -> SandboxChoice | Sandbox:
+def _read(problem: Problem | str) -> Problem:
+    return parse_statement(problem, id="problem") if isinstance(problem, str) else problem
+
+
+def _equip(
+    problems: Sequence[Problem], testlib: Path | None, sandbox: str | Sandbox, language: str = PYTHON
+) -> tuple[list[Problem], SandboxChoice | Sandbox]:
+    """`problems` with testlib's header in their judges, and a sandbox that has what these are written in."""
+    return attach_testlib(problems, testlib), _find_sandbox(sandbox, language, *list_languages(problems))
+
+
+def _find_sandbox(sandbox: str | Sandbox, *languages: str) -> SandboxChoice | Sandbox:
     if not isinstance(sandbox, str):
         return sandbox
-    return SandboxChoice(sandbox, languages=() if language == PYTHON else (language,))
+    return SandboxChoice(sandbox, languages=tuple(name for name in languages if name != PYTHON))
 
 
 def _open(command: str, folder: Path, config: dict[str, Any], about: dict[str, Any]) -> None:

@@ -62,6 +62,9 @@ class PoolApp:
         say: gets a line when something unexpected happened.
     """
 
+    testlib: str | None = None
+    """The text of testlib's header, for checkers in C++."""
+
     def __init__(
         self,
         queue: Queue,
@@ -129,7 +132,7 @@ class PoolApp:
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._bodies.holding() as add:
             content = await self._bodies.read(scope, receive, add)
-            batch = read_batch(parse_body(content), self._facts["languages"])
+            batch = read_batch(parse_body(content), self._facts["languages"], self.testlib)
             async with while_connected(receive):
                 await self._answer(batch, send)
 

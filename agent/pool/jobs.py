@@ -12,6 +12,13 @@ from sstar_code.agent.serving.errors import bad_request
 from sstar_code.problems import Kind, Problem, ProblemFileError
 from sstar_code.problems.errors import suggest
 from sstar_code.problems.formats.jsonl import read_problem
+from sstar_code.problems.formats.judges import (
+    TESTLIB,
+    attach_header,
+    find_judges,
+    lacks_testlib,
+    list_languages,
+)
 from sstar_code.problems.formats.rows import Row
 from sstar_code.problems.values import encode
 from sstar_code.sandbox import Execution, Sandbox, Verdict
@@ -58,8 +65,10 @@ class Batch:
     """Whether each result is sent as it comes, else all at the end in the order of the jobs."""
 
 
-def read_batch(body: Any, languages: Collection[str] = (PYTHON,)) -> Batch:
-    """The jobs that a request's body asks for; `languages` are those that the sandbox has.
+def read_batch(body: Any, languages: Collection[str] = (PYTHON,), testlib: str | None = None) -> Batch:
+    """The jobs that a request's body asks for.
+
+    `languages` are those that the sandbox has, `testlib` is the text of the header for checkers in C++.
 
     Raises:
         RefusedError: it is not in the form that docs/operating/pool.md has; the message names job and key.
@@ -79,7 +88,7 @@ def read_batch(body: Any, languages: Collection[str] = (PYTHON,)) -> Batch:
         )
     if not isinstance(stream, bool):
         raise bad_request("`stream` must be true or false", "stream")
-    made = tuple(_read_job(number, item, languages) for number, item in enumerate(jobs))
+    made = tuple(_read_job(number, item, languages, testlib) for number, item in enumerate(jobs))
     return Batch(made, priority, stream)
 
 
@@ -91,7 +100,7 @@ def _refuse_unknown(data: Mapping[str, Any], known: tuple[str, ...], where: str)
             )
 
 
-def _read_job(number: int, data: Any, languages: Collection[str]) -> Job:
+def _read_job(number: int, data: Any, languages: Collection[str], testlib: str | None) -> Job:
     where = f"jobs[{number}]: "
     if not isinstance(data, dict):
         raise bad_request(f"{where}a job must be a JSON object")
@@ -115,12 +124,26 @@ def _read_job(number: int, data: Any, languages: Collection[str]) -> Job:
         problem = read_problem(Row(Path("request"), number, row))
     except ProblemFileError as error:
         raise bad_request(where + str(error).partition(": ")[2]) from None
+    problem = _equip(problem, where, languages, testlib)
     texts = None if inputs is None else _read_inputs(inputs, where, is_call=entry_point is not None)
     if inputs is None and not problem.hidden_tests:
         raise bad_request(f"{where}`tests` must hold at least one test", "tests")
     return Job(
         name, _mark(code, data.get("language", PYTHON), where, problem, languages), problem, texts, stop
     )
+
+
+def _equip(problem: Problem, where: str, languages: Collection[str], testlib: str | None) -> Problem:
+    """`problem` with the header in its checker, which this pool can run."""
+    problem = attach_header(problem, testlib, need=False)
+    why = ""
+    if list_languages([problem]) and all(name == PYTHON for name in languages):
+        why = "is in C++, and this pool has Python alone; start it with `sstar pool --language cpp`"
+    elif any(map(lacks_testlib, find_judges(problem).values())):
+        why = f"includes {TESTLIB}, which this pool has not; start it with `sstar pool --testlib PATH`"
+    if why:
+        raise bad_request(f"{where}its checker {why}", "checker")
+    return problem
 
 
 def _mark(code: str, name: Any, where: str, problem: Problem, languages: Collection[str]) -> str:

@@ -35,6 +35,8 @@ class Pool:
     """Runs that may wait; more are refused with 429 and when to come again."""
     max_body_mb: int = 64
     """Megabytes of the longest request that is read."""
+    testlib: str | None = None
+    """The text of testlib's header, for checkers in C++ that include it."""
 
     def __post_init__(self) -> None:
         check_host(self.host, self.key, "run programs")
@@ -67,7 +69,9 @@ async def serve_pool(
             "libraries": list(environment.libraries),
             "languages": ["python", *getattr(sandbox, "languages", ())],
         }
-        app = PoolApp(queue, Guard(pool.key), BodyReader(pool.max_body_mb << 20), facts, say)
+        reader = BodyReader(pool.max_body_mb << 20)
+        app = PoolApp(queue, Guard(pool.key), reader, facts, say)
+        app.testlib = pool.testlib
         group = await stack.enter_async_context(anyio.create_task_group())
         group.start_soon(queue.work, 2 * programs.workers)  # one is prepared while one is run
         host, port = listening.getsockname()[:2]

@@ -13,6 +13,7 @@ import pytest
 
 import sstar_code
 from sstar_code.agent.models import Answer, Usage
+from tests.support import ROOT
 
 SUM = "Read two integers and print their sum.\n\nExample:\nInput: 1 2\nOutput: 3\n"
 RIGHT = "print(sum(map(int, input().split())))"
@@ -58,6 +59,32 @@ def test_a_function_is_called_with_arguments(sandbox_local):
     runs = sstar_code.run(program, [(1, [2]), "3\n[4]", ("x", None)], entry_point="f", sandbox="local")
     assert [run.result for run in runs[:2]] == ["[1, 2]", "[3, 4]"]
     assert (runs[2].status, runs[2].failure.type) == ("RE", "TypeError")
+
+
+@pytest.mark.usefixtures("cpp_tools")
+def test_judges_in_cpp_are_run_against_the_header_that_is_given():
+    """By `select` and `solve`, with the compiler that they need; without the header it is one line."""
+    checker = {
+        "program": '#include "testlib.h"\nint main(int argc, char **argv) {\n'
+        "    registerTestlibCmd(argc, argv);\n"
+        '    if (ouf.readInt() + ouf.readInt() != inf.readInt()) quitf(_wa, "another sum");\n'
+        '    quitf(_ok, "fine");\n}\n',
+        "language": "cpp",
+    }
+    problem = sstar_code.Problem(
+        "sum", "Two numbers.", "stdin", public_tests=[sstar_code.Test("7\n", "3 4\n")], checker=checker
+    )
+    programs = ["print(1, 1)", "print(1, 6)"]
+    options = {"sandbox": "local", "testlib": ROOT / "tests" / "support" / "testlib"}
+    assert sstar_code.select(problem, programs, method="first", **options).chosen == 1
+
+    async def write(_messages):
+        return answer(programs[1])
+
+    settings = sstar_code.Settings(n=1, select="first")
+    assert sstar_code.solve(problem, model=write, settings=settings, **options).solved
+    with pytest.raises(sstar_code.UserError, match="from Python with testlib=PATH"):
+        sstar_code.select(problem, programs, sandbox="local")
 
 
 def test_a_set_is_evaluated_and_goes_on(sandbox_local, tmp_path):

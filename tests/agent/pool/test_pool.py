@@ -20,7 +20,21 @@ from sstar_code.agent.pool.run import Pool, serve_pool
 from sstar_code.agent.testing import FakeSandbox
 from sstar_code.problems import InfrastructureError, UserError
 from sstar_code.sandbox import Execution, Status
+from tests.support import ROOT
 from tests.support.servers.served import PATIENCE_S, RIGHT, SQUARE, run_known
+
+IN_CPP = """#include "testlib.h"
+int main(int argc, char **argv) {
+    registerTestlibCmd(argc, argv);
+    if (ouf.readInt() + ouf.readInt() != inf.readInt()) quitf(_wa, "another sum");
+    quitf(_ok, "fine");
+}
+"""
+CHECKED = {
+    "code": "print(1, 6)",
+    "tests": [{"input": "7\n", "output": "3 4\n"}],
+    "checker": {"program": IN_CPP, "language": "cpp"},
+}
 
 
 @pytest.fixture
@@ -89,6 +103,18 @@ def test_programs_are_run_and_judged_by_a_real_sandbox(start):
     assert (judged["verdict"], judged["passed_tests"], judged["total_tests"]) == ("AC", 1, 1)
     assert (wrong["verdict"], wrong["passed_tests"], wrong["first_failure"]["got"]) == ("WA", 1, "9\n")
     assert crashed["executions"][0]["failure"]["type"] == "exit status 3"
+
+
+@pytest.mark.usefixtures("cpp_tools")
+def test_a_pool_that_compiles_runs_checkers_in_cpp(start):
+    """Against the header that it was started with; without it the job is refused in one line."""
+    compiles = SandboxChoice("local", workers=1, languages=("cpp17",))
+    header = (ROOT / "tests" / "support" / "testlib" / "testlib.h").read_text()
+    address = start(compiles, testlib=header)
+    results = run(address, CHECKED, CHECKED | {"code": "print(1, 1)"})
+    assert [made["verdict"] for made in results] == ["AC", "WA"]
+    status, _, text = ask(start(compiles), "POST", "/v1/run", {"jobs": [CHECKED]})
+    assert (status, "`sstar pool --testlib PATH`" in text) == (400, True)
 
 
 @pytest.mark.usefixtures("cpp_tools")
@@ -171,6 +197,7 @@ def test_many_clients_get_each_their_own(start):
         ({"jobs": [{"code": "x", "inputs": [1]}]}, "each of `inputs` must be a text"),
         ({"jobs": [{"code": "x", "inputs": [""], "language": "ada"}]}, "unknown language 'ada'"),
         ({"jobs": [{"code": "x", "inputs": [""], "language": "cpp"}]}, "sstar pool --language cpp17"),
+        ({"jobs": [CHECKED]}, "its checker is in C++, and this pool has Python alone"),
         ({"jobs": [{"code": "x", "inputs": [""], "time_limit_s": "soon"}]}, "time_limit_s"),
         ({"jobs": [{"code": "x", "inputs": [""], "entry_point": "1f"}]}, "entry_point"),
         ({"jobs": [{"code": "x", "inputs": [""], "checker": "nearly"}]}, "checker"),

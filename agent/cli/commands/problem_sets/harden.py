@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sstar_code.agent.cli.build import load_problems, note_set, put, put_json, run_async, say
+from sstar_code.agent.cli.build import equip, load_problems, note_set, put, put_json, run_async, say
 from sstar_code.agent.cli.grouped import grouped
 from sstar_code.agent.cli.options import DataOptions, OutputOptions
 from sstar_code.agent.cli.options.arguments import SetArg
@@ -66,7 +66,8 @@ def command(
         codes[item.problem.id].append(item.code)
     survey.tell(chosen, say, verb="have only their reference")
     trusted: dict[str, list[str]] = {problem.id: [] for problem in chosen}
-    for item in match_samples([references], whole, chosen) if references else ():
+    given = match_samples([references], whole, chosen) if references else ()
+    for item in survey.watch(given):
         trusted[item.problem.id].append(item.code)
     config = {
         "label": f"{whole.name}-hardened",
@@ -79,7 +80,8 @@ def command(
     }
     about = {**note_set(whole, chosen, data), "sources": list(map(str, programs))}
     folder = open_run("harden", config, output.out, fresh=output.fresh, say=say, **about)
-    opening = open_session(folder, sandbox, say, watch=watch, quiet=output.json_)
+    place = equip(survey.choose_languages(sandbox), chosen)
+    opening = open_session(folder, place, say, watch=watch, quiet=output.json_)
     work = [(problem, codes[problem.id], trusted[problem.id]) for problem in chosen]
     made = run_async(lambda: harden_run(opening, work, seed=settings.seed, most_tests=tests))
     write_lines(folder / "problems.jsonl", [to_json(one.hardened.problem) for one in made])

@@ -10,6 +10,7 @@ import typer
 from sstar_code.agent.cli.build import put, run_async, say
 from sstar_code.agent.cli.commands.servers.serve import ApiKeyEnvOpt, HostOpt, read_key
 from sstar_code.agent.cli.grouped import grouped
+from sstar_code.agent.cli.options.arguments import TestlibOpt
 from sstar_code.agent.cli.options.flag import check_language
 from sstar_code.agent.jobs.choices import SandboxChoice, Watch
 
@@ -39,6 +40,7 @@ def command(
             help="A language that jobs may name beside Python: cpp, cpp17, cpp20.",
         ),
     ] = "python",
+    testlib: TestlibOpt = None,
     sandbox: SandboxChoice,
     watch: Watch,
 ) -> int:
@@ -48,8 +50,10 @@ def command(
     """
     from sstar_code.agent.pool.run import Pool, serve_pool
     from sstar_code.agent.serving.run import check_installed
+    from sstar_code.problems.formats.judges import read_testlib
 
-    pool = Pool(host, port, read_key(api_key_env), max_waiting, max_body_mb)
+    header = None if testlib is None else read_testlib(testlib)
+    pool = Pool(host, port, read_key(api_key_env), max_waiting, max_body_mb, header)
     check_installed("pool")
     chosen = sandbox if language == "python" else replace(sandbox, languages=(language,))
 
