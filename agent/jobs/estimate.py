@@ -11,6 +11,7 @@ from sstar_code.agent.models.openai.completion import estimate_tokens
 from sstar_code.agent.run.outcomes import Prices, StageCount
 from sstar_code.agent.run.prices import choose_prices, read_price_list
 from sstar_code.agent.solving.confirmed import MOST_REPAIRS
+from sstar_code.agent.solving.written_checker import wants_checker
 from sstar_code.agent.strategies.table import choose_strategy
 
 if TYPE_CHECKING:
@@ -148,6 +149,8 @@ def estimate_run(
             prompt + settings.rounds * (settings.max_tokens + _REPORT),
             settings.max_tokens,
         )
+        if settings.write_checker and wants_checker(problem):
+            _add(most, 1, prompt, settings.max_tokens)
         if all_ > 1:
             _add(expected, round(asks * _OPEN), prompt + _REPORT, answer)
             _add(most, asks, prompt + settings.max_tokens, settings.max_tokens)

@@ -17,6 +17,7 @@ STYLES = ("cot", "direct", "draft", "plan")
 2502.18600), and ideas first (as PlanSearch, arXiv 2409.03733)."""
 _LATER = frozenset(
     {"least", "strategy", "style", "lessons", "methods_with_model", "repair_confirmed", "language"}
+    | {"write_checker"}
     | {"think_min", "think_max", "think_wait", "switch_penalty", "confidence", "cut_loops", "drafts", "mur"}
 )
 """Settings that older runs did not know."""
@@ -61,6 +62,9 @@ class Settings:
     """The methods that are reported beside `select` may ask the model too, not use free evidence alone."""
     repair_confirmed: bool = False
     """After the choice repair, once, survivors that fail an input whose output was confirmed; costs calls."""
+    write_checker: bool = False
+    """Have the model write a checker where a statement has several right outputs and none is given; it judges
+    public tests where it passes its trial (`solving.written_checker`)."""
     think_min: int | None = None
     """Tokens that a thinking model has to think before each program; None: as few as it likes."""
     think_max: int | None = None

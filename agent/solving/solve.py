@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sstar_code.agent.run.outcomes import StageCount
 from sstar_code.agent.solving.confirmed import repair_confirmed
+from sstar_code.agent.solving.written_checker import wants_checker, write_checker
 from sstar_code.agent.strategies.table import choose_strategy
 from sstar_code.agent.telemetry.events import working_on
 from sstar_code.agent.thinking.drafts import add_drafts
@@ -82,6 +83,10 @@ async def solve(
     context = lead_thinking(problem, context)
     if context.knowledge is not None:
         context = replace(context, others=context.knowledge.recall(problem))
+    given, told = problem, ""
+    if context.settings.write_checker and wants_checker(problem):
+        with working_on(problem.id, "checker"):
+            problem, told = await write_checker(problem, context)
     lineages = await choose_strategy(context.settings)(problem, context, on_sample)
     if context.knowledge is not None:
         context.knowledge.learn(problem, lineages)
@@ -101,7 +106,13 @@ async def solve(
         )
         free = () if settings.methods_with_model else set(methods) - {settings.select}
         solution = Solution(problem, lineages, await select_all(pool, methods, free=free), settings.select)
-    return await _choose_again(solution, context, methods) if settings.repair_confirmed else solution
+    if settings.repair_confirmed:
+        solution = await _choose_again(solution, context, methods)
+    if not told:
+        return solution
+    own = solution.selection
+    selections = {**solution.selections, settings.select: replace(own, notes=(told, *own.notes))}
+    return replace(solution, problem=given, selections=selections)
 
 
 async def _choose_again(solution: Solution, context: SolveContext, methods: Sequence[str]) -> Solution:

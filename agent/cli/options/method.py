@@ -105,6 +105,11 @@ METHOD_FLAGS: Mapping[type, Mapping[str, Any]] = {
             help="After the choice, repair once what fails an input that the judge confirmed, and choose "
             "again.",
         ),
+        "write_checker": _method(
+            "--write-checker",
+            help="Where a statement has several right outputs and there is no checker, have the model write "
+            "one for the public tests; it is used if it passes a trial.",
+        ),
         **THINKING,
     }
 }
