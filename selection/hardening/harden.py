@@ -125,9 +125,11 @@ async def _find_tests(pool: Pool, references: int, max_runs: int, search_s: floa
     members = range(len(pool.candidates))
     contract, alike = Contract.of(pool.problem), compare_with(pool.problem)
     ledger = Ledger(left_s=search_s + 2 * CPU_S + 1.0)
-    inputs = await find_model_free_inputs(pool, members, ledger, max_runs=max_runs, thorough_s=search_s)
     own = frozenset(await find_generated_inputs(pool, Ledger()))
-    fit = [text for text in inputs if len(text) <= _MOST_CHARS]
+    inputs = await find_model_free_inputs(pool, members, ledger, max_runs=max_runs, thorough_s=search_s)
+    fit = [
+        text for text in inputs if len(text) <= _MOST_CHARS and (text in own or not contract.forbids(text))
+    ]
     runs = await pool.board.run(members, fit, Ledger())
     made: dict[Test, _Judged] = {}
     for place, text in enumerate(fit):

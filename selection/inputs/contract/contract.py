@@ -273,6 +273,11 @@ class Contract:
         record = self.read(text)
         return record is not None and self.domain.admits(record)
 
+    def forbids(self, text: str) -> bool:
+        """Whether `text` surely is no input, which is more than that it is unlike the public ones."""
+        record = None if self.form is None else self.read(text)
+        return record is not None and self.domain.forbids(record)
+
 
 def _try_read(form: Form, text: str) -> list[Any] | None:
     try:

@@ -14,6 +14,8 @@ _LEAST_ORDERED = 4
 """Records from which on it is no chance that the numbers of each ascend."""
 _CLOSED = 4
 """Letters of an alphabet that shows by itself: `01`, `()`, `.#`."""
+_LEAST_SINGLE = 8
+"""Words from which on it is no chance that each has one letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Domain:
     """Signs that a text may hold though no example does."""
     shape: str = ""
     """Regular expression of texts that all have one form, like 08:30; empty: they do not."""
+    single: bool = False
+    """Whether each word of a text has one letter, like `a b c`."""
     distinct: bool = False
     ordered: bool = False
     dense: bool = False
@@ -66,6 +70,16 @@ class Domain:
             return isinstance(value, self.make) and self._admits_items(value)
         return any(type(value) is type(known) and value == known for known in self.seen)
 
+    def forbids(self, value: Any) -> bool:
+        """Whether `value` surely cannot be here: it breaks a rule that the examples leave no doubt about."""
+        if self.kind == "text":
+            return self.single and isinstance(value, str) and any(len(word) > 1 for word in value.split())
+        if self.kind == "record" and isinstance(value, list | tuple) and len(value) == len(self.parts):
+            return any(map(Domain.forbids, self.parts, value))
+        if self.kind == "list" and isinstance(value, list | tuple | set | frozenset):
+            return any(map(self.parts[0].forbids, value))
+        return False
+
     def _is_above(self, value: float) -> bool:
         return self.high is not None and value > self.high
 
@@ -74,6 +88,8 @@ class Domain:
 
     def _admits_text(self, value: str) -> bool:
         if not self._admits_length(value) or (self.shape and not re.fullmatch(self.shape, value)):
+            return False
+        if self.forbids(value):
             return False
         if self.letters:
             return set(value) <= set(self.letters)
@@ -164,7 +180,9 @@ def _infer_text(values: Sequence[str], seen: tuple[Any, ...]) -> Domain:
     total = sum(map(len, values))
     is_closed = 1 < len(letters) <= _CLOSED and total >= 2 * len(letters)
     is_closed = is_closed or (bool(letters) and not any(letter.isalnum() for letter in letters))
-    return Domain("text", seen, letters=letters if is_closed else "", shape=_shape_of(seen))
+    words = [word for value in seen for word in value.split()]
+    single = len(words) >= _LEAST_SINGLE and all(len(word) == 1 for word in words)
+    return Domain("text", seen, letters=letters if is_closed else "", shape=_shape_of(seen), single=single)
 
 
 def _shape_of(values: Sequence[str]) -> str:

@@ -85,6 +85,20 @@ def test_who_differs_where_answers_fall_apart_is_left_alone(harden_with):
     assert list(harden_with(problem, [one, same], [same], most_tests=4).failing) == [0]
 
 
+def test_inputs_that_examples_rule_out_name_nobody(harden_with):
+    """Letters between blanks: who reads letters and who reads words are both right."""
+    problem = Problem(
+        "count", "Count the letters.", Kind.FUNCTION, "count", "def count(text: str) -> int:\n",
+        public_tests=(Test('"a b c"', "3"), Test('"a b b a"', "4"), Test('"c"', "1")),
+    )  # fmt: skip
+    words = "def count(text):\n    return len(text.split())\n"
+    pieces = "def count(text):\n    return sum(1 for _ in text.split())\n"
+    letters = "def count(text):\n    return len([letter for letter in text if not letter.isspace()])\n"
+    made = harden_with(problem, [pieces, letters], [words], most_tests=4)
+    assert made.failing == {}
+    assert made.added
+
+
 def test_a_crash_alone_names_nobody(harden_with):
     """Programs crash on what a statement does not allow, so such an input is left out."""
     made = harden_with(LARGEST, [CRASHES_LATE, SORTED, LOOP], [MAX], most_tests=4)

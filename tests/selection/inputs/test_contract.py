@@ -98,6 +98,26 @@ def test_contracts_admit_what_is_alike(problem, inside, outside):
     assert all(contract.admits(test.input) for test in problem.public_tests)
 
 
+def test_what_surely_is_no_input_is_told_from_what_is_only_unlike():
+    """Words of one letter each, eight of them or more; fewer may be a chance."""
+    letters = Contract.of(function('"a b c"', '"a b b a"', '"c"', '""'))
+    assert (letters.admits('"c a"'), letters.forbids('"c a"'), letters.forbids('"c  z"')) == (
+        True,
+        False,
+        False,
+    )
+    assert (letters.admits('"ab"'), letters.forbids('"ab"'), letters.forbids('"a bc d"')) == (
+        False,
+        True,
+        True,
+    )
+    few = Contract.of(function('"a b c"', '"a b"'))
+    assert (few.admits('"ab"'), few.forbids('"ab"')) == (True, False)
+    items = Contract.of(function('["a", "b", "c", "d"]', '["x", "y", "z", "v"]'))
+    assert (items.forbids('["a", "b"]'), items.forbids('["ab"]')) == (False, True)
+    assert not Contract().forbids("anything")
+
+
 def test_a_signature_stands_in_for_examples():
     """With no public test the annotations say what an argument is."""
     starter = "def f(a: list[int], s: str, d: dict[str, float], o: int | None = None, *, k=1):\n    pass\n"
