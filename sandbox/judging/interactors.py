@@ -2,6 +2,7 @@
 
 Whoever ended first ended by itself (`inside.judging.talk`), and that decides: a verdict of the interactor
 that did not need the candidate's end stands, and a candidate that failed before there was one has failed.
+Where the problem has a checker program too, that judges what the interactor wrote, as the last.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from sstar_code.problems.formats.judges import (
     refuse_without_testlib,
 )
 from sstar_code.sandbox.inside.frames import pack_files
+from sstar_code.sandbox.judging.checkers import ask_checker
 from sstar_code.sandbox.judging.ruling import (
     CHECKER_AT_FAULT,
     INTERACTOR_AT_FAULT,
@@ -27,7 +29,7 @@ from sstar_code.sandbox.judging.ruling import (
     shorten,
 )
 from sstar_code.sandbox.languages.table import PYTHON
-from sstar_code.sandbox.outcome import JUDGE_ERROR, Execution, Limits, Mode, Program, Status, Verdict
+from sstar_code.sandbox.outcome import JUDGE_ERROR, Execution, Limits, Mode, Program, Status, Verdict, is_cut
 
 if TYPE_CHECKING:
     from sstar_code.problems import Problem, Test
@@ -118,11 +120,25 @@ async def rule_talk(sandbox: Sandbox, problem: Problem, test: Test, run: Executi
         return Ruling(Verdict.WA, "the program ended before the interactor was through")
     if ended:
         return await _blame(sandbox, problem, test, talk)
+    return await _conclude(sandbox, problem, test, talk)
+
+
+async def _conclude(sandbox: Sandbox, problem: Problem, test: Test, talk: Talk) -> Ruling:
+    """The verdict of an interactor that came to one; where it accepts, that of a checker program."""
     ruling = rule_by_testlib(talk.status, talk.words, problem.full_score)
+    if ruling.verdict is Verdict.AC and not isinstance(problem.checker, str):
+        return await _ask_last(sandbox, problem, test, talk)
     note = ruling.note.replace(CHECKER_AT_FAULT, INTERACTOR_AT_FAULT).replace(
         "the checker:", "the interactor:"
     )
     return Ruling(ruling.verdict, note, ruling.score)
+
+
+async def _ask_last(sandbox: Sandbox, problem: Problem, test: Test, talk: Talk) -> Ruling:
+    """The checker's verdict on what the interactor wrote to its output file, which is its `ouf`."""
+    if is_cut(talk.written):
+        return Ruling(Verdict.IE, f"{INTERACTOR_AT_FAULT}: it writes more than its checker is given")
+    return await ask_checker(sandbox, problem, test, talk.written)
 
 
 async def _blame(sandbox: Sandbox, problem: Problem, test: Test, talk: Talk) -> Ruling:

@@ -73,6 +73,26 @@ def test_an_interactor_has_the_last_word(cpp_local, code, verdict, note):
     assert (result.verdict.value, note in result.note) == (verdict, True), result
 
 
+def test_a_checker_judges_what_the_interactor_wrote(cpp_local):
+    """At last, where the interactor accepts: here the number of guesses, against what the jury needs."""
+    last = in_cpp("""
+    int guesses = ouf.readInt(0, 10, "guesses");
+    if (guesses > ans.readInt()) quitf(_wa, "%d guesses", guesses);
+    quitf(_ok, "few");""")
+    problem = in_problem([("37\n", "2\n"), ("1\n", "2\n")], interactor=GUESS, checker=last)
+    report = cpp_local.call(run_tests, cpp_local.sandbox, problem, SEARCH, list(problem.hidden_tests))
+    assert [result.verdict.value for result in report.results] == ["AC", "WA"], report.results
+    assert report.results[1].note == "the checker: wrong answer 5 guesses"
+    assert (
+        "the interactor: "
+        in judge(cpp_local, in_problem([("37\n", "2\n")], interactor=GUESS, checker=last), "").note
+    )
+    python = {"program": "import json, sys\nsys.exit(int(json.load(sys.stdin)['output']) > 2)"}
+    problem = in_problem([("37\n", "2\n"), ("1\n", "2\n")], interactor=GUESS, checker=python)
+    report = cpp_local.call(run_tests, cpp_local.sandbox, problem, SEARCH, list(problem.hidden_tests))
+    assert [result.verdict.value for result in report.results] == ["AC", "WA"]
+
+
 def test_a_flood_is_wrong_however_long_the_interactor_reads(cpp_local, monkeypatch):
     """It is ended at its own limit, and whoever brought it there has not passed."""
     monkeypatch.setitem(protocol.JUDGE_LIMITS, "memory_mb", 32)
