@@ -32,6 +32,7 @@ from sstar_code.agent.run.outcomes import Prices
 from sstar_code.agent.solving.presets import choose_prompts, find_preset, note_preset
 from sstar_code.agent.solving.settings import Settings
 from sstar_code.problems import Problem, UserError, load_set
+from sstar_code.problems.formats.frames import refuse_framed
 from sstar_code.problems.formats.jsonl import to_json
 from sstar_code.problems.formats.judges import attach_testlib, list_languages
 from sstar_code.problems.statements.parse import parse_statement
@@ -149,12 +150,8 @@ async def aevaluate(
         about |= note_choice(tasks, window=(None, None), filters=None, limit=None)
         set_name = "given in Python" if whole is None else whole.name
         about |= note_preset(preset, settings, _describe(asked), templates, set_name)
-        _open(
-            "eval",
-            folder,
-            make_config("evaluation", _describe(asked), templates, **own, **_name(preset)),
-            about,
-        )
+        config = make_config("evaluation", _describe(asked), templates, **own, **_name(preset))
+        _open("eval", folder, config, about)
     opening = open_session(folder, place, _say_nothing, endpoint=asked, quiet=True)
     return await evaluate_run(opening, tasks, settings, templates, prices=Prices())
 
@@ -368,6 +365,7 @@ def _equip(
     problems: Sequence[Problem], testlib: Path | None, sandbox: str | Sandbox, language: str = PYTHON
 ) -> tuple[list[Problem], SandboxChoice | Sandbox]:
     """`problems` with testlib's header in their judges, and a sandbox that has what these are written in."""
+    refuse_framed(problems)
     return attach_testlib(problems, testlib), _find_sandbox(sandbox, language, *list_languages(problems))
 
 

@@ -107,6 +107,9 @@ class Problem:
     """A program that reads an input and ends well where the problem allows it."""
     generator: Mapping[str, str] | None = None
     """A program that prints an input; under "commands" its arguments, those of one run on each line."""
+    frame: Mapping[str, str] | None = None
+    """C++ around a candidate that is a function in it (`problems.formats.frames`), whose tests print the
+    output of the problem's one test. Such problems are of kind `stdin`."""
     full_score: float | None = None
     """The number that the checker gives a test that is right; None: it passes or fails."""
 

@@ -13,12 +13,14 @@ from anyio import to_thread
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.problems.calls import CHAINED, PLAIN_CALL
 from sstar_code.problems.checkers import accepts, longest_right
+from sstar_code.problems.formats.frames import fill_frame
 from sstar_code.problems.formats.trust import trusts_candidate
 from sstar_code.problems.python_source import parse_python
 from sstar_code.problems.values import decode, encode
 from sstar_code.sandbox.judging.checkers import ask_checker
 from sstar_code.sandbox.judging.interactors import pack_test, pair_up, rule_talk, show_output
 from sstar_code.sandbox.judging.ruling import CHECKER_AT_FAULT, INTERACTOR_AT_FAULT, Ruling
+from sstar_code.sandbox.languages.cpp import FAILED_ASSERTION
 from sstar_code.sandbox.languages.marks import read_mark
 from sstar_code.sandbox.languages.table import PYTHON
 from sstar_code.sandbox.outcome import Execution, Limits, Mode, Program, Sandbox, Status, Verdict, is_cut
@@ -154,7 +156,7 @@ def _defines(code: str, name: str) -> bool:
 
 
 def program_for(problem: Problem, code: str, test: Test | None = None) -> Program:
-    """The program that has to run for `test` (None: for any input-output test of the problem).
+    """The program that has to run for `test` (None: for any input-output test, and without a frame).
 
     `code` names its language in its first line, where it is not Python (`languages.marks`).
     """
@@ -165,6 +167,8 @@ def program_for(problem: Problem, code: str, test: Test | None = None) -> Progra
     entry_point = problem.entry_point if mode is not Mode.MAIN else None
     call = problem.call if mode is Mode.CALL else PLAIN_CALL
     language, text = read_mark(code)
+    if problem.frame is not None and test is not None and language.name != PYTHON:
+        text = fill_frame(problem.frame, text)
     if mode is Mode.MAIN and language.name != PYTHON:
         program = Program(text, language=language.name)
     else:
@@ -249,7 +253,8 @@ async def _run_batch(
     groups: dict[Program, list[int]] = {}
     plain = program_for(problem, code)
     for place, test in enumerate(tests):
-        program = plain if test.program is None else program_for(problem, code, test)
+        is_plain = test.program is None and problem.frame is None
+        program = plain if is_plain else program_for(problem, code, test)
         groups.setdefault(program, []).append(place)
     for program, places in sorted(groups.items(), key=lambda item: item[0] != plain):
         if stop and any(run.status is not Status.OK for run in executions.values()):
@@ -272,7 +277,7 @@ async def _run_batch(
 
 
 async def _judge(sandbox: Sandbox, problem: Problem, code: str, test: Test, run: Execution) -> Ruling:
-    if test.program is not None and _is_refuted(run):
+    if (test.program is not None and _is_refuted(run)) or (problem.frame is not None and _is_asserted(run)):
         return Ruling(Verdict.WA)
     if problem.interactor is not None and test.program is None and run.status is not Status.IE:
         return await rule_talk(sandbox, problem, test, run)
@@ -317,6 +322,11 @@ def _restate(problem: Problem, output: str) -> str:
     while isinstance(items, list) and items and items[-1] is None:
         items = items[:-1]
     return encode(items)
+
+
+def _is_asserted(run: Execution) -> bool:
+    """Whether an assertion in C++ failed, the tests' own or the candidate's."""
+    return run.failure is not None and run.failure.message.startswith(FAILED_ASSERTION)
 
 
 def _is_refuted(run: Execution) -> bool:

@@ -93,16 +93,23 @@ def show_estimate(
 
 
 def load_problems(
-    spec: str, options: DataOptions, *, on_fault: Callable[[Fault], None] | None = None, runs: bool = True
+    spec: str,
+    options: DataOptions,
+    *,
+    on_fault: Callable[[Fault], None] | None = None,
+    runs: bool = True,
+    judges: bool = False,
 ) -> tuple[ProblemSet, list[Problem]]:
     """The set and the problems of it that were asked for; `on_fault` is told of rows that cannot be used.
 
-    With `runs` their judges have testlib's header where they include it.
+    With `runs` their judges have testlib's header where they include it. With `judges` programs are judged
+    and nothing else, so that problems may ask for C++ functions.
 
     Raises:
         UserError: the set cannot be read, a filter cannot be used, nothing is left, or testlib's header is
             needed and was not named.
     """
+    from sstar_code.problems.formats.frames import refuse_framed
     from sstar_code.problems.formats.judges import attach_testlib
     from sstar_code.problems.sets.load import filter_problems, load_set, name_set
     from sstar_code.problems.sets.releases import find_missing
@@ -125,6 +132,8 @@ def load_problems(
         if not whole.problems and not (options.start_date or options.end_date):
             raise UserError(f"{spec}: holds no problem; what the file has to hold: `sstar help eval`")
         raise UserError(f"{spec}: no problem is left after --filter, --limit and the dates")
+    if not judges:
+        refuse_framed(chosen)
     return whole, attach_testlib(chosen, options.testlib, need=runs)
 
 

@@ -177,11 +177,15 @@ def _choose_language(sample: Sample, problem: Problem, path: Path, default: str)
 
     where = f"{path}/{sample.file}" if sample.file else str(path)
     own = "" if sample.language else read_mark(sample.code)[0].name
+    if problem.frame is not None and default == PYTHON:
+        default = "cpp"
     try:
         name = find_language(sample.language or (own if own != PYTHON else default)).name
     except ValueError as error:
         raise UserError(f"{where}: {problem.id}: {error}") from error
     refuse_functions([problem], name, where)
+    if problem.frame is not None and name == PYTHON:
+        raise UserError(f'{where}: {problem.id} asks for a C++ function; give the samples as "cpp"')
     return name
 
 

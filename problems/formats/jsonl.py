@@ -13,6 +13,7 @@ from sstar_code.problems.bounds import check_json
 from sstar_code.problems.calls import CallForm
 from sstar_code.problems.errors import shorten, suggest
 from sstar_code.problems.formats.fields import check_count, check_memory, check_time, read_checker, read_judge
+from sstar_code.problems.formats.frames import FRAME_KEYS
 from sstar_code.problems.prediction.answers import ENTRY_POINT
 from sstar_code.problems.problem import Asked, Kind, Problem, Test
 from sstar_code.problems.statements import leetcode
@@ -40,6 +41,7 @@ _KEYS = (
     "interactor",
     "validator",
     "generator",
+    "frame",
     "full_score",
 )
 _TEST_KEYS = ("input", "output", "program")
@@ -76,6 +78,7 @@ def read_problem(row: Row) -> Problem:
         interactor=_interactor(row, kind),
         validator=read_judge(row, "validator"),
         generator=read_judge(row, "generator", "commands"),
+        frame=_frame(row, kind),
         full_score=_full_score(row),
     )
     return leetcode.supply_names(problem) if row.data.get("call") is not None else leetcode.complete(problem)
@@ -160,6 +163,16 @@ def _interactor(row: Row, kind: Kind) -> dict[str, str] | None:
     return judge
 
 
+def _frame(row: Row, kind: Kind) -> dict[str, str] | None:
+    frame: dict[str, str] | None = row.get("frame", dict, None)
+    if frame is None:
+        return None
+    texts = all(isinstance(text, str) for text in frame.values())
+    if set(frame) != set(FRAME_KEYS) or not texts or kind is not Kind.STDIN:
+        raise row.fail(f"key 'frame' must have the texts {', '.join(FRAME_KEYS)}, and 'kind' be \"stdin\"")
+    return frame
+
+
 def _full_score(row: Row) -> float | None:
     score: float | None = row.get("full_score", (int, float), None)
     if score is not None and not 0 < score <= _MOST_SCORE:
@@ -242,6 +255,8 @@ def to_json(problem: Problem) -> dict[str, Any]:
     for role in ("interactor", "validator", "generator"):
         if (judge := getattr(problem, role)) is not None:
             data[role] = _judge_json(judge)
+    if problem.frame is not None:
+        data["frame"] = dict(problem.frame)
     if problem.full_score is not None:
         data["full_score"] = problem.full_score
     return data

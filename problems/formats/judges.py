@@ -50,8 +50,10 @@ def is_cpp(judge: Mapping[str, str]) -> bool:
 
 
 def list_languages(problems: Iterable[Problem]) -> tuple[str, ...]:
-    """The languages, beside Python, that a sandbox needs for the judges of `problems`."""
-    has_cpp = any(is_cpp(judge) for problem in problems for judge in find_judges(problem).values())
+    """The languages, beside Python, that a sandbox needs for the judges and frames of `problems`."""
+    has_cpp = any(
+        problem.frame is not None or any(map(is_cpp, find_judges(problem).values())) for problem in problems
+    )
     return (CPP,) if has_cpp else ()
 
 

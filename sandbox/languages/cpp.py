@@ -16,6 +16,7 @@ _ANY_ERROR = re.compile(
 )
 _THROWN = re.compile(r"^terminate called after throwing an instance of '(.+)'$", re.MULTILINE)
 _WHAT = re.compile(r"^  what\(\):  (.*)$", re.MULTILINE)
+FAILED_ASSERTION = "assertion failed: "
 _ASSERTED = re.compile(
     r"^(?:solution: |\./solution: )?solution\.cpp:(\d+): .*Assertion `(.*)' failed\.$", re.MULTILINE
 )
@@ -61,7 +62,7 @@ def describe_end(stderr: str) -> End | None:
         message = f"{thrown[1]}: {what[1]}" if what else thrown[1]
         return End(message, out_of_memory=thrown[1] in ("std::bad_alloc", "std::bad_array_new_length"))
     if (asserted := _last(_ASSERTED, stderr)) is not None:
-        return End(f"assertion failed: {asserted[2]}", int(asserted[1]))
+        return End(f"{FAILED_ASSERTION}{asserted[2]}", int(asserted[1]))
     return None
 
 

@@ -55,7 +55,7 @@ def command(
     from sstar_code.agent.run.history.kinds import name_rate
     from sstar_code.agent.run.history.which_set import read_which_set
 
-    whole, chosen = load_problems(problem_set, data)
+    whole, chosen = load_problems(problem_set, data, judges=True)
     read = partial(iterate_matches, [samples], whole, chosen, extract=extract, language=language)
     survey = Survey()
     count = sum(1 for _ in survey.watch(read()))

@@ -37,7 +37,7 @@ def command(
         sets = _list_sets()
         _print(sets, _SET_COLUMNS, {"sets": [_join_revision(row) for row in sets]}, as_json=json_)
         return 0
-    whole, chosen = load_problems(problem_set, data, runs=False)
+    whole, chosen = load_problems(problem_set, data, runs=False, judges=True)
     rows = [_describe(problem) for problem in chosen]
     about = {"set": whole.name, "path": str(whole.path), "revision": whole.revision, "problems": rows}
     _print(rows, _PROBLEM_COLUMNS, about, as_json=json_)

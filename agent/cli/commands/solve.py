@@ -78,6 +78,7 @@ def command(
     from sstar_code.agent.run.files import write_json
     from sstar_code.agent.run.history.which_set import tell_preset
     from sstar_code.agent.solving.presets import choose_prompts, note_preset
+    from sstar_code.problems.formats.frames import refuse_framed
     from sstar_code.problems.formats.jsonl import to_json
     from sstar_code.problems.formats.judges import attach_testlib
 
@@ -88,6 +89,7 @@ def command(
     reading = read_problem(problem)
     (task,) = attach_testlib([reading.problem], testlib)
     show_problem(reading)
+    refuse_framed([task])
     refuse_functions([task], settings.language, f"--language {settings.language}")
     from sstar_code.agent.jobs.session import make_config, open_run, open_session
     from sstar_code.agent.jobs.solve_problem import solve_problem

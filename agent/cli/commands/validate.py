@@ -51,9 +51,9 @@ def command(
     from sstar_code.sandbox.languages.table import PYTHON
 
     unread: list[Fault] = []
-    whole, chosen = load_problems(problem_set, data, on_fault=unread.append, runs=not no_run)
+    whole, chosen = load_problems(problem_set, data, on_fault=unread.append, runs=not no_run, judges=True)
     work = [
-        (problem, number, mark(code, PYTHON))
+        (problem, number, mark(code, PYTHON if problem.frame is None else "cpp"))
         for problem in chosen
         for number, code in enumerate(list_references(problem))
     ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems.formats.evalplus import read_humaneval
 from sstar_code.problems.formats.fields import check_count, refuse_checker
+from sstar_code.problems.formats.frames import make_frame
 from sstar_code.problems.problem import Kind, Problem, Test
 from sstar_code.problems.python_source import parse_python
 from sstar_code.problems.statements import leetcode
@@ -28,6 +29,13 @@ from typing import *
 from collections import *
 """
 """Those of its grader (`IMPORT_HELPER`), without numpy."""
+_HUMANEVAL_X_INCLUDES = "".join(
+    f"#include <{name}>\n"
+    for name in (
+        *("stdlib.h", "algorithm", "math.h", "stdio.h", "vector", "string", "climits", "cstring", "iostream"),
+    )
+)
+"""Likewise for C++."""
 _NODE_COMPARISONS = ("is_same_list", "is_same_tree")
 _DEFINITION = re.compile(r"(?m)^def[ \t]+(\w+)[ \t]*\(")
 _CLOSING_CALL = re.compile(r"\n+check\(\w+\)\s*\Z")
@@ -140,15 +148,19 @@ class _Nodes(ast.NodeTransformer):
 
 
 def read_humaneval_x(row: Row) -> Problem:
-    """The problem of a row of HumanEval-X's Python file; other languages are refused.
+    """The problem of a row of HumanEval-X's Python or C++ file; other languages are refused.
 
     Raises:
         ProblemFileError: a key is missing or of another type, or the row is of another language.
     """
     identifier = row.text("task_id")
+    if identifier.startswith("CPP/"):
+        solution = row.text("canonical_solution")
+        facts = {"source": "humaneval-x", "language": "cpp", "reference": solution}
+        return _as_frame(row, identifier, _HUMANEVAL_X_INCLUDES, "test", facts)
     if not identifier.startswith("Python/"):
         raise row.fail(
-            f"key 'task_id': {identifier!r} is not of HumanEval-X's Python file; programs of other "
+            f"key 'task_id': {identifier!r} is not of HumanEval-X's Python or C++ file; programs of other "
             "languages are not run"
         )
     prompt = row.text("prompt")
@@ -159,16 +171,39 @@ def read_humaneval_x(row: Row) -> Problem:
 
 
 def read_multipl_e(row: Row) -> Problem:
-    """The problem of a row of MultiPL-E with `language` "py"; other languages are refused.
+    """The problem of a row of MultiPL-E with `language` "py" or "cpp"; other languages are refused.
 
     Raises:
         ProblemFileError: a key is missing or of another type, or the row is of another language.
     """
     language = row.text("language")
+    if language == "cpp":
+        facts = {"source": "multipl-e", "language": "cpp"}
+        return _as_frame(row, row.text("name"), "", "tests", facts)
     if language not in ("py", "python"):
-        raise row.fail(f"key 'language': programs in {language!r} are not run; give the file for \"py\"")
+        raise row.fail(
+            f'key \'language\': programs in {language!r} are not run; give the file for "py" or "cpp"'
+        )
     test = _MULTIPL_E_CALL.sub("\n", row.text("tests"))
     return _as_humaneval(row, row.text("name"), row.text("prompt"), test, solution="", source="multipl-e")
+
+
+def _as_frame(row: Row, identifier: str, imports: str, key: str, metadata: dict[str, Any]) -> Problem:
+    """A C++ function with its assertions; `key` is that of the tests."""
+    refuse_checker(row)
+    prompt = row.text("prompt")
+    try:
+        (frame, told) = make_frame(imports, prompt, row.text(key))
+    except ValueError as error:
+        raise row.fail(f"keys 'prompt' and {key!r}: {error}") from error
+    return Problem(
+        id=identifier,
+        statement=prompt,
+        kind=Kind.STDIN,
+        hidden_tests=(Test("", told),),
+        frame=frame,
+        metadata=metadata,
+    )
 
 
 def _as_humaneval(

@@ -217,3 +217,48 @@ def test_grade_needs_no_header_for_a_generator(sstar, folder, write_set, isolate
     ended = sstar("ls", "jsonl:problems.jsonl")
     assert ended.code == 2
     assert "key 'generator': its commands must be a text" in ended.err
+
+
+@pytest.mark.usefixtures("cpp")
+def test_functions_in_cpp_are_graded(sstar, folder, isolated):
+    """HumanEval-X and MultiPL-E: bodies and functions, wrong ones, and one that ends before its tests."""
+    from tests.problems.formats.published.test_frames import SETS, WHOLE
+
+    codes = {
+        "    return 2 * n;\n}\n": "AC",
+        WHOLE: "AC",
+        "    return n + 2;\n}\n": "WA",
+        "    std::abort();\n}\n": "RE",
+        f"#include <cstdlib>\n{WHOLE}struct Early {{ Early() {{ std::exit(0); }} }} early;\n": "WA",
+        "    return x;\n}\n": "CE",
+    }
+    for name, row in SETS.items():
+        write(folder, "set.jsonl", row)
+        key = row.get("task_id", row.get("name"))
+        write(folder, "s.jsonl", *({"task_id": key, "solution": code} for code in codes))
+        words = (f"{name}:set.jsonl", "s.jsonl", *isolated, "--language", "cpp", "--out", name)
+        ended = sstar("grade", *words)
+        assert ended.code == 0, ended.err
+        rows = [json.loads(line) for line in (folder / name / "verdicts.jsonl").read_text().splitlines()]
+        assert [row["verdict"] for row in rows] == list(codes.values())
+        assert sstar("validate", f"{name}:set.jsonl", *isolated).out.startswith("1 problems, 0 faults")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("eval", "multipl-e:set.jsonl", "-m", "tiny", "--language", "cpp"), "asks for a C++ function"),
+        (("solve", "multipl-e:set.jsonl#HumanEval_7_twice", "-m", "tiny"), "asks for a C++ function"),
+        (("select", "multipl-e:set.jsonl", "s.jsonl"), "asks for a C++ function"),
+        (("harden", "multipl-e:set.jsonl", "--programs", "s.jsonl"), "asks for a C++ function"),
+        (("grade", "multipl-e:set.jsonl", "s.jsonl"), "give the samples as"),
+    ],
+)
+def test_what_only_grades_functions_in_cpp_is_one_line(sstar, folder, words, told):
+    """Nothing is asked or opened; samples that say they are Python are refused."""
+    from tests.problems.formats.published.test_frames import MULTIPL_E
+
+    write(folder, "set.jsonl", MULTIPL_E)
+    write(folder, "s.jsonl", {"task_id": "HumanEval_7_twice", "solution": "x", "language": "python"})
+    ended = sstar(*words)
+    assert (ended.code, told in ended.err) == (2, True), ended.err
