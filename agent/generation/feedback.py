@@ -179,8 +179,11 @@ def describe_failures(
     return tuple(notes)
 
 
-def summarize_tests(problem: Problem, report: Report) -> str:
-    """Which public tests passed, which failed and how, and what they used where that is much; a line each."""
+def summarize_tests(problem: Problem, report: Report, *, confirmed: int | None = None) -> str:
+    """Which public tests passed, which failed and how, and what they used where that is much; a line each.
+
+    From the number `confirmed` on tests are none of the problem's: a judge gave their outputs, and may err.
+    """
     counts: dict[str, list[int]] = {"passed": [], "crashed": [], "wrong": [], "too slow": []}
     used: list[tuple[int, float, float]] = []
     rest = 0
@@ -196,7 +199,7 @@ def summarize_tests(problem: Problem, report: Report) -> str:
         rest += max(shares) < _MUCH
     limits = (problem.time_limit_s, problem.memory_limit_mb)
     told = tuple((outcome, tuple(numbers)) for outcome, numbers in counts.items())
-    return _write_summary(told, tuple(used), rest, *limits)
+    return _write_summary(told, tuple(used), rest, *limits, confirmed)
 
 
 @lru_cache(maxsize=256)

@@ -118,7 +118,7 @@ async def _repair(
         total=len(whole.public_tests),
         verdict=report.verdict,
         failures=describe_failures(whole, best.code, report, context.environment, watched=watched),
-        summary=summarize_tests(whole, report),
+        summary=summarize_tests(whole, report, confirmed=len(problem.public_tests) + 1),
     )
     grown = await next_round(lineage, whole, context, target=Target(lineage.sample, shown, lineage.rounds))
     last = grown.rounds[-1]

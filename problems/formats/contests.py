@@ -102,7 +102,7 @@ def _from_samples(row: Row) -> Problem:
     if function:
         statement += (
             f"\n\nWrite a program that reads the arguments of `{function[1]}` from standard input, "
-            "one a line, and prints the returned value."
+            "one a line, and prints the returned value, all as Python's `print` writes them."
         )
     return Problem(
         id=str(row.need("id", (str, int))),

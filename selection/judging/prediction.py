@@ -10,6 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sstar_code.problems import Kind
@@ -32,7 +33,10 @@ PREDICTIONS = 8
 """Outputs of public tests that are asked for once for a set."""
 MOST_MISSES = 2
 """Answers in a row that no program gave, after which no more outputs are asked for."""
-_BATCH = 4
+_BATCHES = (2, 2, 4)
+"""Outputs that are asked for together, one batch after the other until the record is hopeless."""
+_ENOUGH_WRONG = 4
+"""Outputs, none of them right, after which a model counts as unable to work them out."""
 _PRIOR_RIGHT, _PRIOR_WRONG = 1.2, 0.8
 """Pseudo-answers, right and wrong, that a model starts with."""
 _CHANCE_OF_FEW, _CHANCE_OF_MANY = 1.0, 0.3
@@ -47,6 +51,13 @@ class PredictionRecord:
 
     right: int = 0
     asked: int = 0
+    unread: int = 0
+    """Answers that held no output and no refusal: who writes none of what was asked for is asked no more."""
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether nothing could be read of the first answers, or none of several was right."""
+        return 0 < self.asked == self.unread or (self.asked >= _ENOUGH_WRONG and not self.right)
 
     @property
     def accuracy(self) -> float:
@@ -56,7 +67,9 @@ class PredictionRecord:
 
     def __add__(self, other: PredictionRecord) -> PredictionRecord:
         """The record of both together."""
-        return PredictionRecord(self.right + other.right, self.asked + other.asked)
+        return PredictionRecord(
+            self.right + other.right, self.asked + other.asked, self.unread + other.unread
+        )
 
 
 @dataclass(slots=True)
@@ -120,13 +133,13 @@ def is_same(problem: Problem, expected: str, output: str) -> bool:
 async def measure_prediction(problems: Sequence[Problem], ask: Ask) -> PredictionRecord:
     """The record of the model behind `ask` on public tests, whose statements do not show the answer.
 
-    As `calibration.measure_judge`, of at most `PREDICTIONS` tests; ends early where the first are all wrong.
+    As `calibration.measure_judge`, of at most `PREDICTIONS` tests; ends early where the record `is_hopeless`.
     """
-    chosen = list_probes(problems, PREDICTIONS, close)
+    left = iter(list_probes(problems, PREDICTIONS, close))
     record = PredictionRecord()
-    for start in range(0, len(chosen), _BATCH):
-        if not record.asked or record.right:
-            batch = chosen[start : start + _BATCH]
+    for size in _BATCHES:
+        if not record.is_hopeless:
+            batch = list(islice(left, size))
             record = sum(await run_together(partial(put_probe, ask, *item) for item in batch), record)
     return record
 
@@ -149,4 +162,4 @@ async def put_probe(ask: Ask, number: int, shown: tuple[Problem, int]) -> Predic
     is_right = (
         isinstance(said, str) and not isinstance(said, Refusal) and is_same(problem, test.output or "", said)
     )
-    return PredictionRecord(int(is_right), 1)
+    return PredictionRecord(int(is_right), 1, int(said is None))

@@ -180,8 +180,13 @@ def score(straight: Ruling | None, swapped: Ruling | None) -> tuple[float, float
 
 
 def make_case(problem: Problem, text: str, first: Behaviour, second: Behaviour) -> dict[str, str]:
-    """One case of a question about two programs: `input`, `first` and `second`."""
-    one, other = _show_differences([show_behaviour(problem, first), show_behaviour(problem, second)])
+    """One case of a question about two programs: `input`, `first` and `second`.
+
+    As in `present`, the name of an exception is not shown.
+    """
+    one, other = _show_differences(
+        [show_behaviour(problem, replace(behaviour, failure="")) for behaviour in (first, second)]
+    )
     return {"input": clip(show_input(problem, text)), "first": one, "second": other}
 
 

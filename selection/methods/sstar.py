@@ -15,6 +15,7 @@ from sstar_code.selection.evidence.clustering import Behaviour, Clustering, find
 from sstar_code.selection.evidence.cpu_budget import CpuBudget
 from sstar_code.selection.evidence.fingerprint import strip_comments
 from sstar_code.selection.evidence.observe import ask_inputs, observe
+from sstar_code.selection.inputs.contract.contract import Contract
 from sstar_code.selection.inputs.replies import parse_inputs
 from sstar_code.selection.inputs.search.explore import find_model_free_inputs
 from sstar_code.selection.judging.question import ask_in_both_orders, clip, make_case, swap_cases
@@ -159,10 +160,15 @@ async def _judge(pool: Pool, match: _Match, ledger: Ledger) -> None:
 async def _run_both(
     pool: Pool, sides: Sequence[int], inputs: Sequence[str], ledger: Ledger
 ) -> list[tuple[str, Behaviour, Behaviour]]:
-    """The inputs on which the two programs really differ, short ones first, and what each did."""
+    """The inputs on which the two programs really differ, and what each did.
+
+    Those inside the contract come first, since a judge leaves out what the statement forbids.
+    """
     inputs, runs = await CpuBudget(pool, ledger).run_most(sides, inputs)
     seen = find_differences(pool.problem, inputs, runs[sides[0]], runs[sides[1]])
-    return sorted(seen, key=lambda item: len(item[0]))[:_DISTINGUISHING_INPUTS]
+    contract = Contract.of(pool.problem)
+    seen.sort(key=lambda item: (not contract.admits(item[0]), len(item[0])))
+    return seen[:_DISTINGUISHING_INPUTS]
 
 
 def _report(found: Clustering, matches: Sequence[_Match]) -> tuple[Distinguishing, ...]:

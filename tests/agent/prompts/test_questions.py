@@ -115,6 +115,41 @@ def test_a_failed_program_is_explained_only_where_one_is_shown():
     assert "tuple" in ask("choose", input="1", outputs=["(1, 2)", "[1, 2]"])
 
 
+def test_two_programs_are_judged_by_the_same_rules_as_outputs():
+    """Tolerance, "no output" and tuples are explained where a case shows such an output, and else not."""
+
+    def judged(first, second, problem=None):
+        return ask("judge", problem, cases=[{"input": "f(1)", "first": first, "second": second}])
+
+    plain = judged("1", "2", call("floats:1e-4"))
+    assert not any(words in plain for words in ("at most 1e-4", '"No output"', "tuple"))
+    assert "at most 1e-4" in judged("1.5", "2", call("floats:1e-4"))
+    assert '"No output" says' in judged("1", "no output: the program failed")
+    assert "A list and a tuple are different" in judged("(1, 2)", "[1, 2]")
+
+
+def test_a_tolerance_is_named_only_where_numbers_may_have_a_fraction():
+    """Who works outputs out has to know whether rounding matters, if a public test shows a fraction."""
+    whole = replace(call("floats:1e-4"), public_tests=(Test("1", "2"), Test("2", None)))
+    for name, values in (("expect", {"input": "f(1)"}), ("compare", {"first": "1", "second": "2"})):
+        assert "at most 1e-4" in ask(name, call("floats:1e-4"), **values)
+        assert "at most 1e-4" not in ask(name, whole, **values)
+
+
+@pytest.mark.parametrize("name", ["inputs", "distinguish"])
+def test_inputs_are_asked_for_in_what_json_can_write(name):
+    """Tuples and sets are no JSON, so it is said how to write them, if a public test has any."""
+    values = {"first": "1", "second": "2"} if name == "distinguish" else {}
+    tuples = replace(call(), public_tests=(Test('{"$tuple": [1, 2]}', "3"),))
+    assert "tuples and sets as arrays" in ask(name, tuples, count=5, **values)
+    assert "tuples" not in ask(name, count=5, **values)
+
+
+def test_time_is_a_difference_too():
+    """Programs that only differ in how long they take are told apart by an input that takes too long."""
+    assert "stopped after 0.5 s of CPU time" in ask("distinguish", first="1", second="2", count=5)
+
+
 def test_more_than_one_may_be_right():
     """The answer is offered and read, and is none of the outputs."""
     assert "ANSWER: several" in ask("choose", input="1", outputs=["1", "2"])

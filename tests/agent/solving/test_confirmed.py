@@ -65,11 +65,15 @@ def repair(held, model, lineages, selection):
 
 
 def test_what_fails_a_confirmed_input_is_repaired_and_stands_for_its_sample(sandbox_local):
-    """The prompt shows the input as a failing test; the mended program passes it and takes the place."""
+    """The prompt shows the input as a failing test, and says that no test of the problem's is it."""
     model = ScriptedModel([fence(MENDED)])
     made = repair(sandbox_local, model, (sample(0, RIGHT), sample(1, WRONG)), choice(SURE))
     (request,) = model.requests
-    assert "distance(-3)" in request.messages[-1].content
+    text = request.messages[-1].content
+    assert "distance(-3)" in text
+    assert "passes its public tests, but not all further ones" in text
+    assert "What the tests from 3 on have to give was worked out by hand, and may be wrong." in text
+    assert "Public tests:" not in text
     assert (request.purpose.stage.value, request.purpose.sample, request.purpose.round) == ("debug", 1, 1)
     assert (made.tried, made.repaired, made.passed) == (1, 1, (3, 3))
     assert [lineage.code for lineage in made.lineages] == [RIGHT, MENDED]

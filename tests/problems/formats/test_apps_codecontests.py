@@ -57,6 +57,7 @@ def test_apps_samples_are_public_and_the_other_tests_hidden():
     assert problem.public_tests == (Test("1\n2", "True"),)
     assert problem.hidden_tests == (Test("2", "[1, 'a']"), Test("3", "a\nb"))
     assert "arguments of `same`" in problem.statement
+    assert "all as Python's `print` writes them" in problem.statement
     assert read(read_apps, SAMPLES | {"starter_code": ""}).statement == "Text."
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sstar_code.problems import InfrastructureError
@@ -74,6 +76,16 @@ async def test_judge_sees_behaviour_only(make_pool, scripted_ask):
     assert "correct" not in sources["first"]
     assert sources["count"] == 5
     assert {ordinal for _, ordinal, _ in ask.asked} == {"generated", "0-1", "0-1/swapped"}
+
+
+async def test_what_the_statement_allows_is_shown_first(make_pool, scripted_ask, square_problem):
+    """A judge leaves out what is forbidden, so five short inputs of that kind must not fill the question."""
+    bounded = replace(square_problem, statement=f"Is n a square? 10 <= n <= {10**18}")
+    ask = scripted_ask(inputs=INPUTS, distinguish=f"[[4], [3], [5], [6], [7], [{BIG}]]", judge="ANSWER: 1")
+    rough = f"{EXACT}\nexact = f\ndef f(n):\n    return n < 9 or n == {BIG} or exact(n)"
+    await select(make_pool([rough, EXACT], ask, bounded))
+    cases = next(values["cases"] for kind, _, values in ask.asked if kind == "judge")
+    assert [case["input"] for case in cases] == [f"f({BIG})", "f(3)", "f(5)", "f(6)", "f(7)"]
 
 
 async def test_known_inputs_stand_in(make_pool, scripted_ask, trusting_sandbox):
