@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sstar_code.problems import Kind
 from sstar_code.problems.values import decode
+from sstar_code.sandbox.outcome import Status
 from sstar_code.selection.evidence.fingerprint import fingerprint
-from sstar_code.selection.judging.question import LETTERS, clip, show_input
+from sstar_code.selection.judging.question import HOW_FAILED, LETTERS, clip, show_input
 from sstar_code.selection.pool import tier
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ TERMS = {
     "rules": ("rules", "outputs that break a rule of the statement, as the model wrote it down"),
 }
 """Name of a kind of evidence in a `Selection` -> its name and meaning for a reader."""
+_IN_FAVOUR = {"failures": "fewer failures", "rules": "fewer broken rules"}
+"""Kinds of evidence of which less is better, as what speaks for a program."""
 _WITHOUT_CLUSTERS = {"random": "it was drawn by the seed from", "first": "it is the earliest of"}
 _BY_TESTS = {
     "tests": "pass as many of the model's tests, the most of all",
@@ -45,6 +49,10 @@ _REFUSALS = {
     "failed": "nothing",
     "unreadable": "nothing that can be read",
 }
+_FAILED = re.compile(r"<(RE|TLE|MLE|OLE|CE)(?:: (\w{1,80}))?>")
+_NO_OUTPUT = re.compile(
+    rf"no output: (?:{'|'.join(map(re.escape, HOW_FAILED.values()))})(?: \(\w{{1,80}}\))?"
+)
 _MAX_SHOWN_CHARS = 80
 _MAX_SAMPLES = 4
 _MAX_OUTPUTS = 3
@@ -60,6 +68,16 @@ def show_output(problem: Problem | None, text: str) -> str:
         return repr(decode(text))
     except (ValueError, RecursionError):
         return text
+
+
+def _show_behaviour(problem: Problem | None, text: str) -> str:
+    """As `show_output`; how a program failed in words, as a judge is told it, with the exception's name."""
+    failed = _FAILED.fullmatch(text)
+    if failed is None:
+        return show_output(problem, text)
+    status = Status[failed[1]]
+    why = f" ({failed[2]})" if failed[2] and status is Status.RE else ""
+    return f"no output: {HOW_FAILED[status]}{why}"
 
 
 def explain_choice(
@@ -233,7 +251,9 @@ class _Reason:
         if best is None:
             return ""
         shown = best[1] if self.problem is None else show_input(self.problem, best[1])
-        return self._write_split(shown, [(show_output(self.problem, text), some) for text, some in best[2]])
+        return self._write_split(
+            shown, [(_show_behaviour(self.problem, text), some) for text, some in best[2]]
+        )
 
     def _write_split(self, shown: str, outputs: Sequence[tuple[str, tuple[int, ...]]]) -> str:
         clusters = self.selection.clusters
@@ -256,6 +276,8 @@ class _Reason:
 
     def _quote(self, text: str) -> str:
         """A text on one line; standard input and output in quotes, since they may hold anything."""
+        if _NO_OUTPUT.fullmatch(text):
+            return text
         text = clip(text.rstrip("\n"), _MAX_SHOWN_CHARS)
         is_call = self.problem is not None and self.problem.kind is not Kind.STDIN
         return text if is_call and text.isprintable() else repr(text)
@@ -280,13 +302,20 @@ class _Reason:
         if question.answer in tuple(LETTERS):
             said = self._quote(question.options[LETTERS.index(question.answer)])
         named = sum(map(self._named, made.asked))
-        of = f" ({named} of {len(made.asked)} answers name this cluster)" if len(made.asked) > 1 else ""
+        of = f" ({self._count_answers(named)})" if len(made.asked) > 1 else ""
         several = len({item.judge for item in made.asked}) > 1
         who = f"judge {question.judge}" if several or question.judge > 1 else "the judge"
         if question.expected is not None:
             return f"{who} worked out {self._quote(question.expected)} before it saw an output{of}"
         sure = "" if question.probability is None else f" with probability {question.probability:.2f}"
         return f"{who} said {said}{sure}{of}"
+
+    def _count_answers(self, named: int) -> str:
+        """How many answers name the chosen cluster, and how many name no output at all."""
+        asked = self.selection.asked
+        none = sum(item.answer not in tuple(LETTERS) for item in asked)
+        more = f", {none} {'names' if none == 1 else 'name'} no output" if none else ""
+        return f"{named} of {len(asked)} answers {'names' if named == 1 else 'name'} this cluster{more}"
 
     @property
     def _rival(self) -> int | None:
@@ -311,7 +340,8 @@ class _Reason:
         if abs(own - next_) < _TIE:
             return f"its cluster is as likely as another ({own:.2f} each), and the earlier is taken"
         best = self._best_term
-        by = f", most of all by {TERMS[best][0] if best in TERMS else best}" if best else ""
+        name = _IN_FAVOUR.get(best) or (TERMS[best][0] if best in TERMS else best)
+        by = f", most of all by {name}" if best else ""
         return f"its cluster has probability {own:.2f}, the next {next_:.2f}{by}"
 
     def _tell_size(self, size: int, other: int) -> str:

@@ -52,12 +52,12 @@ class PredictionRecord:
     right: int = 0
     asked: int = 0
     unread: int = 0
-    """Answers that held no output and no refusal: who writes none of what was asked for is asked no more."""
+    """Answers that held no output and no refusal."""
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether nothing could be read of the first answers, or none of several was right."""
-        return 0 < self.asked == self.unread or (self.asked >= _ENOUGH_WRONG and not self.right)
+        """Whether none of the answers was right, of which there are several or some could not be read."""
+        return not self.right and (self.unread > 0 or self.asked >= _ENOUGH_WRONG)
 
     @property
     def accuracy(self) -> float:

@@ -56,7 +56,7 @@ _MEANINGS = {
     "none": "neither",
     "equal": "neither",
 }
-_FAILED = {
+HOW_FAILED = {
     Status.RE: "the program failed",
     Status.TLE: "the program was stopped after at most 0.5 s of CPU time",
     Status.MLE: "the program used more memory than it may",
@@ -126,7 +126,7 @@ def show_behaviour(problem: Problem, behaviour: Behaviour) -> str:
     """A behaviour as a person would write it: the output, the value as Python, or how the program failed."""
     if behaviour.status is not Status.OK:
         why = f" ({behaviour.failure})" if behaviour.failure else ""
-        return f"no output: {_FAILED.get(behaviour.status, behaviour.status.value)}{why}"
+        return f"no output: {HOW_FAILED.get(behaviour.status, behaviour.status.value)}{why}"
     if problem.kind is Kind.STDIN:
         return behaviour.output
     try:

@@ -127,6 +127,33 @@ def test_standard_input_is_quoted():
     ]
 
 
+@pytest.mark.parametrize("problem", [STDIN, None])
+def test_how_a_program_failed_is_told_in_words(problem):
+    """No code of a status, and no quotes around what is no output."""
+    outputs = {"0": "7\n", "1": "<RE: ZeroDivisionError>", "2": "<TLE: TimeLimit>"}
+    made = Selection(
+        "majority", 0, 0.5, ((0, 3), (1,), (2,)), (Distinguishing("3\n", outputs),), executions=9
+    )
+    told = explain_choice("p", made, problem=problem)
+    assert "(sample 1) gives no output: the program failed (ZeroDivisionError) and" in told
+    assert "(sample 2) gives no output: the program was stopped after at most 0.5 s of CPU time;" in told
+
+
+def test_what_speaks_for_a_program_is_named_as_such():
+    """Of failures less is better, so a program is not chosen "by failures"."""
+    evidence = (Evidence(0.3, 0.4, {"failures": 0.0}), Evidence(0.3, 0.3, {"failures": -0.5}))
+    made = Selection("adaptive", 0, 0.4, ((0,), (1,)), evidence=evidence, executions=9)
+    assert explain_choice("p", made).endswith("the next 0.30, most of all by fewer failures.")
+
+
+def test_answers_that_name_no_output_are_counted_apart():
+    """One answer of three for the cluster reads as a defeat, unless it is said that none spoke against it."""
+    named = Asked("1", ("7", "8"), ((0,), (1,)), "A", (0.7, 0.2))
+    refused = replace(named, answer="invalid")
+    made = Selection("adaptive", 0, 0.7, ((0,), (1,)), asked=(named, refused, refused), calls=3, executions=9)
+    assert "(1 of 3 answers names this cluster, 2 name no output)" in explain_choice("p", made, problem=STDIN)
+
+
 def test_without_the_candidates_less_is_said():
     """A run folder whose rounds or problem are not known still has a true sentence."""
     assert explain_choice("p", Selection("adaptive", 0, None, ((0, 1),))).endswith(

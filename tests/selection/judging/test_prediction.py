@@ -165,13 +165,15 @@ async def test_a_single_problem_is_measured_on_its_own_test(make_pool):
 
 @pytest.mark.anyio
 async def test_a_set_is_measured_once_and_not_long():
-    """Eight tests, four where none is right, two where nothing can be read; none shows the answer."""
+    """Eight tests, four where none is right, two where one of these cannot be read; none shows the answer."""
     problems = [replace(SUMS, id=f"p{number:02}") for number in range(20)]
     good, bad = Model(right), Model(lambda _: "```python\n5\n```")
     assert await measure_prediction(problems, good) == PredictionRecord(8, 8)
     assert await measure_prediction(problems, bad) == PredictionRecord(0, 4)
     unable = Model(lambda _: "```python\n[sum(a), [\n```")
     assert await measure_prediction(problems, unable) == PredictionRecord(0, 2, 2)
+    given = iter(["```python\n5\n```", "It is 5."] * 4)
+    assert await measure_prediction(problems, Model(lambda _: next(given))) == PredictionRecord(0, 2, 1)
     unsure = Model(lambda _: "ANSWER: invalid")
     assert await measure_prediction(problems, unsure) == PredictionRecord(0, 4)
     assert all("is 3" not in text for text in good.shown)
