@@ -5,18 +5,20 @@
 A process of its own, so that no other imports PyTorch or pays for the model's weights; it may have another
 Python than `sstar`, like vLLM's. It ends with its input. PyTorch, transformers and peft only; never imported.
 
-A job is `Training.as_json` with `device` and `folder`; the adapter is written to that folder. The reply has
-the `losses`, one a step, or an `error`. The same job gives the same adapter on one kind of machine: each
-step is seeded.
+A job is `Training.as_json` with `device`, `folder` and `optimizer_file`; the adapter is written to that
+folder. Its steps are those of AdamW, or with a file those of a learned optimiser. The reply has the `losses`,
+one a step, or an `error`. The same job gives the same adapter on one kind of machine: each step is seeded.
 """
 
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import json
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
@@ -43,6 +45,8 @@ class Learner:
 
         device = job["device"] or ("cuda" if torch.cuda.is_available() else "cpu")
         base = self._load().to(device)
+        if job["optimizer_file"]:
+            return self._train_by_optimizer(base, job, device)
         torch.manual_seed(job["seed"])
         config = peft.LoraConfig(
             r=job["rank"],
@@ -65,6 +69,17 @@ class Learner:
             self._base = model.unload()
         return losses
 
+    def _train_by_optimizer(self, base: Any, job: dict[str, Any], device: str) -> list[float]:
+        """As `train`, by the optimiser that the job names."""
+        learned = _import_beside("learned_step")
+        weights = learned.read_optimizer(job["optimizer_file"], base, device)
+        base.requires_grad_(False)
+        steps = [[encode_trial(self._tokenizer, trial) for trial in trials] for trials in job["steps"]]
+        losses: list[float]
+        losses, changes = learned.take_steps(base, weights, steps, device)
+        learned.write_adapter(changes, self._name, job["folder"])
+        return losses
+
     def _load(self) -> Any:
         if self._base is None:
             from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -82,7 +97,7 @@ class Learner:
 
         total = 0.0
         for trial in trials:
-            tokens, labels = self._encode(trial)
+            tokens, labels = encode_trial(self._tokenizer, trial)
             loss = model(
                 input_ids=torch.tensor([tokens], device=device), labels=torch.tensor([labels], device=device)
             ).loss / len(trials)
@@ -92,26 +107,37 @@ class Learner:
         optimizer.zero_grad(set_to_none=True)
         return total
 
-    def _encode(self, trial: dict[str, Any]) -> tuple[list[int], list[int]]:
-        """The conversation's tokens, and the same with everything but the feedback masked."""
-        feedback = trial["feedback"].strip()
-        turns = [
-            *trial["messages"],
-            {"role": "assistant", "content": trial["answer"]},
-            {"role": "user", "content": feedback},
-        ]
-        text = self._tokenizer.apply_chat_template(turns, tokenize=False)
-        begin = text.rindex(feedback)
-        end = begin + len(feedback)
-        encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        tokens = encoded["input_ids"]
-        labels = [
-            token if begin <= first < last <= end else -100
-            for token, (first, last) in zip(tokens, encoded["offset_mapping"], strict=True)
-        ]
-        # behind what is learnt, so without a mask: kernels are kept for every length that comes
-        padding = -len(tokens) % _PIECE
-        return tokens + tokens[-1:] * padding, labels + [-100] * padding
+
+def encode_trial(tokenizer: Any, trial: dict[str, Any]) -> tuple[list[int], list[int]]:
+    """The conversation's tokens, and the same with everything but the feedback masked."""
+    feedback = trial["feedback"].strip()
+    turns = [
+        *trial["messages"],
+        {"role": "assistant", "content": trial["answer"]},
+        {"role": "user", "content": feedback},
+    ]
+    text = tokenizer.apply_chat_template(turns, tokenize=False)
+    begin = text.rindex(feedback)
+    end = begin + len(feedback)
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    tokens = encoded["input_ids"]
+    labels = [
+        token if begin <= first < last <= end else -100
+        for token, (first, last) in zip(tokens, encoded["offset_mapping"], strict=True)
+    ]
+    # behind what is learnt, so without a mask: kernels are kept for every length that comes
+    padding = -len(tokens) % _PIECE
+    return tokens + tokens[-1:] * padding, labels + [-100] * padding
+
+
+def _import_beside(name: str) -> Any:
+    """A module of this folder: an isolated Python does not look there."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def main(name: str) -> None:

@@ -60,6 +60,16 @@ def _list_missing(folders: Sequence[str] | None) -> list[str]:
     return [name for name in _NEEDED if name not in names]
 
 
+def _advise(error: str) -> str:
+    """What to do about an error of training, where that is known."""
+    if "memory" not in error.lower():
+        return ""
+    return (
+        "; where a GPU's memory is short, give the server less of it (--vllm-args '--gpu-memory-utilization "
+        "0.6') or train elsewhere (--strategy learn:device=cpu)"
+    )
+
+
 class Trainer:
     """Trains adapters of one model, one after the other, by `train_lora.py`.
 
@@ -86,7 +96,12 @@ class Trainer:
         async with self._lock:
             if self._process is None or self._process.returncode is not None:
                 self._process = await self._start()
-            job = {**training.as_json(), "device": training.device, "folder": str(folder)}
+            job = {
+                **training.as_json(),
+                "device": training.device,
+                "folder": str(folder),
+                "optimizer_file": training.optimizer,
+            }
             try:
                 reply = await self._talk(json.dumps(job).encode() + b"\n")
             except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError, OSError) as error:
@@ -98,11 +113,7 @@ class Trainer:
                 await self._end()
                 raise
         if "error" in reply:
-            raise ModelError(
-                f"an adapter cannot be trained ({reply['error']}); where a GPU's memory is short, give the "
-                "server less of it (--vllm-args '--gpu-memory-utilization 0.6') or train elsewhere "
-                "(--strategy learn:device=cpu)"
-            )
+            raise ModelError(f"an adapter cannot be trained ({reply['error']}){_advise(reply['error'])}")
         losses: list[float] = reply["losses"]
         return losses
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.models.request import as_plain
@@ -45,6 +46,8 @@ class Training:
     seed: int
     device: str = ""
     """Where it is done, in PyTorch's words; empty: a GPU where there is one. Not part of the name."""
+    optimizer: str = ""
+    """The file of a learned optimiser that makes the steps, not AdamW; its content is part of the name."""
 
     @cached_property
     def name(self) -> str:
@@ -53,7 +56,7 @@ class Training:
         return f"learn-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:20]}"
 
     def as_json(self) -> dict[str, Any]:
-        """What the training process is told, but for the device."""
+        """What the training process is told, but for the places."""
         return {
             "steps": [[as_plain(trial) for trial in step] for step in self.steps],
             "rate": self.rate,
@@ -62,4 +65,10 @@ class Training:
             "alpha": ALPHA,
             "dropout": DROPOUT,
             "targets": list(TARGETS),
+            **({"optimizer": _digest(self.optimizer)} if self.optimizer else {}),
         }
+
+
+@cache
+def _digest(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

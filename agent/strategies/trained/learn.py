@@ -13,12 +13,17 @@ and `steps` at most: others saw such models get worse after one or two. A change
 sample only where it passes more public tests than the model's own. When the failed programs of a step are
 fewer different ones than `keep` of those before any step, the model has sharpened on its mistakes, and no
 further step is taken. The published second loss, on a reflection of the model, is left out.
+
+With `optimizer` the step is one that an optimiser makes of that gradient which was trained towards right
+solutions of other problems: OpTune, of the same paper (`models/adapters/learned_step.py`).
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sstar_code.agent.generation.develop import first_sample, has_ended, next_round, seed_for
@@ -43,6 +48,7 @@ if TYPE_CHECKING:
     from sstar_code.problems import Problem
 
 _PLAIN = "Your answer is incorrect."
+_RATE = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class Learn:
 
     steps: int = 4
     """Steps at most, whatever `rounds` says."""
-    rate: float = 1e-5
+    rate: float = _RATE
     """The learning rate."""
     keep: float = 0.5
     """The share of different failed programs, of those of the first wave, below which no step follows."""
@@ -59,10 +65,16 @@ class Learn:
     """Learn the published sentence, not what the program did."""
     device: str = ""
     """Where the steps are taken, like `cpu` or `cuda:1`; empty: on a GPU where there is one."""
+    optimizer: str = ""
+    """The file of a learned optimiser, which makes the steps in place of AdamW."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= 4 or not 0 < self.rate <= 1 or not 0 <= self.keep <= 1:
             raise ValueError("steps must be from 1 to 4, rate above 0 and at most 1, keep from 0 to 1")
+        if self.optimizer and self.rate != _RATE:
+            raise ValueError("optimizer must be given without rate: a learned optimiser has its own")
+        if self.optimizer and not (Path(self.optimizer).is_file() and os.access(self.optimizer, os.R_OK)):
+            raise ValueError(f"optimizer={self.optimizer} must be a file that can be read")
 
     async def __call__(
         self, problem: Problem, context: SolveContext, on_sample: OnSample
@@ -83,7 +95,7 @@ class Learn:
             if not trials:
                 break
             taken.append(trials)
-            training = Training(tuple(taken), self.rate, settings.seed, self.device)
+            training = Training(tuple(taken), self.rate, settings.seed, self.device, self.optimizer)
             async with adapters.hold(training) as name:
                 try_again = partial(_try_again, made, name, problem, context)
                 made |= zip(going, await grow_together(going, try_again), strict=True)
@@ -107,13 +119,9 @@ class Learn:
             if last.code is not None:
                 asked = await _ask_first(lineage.sample, problem, context)
                 answer = fence(last.code, "python")
-                trials.setdefault(last.code, Trial(asked.messages, answer, self._tell(last)))
+                told = tell_failure(last, is_plain=self.plain)
+                trials.setdefault(last.code, Trial(asked.messages, answer, told))
         return tuple(trials.values())
-
-    def _tell(self, failed: Round) -> str:
-        if self.plain or not failed.failures:
-            return _PLAIN
-        return render_macro("feedback.j2", "incorrect", _PLAIN, failed.summary, failed.failures)
 
     def _is_sharpened(self, lineages: Sequence[Lineage], problem: Problem, step: int) -> bool:
         """Whether the samples that fail are fewer different programs than `keep` of their first ones."""
@@ -122,6 +130,13 @@ class Learn:
         is_sharpened = len(now) < self.keep * len(before)
         log_event("step.learnt", step=step, failing=len(failing), different=len(now), stops=is_sharpened)
         return is_sharpened
+
+
+def tell_failure(failed: Round, *, is_plain: bool = False) -> str:
+    """What a failed program's trial is told, and the model learns."""
+    if is_plain or not failed.failures:
+        return _PLAIN
+    return render_macro("feedback.j2", "incorrect", _PLAIN, failed.summary, failed.failures)
 
 
 def _name(one: Round) -> str:

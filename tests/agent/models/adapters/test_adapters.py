@@ -189,6 +189,35 @@ def test_equal_trainings_have_equal_names():
     assert len({one.name for one in [make_training(), *others]}) == 4
 
 
+def test_a_learned_optimizer_is_part_of_the_name_by_its_content(tmp_path):
+    """The same file elsewhere makes the same adapter, another file another one; without one names are old."""
+    places = [tmp_path / name for name in ("a", "b", "c")]
+    for place, content in zip(places, (b"one", b"one", b"two"), strict=True):
+        place.write_bytes(content)
+    one, same, other = (make_training(optimizer=str(place)) for place in places)
+    assert one.name == same.name
+    assert len({one.name, other.name, make_training().name}) == 3
+    assert "optimizer" not in make_training().as_json()
+
+
+async def test_the_process_is_told_where_the_optimizer_is(tmp_path):
+    """The file goes with the job, and nothing where there is none."""
+    told = tmp_path / "told.py"
+    told.write_text(
+        "import json, sys\n"
+        "for line in sys.stdin:\n"
+        "    print(json.dumps({'error': json.loads(line)['optimizer_file'] or 'none'}), flush=True)\n"
+    )
+    (tmp_path / "optimizer").write_bytes(b"one")
+    trainer = Trainer(sys.executable, "model", words=[str(told)])
+    try:
+        for file, said in ((str(tmp_path / "optimizer"), "optimizer"), ("", "none")):
+            with pytest.raises(ModelError, match=rf"{said}\)$"):
+                await trainer.train(make_training(optimizer=file), tmp_path / "adapter")
+    finally:
+        await trainer.aclose()
+
+
 def test_without_the_libraries_one_line_says_what_to_install(monkeypatch, tmp_path):
     """This Python first, then the one of the vllm that is started; neither is run."""
     here, there = tmp_path / "here", tmp_path / "there"

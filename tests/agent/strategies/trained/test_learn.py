@@ -99,6 +99,15 @@ async def test_the_published_sentence_is_learnt_where_asked_for():
     assert training.rate == 0.01
 
 
+async def test_a_learned_optimizer_makes_the_steps(tmp_path):
+    """With `optimizer`; all else is as without."""
+    file, adapters = tmp_path / "optimizer.safetensors", KnownAdapters()
+    file.write_bytes(b"weights")
+    await grow(KnownModel({}), f"learn:optimizer={file},steps=2", n=1, rounds=4, adapters=adapters)
+    assert [training.optimizer for training in adapters.trainings] == [str(file)] * 2
+    assert adapters.trainings[0].steps == adapters.trainings[1].steps[:1]
+
+
 async def test_without_a_program_there_is_nothing_to_learn_from():
     """Samples whose answers held none end as they are."""
     adapters = KnownAdapters()
@@ -136,6 +145,24 @@ def test_a_model_that_is_served_here_is_served_for_learning():
     made = serve_for(endpoint, Settings(strategy="learn"))
     assert made == replace(endpoint, learns=True)
     assert not made.roles["selector"].learns
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ("optimizer=nowhere.safetensors", "optimizer=nowhere.safetensors must be a file that can be read"),
+        ("optimizer=.", "optimizer=. must be a file that can be read"),
+        ("optimizer=there,rate=1e-3", "optimizer must be given without rate"),
+    ],
+)
+def test_an_optimizer_that_cannot_be_is_one_line(settings, told, sstar, tmp_path, monkeypatch):
+    """With exit code 2, before a model is started."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").touch()
+    ended = sstar("eval", "lists", "-m", "vllm:org/m", "--strategy", f"learn:{settings}")
+    assert ended.code == 2
+    assert f"learn: {told}" in ended.err
+    assert ended.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", ["serve", "mcp"])
