@@ -53,9 +53,9 @@ test-failed: setup ## only the tests that failed the last time, one after the ot
 test-live: setup ## the tests against a real vLLM on the CPU (its own environment, about 4 GB)
 	.ci/live
 
-tiny-coder: setup ## make the live tests' model anew, or with TECHNIQUE=backtrack, depth or inner another one (about 15 minutes on one core)
+tiny-coder: setup ## make the live tests' model anew, or with TECHNIQUE=backtrack, optune, depth or inner another one (about 15 minutes on one core)
 	.ci/vllm
-	$(BIN)/python -m scripts.train_tiny_model.build $(TECHNIQUE) --seed $(SEED)
+	$(BIN)/python -m scripts.train_tiny_model.build $(TECHNIQUE) --seed $(SEED) $(if $(COUNT),--count $(COUNT))
 
 recordings: setup ## record the demo's answers anew: sampled from the tiny coder under vLLM, and the written ones
 	.ci/vllm

@@ -60,7 +60,9 @@ class Ended:
     tokens: int
 
 
-def run_compare(model: Path, cells: Sequence[Cell], problems: Path, out: Path) -> None:
+def run_compare(
+    model: Path, cells: Sequence[Cell], problems: Path, out: Path, options: str = OPTIONS
+) -> None:
     """Run what is not finished; a vLLM of its own serves the model."""
     if all((out / cell.folder / "summary.json").is_file() for cell in cells):
         return
@@ -70,7 +72,7 @@ def run_compare(model: Path, cells: Sequence[Cell], problems: Path, out: Path) -
         *("--vllm-args", VLLM_ARGS, "--prompts", PROMPTS, "--out", out),
         *("--strategies", ",".join(cell.strategy for cell in cells), "--tokens", cells[0].tokens),
     ]
-    subprocess.run([*map(str, command), *OPTIONS.split()], check=True)
+    subprocess.run([*map(str, command), *options.split()], check=True)
 
 
 def read_run(folder: Path) -> Ended:
@@ -87,30 +89,40 @@ def read_run(folder: Path) -> Ended:
     return Ended(solved, possible, sum(row["usage"]["prompt"] + row["usage"]["output"] for row in answers))
 
 
-def show(arms: Mapping[str, Sequence[Ended]]) -> str:
-    """The table."""
+def share_problems(arms: Mapping[str, Sequence[Ended]]) -> dict[str, list[float]]:
+    """The share of an arm's runs that solved each problem; one that a run lacks counts as not solved."""
     names = sorted({problem for runs in arms.values() for run in runs for problem in run.solved})
-    shares = {
+    return {
         arm: [statistics.fmean(run.solved.get(name, False) for run in runs) for name in names]
         for arm, runs in arms.items()
     }
-    first, rows = next(iter(arms)), []
+
+
+def show_gain(one: Sequence[float], two: Sequence[float]) -> str:
+    """`one` less `two` in points, paired by problem."""
+    gain = paired_bootstrap([first - second for first, second in zip(one, two, strict=True)])
+    return f"{100 * gain.value:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
+
+
+def show(arms: Mapping[str, Sequence[Ended]]) -> str:
+    """The table."""
+    shares, rows = share_problems(arms), []
+    first = next(iter(arms))
+    count = len(shares[first])
     for arm, runs in arms.items():
         rate = mean_rate(shares[arm])
-        gain = paired_bootstrap([one - two for one, two in zip(shares[arm], shares[first], strict=True)])
-        interval = f"{100 * gain.value:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
         rows.append(
             (
                 arm,
                 f"{100 * rate.value:.1f} ({100 * rate.low:.1f} to {100 * rate.high:.1f})",
-                ", ".join(f"{100 * sum(run.solved.values()) / len(names):.1f}" for run in runs),
-                f"{100 * statistics.fmean(sum(run.possible.values()) / len(names) for run in runs):.1f}",
+                ", ".join(f"{100 * sum(run.solved.values()) / count:.1f}" for run in runs),
+                f"{100 * statistics.fmean(sum(run.possible.values()) / count for run in runs):.1f}",
                 f"{statistics.fmean(run.tokens for run in runs):,.0f}",
-                "" if arm == first else interval,
+                "" if arm == first else show_gain(shares[arm], shares[first]),
             )
         )
     head = ("arm", "solved, percent", "by training", "oracle", "tokens", "less the first, points")
-    return f"{write_table(head, rows)}\n\n{len(names)} problems"
+    return f"{write_table(head, rows)}\n\n{count} problems"
 
 
 def list_right_lines(task: Task) -> list[set[str]]:

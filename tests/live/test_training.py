@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.train_tiny_model.examples import make_examples
+from scripts.train_tiny_model.learning.lessons import FILE, make_lessons
 from scripts.train_tiny_model.recipes import BACKTRACK, RECIPES
 from tests.support import ROOT
 
@@ -30,6 +31,21 @@ tokenizer.add_tokens([{BACKTRACK!r}], special_tokens=True)
 for row, example in zip(rows, make_examples(rows, tokenizer)):
     ids, asked = pad_batch([example], tokenizer.pad_token_id)
     print(json.dumps([row["answer"], row.get("wrong"), tokenizer.decode(ids[asked])]))
+"""
+
+MISFIT = """
+import sys
+import torch
+from safetensors.torch import save_file
+from scripts.train_tiny_model.learning.train import BASE
+from sstar_code.agent.models.adapters.train_lora import Learner
+name = "model.layers.7.self_attn.q_proj" if sys.argv[1] == "another model" else "a"
+save_file({f"{name}.scale" if "." in name else name: torch.ones(8)}, sys.argv[2] + ".safetensors")
+job = {"steps": [], "device": "cpu", "folder": sys.argv[2], "optimizer_file": sys.argv[2] + ".safetensors"}
+try:
+    Learner(str(BASE)).train(job)
+except ValueError as error:
+    print(error)
 """
 
 
@@ -54,6 +70,29 @@ def test_the_loss_falls_and_the_file_gives_the_trained_models_tokens(tmp_path, r
     assert curve[-1]["loss"] < 0.75 * curve[0]["loss"]
     assert curve[-1]["step"] == curve[-1]["steps"] - 1
     assert "gives the tokens of the trained model on 8 prompts" in printed
+
+
+def test_a_learned_optimizer_lowers_the_loss_and_its_adapter_is_the_trained_step(tmp_path):
+    """A short training lowers the loss after a step by a tenth; an adapter of the file is that step."""
+    make_lessons(tmp_path, 80, 0, unseen=4)
+    target = tmp_path / FILE
+    printed = run_beside_torch("-m", "scripts.train_tiny_model.learning.train", tmp_path, target)
+    curve = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
+    assert curve[-1]["loss"] < 0.9 * curve[0]["loss"]
+    assert curve[-1]["step"] == curve[-1]["steps"] - 1
+    assert "give the tokens of the trained step on 4 prompts" in printed
+    shown = json.loads((tmp_path / "unseen.json").read_text())
+    assert shown["lessons"] == 4
+    assert target.stat().st_size < 4_000_000
+
+
+@pytest.mark.parametrize("fault", ["no optimizer", "another model"])
+def test_an_optimizer_of_another_model_is_told(tmp_path, fault):
+    """A job with it has an error that says what the file is, and writes no adapter."""
+    printed = run_beside_torch("-c", MISFIT, fault, tmp_path / "adapter")
+    assert "make tiny-coder TECHNIQUE=optune" in printed or "was trained for another model" in printed
+    assert ("another model" in printed) == (fault == "another model")
+    assert not (tmp_path / "adapter").exists()
 
 
 def test_a_wrong_line_is_read_and_not_learnt(tmp_path):

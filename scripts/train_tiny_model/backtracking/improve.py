@@ -1,6 +1,6 @@
 """A round of self-improvement: the model backtracks on tasks of its own kind and learns what came out right.
 
-    .venv-vllm/bin/python -m scripts.train_tiny_model.improve FOLDER [--round 1] [--tasks 600] [--seed 0]
+    .venv-vllm/bin/python -m scripts.train_tiny_model.backtracking.improve FOLDER [--round 1] [--seed 0]
 
 Reads FOLDER/model, in later rounds FOLDER/improved-(ROUND - 1), and writes FOLDER/improved-ROUND with its
 curve and the answers it learnt from. The tasks are new ones of compositions that are trained on; their tests
