@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from scripts.train_tiny_model.backtracking.choose import plant
 from scripts.train_tiny_model.examples import make_examples
 from scripts.train_tiny_model.learning.lessons import FILE, make_lessons
 from scripts.train_tiny_model.recipes import BACKTRACK, RECIPES
@@ -74,15 +76,17 @@ def test_the_loss_falls_and_the_file_gives_the_trained_models_tokens(tmp_path, r
 
 def test_a_learned_optimizer_lowers_the_loss_and_its_adapter_is_the_trained_step(tmp_path):
     """A short training lowers the loss after a step by a tenth; an adapter of the file is that step."""
-    make_lessons(tmp_path, 80, 0, unseen=4)
+    make_lessons(tmp_path, 80, 0, unseen=6)
     target = tmp_path / FILE
     printed = run_beside_torch("-m", "scripts.train_tiny_model.learning.train", tmp_path, target)
     curve = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
     assert curve[-1]["loss"] < 0.9 * curve[0]["loss"]
     assert curve[-1]["step"] == curve[-1]["steps"] - 1
-    assert "give the tokens of the trained step on 4 prompts" in printed
+    found = re.search(r"the tokens of the trained step on 6 prompts, those of the model on (\d)", printed)
+    assert found
+    assert int(found[1]) < 6, "a step that changes nothing shows nothing"
     shown = json.loads((tmp_path / "unseen.json").read_text())
-    assert shown["lessons"] == 4
+    assert shown["lessons"] == 6
     assert target.stat().st_size < 4_000_000
 
 
@@ -93,6 +97,18 @@ def test_an_optimizer_of_another_model_is_told(tmp_path, fault):
     assert "make tiny-coder TECHNIQUE=optune" in printed or "was trained for another model" in printed
     assert ("another model" in printed) == (fault == "another model")
     assert not (tmp_path / "adapter").exists()
+
+
+def test_a_planted_mistake_is_looked_at_behind_both_lines(tmp_path):
+    """One probability of the token for each wrong line and each right one."""
+    make_examples(tmp_path, 40, 0, RECIPES["backtrack"])
+    plant(tmp_path / "planted.jsonl", 6)
+    module = "scripts.train_tiny_model"
+    run_beside_torch("-m", f"{module}.train", tmp_path, tmp_path / "model", "--recipe", "backtrack")
+    words = ("-m", f"{module}.backtracking.notice", tmp_path / "planted.jsonl", tmp_path / "model")
+    found = json.loads(run_beside_torch(*words))
+    assert {name: len(chances) for name, chances in found.items()} == {"wrong": 6, "right": 6}
+    assert all(0 < chance < 1 for chances in found.values() for chance in chances)
 
 
 def test_a_wrong_line_is_read_and_not_learnt(tmp_path):

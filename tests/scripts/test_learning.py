@@ -7,7 +7,7 @@ import re
 import sqlite3
 from contextlib import closing
 
-from scripts.train_tiny_model.backtracking.choose import choose_count, plant
+from scripts.train_tiny_model.backtracking.choose import choose_count, find_auc, plant
 from scripts.train_tiny_model.learning import measure
 from scripts.train_tiny_model.learning.lessons import make_lessons
 from sstar_code.agent.comparison.arms import read_strategies
@@ -41,12 +41,12 @@ def test_lessons_are_failed_programs_as_learn_tells_them_and_a_right_one(tmp_pat
 
 
 def test_every_arm_of_learning_has_as_many_calls_at_most():
-    """Twelve a problem, so that none ends before its tokens for want of calls alone."""
+    """24 a problem, so that none ends before its tokens for want of calls alone."""
     for text in measure.ARMS.values():
         (strategy,) = read_strategies(text.replace(",optimizer=FILE", "").replace(":optimizer=FILE", ""))
         cell = measure.Cell(strategy, "cot", 1000)
         settings = cell.settings(Settings(n=measure.N, rounds=measure.ROUNDS))
-        assert parse_strategy(settings.strategy or "sample").most_calls(settings) == 12
+        assert parse_strategy(settings.strategy or "sample").most_calls(settings) == 24
 
 
 def write_run(folder, *, later: bool) -> None:
@@ -63,7 +63,7 @@ def write_run(folder, *, later: bool) -> None:
             for sample in (0, 1):
                 answer = {"usage": {"prompt": 100, "output": 10}}
                 db.execute("INSERT INTO calls VALUES ('generate', ?, ?)", (sample, json.dumps(answer)))
-            rows = [(name, 0, 0, "a", 0, 2), (name, 0, 1, "b", 2, 2), (name, 5, 0, "c", 1, 2)]
+            rows = [(name, 0, 0, "a", 0, 2), (name, 0, 1, "b", 2, 2), (name, measure.N, 0, "c", 1, 2)]
             db.executemany("INSERT INTO candidates VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
@@ -89,6 +89,7 @@ def test_the_least_number_of_examples_near_the_best_is_chosen():
     """Within 0.02 of the best area under the curve."""
     assert choose_count({800: 0.60, 3200: 0.79, 12800: 0.80}) == 3200
     assert choose_count({800: 0.60, 3200: 0.70, 12800: 0.80}) == 12800
+    assert find_auc([0.9, 0.2], [0.1, 0.2]) == 0.875
 
 
 def test_planted_lines_follow_the_same_first_lines(tmp_path):

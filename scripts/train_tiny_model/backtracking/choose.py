@@ -14,9 +14,10 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import statistics
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.tables import write_table
 from scripts.train_tiny_model.build import run_trainer
@@ -27,7 +28,7 @@ from scripts.train_tiny_model.tasks import draw_held_out, write_wrong_line
 from sstar_code.agent.prompts.templates import Prompts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 ROOT = Path(__file__).parents[3]
 SET_SEED = 3
@@ -52,8 +53,13 @@ def choose_count(found: Mapping[int, float]) -> int:
     return min(count for count, auc in found.items() if auc >= best - NEAR)
 
 
-def measure(count: int, seed: int, out: Path) -> dict[str, Any]:
-    """Train with so many examples, where that is not done, and measure."""
+def find_auc(wrong: Sequence[float], right: Sequence[float]) -> float:
+    """How likely one of `wrong` is greater than one of `right`, ties counted half."""
+    return statistics.fmean((one > two) + (one == two) / 2 for one in wrong for two in right)
+
+
+def measure(count: int, seed: int, out: Path) -> dict[str, list[float]]:
+    """Train with so many examples, where that is not done, and see what is noticed: `wrong` and `right`."""
     folder = out / f"backtrack-{seed}-{count}"
     noticed = folder / "noticed.json"
     if not noticed.is_file():
@@ -64,8 +70,8 @@ def measure(count: int, seed: int, out: Path) -> dict[str, Any]:
             (folder / "trained").touch()
         text = run_trainer("backtracking.notice", out / "planted.jsonl", folder / "model", is_read=True)
         noticed.write_text(text, encoding="utf-8")
-    row: dict[str, Any] = json.loads(noticed.read_text(encoding="utf-8").splitlines()[-1])
-    return row
+    found: dict[str, list[float]] = json.loads(noticed.read_text(encoding="utf-8"))
+    return found
 
 
 def main() -> None:
@@ -77,20 +83,14 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     plant(options.out / "planted.jsonl", options.problems)
-    found = {
-        int(count): measure(int(count), options.seed, options.out) for count in options.counts.split(",")
-    }
-    head = ("examples", "behind a wrong line", "behind a right line", "AUC")
-    print(
-        write_table(
-            head,
-            [
-                (f"{n:,}", *(f"{row[key]:.3f}" for key in ("wrong", "right", "auc")))
-                for n, row in found.items()
-            ],
-        )
-    )
-    print(f"\nchosen: {choose_count({n: row['auc'] for n, row in found.items()})} examples")
+    rows, areas = [], {}
+    for count in map(int, options.counts.split(",")):
+        found = measure(count, options.seed, options.out)
+        areas[count] = find_auc(found["wrong"], found["right"])
+        means = (f"{statistics.fmean(found[name]):.3f}" for name in ("wrong", "right"))
+        rows.append((f"{count:,}", *means, f"{areas[count]:.3f}"))
+    print(write_table(("examples", "behind a wrong line", "behind a right line", "AUC"), rows))
+    print(f"\nchosen: {choose_count(areas)} examples")
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@
     make tiny-coder TECHNIQUE=optune SEED=0     # and seeds 1 and 2
     python -m scripts.train_tiny_model.learning.measure --seeds 0,1,2
 
-All arms ask the tiny coder for the same held-out problems at the same budget of tokens, and have at most
-twelve calls a problem. A seed is one of sampling, for OpTune also of the training of its optimiser. Where
-runs/tiny-coder has `plain` of a seed, its samples stand there too: that model was trained further on right
-answers as the optimiser was. A problem counts by the share of seeds that solved it; intervals and paired
-differences are over problems. What is finished is not run again, and a run that was broken off goes on.
+All arms ask the tiny coder for the same held-out problems at the same budget of tokens, and have at most 24
+calls a problem, more than these tokens pay for. A seed is one of sampling, for OpTune also of the training
+of its optimiser. Where runs/tiny-coder has `plain` of a seed, its samples stand there too: that model was
+trained further on right answers as the optimiser was. A problem counts by the share of seeds that solved it;
+intervals and paired differences are over problems. What is finished is not run again, and a run that was
+broken off goes on.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 TINY = ROOT / "tests" / "live" / "tiny_coder" / "model"
-N, ROUNDS = 4, 2
+N, ROUNDS = 8, 2
 OPTIONS = f"--n {N} --rounds {ROUNDS} --max-tokens 200 --temperature 0.7 --select first --sandbox local"
 SAMPLING = f"sample:n={N * (1 + ROUNDS)},rounds=0"
 FIRST, OPTUNE, FTTT, REPAIR = "first sample", "OpTune", "FTTT", "sampling and repair"
@@ -98,7 +99,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=ROOT / "runs" / "tiny-coder")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--problems", type=int, default=120)
-    parser.add_argument("--tokens", type=int, default=480_000, help="for all problems together")
+    parser.add_argument("--tokens", type=int, default=300_000, help="for all problems together")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "learning")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

@@ -183,7 +183,7 @@ def show_unseen(
 def check_saved(weights: Weights, target: Path, lessons: Sequence[Lesson], rows: Sequence[dict]) -> None:
     """End with a line where an adapter that the file makes gives other tokens than the trained step.
 
-    Both in float32, so that only what was written counts.
+    Both in float32, so that only what was written counts, and after four steps, the most that users take.
     """
     import peft
 
@@ -196,13 +196,15 @@ def check_saved(weights: Weights, target: Path, lessons: Sequence[Lesson], rows:
         differs = 0
         for number, (lesson, row) in enumerate(zip(lessons, rows, strict=True)):
             prompt = lesson.right.tokens[: lesson.right.start]
-            _, changes = take_steps(base, weights, lesson.steps, "cpu")
+            _, changes = take_steps(base, weights, lesson.steps * 2, "cpu")
             with Watch(base, list_layers(weights)) as watch:
                 watch.changes = changes
                 first = continue_greedily(base, prompt)
             steps = [[{"messages": row["messages"]} | trial for trial in trials] for trials in row["steps"]]
             folder = f"{place}/{number}"
-            learner.train({"steps": steps, "device": "cpu", "optimizer_file": str(target), "folder": folder})
+            learner.train(
+                {"steps": steps * 2, "device": "cpu", "optimizer_file": str(target), "folder": folder}
+            )
             exported = peft.PeftModel.from_pretrained(base, folder)
             second = continue_greedily(exported, prompt)
             base = exported.unload()
