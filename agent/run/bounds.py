@@ -23,6 +23,8 @@ _LONGEST_BYTES = 128 << 20
 _STEPS_AT_ONCE = 100_000
 _LEAST_STEPS, _STEPS_A_BYTE = 20_000_000, 20
 """Steps of SQLite's machine that a query may take. A row takes tens of either."""
+_NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")
+"""The end of a journal behind the name of another file."""
 _MACHINE = frozenset({3, 5, 6, 7, 8, 10, 13, 14, 15, 22})
 """SQLite's codes for what is no fault of the file: rights, locks, memory, the disk."""
 DAMAGE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -41,15 +43,29 @@ def is_of_the_machine(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 1) & 0xFF in _MACHINE
 
 
-def refuse_links(path: Path) -> None:
-    """See that neither the database (or another file) nor what belongs to it is a link, or no file.
+def refuse_traps(path: Path) -> None:
+    """See that opening the database (or another file) at `path` reaches no other file.
+
+    Neither it nor what belongs to it is a link, or no file. And its journal names no other file: that of a
+    transaction over several databases ends with the name of a journal of journals, which SQLite deletes
+    with it (https://sqlite.org/fileformat2.html, section 3.2). Ours are over one.
 
     Raises:
-        UserError: one is; it is named.
+        UserError: it would; what is in the way is named.
     """
     for place in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))):
         if place.is_symlink() or (os.path.lexists(place) and not place.is_file()):
             raise UserError(f"{place}: a link, or no file; what belongs to a run is a file of its own")
+    try:
+        with place.open("rb") as journal:
+            journal.seek(-len(_NAMES_ANOTHER), os.SEEK_END)
+            end = journal.read()
+    except OSError:  # there is none, or it is shorter
+        return
+    if end == _NAMES_ANOTHER:
+        raise UserError(
+            f"{place}: names another file for SQLite to delete; sstar did not write it: remove it"
+        )
 
 
 def read_own_json(path: Path) -> Any:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from sstar_code.agent.models.request import Answer, Request, as_plain, request_key
 from sstar_code.agent.run import schema
-from sstar_code.agent.run.bounds import DAMAGE, Bound, Kind, damaged, is_of_the_machine, refuse_links, unpack
+from sstar_code.agent.run.bounds import DAMAGE, Bound, Kind, damaged, is_of_the_machine, refuse_traps, unpack
 from sstar_code.agent.run.lock import StoreError, lock
 from sstar_code.agent.run.outcomes import ProblemOutcome, RoundOutcome, StageCount, read_record
 from sstar_code.agent.telemetry.events import current_work
@@ -47,7 +47,7 @@ class Store:
         self.path = path
         with contextlib.ExitStack() as undo:
             if path is not None:
-                refuse_links(path)
+                refuse_traps(path)
             if path is not None and not read_only:
                 undo.enter_context(lock(path.with_suffix(".lock")))
             try:
@@ -315,6 +315,7 @@ class Store:
 
         A problem that is finished there replaces what is here of it; of calls and executions the first stay.
         """
+        refuse_traps(path)
         with self._reaching() as db:
             db.execute("ATTACH DATABASE ? AS other", (str(path),))
             bound = Bound(db, path, self.path)

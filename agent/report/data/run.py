@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.agent.jobs.merge_runs import asked_for
-from sstar_code.agent.run.bounds import refuse_links
+from sstar_code.agent.run.bounds import refuse_traps
 from sstar_code.agent.run.folder import read_summary
 from sstar_code.agent.run.history.added import split_work
 from sstar_code.agent.run.history.kinds import name_set, read_run
@@ -217,7 +217,7 @@ def read_verdicts(folder: Path, select: str) -> dict[str, ProblemOutcome]:
     if not os.path.lexists(path):
         return {}
     try:
-        refuse_links(path)
+        refuse_traps(path)
         with open_file(path) as stream:
             for line in LineReader(path, stream):
                 row = parse_json(line.data)

@@ -186,6 +186,40 @@ def test_store_that_is_a_link(run, report, folder, name, kind):
     assert (folder / "victim").read_bytes() == before
 
 
+def write_journal(database, victim):
+    """A journal of one page, to be rolled back, that ends with the name of `victim` (SQLite, section 3.2)."""
+    data = database.read_bytes()
+    size = int.from_bytes(data[16:18]) % 65535 or 65536
+    page, magic = data[:size], bytes.fromhex("d9d505f920a163d7")
+    head = [1, 7, len(data) // size, 512, size]
+    check = (7 + sum(page[place] for place in range(size - 200, 0, -200))) & 0xFFFFFFFF
+    numbers = [0x40000000 // size + 1, len(name := bytes(victim)), sum(name) & 0xFFFFFFFF]
+    place, *rest = (number.to_bytes(4) for number in numbers)
+    content = (magic + b"".join(number.to_bytes(4) for number in head)).ljust(512, b"\0")
+    content += (1).to_bytes(4) + page + check.to_bytes(4) + place + name + b"".join(rest) + magic
+    database.with_name(f"{database.name}-journal").write_bytes(content)
+
+
+def test_a_journal_deletes_no_other_file(run, report, folder):
+    """SQLite itself takes away the file that a journal names; a run's store is not opened with such a one."""
+    (victim := folder / "victim").write_text("precious")
+    change(run, "PRAGMA journal_mode = DELETE")
+    shutil.copy(run / "run.db", plain := folder / "plain.db")
+    write_journal(plain, victim)
+    with closing(sqlite3.connect(plain)) as database:
+        database.execute("SELECT * FROM calls").fetchall()
+    assert not victim.exists()
+    victim.write_text("precious")
+    write_journal(run / "run.db", victim)
+    assert report()[0] == 2
+    for read_only in (False, True):
+        with pytest.raises(UserError, match="for SQLite to delete"):
+            Store(run / "run.db", read_only=read_only)
+    with closing(Store(folder / "new.db")) as store, pytest.raises(UserError, match="for SQLite to delete"):
+        store.absorb(run / "run.db")
+    assert victim.read_text() == "precious"
+
+
 _BESIDE = ("manifest.json", "summary.json", "before_added_methods.json", "starts.json", "verdicts.jsonl")
 
 
