@@ -21,6 +21,14 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: max(0, limit - 3)] + "..."[:limit]
 
 
+def show(value: object, limit: int) -> str:
+    """`repr(value)` in at most `limit` characters, also of an integer that Python does not write."""
+    try:
+        return shorten(repr(value), limit)
+    except ValueError:
+        return shorten("an integer of more digits than are shown", limit)
+
+
 _LONGEST_NAME = 100
 """A longer name is no mistyped one, and to compare it would take time."""
 

@@ -7,6 +7,7 @@ The file may be packed with gzip afterwards. `key` is for people who search; rea
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import asdict, dataclass, fields
@@ -20,7 +21,7 @@ from anyio.lowlevel import checkpoint
 from sstar_code.agent.models.request import Answer, ReplayMissError, Request, request_key
 from sstar_code.agent.run.outcomes import read_record
 from sstar_code.problems import InfrastructureError, ProblemFileError, UserError
-from sstar_code.problems.bounds import LineReader, open_file, parse_json
+from sstar_code.problems.bounds import LineReader, open_file, parse_json, row_bytes
 from sstar_code.problems.errors import blame_path, shorten, suggest
 from sstar_code.problems.files import open_to_append
 from sstar_code.problems.sets.load import BUNDLED
@@ -132,10 +133,14 @@ class Recorder:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = FileIO(open_to_append(path), "a+b")
+            try:
+                self._size = _mend_end(self._file.fileno())
+            except OSError:
+                self._file.close()
+                raise
         except OSError as error:
             advice = "give --record another file"
             raise blame_path(error, f"{path}: cannot record there: {error.strerror}; {advice}") from error
-        self._size = _mend_end(self._file.fileno())
 
     async def ask(self, request: Request) -> Answer:
         """The model's answer, once it is on record; raises what the model raises.
@@ -169,10 +174,16 @@ class Recorder:
 
 
 def _mend_end(descriptor: int) -> int:
-    """Make the file end with a whole line, dropping a torn one; its size then, in bytes."""
+    """Make the file end with a whole line, dropping a torn one; its size then, in bytes.
+
+    Raises:
+        OSError: its end is no line that was ever recorded; the file may be anybody's.
+    """
     size = os.fstat(descriptor).st_size
     tail_start = size
     while tail_start > 0:
+        if size - tail_start > row_bytes():
+            raise OSError(errno.EFBIG, "its last line is longer than any recording's")
         block_start = max(0, tail_start - 65536)
         block = os.pread(descriptor, tail_start - block_start, block_start)
         cut = block.rfind(b"\n")
@@ -184,7 +195,7 @@ def _mend_end(descriptor: int) -> int:
     if not tail:
         return size
     try:
-        json.loads(tail)
+        parse_json(tail)
     except ValueError:
         os.ftruncate(descriptor, tail_start)
         return tail_start

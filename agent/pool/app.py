@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sstar_code.agent.pool.jobs import Batch, is_lost, read_batch
+from sstar_code.agent.pool.jobs import MOST_ANSWER_MB, Batch, is_lost, read_batch, too_long
 from sstar_code.agent.serving.answer import send_json, while_connected
 from sstar_code.agent.serving.errors import RefusedError
 from sstar_code.agent.serving.guard import BodyReader, ClientGoneError, Guard, parse_body
@@ -104,6 +104,13 @@ class PoolApp:
                 raise  # the connection ends without an end of the body: a part is missing
             outcome = f"{error.status // 100}xx"
             await send_json(send, error.status, error.content, error.headers)
+        except Exception as error:
+            outcome = "5xx"
+            self._say(f"sstar: a request failed: unexpected {type(error).__name__}: {error}")
+            if status:
+                raise
+            failed = RefusedError(500, "an unexpected error in this server", code="server_failed")
+            await send_json(send, 500, failed.content)
         finally:
             self.counts.requests[outcome] += 1
 
@@ -138,14 +145,17 @@ class PoolApp:
 
     async def _answer(self, batch: Batch, send: Send) -> None:
         with self._queue.submit(batch.jobs, batch.priority) as ticket:
-            found: dict[int, dict[str, Any]] = {}
-            started = False
+            found: dict[int, bytes] = {}
+            held, started = 0, False
             try:
                 async with aclosing(ticket.results()) as results:
                     async for place, result in results:
                         self.counts.count_job(result)
                         if not batch.stream:
-                            found[place] = result
+                            found[place] = json.dumps(result).encode()
+                            held += len(found[place])
+                            if held > MOST_ANSWER_MB << 20:
+                                raise too_long()
                             continue
                         if not started:
                             await _start(send, "application/x-ndjson")
@@ -162,8 +172,8 @@ class PoolApp:
         if batch.stream:
             await send({"type": "http.response.body", "body": b""})
         else:
-            done = [found[place] for place in range(len(batch.jobs))]
-            await send_json(send, 200, json.dumps({"results": done}).encode())
+            done = b", ".join(found[place] for place in range(len(batch.jobs)))
+            await send_json(send, 200, b'{"results": [%b]}' % done)
 
 
 async def _start(send: Send, kind: str) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sstar_code.agent.jobs.grade_samples import describe_report
-from sstar_code.agent.serving.errors import bad_request
+from sstar_code.agent.serving.errors import RefusedError, bad_request
 from sstar_code.problems import Kind, Problem, ProblemFileError
-from sstar_code.problems.errors import suggest
+from sstar_code.problems.errors import show, suggest
 from sstar_code.problems.formats.jsonl import read_problem
 from sstar_code.problems.formats.judges import (
     TESTLIB,
@@ -21,13 +21,19 @@ from sstar_code.problems.formats.judges import (
 )
 from sstar_code.problems.formats.rows import Row
 from sstar_code.problems.values import encode
-from sstar_code.sandbox import Execution, Sandbox, Verdict
+from sstar_code.sandbox import Execution, Sandbox, Status, Verdict
 from sstar_code.sandbox.grade import limits_for, program_for, run_tests
 from sstar_code.sandbox.languages.marks import mark
 from sstar_code.sandbox.languages.table import PYTHON, find_language
 
 MOST_JOBS = 10_000
 """Jobs of one request."""
+MOST_RUNS = 300_000
+"""Runs of one request: each takes memory for what is told of it, also where nothing is printed."""
+MOST_ANSWER_MB = 256
+"""Megabytes of one request's results, as they are sent."""
+_AT_ONCE = 200
+"""Inputs that are run before what is kept of them is counted."""
 _OF_PROBLEMS = ("entry_point", "time_limit_s", "memory_limit_mb", "int_digits", "checker", "preamble", "call")
 _KEYS = ("id", "code", "language", "inputs", "tests", "stop_on_failure", *_OF_PROBLEMS)
 _REQUEST_KEYS = ("jobs", "priority", "stream")
@@ -89,6 +95,9 @@ def read_batch(body: Any, languages: Collection[str] = (PYTHON,), testlib: str |
     if not isinstance(stream, bool):
         raise bad_request("`stream` must be true or false", "stream")
     made = tuple(_read_job(number, item, languages, testlib) for number, item in enumerate(jobs))
+    runs = sum(job.runs for job in made)
+    if runs > MOST_RUNS:
+        raise bad_request(f"{runs} runs; one request holds at most {MOST_RUNS}: send several", "jobs")
     return Batch(made, priority, stream)
 
 
@@ -148,7 +157,7 @@ def _equip(problem: Problem, where: str, languages: Collection[str], testlib: st
 
 def _mark(code: str, name: Any, where: str, problem: Problem, languages: Collection[str]) -> str:
     try:
-        language = find_language(name if isinstance(name, str) else repr(name)).name
+        language = find_language(name if isinstance(name, str) else show(name, 60)).name
     except ValueError as error:
         raise bad_request(f"{where}{error}", "language") from None
     if language not in languages:
@@ -189,13 +198,28 @@ async def run_job(sandbox: Sandbox, job: Job) -> dict[str, Any]:
         tests = tuple(job.problem.hidden_tests)
         report = await run_tests(sandbox, job.problem, job.code, tests, stop_on_failure=job.stop_on_failure)
         return {"id": job.id, **describe_report(report)}
-    executions = await sandbox.run(
-        program_for(job.problem, job.code),
-        job.inputs,
-        limits_for(job.problem),
-        stop_on_failure=job.stop_on_failure,
-    )
+    program, limits = program_for(job.problem, job.code), limits_for(job.problem)
+    executions: list[Execution] = []
+    kept = 0
+    for start in range(0, len(job.inputs), _AT_ONCE):
+        inputs = job.inputs[start : start + _AT_ONCE]
+        runs = await sandbox.run(program, inputs, limits, stop_on_failure=job.stop_on_failure)
+        executions += runs
+        kept += sum(len(run.stdout) + len(run.stderr) + len(run.result or "") for run in runs)
+        if kept > MOST_ANSWER_MB << 20:
+            raise too_long()
+        if job.stop_on_failure and runs[-1].status is not Status.OK:
+            break
     return {"id": job.id, "executions": [_to_json(run) for run in executions]}
+
+
+def too_long() -> RefusedError:
+    """The error of a request whose results are more than memory should hold."""
+    return RefusedError(
+        413,
+        f"the results are longer than {MOST_ANSWER_MB} MB: send fewer jobs or inputs at once",
+        code="results_too_large",
+    )
 
 
 def _to_json(run: Execution) -> dict[str, Any]:

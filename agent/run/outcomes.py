@@ -13,7 +13,7 @@ from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from sstar_code.problems.errors import shorten
+from sstar_code.problems.errors import show
 
 if TYPE_CHECKING:
     from sstar_code.agent.models.request import Answer
@@ -148,7 +148,7 @@ def read_record(kind: type[T], data: dict[str, Any]) -> T:
         ValueError: an enum has no such value, or a number is not finite.
     """
     if not isinstance(data, dict):
-        raise TypeError(f"{shorten(repr(data), _SHOWN_CHARS)} is no {kind.__name__}")
+        raise TypeError(f"{show(data, _SHOWN_CHARS)} is no {kind.__name__}")
     makers = _find_makers(kind)  # type: ignore[arg-type]  # a class is hashable
     return kind(**{name: makers[name](value) for name, value in data.items() if name in makers})
 
@@ -194,7 +194,7 @@ def _make_mapping(maker: _Maker, items: Any) -> dict[str, Any]:
 
 def _check_plain(kinds: tuple[type, ...], value: Any) -> Any:
     if not isinstance(value, kinds) or (isinstance(value, bool) and not {bool, object} & set(kinds)):
-        raise TypeError(f"{shorten(repr(value), _SHOWN_CHARS)} is no {kinds[-1].__name__}")
+        raise TypeError(f"{show(value, _SHOWN_CHARS)} is no {kinds[-1].__name__}")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{value} is not finite")
     return value

@@ -156,9 +156,8 @@ class Store:
 
     def failures(self) -> list[tuple[str, str, str]]:
         """(problem_id, stage, error) of every call that failed for good and was not answered since."""
-        return list(
-            self._read((str, str, str), "SELECT problem_id, stage, error FROM failed_calls ORDER BY rowid")
-        )
+        query = "SELECT problem_id, stage, error FROM failed_calls ORDER BY rowid"
+        return list(self._read((str, str, str), query))
 
     def answers(self) -> Iterator[tuple[str, str, Answer]]:
         """(problem_id, stage, answer) of every call, in the order of writing."""

@@ -14,13 +14,14 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
 
 from sstar_code.agent.serving.answer import Asked, Parts, answer_task, send_json, while_connected
-from sstar_code.agent.serving.errors import RefusedError
+from sstar_code.agent.serving.errors import RefusedError, bad_request
 from sstar_code.agent.serving.forms.protocol import make_id, now
 from sstar_code.agent.serving.guard import ClientGoneError, parse_body
 from sstar_code.agent.serving.task import find_instructions, find_text, read_task
 from sstar_code.agent.serving.technique import PREFIX, read_wish, split_tag
-from sstar_code.agent.serving.upstream import BrokenUpstreamError, send_on
+from sstar_code.agent.serving.upstream import BrokenUpstreamError, blot, send_on
 from sstar_code.agent.telemetry.events import log_event
+from sstar_code.problems.errors import show
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -146,7 +147,7 @@ def _our_model(parts: Parts) -> dict[str, Any]:
 
 async def _list_models(parts: Parts, scope: Scope, receive: Receive, send: Send) -> None:
     """What the server behind serves, and ours at the end."""
-    headers = [item for item in scope["headers"] if item[0] != b"accept-encoding"]
+    headers = scope["headers"]
     with parts.gate.pass_through():
         async with while_connected(receive), parts.upstream.ask("GET", "/models", headers) as response:
             content = b""
@@ -154,6 +155,7 @@ async def _list_models(parts: Parts, scope: Scope, receive: Receive, send: Send)
                 content += piece
                 if len(content) > _MOST_LISTED:
                     raise RefusedError(502, "the server behind lists too many models", code="upstream_failed")
+        content = blot(content, parts.upstream.key)
         body = parse_body(content) if response.status_code == 200 else None
         if body is not None and isinstance(body.get("data"), list):
             body["data"].append(_our_model(parts))
@@ -176,13 +178,18 @@ async def _show_model(parts: Parts, scope: Scope, receive: Receive, send: Send) 
 
 
 def _no_model(name: Any, parts: Parts) -> RefusedError:
-    shown = repr(name)[:100]
+    shown = show(name, 100)
     return RefusedError(
         404,
         f"tasks are solved with {parts.model!r} alone, called {PREFIX + parts.model!r}; not with {shown}",
         code="model_not_found",
         param="model",
     )
+
+
+def _find_page(scope: Scope) -> str:
+    """The page below `/v1`, of ours; a technique may be called `v1`, too."""
+    return next(page for page in (*_PATHS, *_ONLY_PASSED) if scope["path"].endswith(f"/v1{page}"))
 
 
 async def _pass_only(parts: Parts, scope: Scope, receive: Receive, send: Send) -> None:
@@ -193,7 +200,7 @@ async def _pass_only(parts: Parts, scope: Scope, receive: Receive, send: Send) -
 
 async def _pass(parts: Parts, scope: Scope, receive: Receive, send: Send, content: bytes) -> None:
     """Pass a request through as it is."""
-    path = "/" + scope["path"].partition("/v1/")[2]
+    path = _find_page(scope)
     with parts.gate.pass_through():
         scope["sstar.kind"] = "passed"
         async with (
@@ -209,18 +216,30 @@ async def _answer(parts: Parts, scope: Scope, receive: Receive, send: Send) -> N
         content = await parts.bodies.read(scope, receive, add)
         body = parse_body(content)
         technique = scope["path_params"].get("technique")
-        form = _PATHS["/" + scope["path"].partition("/v1/")[2]]
+        form = _PATHS[_find_page(scope)]
         found = None if body is None else await _find_task(parts, form, body, technique)
         if body is not None and found is None and _names_us(body):
-            plain = {name: value for name, value in body.items() if name != "sstar"}
-            if isinstance(plain.get("model"), str):
-                plain["model"] = plain["model"].removeprefix(PREFIX)
-            content = json.dumps(plain).encode()
+            content = _write_plain(body)
         if body is None or found is None:
             await _pass(parts, scope, receive, send, content)
             return
     scope["sstar.kind"] = "solved"
     await answer_task(parts, Asked(form, body, *found), receive, send)
+
+
+def _write_plain(body: Mapping[str, Any]) -> bytes:
+    """The request for the model itself.
+
+    Raises:
+        RefusedError: it holds an integer that Python reads and does not write.
+    """
+    plain = {name: value for name, value in body.items() if name != "sstar"}
+    if isinstance(plain.get("model"), str):
+        plain["model"] = plain["model"].removeprefix(PREFIX)
+    try:
+        return json.dumps(plain).encode()
+    except ValueError as error:
+        raise bad_request("the request holds an integer of too many digits") from error
 
 
 def _names_us(body: Mapping[str, Any]) -> bool:
@@ -243,6 +262,7 @@ async def _find_task(
     named = isinstance(model, str) and model.startswith(PREFIX)
     if not named and field is None and technique is None and tag is None:
         return None
+    _write_plain(body)  # what is answered repeats parts of it
     if (model.removeprefix(PREFIX) if isinstance(model, str) else model) != parts.model:
         raise _no_model(model, parts)
     wish = read_wish(field, technique, tag, parts.settings)

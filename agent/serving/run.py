@@ -148,12 +148,23 @@ def listen(address: str, number: int) -> Iterator[socket.socket]:
 
 
 @asynccontextmanager
-async def running(app: object, listening: socket.socket) -> AsyncIterator[None]:
-    """Serve `app` while the block lasts; then requests under way have some seconds to end."""
+async def running(
+    app: object, listening: socket.socket, *, most_connections: int | None = None
+) -> AsyncIterator[None]:
+    """Serve `app` while the block lasts; then requests under way have some seconds to end.
+
+    Args:
+        app: of ASGI.
+        listening: a socket of `listen`.
+        most_connections: at once; None: as many as this process may have files for.
+    """
     import uvicorn
+
+    from sstar_code.agent.serving.connections import count_connections, make_protocol
 
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
+        http=make_protocol(most_connections or count_connections()),
         lifespan="off",
         ws="none",
         log_config=None,

@@ -130,7 +130,7 @@ class Solver:
             RefusedError: there is no program: a limit, the model or the sandbox stood against it.
         """
         started_s = time.monotonic()
-        metered = self._meter(wish, tally)
+        metered = self.meter(wish, tally)
         opening = self._open(metered, _say_nothing)
         seen: list[Lineage] = []
 
@@ -158,12 +158,12 @@ class Solver:
 
         `say` gets a line when something has happened.
         """
-        return self._open(self._meter(wish, tally), say)
+        return self._open(self.meter(wish, tally), say)
 
     def _open(self, model: _MeteredModel, say: Callable[[str], None]) -> AbstractAsyncContextManager[Session]:
         return open_session(None, SharedSandbox(self._sandbox), say, endpoint=model, quiet=True)
 
-    def _meter(self, wish: Wish, tally: Tally) -> _MeteredModel:
+    def meter(self, wish: Wish, tally: Tally) -> _MeteredModel:
         """The model within a request's limits, from now on."""
         tokens = [
             most for most in (wish.max_tokens_total, self._gate.limits.max_tokens_request) if most is not None

@@ -41,6 +41,7 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "n": (1, MOST_SAMPLES),
     "rounds": (0, MOST_ROUNDS),
     "max_tokens_total": (1, 1 << 40),
+    "seed": (-(1 << 63), 1 << 63),
     "max_seconds": (1, 86_400),
 }
 _NAME = re.compile(r"[A-Za-z_]\w{0,99}(?:\.[A-Za-z_]\w{0,99})?")

@@ -24,15 +24,7 @@ _TRIES = 3
 """How often a request is sent whose connection ends before a byte of a response came."""
 _KEEP_S = 2.0
 """How long an idle connection is kept: less than servers keep it, so that none is used that just ends."""
-_SENT_ON = (
-    b"accept",
-    b"accept-encoding",
-    b"accept-language",
-    b"content-type",
-    b"traceparent",
-    b"user-agent",
-    b"x-request-id",
-)
+_SENT_ON = (b"accept", b"accept-language", b"content-type", b"traceparent", b"user-agent", b"x-request-id")
 _SENT_ON_PREFIXES = (b"openai-beta", b"x-stainless-", b"x-session-", b"x-data-parallel-")
 _OF_CONNECTION = frozenset(
     (
@@ -131,6 +123,9 @@ class Upstream:
                     raise self._fail(
                         502, f"answers with a redirect ({response.status_code})", "its address moved"
                     )
+                packed = response.headers.get("content-encoding", "identity").strip().lower()
+                if self.key and response.status_code >= 400 and packed not in ("", "identity"):
+                    raise self._fail(502, f"refuses ({response.status_code})", "its words are packed")
                 yield response
             finally:
                 await response.aclose()
@@ -174,6 +169,8 @@ class Upstream:
         chosen = [
             (name, value) for name, value in headers if name in _SENT_ON or name.startswith(_SENT_ON_PREFIXES)
         ]
+        # Our key is looked for in what comes back, which a packed response would hide.
+        chosen.append((b"accept-encoding", b"identity"))
         if self.key:
             chosen.append((b"authorization", f"Bearer {self.key}".encode()))
             if is_azure(self.base_url):
@@ -192,7 +189,7 @@ def _locate(base_url: str, path: str) -> httpx2.URL:
 async def send_on(response: httpx2.Response, send: Send, *, key: str = "") -> None:
     """Give a client the response of the server behind: status, headers and bytes as they come.
 
-    A refusal that repeats our `key` is given with stars in its place.
+    Where it repeats our `key` there are as many stars.
 
     Raises:
         BrokenUpstreamError: it ended before its end; the client's connection has to end as well.
@@ -203,21 +200,35 @@ async def send_on(response: httpx2.Response, send: Send, *, key: str = "") -> No
         item.strip().lower() for item in response.headers.get("connection", "").encode("latin-1").split(b",")
     }
     headers = [
-        (name.lower(), value)
+        (name.lower(), blot(value, key))
         for name, value in response.headers.raw
         if name.lower() not in _OF_CONNECTION and name.lower() not in named
     ]
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+    rest = b""
     try:
         async for piece in response.aiter_raw():
-            if key and response.status_code >= 400:
-                piece = piece.replace(key.encode(), b"*" * len(key))  # noqa: PLW2901 - the same piece, blotted
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            given = blot(rest + piece, key)
+            rest = given[len(given) - _count_begun(given, key) :]
+            await send(
+                {"type": "http.response.body", "body": given[: len(given) - len(rest)], "more_body": True}
+            )
     except httpx2.TransportError as error:
         raise BrokenUpstreamError(type(error).__name__) from error
     # Before the client has its last piece and hangs up: so the connection behind is kept for another request.
     await response.aclose()
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    await send({"type": "http.response.body", "body": rest, "more_body": False})
+
+
+def blot(text: bytes, key: str) -> bytes:
+    """`text` with stars in the place of `key`, as long as it was."""
+    return text.replace(key.encode(), b"*" * len(key)) if key else text
+
+
+def _count_begun(text: bytes, key: str) -> int:
+    """Bytes at the end of `text` with which `key` may begin: they wait for what comes next."""
+    whole = key.encode()
+    return next((n for n in range(min(len(whole) - 1, len(text)), 0, -1) if text.endswith(whole[:n])), 0)
 
 
 class BrokenUpstreamError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -12,7 +13,8 @@ from pydantic import Field
 
 from sstar_code.agent.api import aselect
 from sstar_code.agent.serving.errors import RefusedError
-from sstar_code.agent.serving.technique import read_wish
+from sstar_code.agent.serving.solver import Tally
+from sstar_code.agent.serving.technique import Wish, read_wish
 from sstar_code.agent.tools.behaviour import (
     MOST_PROGRAMS,
     Difference,
@@ -95,7 +97,7 @@ def make_server(sandbox: Sandbox, *, model: Model | None = None, solving: Solvin
         if not 1 <= len(candidates) <= MOST_PROGRAMS:
             raise ToolError(f"{len(candidates)} candidates; from 1 to {MOST_PROGRAMS} are taken")
         problem = make_problem(candidates, function, _read_tests(tests), statement)
-        return await _plainly(_choose(candidates, problem, sandbox, model))
+        return await _plainly(_choose(candidates, problem, sandbox, model, solving))
 
     @server.tool(structured_output=True)
     async def run_tests(
@@ -113,8 +115,16 @@ def make_server(sandbox: Sandbox, *, model: Model | None = None, solving: Solvin
     return server
 
 
-async def _choose(candidates: list[str], problem: Problem, sandbox: Sandbox, model: Model | None) -> Choice:
-    found = await aselect(problem, candidates, model=model, sandbox=SharedSandbox(sandbox))
+async def _choose(
+    candidates: list[str], problem: Problem, sandbox: Sandbox, model: Model | None, solving: Solving | None
+) -> Choice:
+    with ExitStack() as stack:
+        if model is not None and solving is not None:  # what is asked for costs as a task that is solved
+            wish, solver = Wish(solving.settings), solving.solver
+            stack.enter_context(solver.gate.solve())
+            stack.enter_context(solver.within_limits(wish))
+            model = solver.meter(wish, Tally())
+        found = await aselect(problem, candidates, model=model, sandbox=SharedSandbox(sandbox))
     if found.chosen is None:
         raise ToolError("no candidate holds a program")
     telling = found.distinguishing[0] if found.distinguishing else None

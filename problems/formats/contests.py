@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems.calls import CallForm
-from sstar_code.problems.errors import shorten
+from sstar_code.problems.errors import show
 from sstar_code.problems.formats.fields import check_count, check_memory, check_time, read_checker, read_json
 from sstar_code.problems.problem import Kind, Problem, Test
 from sstar_code.problems.statements import leetcode
@@ -285,7 +285,7 @@ def _time_limit(row: Row) -> float:
     try:
         seconds = float(limit.get("seconds") or 0) + float(limit.get("nanos") or 0) / 1e9
     except (TypeError, ValueError, OverflowError) as error:
-        raise row.fail(f"key 'time_limit' must hold numbers, got {shorten(repr(limit), 60)}") from error
+        raise row.fail(f"key 'time_limit' must hold numbers, got {show(limit, 60)}") from error
     return check_time(row, "time_limit", seconds) if seconds else _DEFAULT_LIMIT_S
 
 

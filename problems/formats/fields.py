@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems.bounds import parse_json
 from sstar_code.problems.checkers import validate_checker
-from sstar_code.problems.errors import shorten
+from sstar_code.problems.errors import show
 from sstar_code.problems.formats.judges import CPP
 from sstar_code.problems.problem import MAX_MEMORY_MB, MAX_TESTS, MAX_TIME_S, Kind
 
@@ -60,9 +60,7 @@ def _check_judge(row: Row, key: str, judge: dict[str, Any], other: str) -> dict[
         raise row.fail(f'key {key!r} must be {other}{{"program": source}}, in C++ with "language": "cpp"')
     language = judge.get("language", "python")
     if language not in ("python", CPP):
-        raise row.fail(
-            f'key {key!r}: its language must be "python" or "cpp", got {shorten(repr(language), 60)}'
-        )
+        raise row.fail(f'key {key!r}: its language must be "python" or "cpp", got {show(language, 60)}')
     return {"program": judge["program"], **({"language": CPP} if language == CPP else {})}
 
 
@@ -104,7 +102,7 @@ def check_memory(row: Row, key: str, megabytes: float) -> int:
 
 
 def _show(number: float) -> str:
-    return f"{number:g}" if isinstance(number, float) else shorten(str(number), 30)
+    return f"{number:g}" if isinstance(number, float) else show(number, 30)
 
 
 def read_json(row: Row, key: str, default: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sstar_code.problems import calls, values
 from sstar_code.problems.bounds import check_json
 from sstar_code.problems.calls import CallForm
-from sstar_code.problems.errors import shorten, suggest
+from sstar_code.problems.errors import shorten, show, suggest
 from sstar_code.problems.formats.fields import check_count, check_memory, check_time, read_checker, read_judge
 from sstar_code.problems.formats.frames import FRAME_KEYS
 from sstar_code.problems.prediction.answers import ENTRY_POINT
@@ -120,9 +120,7 @@ def _int_digits(row: Row) -> int | None:
     """Python takes no limit below 640 digits; 0 lifts it."""
     digits: int | None = row.get("int_digits", int, None)
     if digits is not None and digits != 0 and not 640 <= digits < 1 << 31:
-        raise row.fail(
-            f"key 'int_digits' must be 0 (no limit) or at least 640, got {shorten(str(digits), 30)}"
-        )
+        raise row.fail(f"key 'int_digits' must be 0 (no limit) or at least 640, got {show(digits, 30)}")
     return digits
 
 

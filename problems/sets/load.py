@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sstar_code.problems.bounds import MAX_ROWS, MIB, hash_file, read_text
 from sstar_code.problems.checkers import find_package
-from sstar_code.problems.errors import ProblemFileError, UserError, shorten, suggest
+from sstar_code.problems.errors import ProblemFileError, UserError, shorten, show, suggest
 from sstar_code.problems.files import why_outside
 from sstar_code.problems.formats.jsonl import read_problem, to_json
 from sstar_code.problems.formats.livecodebench import read_date
@@ -70,7 +70,13 @@ def _values(problems: Sequence[Problem], key: str, wanted: Sequence[str]) -> str
     """The values that problems have for `key`, and which of them may be meant."""
     facts = [_facts(problem).get(key) for problem in problems]
     each = [item for fact in facts for item in (fact if isinstance(fact, list | tuple) else [fact])]
-    known = sorted({shorten(str(value), _VALUE_CHARS) for value in each if value not in (None, "")})
+    known = sorted(
+        {
+            shorten(value if isinstance(value, str) else show(value, _VALUE_CHARS), _VALUE_CHARS)
+            for value in each
+            if value not in (None, "")
+        }
+    )
     if key == "date" and known:
         return f"; dates go from {known[0]} to {known[-1]}"
     hint = next((found for value in wanted if (found := suggest(value, known))), "")

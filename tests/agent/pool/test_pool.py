@@ -16,6 +16,8 @@ pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
 
 import sstar_code
 from sstar_code.agent.jobs.choices import SandboxChoice
+from sstar_code.agent.pool import app as pool_app
+from sstar_code.agent.pool import jobs as pool_jobs
 from sstar_code.agent.pool.run import Pool, serve_pool
 from sstar_code.agent.testing import FakeSandbox
 from sstar_code.problems import InfrastructureError, UserError
@@ -131,6 +133,59 @@ def test_a_pool_that_compiles_runs_several_languages(start):
         assert made.stdout == "8\n"
     with pytest.raises(UserError, match="reads standard input; it is not called"):
         sstar_code.run(code, [(1,)], entry_point="f", language="cpp")
+
+
+@pytest.mark.parametrize("key", ["time_limit_s", "memory_limit_mb", "int_digits", "language"])
+def test_integers_of_any_length_are_refused_in_words(start, key):
+    """Python reads them by parts, and does not write them into a message."""
+    body = f'{{"jobs": [{{"code": "", "inputs": [""], "{key}": {"9" * 5000}}}]}}'
+    status, _, text = ask(start(), "POST", "/v1/run", body.encode())
+    assert (status, json.loads(text)["error"]["code"]) == (400, "invalid_request")
+
+
+def test_results_are_as_long_as_memory_bears(start, monkeypatch):
+    """What programs write is counted while they run, of one job and of all jobs together."""
+    seen = []
+
+    def write(_program, text):
+        seen.append(text)
+        return Execution(Status.OK, stdout="x" * 50_000)
+
+    monkeypatch.setattr(pool_jobs, "MOST_ANSWER_MB", 1)
+    monkeypatch.setattr(pool_app, "MOST_ANSWER_MB", 1)
+    monkeypatch.setattr(pool_jobs, "_AT_ONCE", 10)
+    address = start(FakeSandbox(write, workers=1))
+    for jobs in ([{"code": "", "inputs": [""] * 1000}], [{"code": "", "inputs": [""] * 4}] * 20):
+        status, _, text = ask(address, "POST", "/v1/run", {"jobs": jobs})
+        assert (status, json.loads(text)["error"]["code"]) == (413, "results_too_large")
+    assert len(seen) < 200
+    assert len(run(address, {"code": "", "inputs": [""] * 15})[0]["executions"]) == 15
+    monkeypatch.setattr(pool_jobs, "MOST_RUNS", 10)
+    status, _, text = ask(address, "POST", "/v1/run", {"jobs": [{"code": "", "inputs": [""] * 11}]})
+    assert (status, "at most 10" in text) == (400, True)
+
+
+def test_a_job_in_parts_ends_at_the_first_failure(start, monkeypatch):
+    """`stop_on_failure` holds across the parts in which inputs are run, and all are run without it."""
+    monkeypatch.setattr(pool_jobs, "_AT_ONCE", 2)
+    address = start()
+    job = {"code": RIGHT, "inputs": ["1", "2", "3", "x", "5", "6"]}
+    (whole,) = run(address, job)
+    (cut,) = run(address, {**job, "stop_on_failure": True})
+    assert [one["status"] for one in whole["executions"]] == ["OK", "OK", "OK", "RE", "OK", "OK"]
+    assert [one["status"] for one in cut["executions"]] == ["OK", "OK", "OK", "RE"]
+
+
+def test_a_fault_of_ours_is_told_as_one(start):
+    """The client gets an object of the API that names no more than that."""
+
+    def fail(_program, _text):
+        raise ValueError("private")
+
+    status, _, text = ask(
+        start(FakeSandbox(fail, workers=1)), "POST", "/v1/run", {"jobs": [{"code": "", "inputs": [""]}]}
+    )
+    assert (status, json.loads(text)["error"]["code"], "private" in text) == (500, "server_failed", False)
 
 
 def test_results_come_as_they_end_where_a_stream_is_asked_for(start):

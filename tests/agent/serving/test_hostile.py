@@ -86,6 +86,28 @@ def test_json_that_is_nested_deep_ends_nothing(start, content):
     assert served.ask("GET", "/health")[0] == 200
 
 
+NINES = "9" * 5_000
+"""An integer that Python reads by parts, and does not write."""
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        f'"sstar": {{"seed": {NINES}}}',
+        f'"sstar": true, "temperature": {NINES}',
+        f'"sstar": false, "max_tokens": {NINES}',
+        f'"sstar": true, "model": [{NINES}]',
+    ],
+)
+def test_integers_of_any_length_are_refused_in_words(start, more):
+    """They would be repeated in an answer, a call or a message."""
+    served = start()
+    body = f'{{"model": "sstar-tiny", "messages": [{{"role": "user", "content": "{TASK}"}}], {more}}}'
+    status, told = served.post(PAGE, body.encode())
+    assert (status, told["error"]["code"]) == (400, "invalid_request")
+    assert (served.said, served.upstream.received) == ([], [])
+
+
 def test_a_packed_body_is_not_unpacked(start):
     """A few bytes could be as many as a client likes."""
     status, _, content = start().ask("POST", PAGE, b"\x1f\x8b", {"content-encoding": "gzip"})

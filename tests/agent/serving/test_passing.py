@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import threading
@@ -177,6 +178,58 @@ def test_no_key_or_cookie_of_a_client_goes_on_and_none_comes_back(start, monkeyp
     assert not {"cookie", "x-forwarded-for", "forwarded"} & set(got)
     assert (got["openai-beta"], got["user-agent"]) == ("x=1", "test")
     assert not {"set-cookie", "x-private"} & set(headers)
+
+
+OURS = "key-of-the-upstream"
+REFUSAL = json.dumps({"error": {"message": f"Incorrect API key provided: {OURS}"}}).encode()
+
+
+def in_pieces():
+    yield REFUSAL[:-12]
+    yield REFUSAL[-12:]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Reply(REFUSAL, 401),
+        lambda: Reply(in_pieces(), 401),
+        lambda: Reply(REFUSAL, 200),
+        lambda: Reply(gzip.compress(REFUSAL), 401, {"content-encoding": "gzip"}),
+        lambda: Reply(b"{}", 401, {"www-authenticate": f'Bearer error="{OURS}"'}),
+    ],
+    ids=["whole", "pieces", "success", "packed", "header"],
+)
+@pytest.mark.parametrize("page", ["/v1/chat/completions", "/v1/embeddings", "/v1/models", "/v1/models/x"])
+def test_our_key_does_not_come_back(start, monkeypatch, make, page):
+    """A server that repeats it, in whatever form, gets stars or a refusal of ours to the client."""
+    monkeypatch.setenv("OPENAI_API_KEY", OURS)
+    asked = []
+
+    def route(method, path, _headers, _content):
+        asked.append(path)
+        return make() if (method, path) != ("GET", "/v1/models") or len(asked) > 1 else None
+
+    served = start(route=route)
+    method = "GET" if "models" in page else "POST"
+    told = {"accept-encoding": "gzip"}
+    asked.append("the list of the start is over")
+    status, headers, content = served.ask(method, page, CHAT if method == "POST" else None, told)
+    assert page in asked
+    assert OURS.encode() not in content
+    assert headers.get("content-encoding") is None
+    assert OURS not in str(headers)
+    assert status in (200, 401, 502)
+
+
+def test_a_technique_of_any_name_changes_no_page(start):
+    """The path behind is one of ours, also for a technique that is called like a part of it."""
+    recorder = Recorder()
+    served = start(route=recorder)
+    served.post("/sstar/v1/v1/embeddings", CHAT)
+    assert recorder.got[0][1] == "/v1/embeddings"
+    assert served.post("/sstar/v1/v1/chat/completions", CHAT)[0] in (400, 404)
+    assert served.said == []
 
 
 AGENT = "Answer with one command in a fence, like this:\n\n```my_bash_command\nls -la\n```"
