@@ -100,6 +100,8 @@ def load_config(
 ) -> Settings:
     """The settings of the user's file, and over them those of the nearest project's file.
 
+    A bound on what is spent that the user's file has is not raised, and a sandbox that it names stays.
+
     `check` gets each key and its value and says what is wrong with the value, None where nothing is.
 
     Raises:
@@ -117,10 +119,27 @@ def load_config(
             continue
         section = _read_section(path, found)
         if section is not None:
-            found.values |= _accept(path, section, known, check, believed=False)
-            found.notes.append(f"settings from {path}")
+            chosen = _accept(path, section, known, check, believed=False)
+            held = [key for key, value in chosen.items() if _is_held(key, found.values.get(key), value)]
+            found.values |= {key: value for key, value in chosen.items() if key not in held}
+            but = f" without {', '.join(held)}: what {own} says holds" if held else ""
+            found.notes.append(f"settings from {path}{but}")
             break
     return found
+
+
+_BOUNDS = frozenset({
+    "max_tokens_total", "max_tokens_problem", "max_seconds", "max_in_flight", "workers"
+})  # fmt: skip
+
+
+def _is_held(key: str, own: Any, projects: Any) -> bool:
+    """Whether the user's own value stays: a project spends no more, and is isolated no other way."""
+    if own is None:
+        return False
+    if key in _BOUNDS:
+        return not (all(type(value) in (int, float) for value in (own, projects)) and projects <= own)
+    return key == "sandbox" and own in ("docker", "local")
 
 
 _NO_SETTINGS = frozenset({"SSTAR_POOL_KEY", "SSTAR_ROW_MB", "SSTAR_VLLM_OWNER"})

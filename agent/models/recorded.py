@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from importlib import resources
 from io import FileIO
@@ -155,7 +156,8 @@ class Recorder:
             while written < len(line):
                 written += self._file.write(line[written:])
         except OSError as error:
-            os.ftruncate(self._file.fileno(), self._size)
+            with suppress(OSError):  # a device has no end to cut
+                os.ftruncate(self._file.fileno(), self._size)
             raise InfrastructureError(
                 f"{self.path}: cannot record: {error.strerror}; make room and run again"
             ) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from sstar_code.agent.models import Model
     from sstar_code.agent.tools.solving import Solving
     from sstar_code.sandbox import Sandbox
+    from sstar_code.selection import Selection
 
 T = TypeVar("T")
 
@@ -118,13 +118,11 @@ def make_server(sandbox: Sandbox, *, model: Model | None = None, solving: Solvin
 async def _choose(
     candidates: list[str], problem: Problem, sandbox: Sandbox, model: Model | None, solving: Solving | None
 ) -> Choice:
-    with ExitStack() as stack:
-        if model is not None and solving is not None:  # what is asked for costs as a task that is solved
-            wish, solver = Wish(solving.settings), solving.solver
-            stack.enter_context(solver.gate.solve())
-            stack.enter_context(solver.within_limits(wish))
-            model = solver.meter(wish, Tally())
-        found = await aselect(problem, candidates, model=model, sandbox=SharedSandbox(sandbox))
+    shared = SharedSandbox(sandbox)
+    if model is None or solving is None:
+        found = await aselect(problem, candidates, model=model, sandbox=shared)
+    else:
+        found = await _choose_within_limits(candidates, problem, shared, solving)
     if found.chosen is None:
         raise ToolError("no candidate holds a program")
     telling = found.distinguishing[0] if found.distinguishing else None
@@ -139,6 +137,26 @@ async def _choose(
         "" if telling is None else telling.input,
         {} if telling is None else dict(telling.outputs),
     )
+
+
+async def _choose_within_limits(
+    candidates: list[str], problem: Problem, sandbox: Sandbox, solving: Solving
+) -> Selection:
+    """The choice, whose calls count and are bounded as those of a task; when they are spent, by behaviour.
+
+    Raises:
+        RefusedError: there is no place, the tokens of the hour are spent, or the model is gone.
+    """
+    wish, solver = Wish(solving.settings), solving.solver
+    with solver.gate.solve():
+        try:
+            with solver.within_limits(wish):
+                metered = solver.meter(wish, Tally())
+                return await aselect(problem, candidates, model=metered, sandbox=sandbox)
+        except RefusedError as error:
+            if error.code != "limit_reached":
+                raise
+        return await aselect(problem, candidates, sandbox=sandbox)
 
 
 def _read_tests(rows: list[Any] | None) -> tuple[Test, ...]:

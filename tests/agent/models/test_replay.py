@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import resource
+from pathlib import Path
 
 import anyio
 import pytest
@@ -230,6 +232,31 @@ async def test_a_place_that_cannot_be_written_is_named(tmp_path):
     """A folder in the recording's place is a message before any call."""
     with pytest.raises(UserError, match="cannot record there"):
         Recorder(ScriptedModel([]), tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["deep", "holes"])
+async def test_a_recording_that_is_none_is_not_gone_on_with(tmp_path, monkeypatch, kind):
+    """A last line that is nested without end is dropped, one without end is refused before it is read."""
+    monkeypatch.setenv("SSTAR_ROW_MB", "16")
+    path = tmp_path / "calls.jsonl"
+    path.write_text("[" * 200_000)
+    if kind == "deep":
+        Recorder(ScriptedModel([]), path).close()
+        assert path.stat().st_size == 0
+        return
+    os.truncate(path, 1 << 36)
+    with pytest.raises(UserError, match="cannot record there: its last line is longer"):
+        Recorder(ScriptedModel([]), path)
+
+
+async def test_a_device_that_is_full_is_an_error_of_one_line():
+    """It has no end that could be cut."""
+    told = r"cannot record: .*make room and run again"
+    with (
+        Recorder(ScriptedModel(["one"]), Path("/dev/full")) as recorder,
+        pytest.raises(InfrastructureError, match=told),
+    ):
+        await recorder.ask(make_request(0))
 
 
 async def test_a_full_disk_is_an_error_and_the_file_stays_whole(tmp_path):

@@ -129,6 +129,23 @@ async def test_choose_goes_by_tests_and_by_behaviour(sandbox):
         assert free["telling_input"]
 
 
+async def test_choose_is_within_the_limits_of_a_call(sandbox):
+    """What it asks the model counts for the hour, is bounded, and takes one of the places."""
+    candidates = ["print(int(input()) * 2)", "print(int(input()) ** 2)"]
+    limits = Limits(max_solving=1, max_tokens_hour=10)
+    asked = {"candidates": candidates, "statement": "Read an integer. Print twice its value."}
+    async with anyio.create_task_group() as group:
+        solving = Solving(sandbox, group, answer, limits=limits)
+        async with mcp.Client(solving.server) as client:
+            with solving.gate.solve(), pytest.raises(RefusedError, match="--max-solving"):
+                await call(client, "choose", **asked)
+            assert (await call(client, "choose", **asked))["chosen"] in (0, 1)
+            assert 0 < 10 - solving.gate.left_this_hour() < 24
+            with pytest.raises(RefusedError, match="--max-tokens-hour"):
+                await call(client, "choose", **asked)
+        group.cancel_scope.cancel()
+
+
 async def test_run_tests_gives_every_program_on_every_input(sandbox):
     """Failures are results; nothing that a program does is an error of the tool."""
     async with mcp.Client(tools.make_server(sandbox)) as client:

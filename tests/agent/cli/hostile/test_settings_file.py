@@ -44,6 +44,32 @@ def test_nearest_file_counts(tmp_path):
     assert load_config(KNOWN, inner).values == {"max_tokens": 5}
 
 
+def test_a_project_spends_no_more_than_its_user_allows(tmp_path, home):
+    """Bounds of the user's own file are lowered and never raised, its sandbox stays, and that is said."""
+    own = home / ".config" / "sstar" / "sstar.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text(
+        'max-tokens-total = 1000\nmax-seconds = 60\nmax-in-flight = 4\nn = 4\nsandbox = "docker"\n'
+    )
+    theirs = tmp_path / "sstar.toml"
+    theirs.write_text(
+        'max-tokens-total = 1000000\nmax-seconds = "inf"\nmax-in-flight = 2\nn = 8\nsandbox = "local"\n'
+    )
+    found = load_config(KNOWN, tmp_path)
+    assert found.values == {
+        "max_tokens_total": 1000,
+        "max_seconds": 60,
+        "max_in_flight": 2,
+        "n": 8,
+        "sandbox": "docker",
+    }
+    held = "max_tokens_total, max_seconds, sandbox"
+    assert found.notes[-1] == f"settings from {theirs} without {held}: what {own} says holds"
+    own.write_text('sandbox = "auto"\n')
+    theirs.write_text('max-tokens-total = 5\nsandbox = "docker"\n')
+    assert load_config(KNOWN, tmp_path).values == {"max_tokens_total": 5, "sandbox": "docker"}
+
+
 def test_unknown_key_is_named_with_the_near_one(tmp_path):
     """A misspelt key is an error that says which was meant."""
     (tmp_path / "sstar.toml").write_text("round = 2\n")
