@@ -27,6 +27,7 @@ _MAX_DEPTH = 300  # what is nested deeper cannot be compared or shown within Pyt
 _MAX_EXPONENT = 100_000  # of a decimal number: as an integer or a fraction it would have so many digits
 _LONG_INT_BITS = 13_000  # about 3,900 digits; Python refuses to print or read 4,301 decimal digits
 _CHUNK_DIGITS = 4_000
+_MOST_DIGITS = 4_000_000  # of all long integers of one text together: about a second
 _MAX_DIGITS = 100_000  # reading decimal digits is not linear, so a longer number is refused
 _MAX_ALIKE = 64  # items of one hash: building a set takes the square of their number
 
@@ -253,7 +254,7 @@ def load_json(text: Any) -> Any:
     """The value of JSON text (or bytes), with integers of any length up to 100,000 digits.
 
     Raises:
-        ValueError: it is not JSON, or holds a longer integer.
+        ValueError: it is not JSON, holds a longer integer, or too many that are long.
         RecursionError: it is nested too deeply.
     """
     try:
@@ -261,7 +262,17 @@ def load_json(text: Any) -> Any:
     except json.JSONDecodeError:
         raise
     except ValueError:  # the limit on decimal digits; a callback for every integer is slow, so only now
-        return json.loads(text, parse_int=_long_int)
+        left = _MOST_DIGITS
+
+        def read(digits: str) -> int:
+            nonlocal left
+            if len(digits) > sys.int_info.default_max_str_digits:
+                left -= len(digits)
+            if left < 0:
+                raise ValueError(f"long integers of more than {_MOST_DIGITS} digits together")
+            return _long_int(digits)
+
+        return json.loads(text, parse_int=read)
 
 
 def decode(text: str) -> Any:

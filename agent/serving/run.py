@@ -14,7 +14,7 @@ from sstar_code.agent.jobs.choices import SandboxChoice
 from sstar_code.agent.jobs.session import connect_endpoint, make_chosen
 from sstar_code.agent.models.openai.address import is_loopback
 from sstar_code.agent.models.openai.client import OpenAIModel
-from sstar_code.agent.serving.limits import Gate, Limits
+from sstar_code.agent.serving.limits import Gate, Limits, count_connections, make_protocol
 from sstar_code.problems import UserError
 
 if TYPE_CHECKING:
@@ -159,8 +159,6 @@ async def running(
         most_connections: at once; None: as many as this process may have files for.
     """
     import uvicorn
-
-    from sstar_code.agent.serving.connections import count_connections, make_protocol
 
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]

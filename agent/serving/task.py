@@ -152,7 +152,8 @@ def read_task(
 
     It is one where `explicit` says so, or where it has examples, speaks of standard input, asks for a
     function or a program, or holds a stub; unless it asks for another language than Python, or a question,
-    or an agent is told how it has to act, or to write a commit message, a summary or a title of the talk.
+    or an agent is told how it has to act, or to write a commit message, a summary or a title of the talk,
+    or so much that it takes long to look.
 
     Args:
         text: the message, without a tag.
@@ -171,9 +172,10 @@ def read_task(
     if not text.strip():
         return None
     problem = read_statement(text, id=id).problem
-    if not explicit and (
-        _AGENT.search(instructions) or _CHORE.search(instructions) or not _is_task(text, problem)
-    ):
+    is_agents = (
+        len(instructions) > MOST_CHARS or _AGENT.search(instructions) or _CHORE.search(instructions)
+    )
+    if not explicit and (is_agents or not _is_task(text, problem)):
         return None
     if wish.entry_point is not None:
         problem = replace(problem, kind=Kind.FUNCTION, entry_point=wish.entry_point)

@@ -332,6 +332,13 @@ def test_what_has_no_form_is_known_by_its_text():
     assert decode('{"$repr": "x"}') == {"$repr": "x"}
 
 
+def test_long_integers_take_no_more_than_a_second_together():
+    """Reading them is not linear: many are refused before most of them were read."""
+    with pytest.raises(ValueError, match="together"):
+        decode("[" + ",".join(["9" * 99_000] * 320) + "]")
+    assert len(decode("[" + ",".join(["9" * 5_000] * 500) + "]")) == 500
+
+
 @pytest.mark.parametrize("digits", [4_300, 4_301, 8_000, 8_001, 100_000])
 def test_long_decimal_integers_are_read(digits):
     """Up to a hundred thousand digits, with their sign."""

@@ -11,7 +11,7 @@ from anyio.from_thread import start_blocking_portal
 
 pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
 
-from sstar_code.agent.serving import connections
+from sstar_code.agent.serving import limits
 from sstar_code.agent.serving.run import listen, running
 from tests.support.servers.served import PATIENCE_S
 
@@ -59,7 +59,7 @@ def test_silent_connections_keep_nobody_out(address):
 )
 def test_a_head_has_to_come_to_its_end(address, monkeypatch, said):
     """Bytes that trickle do not begin its time anew, nor does a request that was answered."""
-    monkeypatch.setattr(connections, "HEAD_S", 0.2)
+    monkeypatch.setattr(limits, "HEAD_S", 0.2)
     with socket.create_connection(address, timeout=PATIENCE_S) as connection:
         connection.sendall(said)
         got = b""

@@ -110,6 +110,14 @@ def test_what_is_a_task(text, is_task):
     assert (read_task(text, WISH, id="p", explicit=False) is not None) == is_task
 
 
+def test_instructions_without_end_are_an_agents():
+    """They are not looked through, which would keep others waiting; who asks by name is served."""
+    text, long = "Write a program that reads an integer and prints twice its value.", "be brief " * 20_000
+    assert read_task(text, WISH, id="p", explicit=False, instructions="be brief") is not None
+    assert read_task(text, WISH, id="p", explicit=False, instructions=long) is None
+    assert read_task(text, WISH, id="p", explicit=True, instructions=long) is not None
+
+
 def test_who_says_that_it_is_a_task_is_believed():
     """Also where no word shows it; its tests take the place of the message's."""
     task = read_task("Twice n.", Wish(DEFAULT, tests=(Test("1", "2"),)), id="p", explicit=True)
