@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from sstar_code.agent.calls.roles import JUDGES, ROLES
 from sstar_code.agent.models.scrub import scrub
 from sstar_code.problems import UserError
-from sstar_code.problems.errors import suggest
+from sstar_code.problems.bounds import parse_json
+from sstar_code.problems.errors import shorten, suggest
 
 if TYPE_CHECKING:
     from sstar_code.agent.solving.settings import Settings
@@ -33,11 +34,13 @@ def _read_extra(text: str) -> dict[str, Any]:
         UserError: the text is no JSON object, or has a field of `_OURS`.
     """
     try:
-        fields = json.loads(text) if text else {}
+        fields = parse_json(text) if text else {}
+        json.dumps(fields, allow_nan=False)  # as it is sent
     except ValueError:
         fields = None
     if not isinstance(fields, dict):
-        raise UserError(f"--extra-body {scrub(text)!r}: it must be a JSON object like '{{\"top_k\": 20}}'")
+        shown = shorten(scrub(text), 200)
+        raise UserError(f"--extra-body {shown!r}: it must be a JSON object like '{{\"top_k\": 20}}'")
     ours = [name for name in _OURS if name in fields]
     if ours:
         raise UserError(f"--extra-body: {', '.join(ours)} cannot be given there, `sstar` sets it")

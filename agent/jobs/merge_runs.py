@@ -38,7 +38,7 @@ class Shard:
         Raises:
             UserError: it is not of that form, or there is no such part.
         """
-        found = re.fullmatch(r"(\d+)/(\d+)", text)
+        found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
         if found is None:
             raise UserError(f"--shard {text!r}: write it like 2/8, the second of eight parts")
         shard = cls(int(found[1]), int(found[2]))

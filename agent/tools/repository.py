@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from sstar_code.agent.tools.jobs import Job
 
 
+_LONGEST_PATH = 1000
+"""Characters: a longer one is no file's, and systems refuse it in words of their own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Repository:
     """Where functions are written, and the interpreter that runs its code."""
@@ -51,7 +55,7 @@ class Repository:
         shown = shorten(file, 200)
         if not path.is_relative_to(self.root):
             raise UserError(f"file {shown!r} is not in the repository {self.root}")
-        if not path.is_file() or "::" in file:
+        if len(file) > _LONGEST_PATH or not path.is_file() or "::" in file:
             raise UserError(f"file {shown!r}: there is none in {self.root}; give a Python file")
         stubs, unread = find_stubs_to_write(read_targets([f"{path}::{function}"]))
         if unread:

@@ -31,7 +31,7 @@ from sstar_code.agent.run.store import Store
 from sstar_code.agent.run.summary import ChoiceCost, Count, cost_choice
 from sstar_code.agent.thinking.underthinking import Underthinking, measure_underthinking
 from sstar_code.problems import UserError
-from sstar_code.problems.bounds import LineReader, open_file, parse_json
+from sstar_code.problems.bounds import LineReader, has_surrogate, open_file, parse_json
 
 if TYPE_CHECKING:
     from sstar_code.problems import Problem
@@ -221,6 +221,8 @@ def read_verdicts(folder: Path, select: str) -> dict[str, ProblemOutcome]:
         with open_file(path) as stream:
             for line in LineReader(path, stream):
                 row = parse_json(line.data)
+                if has_surrogate(row["problem_id"]):
+                    raise ValueError("an id holds half of a character")  # noqa: TRY301 - told as the rest is
                 verdict = row["verdict"] if row["total_tests"] else None
                 mine = samples.setdefault(row["problem_id"], [])
                 passed = row["verdict"] == "AC"

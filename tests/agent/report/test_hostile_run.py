@@ -291,3 +291,20 @@ def test_manifest_that_is_none(run, report, text):
     (run / "manifest.json").write_text(text, encoding="latin-1")
     code, said = report()
     assert (code, "manifest" in said) == (2, True)
+
+
+@pytest.mark.parametrize("change", [{"problems": ["\ud800"]}, {"shard": "1/" + "9" * 4_500}])
+def test_manifest_that_nothing_can_be_written_with(run, report, change):
+    """Half of a character in an id, a part of more digits than Python reads: told in one line."""
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["config"] |= change
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    assert report()[0] == 2
+
+
+def test_verdicts_whose_id_cannot_be_written(tmp_path):
+    """Half of a character in an id is told with the file."""
+    row = {"problem_id": "\ud800", "verdict": "AC", "total_tests": 1, "passed_tests": 1}
+    (tmp_path / "verdicts.jsonl").write_text(json.dumps(row))
+    with pytest.raises(UserError, match=r"verdicts\.jsonl: .*half of a character"):
+        read_verdicts(tmp_path, "")

@@ -101,6 +101,7 @@ async def test_a_diff_is_the_result_and_the_file_changes_only_when_asked(sandbox
         ({"file": "/etc/passwd", "function": "f"}, "not in the repository"),
         ({"file": "link.py", "function": "f"}, "a link that leads out"),
         ({"file": "missing.py", "function": "f"}, "give a Python file"),
+        ({"file": "a" * 5_000, "function": "f"}, "give a Python file"),
         ({"file": ".git", "function": "f"}, "give a Python file"),
         ({"file": "notes.txt", "function": "f"}, "no Python file"),
         ({"file": "broken.py", "function": "f"}, "does not parse"),

@@ -70,6 +70,9 @@ def test_greedy_is_one_sample_at_temperature_0(sstar, serve, write_set, isolated
     [
         ("{", "must be a JSON object"),
         ("[1]", "must be a JSON object"),
+        ("[" * 100_000, "must be a JSON object"),
+        ('{"a": NaN}', "must be a JSON object"),
+        (f'{{"a": {"9" * 5_000}}}', "must be a JSON object"),
         ('{"n": 4, "stream": true}', "n, stream cannot be given"),
     ],
 )
@@ -78,6 +81,7 @@ def test_a_body_that_cannot_be_is_refused(text, why):
     with pytest.raises(UserError, match=why) as caught:
         Endpoint(extra_body=text)
     assert "--extra-body" in str(caught.value)
+    assert len(str(caught.value)) < 500
 
 
 def test_a_dry_run_asks_nothing_and_tells_what_it_assumes(sstar, serve, write_set, folder):
