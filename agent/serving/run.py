@@ -173,7 +173,6 @@ async def running(
         proxy_headers=False,
         backlog=2048,
         timeout_keep_alive=75,  # longer than clients keep an idle connection: none ends as it is used again
-        http="h11",  # httptools, taken where it happens to be installed, has no bound for a request's head
         h11_max_incomplete_event_size=64 << 10,
         timeout_graceful_shutdown=_GRACE_S,
     )

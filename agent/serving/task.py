@@ -172,9 +172,7 @@ def read_task(
     if not text.strip():
         return None
     problem = read_statement(text, id=id).problem
-    is_agents = (
-        len(instructions) > MOST_CHARS or _AGENT.search(instructions) or _CHORE.search(instructions)
-    )
+    is_agents = len(instructions) > MOST_CHARS or _AGENT.search(instructions) or _CHORE.search(instructions)
     if not explicit and (is_agents or not _is_task(text, problem)):
         return None
     if wish.entry_point is not None:

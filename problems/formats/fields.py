@@ -49,9 +49,7 @@ def read_judge(row: Row, key: str, *more: str) -> dict[str, str] | None:
     texts = {name: judge[name] for name in more if name in judge}
     for name, text in texts.items():
         if not isinstance(text, str):
-            raise row.fail(
-                f"key {key!r}: its {name} must be a text, one a line, got {shorten(repr(text), 60)}"
-            )
+            raise row.fail(f"key {key!r}: its {name} must be a text, one a line, got {show(text, 60)}")
     return _check_judge(row, key, {name: judge[name] for name in judge if name not in texts}, "") | texts
 
 
