@@ -17,7 +17,7 @@ from benchmarks.recorded.parity.readings import Judge, Reading, busy_core, read_
 from benchmarks.recorded.parity.table import compare, list_differences, print_table
 from sstar_code.problems import Kind, Problem
 from sstar_code.sandbox import Verdict
-from tests.support import ROOT
+from tests.support import ROOT, list_children
 
 
 def make(case, *names):
@@ -146,8 +146,7 @@ def test_busy_processes_end_when_the_benchmark_is_killed(tmp_path):
 
 
 def _count_busy():
-    pids = [pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()]
-    return sum("while os.getppid()" in _command(pid) for pid in pids)
+    return sum("while os.getppid()" in _command(pid) for pid in list_children("self"))
 
 
 def _command(pid):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -11,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["ROOT", "mark_slow_but", "skip_unless_required"]
+__all__ = ["ROOT", "list_children", "mark_slow_but", "skip_unless_required"]
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout."""
@@ -38,3 +39,12 @@ def skip_unless_required(what: str, reason: str) -> NoReturn:
     if os.environ.get(variable) == "1":
         pytest.fail(f"{variable}=1, but {reason}")
     pytest.skip(reason)
+
+
+def list_children(pid: int | str) -> list[int]:
+    """The processes that `pid` started and that are there; any of them may end while it is looked at."""
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, path.read_text().split())
+    return found

@@ -35,7 +35,7 @@ from tests.attacks.files.inputs import (
     named,
     run_command,
 )
-from tests.support import ROOT
+from tests.support import ROOT, list_children
 from tests.support.small_run import make_small_run
 
 _ALIASES = """
@@ -205,13 +205,9 @@ def _list_descendants(pid):
     found, waiting = {}, [pid]
     while waiting:
         one = waiting.pop()
-        for task in Path(f"/proc/{one}/task").glob("*/children"):
-            try:
-                children = task.read_text().split()
-            except OSError:
-                continue
-            found |= {child: _read_start(child) for child in children}
-            waiting += children
+        children = list_children(one)
+        found |= {child: _read_start(child) for child in children}
+        waiting += children
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from sstar_code.sandbox import Program, SandboxError, Status
 from sstar_code.sandbox.languages.table import find_language
 from tests.sandbox.languages.programs import ALL, BROKEN, FAILING, IO, RIGHT
+from tests.support import list_children
 
 _LIMITS = {"cpu_s": 1.0, "wall_s": 60.0, "memory_mb": 256, "output_kb": 256}
 _QUICK = ("sum", "vector", "thread", "bytes", "null", "busy", "memory", "bad_alloc", "output", "assert",
@@ -118,9 +120,10 @@ def _children_cpu_s(held):
     total, waiting = 0.0, [pid]
     while waiting:
         here = waiting.pop()
-        fields = Path(f"/proc/{here}/stat").read_text().rpartition(")")[2].split()
-        total += sum(int(value) for value in fields[13:15])
-        waiting += map(int, Path(f"/proc/{here}/task/{here}/children").read_text().split())
+        waiting += list_children(here)
+        with suppress(OSError):  # it has ended meanwhile, and counts for its parent
+            fields = Path(f"/proc/{here}/stat").read_text().rpartition(")")[2].split()
+            total += sum(int(value) for value in fields[13:15])
     return total
 
 

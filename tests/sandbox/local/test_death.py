@@ -18,7 +18,7 @@ from sstar_code.sandbox import ownership
 from sstar_code.sandbox.local.pipe_worker import PipeWorker, find_interpreter, list_parts, start_in_namespaces
 from sstar_code.sandbox.workers.protocol import Conversation
 from tests.attacks.conftest import _ordinary_way
-from tests.support import ROOT
+from tests.support import ROOT, list_children
 
 _OWNER = """
 import json, os, sys, time
@@ -37,11 +37,7 @@ _HOSTILE = (
 
 
 def _list_descendants(pid):
-    found = []
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in children.read_text().split():
-            found += [int(child), *_list_descendants(child)]
-    return found
+    return [one for child in list_children(pid) for one in (child, *_list_descendants(child))]
 
 
 def _wait_until_gone(pids):
