@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from sstar_code.problems import ProblemFileError, UserError
-from sstar_code.problems.bounds import has_surrogate, read_json
+from sstar_code.problems.bounds import read_json
 from sstar_code.problems.errors import shorten
 
 _LONGEST_BYTES = 128 << 20
@@ -72,14 +72,11 @@ def read_own_json(path: Path) -> Any:
     """The value in a file of JSON of a run folder, which may come from anybody: no link is followed.
 
     Raises:
-        ProblemFileError: it is a link, cannot be read, is too long, no JSON, or holds half of a character.
+        ProblemFileError: it is a link, cannot be read, is too long or is not JSON.
     """
     if path.is_symlink():
         raise ProblemFileError(path, None, "is a link; what belongs to a run is a file of its own")
-    data = read_json(path)
-    if has_surrogate(data):
-        raise ProblemFileError(path, None, "holds half of a character, which no file can be written with")
-    return data
+    return read_json(path)
 
 
 def protect(database: sqlite3.Connection) -> None:

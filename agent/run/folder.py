@@ -20,6 +20,7 @@ from sstar_code.agent.run.files import write_json
 from sstar_code.agent.run.lock import lock
 from sstar_code.agent.run.store import Store
 from sstar_code.problems import ProblemFileError, UserError
+from sstar_code.problems.bounds import has_surrogate
 from sstar_code.problems.errors import blame_path
 
 if TYPE_CHECKING:
@@ -199,6 +200,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise UserError(f"{error}; not a manifest of ours, name another --out") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: not a manifest of ours; name another --out") from error
+    if has_surrogate(manifest):
+        raise UserError(
+            f"{path}: holds half of a character, so it is no manifest of ours; name another --out"
+        )
     return manifest
 
 

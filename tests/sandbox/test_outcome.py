@@ -19,7 +19,7 @@ from sstar_code.sandbox.outcome import cut_output, decode_output, is_cut, is_sam
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_mode_may_be_given_as_its_text(mode):
     """`mode="call"` is a call, and the program is the same one to every cache."""
-    language = "cpp" if mode is Mode.FILES else "python"
+    language = "cpp" if mode in {Mode.FILES, Mode.ARGUMENTS} else "python"
     program, same = (Program("x", given, language=language) for given in (mode.value, mode))
     assert program.mode is mode
     assert program == same
@@ -34,7 +34,7 @@ def test_a_status_may_be_given_as_its_text(status):
 
 def test_what_is_no_member_is_one_line_that_lists_them():
     """The line says what was given and what there is."""
-    modes = "main, call, assert, trusting, files, interact"
+    modes = "main, call, assert, trusting, files, arguments, interact"
     with pytest.raises(ValueError, match=rf"^mode must be one of {modes}, got 'cal'$"):
         Program("x", "cal")
     with pytest.raises(ValueError, match=r"^status must be one of OK, RE, TLE, MLE, OLE, CE, IE, got None$"):

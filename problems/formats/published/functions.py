@@ -35,7 +35,7 @@ _HUMANEVAL_X_INCLUDES = "".join(
         *("stdlib.h", "algorithm", "math.h", "stdio.h", "vector", "string", "climits", "cstring", "iostream"),
     )
 )
-"""Likewise for C++."""
+"""What HumanEval-X's grader puts before a program in C++."""
 _NODE_COMPARISONS = ("is_same_list", "is_same_tree")
 _DEFINITION = re.compile(r"(?m)^def[ \t]+(\w+)[ \t]*\(")
 _CLOSING_CALL = re.compile(r"\n+check\(\w+\)\s*\Z")

@@ -97,7 +97,7 @@ def read_lessons(path: Path) -> list[Lesson]:
 
 
 def make_batches(lessons: Sequence[Lesson], rng: random.Random) -> list[list[Lesson]]:
-    """Of lessons with equally many trials a step, in random order."""
+    """Batches of lessons with equally many trials a step, in random order."""
     batches = []
     for _, group in groupby(
         sorted(lessons, key=lambda one: len(one.steps[0])), lambda one: len(one.steps[0])

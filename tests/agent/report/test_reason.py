@@ -140,7 +140,7 @@ def test_how_a_program_failed_is_told_in_words(problem):
 
 
 def test_what_speaks_for_a_program_is_named_as_such():
-    """Of failures less is better, so a program is not chosen "by failures"."""
+    """Fewer failures are better, so a program is not chosen "by failures"."""
     evidence = (Evidence(0.3, 0.4, {"failures": 0.0}), Evidence(0.3, 0.3, {"failures": -0.5}))
     made = Selection("adaptive", 0, 0.4, ((0,), (1,)), evidence=evidence, executions=9)
     assert explain_choice("p", made).endswith("the next 0.30, most of all by fewer failures.")

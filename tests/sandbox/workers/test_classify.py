@@ -49,7 +49,7 @@ def test_no_report_confuses_us(report, mode):
     """
     run = _classify(report, mode)
     assert run.status in set(Status) - {Status.IE}
-    assert mode in {Mode.MAIN, Mode.FILES, Mode.INTERACT} or run.status is not Status.OK
+    assert mode in {Mode.MAIN, Mode.FILES, Mode.ARGUMENTS, Mode.INTERACT} or run.status is not Status.OK
 
 
 @given(
