@@ -44,7 +44,8 @@ def skip_unless_required(what: str, reason: str) -> NoReturn:
 def list_children(pid: int | str) -> list[int]:
     """The processes that `pid` started and that are there; any of them may end while it is looked at."""
     found: list[int] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            found += map(int, path.read_text().split())
+    with suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):
+                found += map(int, (thread / "children").read_text().split())
     return found
