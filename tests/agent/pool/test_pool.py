@@ -25,13 +25,7 @@ from sstar_code.sandbox import Execution, Status
 from tests.support import ROOT
 from tests.support.servers.served import PATIENCE_S, RIGHT, SQUARE, run_known
 
-IN_CPP = """#include "testlib.h"
-int main(int argc, char **argv) {
-    registerTestlibCmd(argc, argv);
-    if (ouf.readInt() + ouf.readInt() != inf.readInt()) quitf(_wa, "another sum");
-    quitf(_ok, "fine");
-}
-"""
+IN_CPP = (ROOT / "tests" / "support" / "testlib" / "sum.cpp").read_text()
 CHECKED = {
     "code": "print(1, 6)",
     "tests": [{"input": "7\n", "output": "3 4\n"}],

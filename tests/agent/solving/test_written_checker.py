@@ -91,6 +91,14 @@ def test_a_wrong_or_hostile_checker_is_refused_in_one_line(sandbox_local, monkey
     assert "\n" not in line
 
 
+def test_an_output_of_more_digits_than_python_reads_is_one_too(sandbox_local):
+    """The trial changes a number in it, and the run goes on."""
+    long = replace(PROBLEM, public_tests=(Test("1\n", "7" * 5_000 + "\n"),))
+    accepts = "def check(data, output, known):\n    return '' if output.strip().isdigit() else 'no number'\n"
+    _, told, _ = try_checker(sandbox_local, fence(accepts), long)
+    assert "it accepts every output of the right form" in told
+
+
 def test_known_programs_have_to_pass(sandbox_local):
     """A reference that prints another right output shows a checker that compares."""
     compares = (

@@ -11,13 +11,7 @@ from sstar_code.agent.testing.server import chat
 
 HEADER = Path(__file__).parents[3] / "support" / "testlib" / "testlib.h"
 ROOT = Path(__file__).parents[4]
-CHECK = """#include "testlib.h"
-int main(int argc, char **argv) {
-    registerTestlibCmd(argc, argv);
-    if (ouf.readInt() + ouf.readInt() != inf.readInt()) quitf(_wa, "another sum");
-    quitf(_ok, "fine");
-}
-"""
+CHECK = HEADER.with_name("sum.cpp").read_text()
 SUM = {
     "id": "sum",
     "statement": "Two numbers with the sum n.",
