@@ -1,6 +1,6 @@
 """A pytest plugin: notes which test executes which lines, or runs only the tests that it is told.
 
-MUTANTS_NOTE=FILE    under `coverage run`: a context for each test; write {test that passed: seconds} there
+MUTANTS_NOTE=FILE    write {test that passed: seconds} there; under `coverage run` a context for each test
 MUTANTS_TESTS=FILE   run only the tests named there, one a line, in that order
 """
 
@@ -26,9 +26,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     if "MUTANTS_NOTE" in os.environ:
         import coverage
 
-        measured = coverage.Coverage.current()
-        assert measured is not None
-        measured.switch_context(item.nodeid)
+        if measured := coverage.Coverage.current():
+            measured.switch_context(item.nodeid)
     return (yield)
 
 

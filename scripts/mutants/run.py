@@ -6,7 +6,9 @@ Every mutant is made alone, in a copy of the tree in FOLDER (runs/mutants), and 
 package that execute its line: those of the test file beside its path first, then those of files that import
 it or have its name, then the others, the quickest files first. The first few files run alone, since pytest
 reads every file that it is given before it runs a test, and most mutants are noticed there. Which test
-executes which line is noted once a package, by running its tests under coverage. A line of which nothing is
+executes which line is noted once a package, by running its tests under coverage; those marked `slow` are not
+noted, since that takes longer than all mutants do. What the others do not notice is tested by the slow ones
+of the test file beside its path and of those that import it or have its name. A line of which nothing is
 known (another process runs it, or it runs at import alone) is tested by what executes the file, else by all
 tests of the package. A mutant whose tests take far longer than they should is noticed. So is one that makes
 a test fail that fails now and then.
@@ -42,7 +44,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-_PYTEST = ("-m", "pytest", "-q", "-x", "-p", "scripts.mutants.plugin", "-m", "not live and not data")
+_PYTEST = ("-m", "pytest", "-q", "-x", "-p", "scripts.mutants.plugin", "-m")
+_QUICK, _SLOW = "not live and not data and not slow", "not live and not data and slow"
 _PATIENCE, _PATIENCE_S = 4, 60
 """A mutant's tests may take so many times as long as they should, and so many seconds more."""
 _FIRST_S = 10
@@ -70,12 +73,9 @@ class Notes:
         spent: Counter[str] = Counter()
         for test in tests:
             spent[_file_of(test)] += self.seconds[test]
-        module = "sstar_code." + mutant.file.removesuffix(".py").replace("/", ".")
 
         def rank(file: str) -> tuple[bool, bool, float, str]:
-            beside = file == f"tests/{Path(mutant.file).parent}/test_{Path(mutant.file).name}"
-            text = (self.tree / file).read_text(encoding="utf-8")
-            close = module in text or Path(mutant.file).stem in Path(file).stem
+            (beside, close) = _is_near(self.tree, mutant, file)
             return not beside, not close, spent[file], file
 
         order = {file: number for number, file in enumerate(sorted(spent, key=rank))}
@@ -89,6 +89,14 @@ class Notes:
                 return [tests[:number], tests[number:]]
             spent, last = spent + self.seconds[test], _file_of(test)
         return [tests]
+
+
+def _is_near(tree: Path, mutant: Mutant, file: str) -> tuple[bool, bool]:
+    """Whether a test file is the one beside the mutant's path; whether it imports it or has its name."""
+    module = "sstar_code." + mutant.file.removesuffix(".py").replace("/", ".")
+    beside = file == f"tests/{Path(mutant.file).parent}/test_{Path(mutant.file).name}"
+    text = (tree / file).read_text(encoding="utf-8")
+    return beside, module in text or Path(mutant.file).stem in Path(file).stem
 
 
 def _file_of(test: str) -> str:
@@ -149,7 +157,7 @@ def note_package(tree: Path, package: str, target: Path) -> Notes:
         settings = target.with_suffix(".coveragerc")
         told = ("[run]", f"data_file = {data}", f"include = {package}/*", "relative_files = True")
         settings.write_text("\n".join(told), encoding="utf-8")
-        words = ["-m", "coverage", "run", f"--rcfile={settings}", *_PYTEST, "--maxfail=1000"]
+        words = ["-m", "coverage", "run", f"--rcfile={settings}", *_PYTEST, _QUICK, "--maxfail=1000"]
         folders = [f"tests/{package}", *(["tests/attacks"] if package == "sandbox" else [])]
         run_tests(tree, [*words, *folders], MUTANTS_NOTE=str(target))
         if not target.exists():
@@ -159,24 +167,42 @@ def note_package(tree: Path, package: str, target: Path) -> Notes:
     return Notes(tree, json.loads(target.read_text(encoding="utf-8")), lines)
 
 
-def try_mutant(tree: Path, notes: Notes, mutant: Mutant) -> dict[str, Any]:
-    """Make the mutant in the copy, run its tests, and undo it."""
+def note_slow(tree: Path, mutant: Mutant, folder: Path) -> dict[str, float]:
+    """The slow tests near the mutant that pass without it, and their seconds; once noted, from `folder`."""
+    seconds: dict[str, float] = {}
+    for path in sorted((tree / "tests").rglob("test_*.py")):
+        file = str(path.relative_to(tree))
+        if not any(_is_near(tree, mutant, file)):
+            continue
+        target = folder / file.replace("/", "-").replace(".py", ".json")
+        if not target.exists():
+            run_tests(tree, [*_PYTEST, _SLOW, "--maxfail=1000", file], MUTANTS_NOTE=str(target))
+        if target.exists():
+            seconds |= json.loads(target.read_text(encoding="utf-8"))
+    return seconds
+
+
+def try_mutant(tree: Path, notes: Notes, mutant: Mutant, folder: Path) -> dict[str, Any]:
+    """Make the mutant in the copy, run its tests, and undo it; slow tests are noted in `folder`."""
     path, chosen = tree / mutant.file, tree / "chosen.txt"
     source = path.read_text(encoding="utf-8")
     changed = mutant.apply(source)
     tests = notes.choose_tests(mutant)
-    noticed = False
-    try:
-        path.write_text(changed, encoding="utf-8")
-        for some in notes.split(tests):
-            chosen.write_text("\n".join(some), encoding="utf-8")
-            words = [*_PYTEST, *dict.fromkeys(map(_file_of, some))]
-            limit_s = _PATIENCE_S + _PATIENCE * sum(notes.seconds[test] for test in some)
-            noticed = run_tests(tree, words, limit_s, MUTANTS_TESTS=str(chosen)) not in {0, _NOTED}
-            if noticed:
-                break
-    finally:
-        path.write_text(source, encoding="utf-8")
+
+    def is_noticed(some: list[str], seconds: dict[str, float], marks: str) -> bool:
+        chosen.write_text("\n".join(some), encoding="utf-8")
+        words = [*_PYTEST, marks, *dict.fromkeys(map(_file_of, some))]
+        limit_s = _PATIENCE_S + _PATIENCE * sum(seconds[test] for test in some)
+        try:
+            path.write_text(changed, encoding="utf-8")
+            return run_tests(tree, words, limit_s, MUTANTS_TESTS=str(chosen)) not in {0, _NOTED}
+        finally:
+            path.write_text(source, encoding="utf-8")
+
+    noticed = any(is_noticed(some, notes.seconds, _QUICK) for some in notes.split(tests))
+    if not noticed and (slow := note_slow(tree, mutant, folder)):
+        tests += slow
+        noticed = is_noticed([*slow], slow, _SLOW)
     change = [
         line
         for line in difflib.unified_diff(source.splitlines(), changed.splitlines(), lineterm="", n=0)
@@ -219,6 +245,8 @@ def main() -> None:
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     results = {row["key"]: row for row in map(json.loads, lines)}
     notes: dict[str, Notes] = {}
+    slow = folder / f"slow-{mark}"
+    slow.mkdir(exist_ok=True)
 
     @contextmanager
     def borrow() -> Iterator[Path]:
@@ -234,7 +262,7 @@ def main() -> None:
 
     def work(mutant: Mutant) -> None:
         with borrow() as copy:
-            result = try_mutant(copy, notes[mutant.package], mutant)
+            result = try_mutant(copy, notes[mutant.package], mutant, slow)
         results[mutant.key] = result
         with file.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(result) + "\n")
