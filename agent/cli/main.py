@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import takewhile
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -189,6 +190,10 @@ def _read_defaults(command: Any, words: Sequence[str]) -> dict[str, dict[str, An
     name = next((word for word in words if not word.startswith("-")), None)
     if name in (None, *_WITHOUT_SETTINGS) or {"-h", "--help", "-V", "--version"} & set(words):
         return {}
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise UserError("the current folder was deleted; go to one that is there") from None
     for line in find_unknown_variables(_list_variables(command)):
         say(f"sstar: {line}")
     options = {

@@ -169,7 +169,7 @@ def read_samples(text: str) -> tuple[int | None, int]:
     Raises:
         UserError: it is none of these.
     """
-    found = re.fullmatch(r"(?:(\d+)\.\.)?(\d+)", AUTO if text == "auto" else text)
+    found = re.fullmatch(r"(?:([0-9]{1,9})\.\.)?([0-9]{1,9})", AUTO if text == "auto" else text)
     least, most = (found[1], int(found[2])) if found else (None, 0)
     if most < 1 or (least is not None and not 1 <= int(least) <= most):
         raise UserError(f"--n {text!r}: it must be a number like 16, a range like 4..32, or auto")

@@ -40,6 +40,7 @@ def assert_one_line(ended, code, *parts):
         (["eval", "examples", *ASK, "--end-date", "2024-13-01"], ["--end-date", "'2024-13-01'"]),
         (["eval", "examples", *ASK, "--n", "0"], ["--n"]),
         (["eval", "examples", *ASK, "--n", "many"], ["--n"]),
+        (["eval", "examples", *ASK, "--n", "9" * 4400], ["--n"]),
         (["eval", "examples", *ASK, "--nosuch"], ["--nosuch"]),
         (["eval", "examples", *ASK, "--context", "some"], ["--context", "`all` or `last`"]),
         (["eval", "examples", *ASK, "--system-role", "boss"], ["--system-role", "developer"]),
@@ -139,6 +140,15 @@ def test_debug_shows_where(sstar):
         assert ended.code == 2
         assert "Traceback" in ended.err
         assert ended.err.splitlines()[-1].startswith("sstar: ")
+
+
+def test_a_folder_that_was_deleted_is_said(sstar, tmp_path, monkeypatch):
+    """A shell that stands where nothing is any more is told so; help is shown all the same."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert_one_line(sstar("eval", "examples", *ASK), 2, "the current folder was deleted")
+    assert sstar("eval", "--help").code == 0
 
 
 def test_unexpected_error_is_one_line(sstar, monkeypatch, write_set):
