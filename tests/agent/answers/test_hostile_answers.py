@@ -6,6 +6,7 @@ import json
 import resource
 import signal
 import sqlite3
+from contextlib import closing
 from itertools import product
 
 import pytest
@@ -173,7 +174,7 @@ def test_select_among_programs_that_write_without_end(commands, checker):
     assert ended.code == 0
     assert row["clusters"] == [[0], [1, 2], [3]]
     assert (commands.folder / "run" / "selections.jsonl").stat().st_size < 100_000
-    with sqlite3.connect(commands.folder / "run" / "run.db") as db:
+    with closing(sqlite3.connect(commands.folder / "run" / "run.db")) as db:
         assert db.execute("SELECT max(length(execution)) FROM executions").fetchone()[0] < 10_000
 
 
@@ -220,5 +221,5 @@ def test_an_interrupt_ends_a_comparison_that_never_ends(spawn, commands, serve, 
     assert "Traceback" not in err
     if signals == 1:
         assert "sstar: interrupted; what was finished is kept" in err
-    with sqlite3.connect(commands.folder / "run" / "run.db") as db:
+    with closing(sqlite3.connect(commands.folder / "run" / "run.db")) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)

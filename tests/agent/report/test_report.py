@@ -195,13 +195,12 @@ def test_a_problem_that_is_worked_on_again_is_unfinished(tmp_path):
 def test_without_hidden_tests_there_is_no_rate(tmp_path):
     """A run whose problems have no hidden tests has denominator 0 and can be printed."""
     make_run(tmp_path, problems=2, samples=2)
-    with sqlite3.connect(tmp_path / "run.db") as db:
+    with closing(sqlite3.connect(tmp_path / "run.db")) as db, db:
         for problem_id, text in db.execute("SELECT problem_id, outcome FROM problems").fetchall():
             data = json.loads(text)
             for sample in data["samples"]:
                 sample["hidden"] = sample["first_hidden"] = None
             db.execute("UPDATE problems SET outcome = ? WHERE problem_id = ?", (json.dumps(data), problem_id))
-    db.close()
     with open_run(tmp_path) as opened:
         scores = count_scores(opened)
         assert (opened.count.scores, opened.count.ungraded, scores.rates) == ({}, 2, {})
@@ -248,9 +247,8 @@ def test_what_is_no_run_is_said(tmp_path, case):
     if case == "torn":
         (tmp_path / "run.db").write_bytes(b"nothing of ours" * 100)
     if case == "newer":
-        with sqlite3.connect(tmp_path / "run.db") as db:
+        with closing(sqlite3.connect(tmp_path / "run.db")) as db:
             db.execute("PRAGMA user_version = 99")
-        db.close()
     with pytest.raises(UserError) as told, open_run(tmp_path):
         pass
     assert "\n" not in str(told.value)

@@ -372,7 +372,7 @@ def test_read_only_needs_no_right_to_write():
     if os.geteuid() != 0:
         pytest.skip("becoming somebody else needs root")
     script = """
-import os, sys
+import os, sys, urllib.parse  # that somebody else may not read the interpreter's files is not the matter
 from pathlib import Path
 from sstar_code.agent.run.store import Store
 os.setgid(65534), os.setuid(65534)
