@@ -1,6 +1,7 @@
 """Whether load costs more than time: programs that never end, graded and chosen among beside busy processes.
 
     python -m benchmarks.sandbox.endless [--problems 60] [--busy 20] [--sandbox local|docker] [--workers 2]
+        [--time-limit-s 1.0]
 
 `sstar grade` and `sstar select` run idle, then beside the busy processes. There each is killed once, by -9,
 when half of the executions are stored, and started again. The verdicts and choices have to be the same, no
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +28,6 @@ from sstar_code.agent.run.store import Store
 
 _SSTAR = "import sys; from sstar_code.agent.cli.main import main; sys.argv[0] = 'sstar'; sys.exit(main())"
 _BUSY = "while True: pass"
-_TIME_LIMIT_S = 1.0
 _PROGRAMS = (
     "print(int(input()) * {factor})",
     "while True: pass\n# {factor}",
@@ -53,7 +54,7 @@ class Ended:
     """CPU seconds of its programs by their seconds."""
 
 
-def write_set(folder: Path, problems: int) -> None:
+def write_set(folder: Path, problems: int, time_limit_s: float) -> None:
     """`problems.jsonl` and `samples.jsonl`, five programs a problem."""
     rows, samples = [], []
     for number in range(problems):
@@ -63,7 +64,7 @@ def write_set(folder: Path, problems: int) -> None:
         )
         name = f"times-{factor}"
         about = {"id": name, "statement": f"Read an integer, print it times {factor}.", "kind": "stdin"}
-        tests = {"public_tests": public, "hidden_tests": hidden, "time_limit_s": _TIME_LIMIT_S}
+        tests = {"public_tests": public, "hidden_tests": hidden, "time_limit_s": time_limit_s}
         rows.append(json.dumps(about | tests))
         samples += [
             json.dumps({"task_id": name, "solution": code.format(factor=factor)}) for code in _PROGRAMS
@@ -105,19 +106,18 @@ def run(command: str, folder: Path, out: str, words: list[str], kill_at: int | N
 def _read_executions(out: Path) -> dict[str, float]:
     """CPU seconds of every stored execution, by its key; empty where there is no store yet."""
     try:
-        with sqlite3.connect(f"file:{out / 'run.db'}?mode=ro", uri=True) as db:
-            found = dict(db.execute("SELECT key, cpu_s FROM executions").fetchall())
+        with closing(sqlite3.connect(f"file:{out / 'run.db'}?mode=ro", uri=True)) as db:
+            return dict(db.execute("SELECT key, cpu_s FROM executions").fetchall())
     except sqlite3.OperationalError:
         return {}
-    db.close()
-    return found
 
 
 def _measure_share(out: Path, keys: dict[str, float]) -> float:
-    """The part of a core that the runs got that used at least half of their CPU limit."""
-    store = Store(out / "run.db")
-    runs = [run for key in keys if (run := store.get_execution(key)) and run.cpu_s > _TIME_LIMIT_S / 2]
-    store.close()
+    """The part of a core that the runs got that used at least half of what the longest one did."""
+    with closing(Store(out / "run.db")) as store:
+        runs = [run for key, cpu_s in keys.items() if cpu_s and (run := store.get_execution(key))]
+    most = max(run.cpu_s for run in runs)
+    runs = [run for run in runs if run.cpu_s > most / 2]
     return sum(run.cpu_s for run in runs) / sum(run.wall_s for run in runs)
 
 
@@ -141,6 +141,7 @@ def main() -> int:
     parser.add_argument("--busy", type=int, default=20)
     parser.add_argument("--sandbox", default="local")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--time-limit-s", type=float, default=1.0, help="of a run, in CPU time")
     parser.add_argument("--bar", type=float, default=1.5)
     options = parser.parse_args()
     words = ["--sandbox", options.sandbox, "--workers", str(options.workers)]
@@ -150,7 +151,7 @@ def main() -> int:
     )
     faults = 0
     with tempfile.TemporaryDirectory() as name:
-        write_set(Path(name), options.problems)
+        write_set(Path(name), options.problems, options.time_limit_s)
         for command in ("grade", "select"):
             (idle, loaded) = compare(command, Path(name), words, options.busy)
             wrong = sum(one != other for one, other in zip(idle.results, loaded.results, strict=True))
