@@ -171,6 +171,13 @@ def _refuse_files(words: Sequence[str]) -> None:
             )
 
 
+def _refuse_deleted_folder() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise UserError("the current folder was deleted; go to one that is there") from None
+
+
 _WITHOUT_SETTINGS = ("completion", "help", "init")
 """Commands that no setting changes: they work with files that cannot be used."""
 
@@ -190,10 +197,7 @@ def _read_defaults(command: Any, words: Sequence[str]) -> dict[str, dict[str, An
     name = next((word for word in words if not word.startswith("-")), None)
     if name in (None, *_WITHOUT_SETTINGS) or {"-h", "--help", "-V", "--version"} & set(words):
         return {}
-    try:
-        Path.cwd()
-    except FileNotFoundError:
-        raise UserError("the current folder was deleted; go to one that is there") from None
+    _refuse_deleted_folder()
     for line in find_unknown_variables(_list_variables(command)):
         say(f"sstar: {line}")
     options = {
