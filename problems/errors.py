@@ -15,6 +15,8 @@ import errno
 from collections.abc import Iterable
 from pathlib import Path
 
+from sstar_code.problems.plain_text import escape_line
+
 
 def shorten(text: str, limit: int) -> str:
     """`text` in at most `limit` characters, of which the last three are dots where it is longer."""
@@ -67,11 +69,11 @@ def blame_path(error: OSError, message: str) -> SstarError:
 
 
 class ProblemFileError(UserError):
-    """A data file cannot be read; the message starts with `path:line:`."""
+    """A data file cannot be read; its message starts with `path:line:` and is one line whatever it quotes."""
 
     def __init__(self, path: Path | str, line: int | None, message: str) -> None:
         """Name `path`, the 1-based `line` (None for the file as a whole) and the fault."""
         where = f"{path}:{line}" if line is not None else str(path)
-        super().__init__(f"{where}: {message}")
+        super().__init__(escape_line(f"{where}: {message}"))
         self.path = str(path)
         self.line = line

@@ -91,6 +91,7 @@ def test_the_values_expected():
         ("cruxeval-o", {"output": "..."}, "key 'output' is an omission"),
         ("cruxeval-o", {"code": "def f("}, "key 'code' is not Python"),
         ("cruxeval-i", {"input": "1)"}, "key 'input' is no list of arguments"),
+        ("cruxeval-i", {"input": "an input\n"}, "of arguments: f(an input\\n) is not Python"),
         ("cruxeval-i", {"id": None}, "key 'id' is missing"),
         ("lcb-execution", {"output": "[1"}, "key 'output' must be a Python literal"),
         ("lcb-test-output", {"test": "[]"}, "key 'test' must be a list with one object"),
