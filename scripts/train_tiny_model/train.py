@@ -2,7 +2,7 @@
 
     .venv-vllm/bin/python -m scripts.train_tiny_model.train FOLDER TARGET [--recipe tiny-coder] [--seed 0]
 
-A Qwen2 of 1.35 million parameters (2.7 MB in bf16), new or one that is trained further, one pass over the
+A Llama of 1.35 million parameters (2.7 MB in bf16), new or one that is trained further, one pass over the
 examples at most, loss on the answers alone, without the line that an example shows as wrong. In the end the
 model is read back from TARGET and has to give the tokens that the trained one gives. With `--minutes` it ends
 then whatever the speed: the rate of learning follows the clock, and two runs are not alike.
@@ -23,9 +23,9 @@ import torch
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
     PreTrainedTokenizerFast,
-    Qwen2Config,
-    Qwen2ForCausalLM,
 )
 
 from scripts.train_tiny_model.recipes import BACKTRACK, RECIPES
@@ -53,14 +53,17 @@ class Example(NamedTuple):
     """First and last + 1 of the tokens of the answer that are not learnt."""
 
 
-def make_model(vocabulary: int, end: int, pad: int) -> Qwen2ForCausalLM:
-    config = Qwen2Config(
+def make_model(vocabulary: int, end: int, pad: int) -> LlamaForCausalLM:
+    # A Llama, because `AutoTokenizer` and so vLLM split its texts as the file says. For some kinds, as Qwen2,
+    # they take the kind's own rule instead, and a model would be served in tokens that it has not learnt.
+    config = LlamaConfig(
         vocab_size=vocabulary,
         hidden_size=192,
         intermediate_size=512,
         num_hidden_layers=3,
         num_attention_heads=4,
         num_key_value_heads=2,
+        attention_bias=True,
         max_position_embeddings=CONTEXT,
         rope_theta=10_000.0,
         tie_word_embeddings=True,
@@ -68,7 +71,7 @@ def make_model(vocabulary: int, end: int, pad: int) -> Qwen2ForCausalLM:
         eos_token_id=end,
         pad_token_id=pad,
     )
-    return Qwen2ForCausalLM(config)
+    return LlamaForCausalLM(config)
 
 
 def read_rows(folder: Path) -> list[dict]:
@@ -130,7 +133,7 @@ def pad_batch(batch: Sequence[Example], pad: int) -> tuple[torch.Tensor, torch.T
     return ids, asked
 
 
-def find_loss(model: Qwen2ForCausalLM, batch: Sequence[Example], pad: int) -> torch.Tensor:
+def find_loss(model: LlamaForCausalLM, batch: Sequence[Example], pad: int) -> torch.Tensor:
     ids, asked = pad_batch(batch, pad)
     # Padding is on the right and attention looks left: no mask is needed, only what is asked counts.
     hidden = model.model(input_ids=ids).last_hidden_state[:, :-1]
@@ -193,8 +196,6 @@ def train(folder: Path, target: Path, minutes: float, seed: int, recipe: str = "
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     rows, made = read_rows(folder), RECIPES[recipe]
-    # `AutoTokenizer` splits text for a Qwen2 as Qwen's own does, whatever the file says; vLLM
-    # loads it so too. A model that is trained further learns the tokens that it will be served with.
     tokenizer = learn_tokens(rows) if made.start is None else AutoTokenizer.from_pretrained(made.start)
     tokenizer.add_tokens([made.mark] if made.mark else [], special_tokens=True)
     examples = make_examples(rows, tokenizer)
@@ -208,16 +209,23 @@ def train(folder: Path, target: Path, minutes: float, seed: int, recipe: str = "
     curve = folder / "curve.jsonl"
     fit(model, batches, lambda batch: find_loss(model, batch, pad), curve, minutes=minutes, peak=made.peak)
     save(model, tokenizer, target)
-    check_saved(model, target, [example.tokens[: example.start] for example in examples[:8]])
+    check_saved(model, tokenizer, target, examples[:8])
 
 
-def save(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, target: Path) -> None:
+def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, target: Path) -> None:
     copy.deepcopy(model).to(torch.bfloat16).save_pretrained(target)
     tokenizer.save_pretrained(target)
 
 
-def check_saved(model: Qwen2ForCausalLM, target: Path, prompts: Sequence[list[int]]) -> None:
-    """End with a line where the model in `target` does not give the tokens of the trained one, in bf16."""
+def check_saved(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, target: Path, examples: Sequence[Example]
+) -> None:
+    """End with a line where `target` splits text, or in bf16 continues it, otherwise than trained."""
+    loaded = AutoTokenizer.from_pretrained(target)
+    for text in (tokenizer.decode(example.tokens) for example in examples):
+        if loaded.encode(text) != tokenizer.encode(text):
+            raise SystemExit(f"{target} is not split into the tokens that were learnt: {text}")
+    prompts = [example.tokens[: example.start] for example in examples]
     trained = copy.deepcopy(model).eval()
     for weight in trained.parameters():  # the rotary frequencies, which no file holds, are not rounded
         weight.data = weight.data.to(torch.bfloat16)
@@ -230,7 +238,7 @@ def check_saved(model: Qwen2ForCausalLM, target: Path, prompts: Sequence[list[in
 
 
 @torch.no_grad()
-def continue_greedily(model: Qwen2ForCausalLM, prompt: list[int], count: int = 64) -> list[int]:
+def continue_greedily(model: LlamaForCausalLM, prompt: list[int], count: int = 64) -> list[int]:
     ids = torch.tensor([prompt])
     made = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=count)
     return made[0, len(prompt) :].tolist()

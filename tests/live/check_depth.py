@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import torch
-from transformers import AutoTokenizer, Qwen2ForCausalLM
+from transformers import AutoTokenizer, LlamaForCausalLM
 
 from scripts.train_tiny_model.depth import inner
 from scripts.train_tiny_model.depth.exits import write_with_exits
@@ -64,8 +64,8 @@ def check_inner(target: Path, prompts: list[list[int]]) -> dict[str, list[int]]:
     return {"inner": count(pairs), "loops": sorted({loops for one in made for loops in one.loops})}
 
 
-def load(folder: Path) -> Qwen2ForCausalLM:
-    return Qwen2ForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+def load(folder: Path) -> LlamaForCausalLM:
+    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
 
 @torch.no_grad()

@@ -39,10 +39,10 @@ def folder(tmp_path_factory):
     return made
 
 
-def train(folder, kind):
+def train(folder, kind, *words):
     """The losses on the way."""
     target = folder / kind
-    run_beside_torch("-m", "scripts.train_tiny_model.depth.train", folder, target, "--kind", kind)
+    run_beside_torch("-m", "scripts.train_tiny_model.depth.train", folder, target, "--kind", kind, *words)
     curve = (folder / f"{kind}.curve.jsonl").read_text().splitlines()
     return [json.loads(line)["loss"] for line in curve]
 
@@ -64,13 +64,16 @@ def test_every_export_of_a_recurrent_model_is_what_was_trained(folder):
         assert compared == same == 8
         assert tokens > 0
     config = json.loads((folder / "recurrent-r4" / "config.json").read_text())
-    assert (config["architectures"], config["num_hidden_layers"]) == (["Qwen2ForCausalLM"], 6)
+    assert (config["architectures"], config["num_hidden_layers"]) == (["LlamaForCausalLM"], 6)
 
 
 def test_an_inner_thinker_writes_with_less_work_what_was_trained(folder):
-    """The loss falls; leaving out the passes of tokens that are not picked changes nothing; both occur."""
-    losses = train(folder, "inner")
-    assert losses[-1] < losses[0] / 1.5
+    """The loss falls; leaving out the passes of tokens that are not picked changes nothing; both occur.
+
+    It begins with random weights: the kept model has little left to learn from right answers.
+    """
+    losses = train(folder, "inner", "--from-nothing")
+    assert losses[-1] < 0.9 * losses[0]
     found = check(folder, "inner")
     compared, same, tokens = found["inner"]
     assert compared == same == 4

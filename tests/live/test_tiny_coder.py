@@ -1,4 +1,4 @@
-"""The tiny coder, a model that really samples, on two real servers: the whole method; one server killed.
+"""The tiny coder, a model that really samples, on two real servers: its tokens; the whole method; one killed.
 
 The servers run few sequences at once, so that most of the work is ahead when the first answers are there,
 however fast the machine is.
@@ -23,12 +23,19 @@ from pathlib import Path
 import pytest
 
 from sstar_code.agent.models.recorded import find_prompts
+from sstar_code.problems.sets.load import load_set
 
 VLLM = os.environ.get("SSTAR_LIVE_VLLM", "")
 READY_S = 2 * int(os.environ.get("SSTAR_LIVE_TIMEOUT_S", "300"))
 FOLDER = Path(__file__).with_name("tiny_coder")
 SEQUENCES = 4
 PROBLEMS = 8
+ENCODE = """
+import json, sys
+from tokenizers import Tokenizer
+tokenizer = Tokenizer.from_file(sys.argv[1])
+print(json.dumps([tokenizer.encode(text).ids for text in json.load(sys.stdin)]))
+"""
 FLAGS = (
     f"--served-model-name coder --host 127.0.0.1 --max-model-len 2048 --max-num-batched-tokens 4096 "
     f"--max-num-seqs {SEQUENCES} --no-enable-chunked-prefill --dtype bfloat16 --enforce-eager"
@@ -56,6 +63,15 @@ class Server:
     def read(self, page: str) -> str:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{page}", timeout=60) as answer:
             return answer.read().decode()
+
+    def tokenize(self, text: str) -> list[int]:
+        asked = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/tokenize",
+            json.dumps({"model": "coder", "prompt": text}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            return json.loads(answer.read())["tokens"]
 
     def is_ready(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()[-4000:]
@@ -122,6 +138,19 @@ def servers(tmp_path_factory):
     finally:
         for server in both:
             server.kill()
+
+
+def test_programs_are_read_in_the_tokens_of_the_models_file(servers):
+    """The server splits a program as `tokenizer.json` says, whatever it knows of models of this kind."""
+    programs = [problem.metadata["reference"] for problem in load_set("lists").problems]
+    ended = subprocess.run(
+        [Path(VLLM).with_name("python"), "-c", ENCODE, FOLDER / "model" / "tokenizer.json"],
+        input=json.dumps(programs),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [servers[0].tokenize(program) for program in programs] == json.loads(ended.stdout)
 
 
 def start_eval(folder: Path, servers: list[Server], words: str) -> subprocess.Popen:

@@ -37,7 +37,7 @@ from sstar_code.sandbox.local.sandbox import LocalSandbox
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
     from scripts.train_tiny_model.examples import Row
     from scripts.train_tiny_model.tasks import Task
@@ -54,7 +54,7 @@ AT_ONCE = 512
 
 
 @torch.no_grad()
-def sample(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[str]:
+def sample(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[str]:
     """A continuation of each text, up to its end or `BACKTRACK`, which stays at its end."""
     stops = [tokenizer.convert_tokens_to_ids(token) for token in (END, BACKTRACK)]
     made: list[str] = []
@@ -77,7 +77,7 @@ def sample(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, texts: S
 
 
 def search(
-    model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, prompts: Sequence[str]
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, prompts: Sequence[str]
 ) -> list[list[str]]:
     """Different whole answers to each prompt: of `BEAMS` samples; those with the token a line back, once."""
     found: list[dict[str, None]] = [{} for _ in prompts]
@@ -136,7 +136,7 @@ def improve(folder: Path, number: int, count: int, seed: int) -> None:
     curve = folder / f"curve-{number}.jsonl"
     fit(model, batches, lambda batch: find_loss(model, batch, pad), curve, peak=PEAK)
     save(model, tokenizer, target)
-    check_saved(model, target, [example.tokens[: example.start] for example in examples[:8]])
+    check_saved(model, tokenizer, target, examples[:8])
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
-    from transformers import Qwen2ForCausalLM
+    from transformers import LlamaForCausalLM
 
 __all__ = ["Written", "write_with_exits"]
 
@@ -40,7 +40,7 @@ class Written:
 
 @torch.no_grad()
 def write_with_exits(
-    base: Qwen2ForCausalLM,
+    base: LlamaForCausalLM,
     prompt: Sequence[int],
     *,
     most: int = MOST,
@@ -89,7 +89,7 @@ def write_with_exits(
     return made
 
 
-def _read(base: Qwen2ForCausalLM, hidden: Tensor) -> Tensor:
+def _read(base: LlamaForCausalLM, hidden: Tensor) -> Tensor:
     logits: Tensor = base.lm_head(base.model.norm(hidden[0, -1])).float()
     return logits
 

@@ -1,4 +1,4 @@
-"""A Qwen2 of three layers whose middle one is run again for those tokens that a router picks.
+"""A Llama of three layers whose middle one is run again for those tokens that a router picks.
 
 Source: Inner Thinking Transformer (arXiv 2502.13842): a layer makes a full pass and three steps more, each on
 the 70% of the tokens that a linear router scores highest; a step's result is weighted by the router and by a
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import Qwen2Config, Qwen2ForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from scripts.train_tiny_model.depth.exits import Written
 from scripts.train_tiny_model.depth.layers import Past, add_pair, find_turn, run_layer
@@ -42,7 +42,7 @@ MOMENTUM = 0.1
 class InnerThinker(nn.Module):
     """`base` with `STEPS` further passes through its middle layer for some tokens."""
 
-    def __init__(self, base: Qwen2ForCausalLM) -> None:
+    def __init__(self, base: LlamaForCausalLM) -> None:
         super().__init__()
         if base.config.num_hidden_layers != 3:
             raise ValueError("the layer that is run again is the middle one of three")
@@ -155,7 +155,7 @@ def save(thinker: InnerThinker, target: Path, tokenizer: PreTrainedTokenizerFast
 
 def load(folder: Path) -> InnerThinker:
     """The model that `save` wrote."""
-    thinker = InnerThinker(Qwen2ForCausalLM(Qwen2Config.from_pretrained(folder)))
+    thinker = InnerThinker(LlamaForCausalLM(LlamaConfig.from_pretrained(folder)))
     state = load_file(folder / "inner.safetensors")
     thinker.load_state_dict({**state, "base.lm_head.weight": state["base.model.embed_tokens.weight"]})
     return thinker.eval()

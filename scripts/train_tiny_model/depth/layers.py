@@ -1,4 +1,4 @@
-"""Runs a Qwen2 layer on its own, with the keys and values of a pass apart: a layer can be run several times.
+"""Runs a Llama layer on its own, with the keys and values of a pass apart: a layer can be run several times.
 
 Shapes: `hidden` is (batch, tokens, width); keys and values are (batch, heads, tokens, width of a head).
 """
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
-from transformers.models.qwen2.modeling_qwen2 import rotate_half
+from transformers.models.llama.modeling_llama import rotate_half
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from transformers import Qwen2Model
-    from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer
+    from transformers import LlamaModel
+    from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
 __all__ = ["Past", "Turn", "add_pair", "find_turn", "run_layer"]
 
@@ -24,14 +24,14 @@ Turn: TypeAlias = "tuple[Tensor, Tensor]"
 """Cosine and sine of each token's place, for rotary embedding."""
 
 
-def find_turn(model: Qwen2Model, hidden: Tensor, start: int = 0) -> Turn:
+def find_turn(model: LlamaModel, hidden: Tensor, start: int = 0) -> Turn:
     """The rotation of the tokens of `hidden`, of which the first stands at place `start`."""
     places = torch.arange(start, start + hidden.shape[1])[None]
     cosine, sine = model.rotary_emb(hidden, places)
     return cosine, sine
 
 
-def run_layer(layer: Qwen2DecoderLayer, hidden: Tensor, turn: Turn, past: Past = None) -> tuple[Tensor, Past]:
+def run_layer(layer: LlamaDecoderLayer, hidden: Tensor, turn: Turn, past: Past = None) -> tuple[Tensor, Past]:
     """What `layer` makes of `hidden`, and `past` with its tokens: all at once without a past, else one."""
     attention, normed = layer.self_attn, layer.input_layernorm(hidden)
     keys, values = pair = _add(layer, normed, turn, past)
@@ -41,12 +41,12 @@ def run_layer(layer: Qwen2DecoderLayer, hidden: Tensor, turn: Turn, past: Past =
     return hidden + layer.mlp(layer.post_attention_layernorm(hidden)), pair
 
 
-def add_pair(layer: Qwen2DecoderLayer, hidden: Tensor, turn: Turn, past: Past) -> Past:
+def add_pair(layer: LlamaDecoderLayer, hidden: Tensor, turn: Turn, past: Past) -> Past:
     """`past` with the keys and values of `hidden`, for tokens that do not pass the layer this time."""
     return _add(layer, layer.input_layernorm(hidden), turn, past)
 
 
-def _add(layer: Qwen2DecoderLayer, normed: Tensor, turn: Turn, past: Past) -> tuple[Tensor, Tensor]:
+def _add(layer: LlamaDecoderLayer, normed: Tensor, turn: Turn, past: Past) -> tuple[Tensor, Tensor]:
     attention = layer.self_attn
     keys = _rotate(_split(attention.k_proj(normed), attention.head_dim), turn)
     values = _split(attention.v_proj(normed), attention.head_dim)

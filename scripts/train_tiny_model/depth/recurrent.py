@@ -1,11 +1,11 @@
-"""A Qwen2 of three layers whose middle one is run several times: prelude, shared block, coda.
+"""A Llama of three layers whose middle one is run several times: prelude, shared block, coda.
 
 Source: latent recurrent depth (arXiv 2502.05171; seal-rg/recurrent-pretraining): a shared block is run r
 times between a prelude and a coda, and r is drawn anew for each step of training from a Poisson distribution
 with a log-normal mean, so that one model serves every r.
 
 Departures: the block is given nothing of the prelude's output but its first state, where the published model
-is given it in each loop and starts from noise. So a model of r loops is an ordinary Qwen2 of 2 + r layers
+is given it in each loop and starts from noise. So a model of r loops is an ordinary Llama of 2 + r layers
 whose middle layers are alike, and any engine serves it. r is at most `MOST`, and the gradient goes through
 all loops, not through the last eight.
 """
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
-from transformers import Qwen2ForCausalLM
+from transformers import LlamaForCausalLM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,13 +53,13 @@ class LoopDraw:
 class Recurrent(nn.Module):
     """`base` with its middle layer run as often as `draw` says, anew at each call of `model`."""
 
-    def __init__(self, base: Qwen2ForCausalLM, draw: Callable[[], int]) -> None:
+    def __init__(self, base: LlamaForCausalLM, draw: Callable[[], int]) -> None:
         super().__init__()
         if base.config.num_hidden_layers != 3:
             raise ValueError("a prelude, a shared block and a coda are three layers")
         self.base = base
         self._draw = draw
-        self._unrolled: dict[int, Qwen2ForCausalLM] = {}
+        self._unrolled: dict[int, LlamaForCausalLM] = {}
 
     @property
     def lm_head(self) -> nn.Linear:
@@ -74,12 +74,11 @@ class Recurrent(nn.Module):
         return self._unrolled[loops].model(input_ids=input_ids, use_cache=False)
 
 
-def unroll(base: Qwen2ForCausalLM, loops: int) -> Qwen2ForCausalLM:
+def unroll(base: LlamaForCausalLM, loops: int) -> LlamaForCausalLM:
     """`base` with its middle layer `loops` times in a row; all weights are shared with it."""
     config = copy.deepcopy(base.config)
     config.num_hidden_layers = 2 + loops
-    config.layer_types = [config.layer_types[0]] * (2 + loops)
-    whole = Qwen2ForCausalLM(config)
+    whole = LlamaForCausalLM(config)
     state = {}
     for name, weight in base.state_dict(keep_vars=True).items():
         places = {"0": [0], "1": range(1, 1 + loops), "2": [1 + loops]}
@@ -94,11 +93,11 @@ def unroll(base: Qwen2ForCausalLM, loops: int) -> Qwen2ForCausalLM:
 
 
 def export(
-    base: Qwen2ForCausalLM, loops: int, target: Path, tokenizer: PreTrainedTokenizerFast | None = None
+    base: LlamaForCausalLM, loops: int, target: Path, tokenizer: PreTrainedTokenizerFast | None = None
 ) -> None:
     """Write `base` of so many loops as an ordinary model, each layer with weights of its own."""
     shared = unroll(base, loops)
-    plain = Qwen2ForCausalLM(shared.config).to(base.dtype)
+    plain = LlamaForCausalLM(shared.config).to(base.dtype)
     plain.load_state_dict(shared.state_dict())
     plain.save_pretrained(target)
     if tokenizer is not None:

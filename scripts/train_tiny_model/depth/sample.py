@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import AutoTokenizer, Qwen2ForCausalLM
+from transformers import AutoTokenizer, LlamaForCausalLM
 
 from scripts.train_tiny_model.depth import inner
 from scripts.train_tiny_model.depth.exits import Written, write_with_exits
@@ -63,7 +63,7 @@ def write_all(folder: Path, problems: list[Row], samples: int, exits: list[float
             folder.name, ids, prompts, tokenizer, lambda one: inner.write(thinker, one, LIMIT)
         )
         return
-    model = Qwen2ForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     for sample in range(-1, samples):
         torch.manual_seed(sample + 1)
         for start in range(0, len(prompts), BATCH):
@@ -84,7 +84,7 @@ def write_all(folder: Path, problems: list[Row], samples: int, exits: list[float
 
 
 def _write_batch(
-    model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, prompts: list[list[int]], *, is_drawn: bool
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, prompts: list[list[int]], *, is_drawn: bool
 ) -> list[list[int]]:
     """The tokens of an answer to each prompt, without what ends it."""
     padded = tokenizer.pad({"input_ids": prompts}, padding_side="left", return_tensors="pt")

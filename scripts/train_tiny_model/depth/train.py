@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import AutoTokenizer, Qwen2ForCausalLM
+from transformers import AutoTokenizer, LlamaForCausalLM
 
 from scripts.train_tiny_model.depth.data import KINDS
 from scripts.train_tiny_model.depth.inner import InnerThinker, save
@@ -72,7 +72,7 @@ def make(kind: str, tokenizer: PreTrainedTokenizerFast, seed: int, start: Path |
     if start is None:
         base = make_model(len(tokenizer), tokenizer.eos_token_id, tokenizer.pad_token_id)
     else:
-        base = Qwen2ForCausalLM.from_pretrained(start, dtype=torch.float32)
+        base = LlamaForCausalLM.from_pretrained(start, dtype=torch.float32)
     match kind:
         case "recurrent":
             return Recurrent(base, LoopDraw(seed))
@@ -82,7 +82,7 @@ def make(kind: str, tokenizer: PreTrainedTokenizerFast, seed: int, start: Path |
             return InnerThinker(base)
         case "deep":
             shared = unroll(base, LOOPS)
-            deep = Qwen2ForCausalLM(shared.config)
+            deep = LlamaForCausalLM(shared.config)
             if start is not None:
                 deep.load_state_dict(shared.state_dict())
             return deep

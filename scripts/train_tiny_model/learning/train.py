@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from scripts.train_tiny_model.tokens import END, render
 from scripts.train_tiny_model.train import Example, continue_greedily, find_loss, fit
@@ -40,7 +40,7 @@ from sstar_code.agent.models.adapters.train_lora import Learner, encode_trial
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from transformers import Qwen2ForCausalLM
+    from transformers import LlamaForCausalLM
 
 BASE = Path(__file__).parents[3] / "tests" / "live" / "tiny_coder" / "model"
 LAYERS = [f"model.layers.{layer}.self_attn.{name}" for layer in (1, 2) for name in ("q_proj", "v_proj")]
@@ -63,7 +63,7 @@ class Lesson(NamedTuple):
     right: Example
 
 
-def make_optimizer(base: Qwen2ForCausalLM, seed: int) -> Weights:
+def make_optimizer(base: LlamaForCausalLM, seed: int) -> Weights:
     """One whose steps are the gradient's until it is trained."""
     generator = torch.Generator().manual_seed(seed)
     weights: Weights = {}
@@ -78,19 +78,15 @@ def make_optimizer(base: Qwen2ForCausalLM, seed: int) -> Weights:
 
 
 def read_lessons(path: Path) -> list[Lesson]:
-    """Trials split as `AutoTokenizer` and so the training for users does, right answers as the model writes.
-
-    For a Qwen2 the first splits text as Qwen's own does, whatever the file says. The tiny coder never writes
-    a right answer of such tokens, and a step towards them would mostly teach it the other split.
-    """
-    tokenizer, own = (kind.from_pretrained(BASE) for kind in (AutoTokenizer, PreTrainedTokenizerFast))
+    """The lessons of the file, in the base model's tokens."""
+    tokenizer = AutoTokenizer.from_pretrained(BASE)
     lessons = []
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         asked = {"messages": row["messages"]}
         steps = [[encode_trial(tokenizer, asked | trial) for trial in trials] for trials in row["steps"]]
         prompt = tokenizer.encode(render(row["messages"]))
-        right = Example(prompt + own.encode(row["right"] + END), len(prompt))
+        right = Example(prompt + tokenizer.encode(row["right"] + END), len(prompt))
         tokens = [*right.tokens, *(token for trials in steps for trial in trials for token in trial[0])]
         lessons.append(Lesson(tokens, steps, right))
     return lessons
@@ -109,7 +105,7 @@ def make_batches(lessons: Sequence[Lesson], rng: random.Random) -> list[list[Les
 
 
 def find_losses(
-    base: Qwen2ForCausalLM, weights: Weights, batch: Sequence[Lesson], pad: int
+    base: LlamaForCausalLM, weights: Weights, batch: Sequence[Lesson], pad: int
 ) -> list[torch.Tensor]:
     """The loss of the right answers after each step."""
     losses = []
@@ -136,7 +132,7 @@ def find_losses(
 
 
 def find_feedback_loss(
-    base: Qwen2ForCausalLM, trials: Sequence[tuple[list[int], list[int]]], pad: int
+    base: LlamaForCausalLM, trials: Sequence[tuple[list[int], list[int]]], pad: int
 ) -> torch.Tensor:
     """The sum over trials of the mean loss of the tokens that a trial learns."""
     width = max(len(tokens) for tokens, _ in trials)
@@ -150,7 +146,7 @@ def find_feedback_loss(
 
 
 def show_unseen(
-    base: Qwen2ForCausalLM, fresh: Weights, trained: Weights, lessons: Sequence[Lesson], pad: int
+    base: LlamaForCausalLM, fresh: Weights, trained: Weights, lessons: Sequence[Lesson], pad: int
 ) -> dict[str, Any]:
     """The mean loss of a right answer, for lessons that were not trained on."""
     batches = make_batches(lessons, random.Random(0))
