@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 Probe = TypeVar("Probe")
 
 PROBES = 20
-"""Most questions with a known answer that are put once for a set, each in both orders."""
+"""Most questions with a known answer that are put once for a set."""
 BEST_ACCURACY = 0.95
 _PRIOR_RIGHT, _PRIOR_WRONG = 3.0, 0.6
 """Pseudo-answers, right and wrong, that a judge nobody has measured starts with."""
@@ -98,6 +98,11 @@ class JudgeRecord:
     def ignores_order(self) -> bool:
         """Whether the order of the outputs was seen not to matter: a second call would tell nothing new."""
         return self.asked >= _ENOUGH_ANSWERS and 2 * self.agreed >= _SAME_SHARE * self.asked
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether every question so far got the same answer in both orders."""
+        return self.asked > 0 and 2 * self.agreed == self.asked
 
     @property
     def is_worth_asking(self) -> bool:
@@ -189,11 +194,12 @@ def _perturb_token(token: str, rng: random.Random) -> str:
 async def measure_judge(
     problems: Sequence[Problem], ask: Ask, *, probes: int = PROBES, judge: int = 1
 ) -> JudgeRecord:
-    """The record of a judge behind `ask` on the public tests of the first problems by id, both orders.
+    """The record of a judge behind `ask` on the public tests of the first problems by id.
 
     It depends on the problems alone, not on which candidates are there or what is finished, so a run that
     was killed and started again finds the same. At most one test of a problem unless there are few problems.
-    It ends early where the record `is_settled`.
+    It ends early where the record `is_settled`. Each question is put in both orders until the record
+    `is_steady`: from then on in one, and the answer counts as if the other order had given it too.
     """
     chosen = list_probes(problems, probes, make_probe)
     record = JudgeRecord()
@@ -201,7 +207,8 @@ async def measure_judge(
         if not record.is_settled:
             batch = chosen[start : start + _BATCH]
             puts = (
-                partial(_put, ask, f"{address_judge(judge)}probe-{number}", *made) for number, made in batch
+                partial(_put, ask, f"{address_judge(judge)}probe-{number}", *made, once=record.is_steady)
+                for number, made in batch
             )
             record = sum(await run_together(puts), record)
     return record
@@ -225,13 +232,13 @@ def list_probes(
     return list(islice(made, most))
 
 
-async def _put(ask: Ask, ordinal: str, problem: Problem, probe: Choice) -> JudgeRecord:
+async def _put(ask: Ask, ordinal: str, problem: Problem, probe: Choice, *, once: bool) -> JudgeRecord:
     answers, probabilities = [], []
-    for name, asked in ((ordinal, probe), (f"{ordinal}/swapped", probe.swapped)):
+    for name, asked in ((ordinal, probe), (f"{ordinal}/swapped", probe.swapped))[: 1 if once else 2]:
         reply = await ask(Question.CHOOSE, problem, name, input=asked.input, outputs=list(asked.outputs))
         answers.append(asked.read(reply.text if reply else None))
         probabilities.append(weigh(reply, len(asked.outputs)))
-    return grade(*answers, probabilities=probabilities)
+    return grade(answers[0], answers[-1], probabilities=(probabilities[0], probabilities[-1]))
 
 
 def grade(

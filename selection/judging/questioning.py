@@ -60,7 +60,7 @@ _NEAR_BEST = 0.9
 _LEAST_GAIN_BITS = 0.02
 _CALLS = 1.5
 """Calls for an answer of a judge that may go by the order of the outputs: some are asked for twice."""
-_MOST_REFUSED = 3
+_MOST_REFUSED = 2
 """Inputs in a row of which the judge names no right output, nor that there is one; then it is done."""
 _UNTOLD = frozenset({Refusal.SEVERAL.value, Refusal.INVALID.value, "unreadable"})
 _OWN_PROBES = 1

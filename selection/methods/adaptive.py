@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from sstar_code.selection.evidence.clustering import Clustering
     from sstar_code.selection.pool import Pool
 
-TARGET = 0.95
-"""Nothing more is asked once the likeliest cluster has this probability, given that one is right."""
+TARGET = 0.945
+"""Nothing more is asked once the likeliest cluster has this probability, given that one is right. A little
+less than `calibration.BEST_ACCURACY`, so that one answer of the best judge settles what was even before."""
 MAX_JUDGE_CALLS = 6
 """Judge calls per problem; an answer that would change the choice takes two, one in each order."""
 _USABLE, _REFERENCE_ACCURACY = 0.5, 0.9

@@ -109,15 +109,26 @@ async def test_the_record_does_not_depend_on_the_order_of_problems():
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    ("judge", "questions"),
-    [(lambda place: 0, 8), (lambda place: None, 4), (lambda place: place % 3 % 2, 20)],
-    ids=["always right", "always the first shown", "wrong on a third"],
+    ("judge", "questions", "calls"),
+    [
+        (lambda place: 0, 8, 12),
+        (lambda place: None, 4, 8),
+        (lambda place: place % 3 % 2, 20, 24),
+        (lambda place: None if place == 5 else 0, 8, 12),
+        (lambda place: None if place == 3 else 0, 12, 24),
+    ],
+    ids=["always right", "always the first shown", "wrong on a third", "order late", "order early"],
 )
-async def test_measuring_ends_when_it_is_clear(judge, questions):
-    """Few questions are enough for the best and for one that goes by the order; others get all twenty."""
+async def test_measuring_ends_when_it_is_clear(judge, questions, calls):
+    """Few questions are enough for the best and for one that goes by the order; others get all twenty.
+
+    Once the first four got one answer in both orders, the others are put in one.
+    """
+    asked = []
 
     async def ask(question, of, ordinal, **values):
         await anyio.lowlevel.checkpoint()
+        asked.append(ordinal)
         said = judge(int(of.id[1:]))
         if said is None:
             return Reply("ANSWER: A", 1)
@@ -126,4 +137,5 @@ async def test_measuring_ends_when_it_is_clear(judge, questions):
 
     record = await measure_judge([problem(f"{1000 + number}\n", number) for number in range(30)], ask)
     assert record.asked == 2 * questions
+    assert len(asked) == calls
     assert record.is_worth_asking is (judge(0) == judge(1) == 0)

@@ -9,8 +9,11 @@ import pytest
 
 from sstar_code.problems import Kind, Problem, Test
 from sstar_code.selection import METHODS
-from sstar_code.selection.judging.calibration import JudgeRecord
+from sstar_code.selection.evidence.posterior import Beliefs
+from sstar_code.selection.evidence.weights import NONE_RIGHT
+from sstar_code.selection.judging.calibration import BEST_ACCURACY, JudgeRecord
 from sstar_code.selection.judging.prediction import PredictionRecord
+from sstar_code.selection.methods.adaptive import TARGET
 from sstar_code.selection.methods.registry import select_all
 
 pytestmark = pytest.mark.anyio
@@ -92,12 +95,19 @@ async def test_a_judge_that_cannot_judge_costs_a_brute_force_instead(make_pool, 
     assert "judge: not asked" in " ".join(selection.notes)
 
 
+@pytest.mark.parametrize("score", [0.0, 0.5, 1.4, 1.8])
+def test_one_answer_of_the_best_judge_settles_what_was_even(score):
+    """Of two behaviours that are equally likely, the one that it names is sure enough."""
+    even = Beliefs.from_scores([score, score], NONE_RIGHT)
+    assert even.update([0, 1], 0, BEST_ACCURACY).lead >= TARGET
+
+
 async def test_a_judge_that_calls_everything_invalid_is_let_be(make_pool, scripted_ask):
-    """After three such answers in a row no further input is put to it."""
+    """After two such answers in a row no further input is put to it."""
     ask = scripted_ask(choose="ANSWER: invalid")
     pool = replace(make_pool([WRONG, RIGHT], ask, SUMS), measure_judge=Measuring(40))
     await METHODS["adaptive"](pool)
-    assert ask.count("choose") == 3
+    assert ask.count("choose") == 2
 
 
 async def test_baselines_ask_only_where_they_may(make_pool, scripted_ask):
