@@ -40,6 +40,8 @@ class Pool:
     """For the second judge and each further one, all behind `ask`, what `measure_judge` is for the first."""
     measure_prediction: Callable[[], Awaitable[PredictionRecord | None]] | None = None
     """As `measure_judge`, of the outputs that the model works out before it sees one."""
+    audit: bool = False
+    """Whether `adaptive` has the model write tests against the likeliest program (`evidence.audit`)."""
     board: Board = field(init=False, repr=False, compare=False)
     """Shared by all methods: executions and answers, each found out once."""
 

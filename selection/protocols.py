@@ -25,6 +25,8 @@ class Question(StrEnum):
     """Write tests: inputs and the outputs they have to give. Values: `count`."""
     COMPARE = "compare"
     """Which of two programs is right? Values: `first`, `second` (their code without comments)."""
+    AUDIT = "audit"
+    """Write tests on which a program may be wrong. Values: `code` (without comments), `count`."""
     KIT = "kit"
     """Write a validator of inputs and, with the value `generate`, a generator."""
     REFERENCE = "reference"

@@ -58,7 +58,7 @@ PROJECT_KEYS: Mapping[str, Callable[[Any], bool]] = {
             *("max_in_flight", "call_timeout", "system_role", "workers", "start_date", "end_date"),
             *("top_p", "top_k", "min_p", "greedy", "reasoning_effort", "grade", "dry_run", "preset"),
             *("abstain", "methods_with_model", "repair_confirmed", "progress", "language"),
-            "write_checker",
+            *("write_checker", "audit"),
             *("price_prompt", "price_output", "format", "json", "all_tests", "extract", "no_model", "no_run"),
         ),
         _anything,

@@ -154,6 +154,7 @@ def estimate_run(
         if all_ > 1:
             _add(expected, round(asks * _OPEN), prompt + _REPORT, answer)
             _add(most, asks, prompt + settings.max_tokens, settings.max_tokens)
+            _add(most, int(settings.audit), prompt + settings.max_tokens, settings.max_tokens)
             repairs = MOST_REPAIRS if settings.repair_confirmed else 0
             _add(most, repairs, prompt + settings.max_tokens + _REPORT, settings.max_tokens)
     if len(problems) > 1 and "adaptive" in methods:

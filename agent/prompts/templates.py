@@ -16,7 +16,7 @@ Values (`VALUES` says which template gets which), all text unless said otherwise
                  same_output (a sentence on which differences between outputs do not count; may be empty)
     environment  python (like "3.11"), libraries (import names beside the standard library), language (title
                  and flags, None for Python); None where nothing is known, as for a function of a repository
-    code         the program to repair, None where no answer held one
+    code         the program to repair, None where no answer held one; for audit.j2 that to find faults in
     failures     its failures on public tests, `feedback.FailureNote` each; may be empty. The text of one that
                  ends with the same error as one before it is empty
     summary      how many public tests passed and failed and how, and what they used of their limits
@@ -80,6 +80,7 @@ VALUES: dict[str, frozenset[str]] = {
     "inputs": frozenset({"problem", "count"}),
     "distinguish": frozenset({"problem", "first", "second", "count"}),
     "judge": frozenset({"problem", "cases", "style"}),
+    "audit": frozenset({"problem", "code", "count"}),
     "kit": frozenset({"problem", "generate"}),
     "reference": frozenset({"problem"}),
     "choose": frozenset({"problem", "input", "outputs", "style"}),
@@ -108,6 +109,7 @@ _PARTS = frozenset(("style.j2", "lessons.j2"))
 """Those that others include; one may be meant to add nothing."""
 _OF_VALUES = ("predict.j2", "expect.j2")
 _FOLDERS = {f"{name}.j2": "strategies/" for name in _OF_STRATEGIES} | dict.fromkeys(_OF_VALUES, "prediction/")
+_FOLDERS["audit.j2"] = "checking/"
 """The folders of those that do not stand with the others."""
 
 _MOST_BYTES = MIB

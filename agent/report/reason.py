@@ -25,6 +25,7 @@ TERMS = {
     "size": ("size", "how many different programs are in the cluster, against all"),
     "trust": ("reliability", "how often its writers pass public tests, against the others"),
     "brute force": ("brute force", "outputs equal to those of a brute force that the model wrote"),
+    "audit": ("audit", "outputs equal to those of tests that the model wrote against the likeliest program"),
     "rules": ("rules", "outputs that break a rule of the statement, as the model wrote it down"),
 }
 """Name of a kind of evidence in a `Selection` -> its name and meaning for a reader."""

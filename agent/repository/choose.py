@@ -52,6 +52,7 @@ async def choose_candidate(task: Task, candidates: Sequence[Candidate], context:
             context.sandbox,
             ask=context.ask if asks else None,  # of inputs that cannot be given nothing comes
             seed=settings.seed,
+            audit=settings.audit,
         )
         selection = (await select_all(pool, [method]))[method]
     if not is_read:

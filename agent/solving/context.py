@@ -41,6 +41,7 @@ _STAGES = {
     Question.TESTS: Stage.INPUTS,
     Question.JUDGE: Stage.JUDGE,
     Question.COMPARE: Stage.JUDGE,
+    Question.AUDIT: Stage.INPUTS,
     Question.KIT: Stage.INPUTS,
     Question.REFERENCE: Stage.INPUTS,
     Question.CHOOSE: Stage.JUDGE,

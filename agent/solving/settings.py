@@ -17,7 +17,7 @@ STYLES = ("cot", "direct", "draft", "plan")
 2502.18600), and ideas first (as PlanSearch, arXiv 2409.03733)."""
 _LATER = frozenset(
     {"least", "strategy", "style", "lessons", "methods_with_model", "repair_confirmed", "language"}
-    | {"write_checker"}
+    | {"write_checker", "audit"}
     | {"think_min", "think_max", "think_wait", "switch_penalty", "confidence", "cut_loops", "drafts", "mur"}
 )
 """Settings that older runs did not know."""
@@ -65,6 +65,8 @@ class Settings:
     write_checker: bool = False
     """Have the model write a checker where a statement has several right outputs and none is given; it judges
     public tests where it passes its trial (`solving.written_checker`)."""
+    audit: bool = False
+    """Have the model read the likeliest program, where the choice is open, and write tests against it."""
     think_min: int | None = None
     """Tokens that a thinking model has to think before each program; None: as few as it likes."""
     think_max: int | None = None
@@ -96,6 +98,8 @@ class Settings:
             raise UserError(f"--style {self.style!r}: it must be one of {', '.join(STYLES)}")
         if self.lessons not in LESSONS:
             raise UserError(f"--lessons {self.lessons!r}: it must be one of {', '.join(LESSONS)}")
+        if self.audit and self.select != "adaptive":
+            raise UserError(f"--audit: it is a part of `adaptive`; leave it out, or --select {self.select}")
         _ = self.thinking
         object.__setattr__(self, "language", find_language(self.language).name)
         if self.language != PYTHON:

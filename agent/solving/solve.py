@@ -103,6 +103,7 @@ async def solve(
             measure_judge=None if judge is None else judge.measure,
             other_judges=(None,) * (context.judges - 1) if judge is None else judge.others(context.judges),
             measure_prediction=None if judge is None else judge.measure_prediction,
+            audit=settings.audit,
         )
         free = () if settings.methods_with_model else set(methods) - {settings.select}
         solution = Solution(problem, lineages, await select_all(pool, methods, free=free), settings.select)

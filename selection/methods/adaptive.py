@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sstar_code.sandbox.outcome import Status
+from sstar_code.selection.evidence.audit import ask_audit, weigh_audit
 from sstar_code.selection.evidence.board import Ledger
 from sstar_code.selection.evidence.clustering import cluster_programs
 from sstar_code.selection.evidence.cpu_budget import CpuBudget
@@ -30,6 +31,7 @@ from sstar_code.selection.protocols import Derived, Evidence, Selection
 
 if TYPE_CHECKING:
     from sstar_code.selection.evidence.clustering import Clustering
+    from sstar_code.selection.evidence.harness import WrittenTest
     from sstar_code.selection.pool import Pool
 
 TARGET = 0.945
@@ -73,9 +75,11 @@ async def select_adaptive(pool: Pool) -> Selection:
     if not members:
         return Selection("adaptive", None, 0.0)
     ledger = Ledger()
-    found, doubtful = await _observe(pool, members, ledger)
+    found, doubtful, tests = await _observe(pool, members, ledger)
     weights = cluster_weights(found, pool.board.program_of)
     terms = score_clusters(pool, found, weights, doubtful)
+    for term, more in zip(terms, weigh_audit(pool, tests, found, doubtful), strict=True):
+        term.update(more)
     prior = _believe(terms)
     questioning = Questioning(pool, found, weights, doubtful, prior, ledger, MAX_JUDGE_CALLS, TARGET)
     if pool.ask is not None and prior.lead < TARGET:
@@ -132,26 +136,37 @@ def _expect_of_reference(questioning: Questioning) -> float:
     return _USABLE * beliefs.gain(range(len(found.clusters)), _REFERENCE_ACCURACY) / _REFERENCE_CALLS
 
 
-async def _observe(pool: Pool, members: Sequence[int], ledger: Ledger) -> tuple[Clustering, frozenset[str]]:
+async def _observe(
+    pool: Pool, members: Sequence[int], ledger: Ledger
+) -> tuple[Clustering, frozenset[str], list[WrittenTest]]:
     """Clusters by behaviour on model-free inputs and, where these do not settle it, on the harness's.
 
-    The second value holds the inputs that the harness's validator rejects.
+    Then the inputs that the harness's validator rejects, and the tests of an audit, where it is wanted.
     """
     if len(pool.board.programs(members)) == 1:
         ledger.notes.append("all candidates are the same program")
-        return await _cluster(pool, members, [], frozenset(), ledger), frozenset()
+        return await _cluster(pool, members, [], frozenset(), ledger), frozenset(), []
     inputs = await find_model_free_inputs(pool, members, ledger)
     masked = await find_nondeterministic(pool, members, inputs, ledger)
     found = await _cluster(pool, members, inputs, masked, ledger)
+    tests: list[WrittenTest] = []
+    if pool.ask is not None and pool.audit and len(found.clusters) > 1:
+        beliefs = _believe(score_clusters(pool, found, cluster_weights(found, pool.board.program_of)))
+        if beliefs.lead < TARGET:
+            tests = await ask_audit(pool, prefer(pool, found.clusters[beliefs.best]), ledger)
+            texts = dict.fromkeys(test.input for test in tests if test.input not in inputs)
+            new, _ = await CpuBudget(pool, ledger).run_most(members, list(texts))
+            inputs = [*inputs, *new]
+            found = await _cluster(pool, members, inputs, masked, ledger)
     if pool.ask is None or not _needs_harness(pool, found):
-        return found, frozenset()
+        return found, frozenset(), tests
     harness = await ask_harness(pool, ledger, generate=len(found.inputs) < _ENOUGH_INPUTS)
     doubtful = await find_doubtful(pool, harness, inputs, ledger)
     if doubtful:
         count = f"{len(doubtful)} of {len(inputs)} model-free inputs"
         ledger.notes.append(f"harness: {count} count less: the validator rejects them")
     new, _ = await CpuBudget(pool, ledger).run_most(members, harness.inputs)
-    return await _cluster(pool, members, [*inputs, *new], masked, ledger), doubtful
+    return await _cluster(pool, members, [*inputs, *new], masked, ledger), doubtful, tests
 
 
 def _needs_harness(pool: Pool, found: Clustering) -> bool:

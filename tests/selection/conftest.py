@@ -64,6 +64,7 @@ class ScriptedAsk:
     inputs: object = None
     distinguish: object = None
     judge: object = None
+    audit: object = None
     kit: object = None
     reference: object = None
     choose: object = None

@@ -110,6 +110,11 @@ METHOD_FLAGS: Mapping[type, Mapping[str, Any]] = {
             help="Where a statement has several right outputs and there is no checker, have the model write "
             "one for the public tests; it is used if it passes a trial.",
         ),
+        "audit": _method(
+            "--audit",
+            help="Where the choice is open, have the model read the likeliest program and write tests on "
+            "which it may be wrong: one call a problem, for --select adaptive.",
+        ),
         **THINKING,
     }
 }

@@ -28,6 +28,7 @@ def assert_one_line(ended, code, *parts):
         (["eval", "nosuch:x.jsonl", *ASK], ["unknown problem set 'nosuch'", "humaneval"]),
         (["eval", "humanevel:x.jsonl", *ASK], ["did you mean 'humaneval'"]),
         (["eval", "examples", *ASK, "--select", "majorty"], ["'majorty'", "did you mean 'majority'"]),
+        (["eval", "examples", *ASK, "--audit", "--select", "mbr"], ["--audit", "`adaptive`", "--select mbr"]),
         (["eval", "examples", *ASK, "--select", "zzz"], ["'zzz'", "sstar", "oracle"]),
         (["eval", "examples", "-m", "replay:none.jsonl"], ["none.jsonl", "no such recording"]),
         (["eval", "examples", "-m", "replay:"], ["replay:FILE"]),

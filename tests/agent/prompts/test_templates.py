@@ -86,6 +86,7 @@ def test_every_template_renders_with_what_it_is_promised(problem):
         "judge": prompts.render("judge", problem, cases=[{"input": "[1]", "first": "1", "second": "2"}]),
         "tests": prompts.render("tests", problem, count=5),
         "compare": prompts.render("compare", problem, first="A()", second="B()"),
+        "audit": prompts.render("audit", problem, code="A()", count=5),
         "kit": prompts.render("kit", problem, generate=True),
         "reference": prompts.render("reference", problem),
         "choose": prompts.render("choose", problem, input="[1]", outputs=["1", "2", "3"]),
