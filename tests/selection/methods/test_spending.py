@@ -97,7 +97,7 @@ async def test_a_judge_that_cannot_judge_costs_a_brute_force_instead(make_pool, 
 
 @pytest.mark.parametrize("score", [0.0, 0.5, 1.4, 1.8])
 def test_one_answer_of_the_best_judge_settles_what_was_even(score):
-    """Of two behaviours that are equally likely, the one that it names is sure enough."""
+    """Two behaviours are equally likely; the one that it names is sure enough after that."""
     even = Beliefs.from_scores([score, score], NONE_RIGHT)
     assert even.update([0, 1], 0, BEST_ACCURACY).lead >= TARGET
 
