@@ -52,7 +52,8 @@ class StoredTests(Sequence[Test]):
         return tests
 
     def __del__(self) -> None:
-        _recent.pop(id(self), None)  # another object may get this identity
+        if _recent:  # None while Python ends
+            _recent.pop(id(self), None)  # another object may get this identity
 
     def __bool__(self) -> bool:
         return True
