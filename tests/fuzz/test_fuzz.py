@@ -24,7 +24,7 @@ _SCALARS = (
     st.none()
     | st.booleans()
     | st.integers(-3, 3)
-    | st.sampled_from([10**18, -(10**400), 1e300, 0.5, -1.0])
+    | st.sampled_from([10**18, 10**400, -(10**400), 1e300, 0.5, -1.0, "a\nb"])
     | st.sampled_from([float("nan"), float("inf")])
     | st.sampled_from(TOKENS)
     | st.text(max_size=8)

@@ -171,7 +171,7 @@ def read_codecontests_plus(row: Row) -> Problem:
         statement=row.text("description"),
         kind=Kind.STDIN,
         hidden_tests=_tests(row, "test_cases"),
-        time_limit_s=check_time(row, "time_limit", min(milliseconds, _MOST_MS) / 1000)
+        time_limit_s=check_time(row, "time_limit", max(-_MOST_MS, min(milliseconds, _MOST_MS)) / 1000)
         if milliseconds
         else 5.0,
         memory_limit_mb=_read_memory(row, "memory_limit", 1024),

@@ -181,6 +181,7 @@ CHANGES: dict[str, tuple[str, Callable[[], dict[str, object]]]] = {
     "a long word": ("codeforces", lambda: {"input_mode": ":" * 300_000}),
     "memory that is no number": ("codecontests+", lambda: {"memory_limit": float("nan")}),
     "milliseconds of 400 digits": ("codecontests+", lambda: {"time_limit": 10**400}),
+    "milliseconds of 400 digits below zero": ("codecontests+", lambda: {"time_limit": -(10**400)}),
     "a call of nothing": ("recording", lambda: {"request": _LISTS}),
     "deep source names": ("samples", lambda: {"source": json.loads("[" * 150 + "]" * 150)}),
 }
