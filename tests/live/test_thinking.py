@@ -15,7 +15,7 @@ from sstar_code.agent.generation.written import Written, write_on
 from sstar_code.agent.models import Message, OpenAIModel, Purpose, Request, Stage
 from sstar_code.agent.models.request import UNSURE, Watch
 from sstar_code.agent.run.store import Store
-from sstar_code.agent.thinking import switch
+from sstar_code.agent.thinking import switch, uncertainty
 from sstar_code.agent.thinking.continuing import Draft, find_way
 from sstar_code.agent.thinking.options import Mur, SwitchPenalty
 from sstar_code.agent.thinking.switch import find_switch_tokens, think_on
@@ -127,8 +127,12 @@ async def test_steps_are_what_one_call_writes(stop):
     assert len(written.output) == 200
 
 
-async def test_steps_that_are_sure_are_what_one_call_writes():
-    """Under `--mur` an answer none of whose steps is scaled is that of one call, in more calls than one."""
+async def test_steps_that_are_sure_are_what_one_call_writes(monkeypatch):
+    """Under `--mur` an answer none of whose steps is scaled is that of one call, in more calls than one.
+
+    Its steps end at an `e`, too: whether random weights write a line's end is chance.
+    """
+    monkeypatch.setattr(uncertainty, "_STOPS", (*uncertainty._STOPS, "e"))
     async with make_client() as model:
         store = Store()
         stored = StoredModel(model, store, Budget(), max_in_flight=2)
